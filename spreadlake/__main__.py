@@ -1,0 +1,5 @@
+"""`python -m spreadlake` is the `spreadlake` command."""
+
+from spreadlake.cli.app import main
+
+main()

@@ -1,0 +1,181 @@
+"""The sections of the configuration, one class each; every field says what it means.
+
+The descriptions are shown in `spreadlake.example.toml` and in the reference.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from spreadlake.pairs import Pair, check_symbol
+from spreadlake.times import timeframe_seconds
+
+__all__ = [
+    "AlertRule",
+    "CollectorSettings",
+    "ExchangeSettings",
+    "ExporterSettings",
+    "JobSettings",
+    "KalmanSettings",
+    "PairList",
+    "Section",
+    "StorageSettings",
+    "Symbol",
+    "Timeframe",
+    "Url",
+]
+
+
+def _check_timeframe(timeframe: str) -> str:
+    timeframe_seconds(timeframe)
+    return timeframe
+
+
+def _check_pair(pair: Pair) -> Pair:
+    if pair.a == pair.b:
+        raise ValueError(f"pair {pair.name} needs two different symbols")
+    return pair
+
+
+def _check_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("ws", "wss", "http", "https") or not rest:
+        raise ValueError(f"{url!r} is not an address such as wss://host or https://host")
+    return url.rstrip("/")
+
+
+Symbol = Annotated[str, AfterValidator(check_symbol)]
+Timeframe = Annotated[str, AfterValidator(_check_timeframe)]
+Url = Annotated[str, AfterValidator(_check_url)]
+PairList = Literal["all"] | list[Annotated[Pair, AfterValidator(_check_pair)]]
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ExchangeSettings(Section):
+    """Where the trades come from."""
+
+    ws_url: Url = Field(
+        "wss://fstream.binance.com",
+        description="the collector adds /market/stream?streams=…",
+    )
+    rest_url: Url = Field("https://fapi.binance.com", description="the collector adds /fapi/v1/…")
+    trades: Literal["aggTrade", "trade"] = Field(
+        "aggTrade",
+        description="kind of trade events; a lake holds one kind, and only aggTrade can be repaired",
+    )
+
+
+class CollectorSettings(Section):
+    """How trades are captured."""
+
+    flush_interval: float = Field(0.1, ge=0.01, le=10, description="seconds between commits")
+    buffer_trades: int = Field(
+        200_000, ge=1_000, description="most trades held in memory; reading pauses when it is full"
+    )
+    streams_per_connection: int = Field(
+        200, ge=1, le=1024, description="streams on one connection; the exchange allows 1024"
+    )
+    connection_hours: float = Field(
+        23.0,
+        gt=0,
+        lt=24,
+        description="age at which a connection is replaced; it lives 24 h at most",
+    )
+    silence_seconds: float = Field(
+        30.0, gt=0, description="seconds without any trade after which a connection is replaced"
+    )
+    request_weight: int = Field(
+        1200, ge=20, le=2400, description="REST weight a minute to use; the exchange allows 2400"
+    )
+    warm_start_minutes: int = Field(
+        15, ge=0, le=1440, description="minutes of trades fetched first into an empty lake; 0: none"
+    )
+    repair_hours: float = Field(
+        24.0, ge=0, description="gaps older than this are recorded as lost instead of repaired"
+    )
+
+
+class StorageSettings(Section):
+    """What is kept where, and for how long."""
+
+    roll_after_hours: int = Field(
+        2, ge=1, description="an hour of ticks rolls to Parquet this many hours after its end"
+    )
+    analytics_hours: dict[Timeframe, float] = Field(
+        {"1s": 48.0, "1m": 720.0},
+        description="hours of bars and analytics kept in SQLite, by timeframe; older rows roll "
+        "to Parquet; a timeframe not named here is kept for 720",
+    )
+
+
+class JobSettings(Section):
+    """When the analytics job computes."""
+
+    interval: float = Field(0.25, ge=0.05, le=60, description="seconds between steps")
+    lateness: float = Field(
+        0.25, ge=0, le=60, description="seconds of exchange time a bar waits for late trades"
+    )
+    tests_interval: float = Field(
+        60.0, ge=1, description="seconds between runs of the slow statistics (pair_tests)"
+    )
+
+
+class KalmanSettings(Section):
+    """Noise of the Kalman-filter hedge ratio."""
+
+    delta: float = Field(
+        1e-4, gt=0, lt=1, description="how fast the hedge ratio may move: delta / (1 - delta)"
+    )
+    observation_variance: float = Field(
+        1e-3, gt=0, description="variance of the observation noise, relative to the prices' own"
+    )
+
+
+class ExporterSettings(Section):
+    """Where the metrics are served."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(9464, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+
+
+class AlertRule(Section):
+    """An alert opens when |z| passes `threshold` and closes when |z| falls under `close_below`."""
+
+    name: str = Field(min_length=1, max_length=60, description="name of the rule")
+    pairs: PairList = Field("all", description='pairs it watches, or "all"')
+    timeframe: Timeframe = Field("1s", description="timeframe it watches")
+    window: int = Field(60, ge=2, description="z-score window it watches, in bars")
+    lookback: int | None = Field(None, ge=2, description="lookback it watches; unset: all of them")
+    threshold: float = Field(2.0, gt=0, description="opens when |z| is greater")
+    close_below: float | None = Field(
+        None, gt=0, description="closes when |z| is less; unset: the threshold"
+    )
+    min_bars: int = Field(1, ge=1, description="bars in a row beyond the threshold before it opens")
+    min_correlation: float | None = Field(
+        None, ge=-1, le=1, description="opens only where the correlation is at least this"
+    )
+    max_adf_pvalue: float | None = Field(
+        None, gt=0, le=1, description="opens only where the latest ADF p-value is at most this"
+    )
+    min_volume: float | None = Field(
+        None, ge=0, description="opens only where both legs traded this much in the window (quote)"
+    )
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        if self.close_below is not None and self.close_below > self.threshold:
+            raise ValueError(
+                f"close_below {self.close_below} is above threshold {self.threshold}; "
+                "it must be the same or lower"
+            )
+        return self
+
+    @property
+    def close_level(self) -> float:
+        """|z| under which an open alert closes."""
+        return self.threshold if self.close_below is None else self.close_below

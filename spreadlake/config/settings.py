@@ -1,0 +1,169 @@
+"""All settings of spreadlake, checked as a whole."""
+
+from itertools import combinations
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from spreadlake.config.sections import (
+    AlertRule,
+    CollectorSettings,
+    ExchangeSettings,
+    ExporterSettings,
+    JobSettings,
+    KalmanSettings,
+    PairList,
+    StorageSettings,
+    Symbol,
+    Timeframe,
+)
+from spreadlake.pairs import Pair
+
+__all__ = ["ENV_PREFIX", "Series", "Settings"]
+
+ENV_PREFIX = "SPREADLAKE_"
+Bars = Annotated[int, Field(ge=2, le=100_000)]
+
+
+class Series(NamedTuple):
+    """One series of pair analytics."""
+
+    pair: Pair
+    timeframe: str
+    window: int
+    lookback: int
+
+
+class Settings(BaseSettings):
+    """The configuration: defaults, then `spreadlake.toml`, then the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    symbols: list[Symbol] = Field(
+        ["BTCUSDT", "ETHUSDT", "SOLUSDT"], min_length=1, description="symbols to capture"
+    )
+    pairs: PairList = Field(
+        [Pair("BTCUSDT", "ETHUSDT"), Pair("ETHUSDT", "SOLUSDT")],
+        description='pairs to analyse, A then B; may be empty; "all" for every pair of symbols, '
+        "which is also the default where symbols are named",
+    )
+    timeframes: list[Timeframe] = Field(
+        ["1s", "1m"], min_length=1, description="lengths of bars: whole numbers of s, m or h"
+    )
+    windows: list[Bars] = Field(
+        [30, 60, 120], min_length=1, description="bars of the rolling z-score and correlation"
+    )
+    lookbacks: list[Bars] = Field([300], min_length=1, description="bars of the hedge regression")
+    max_stale_bars: int = Field(
+        30, ge=1, description="carried closes in a row after which a pair is stale"
+    )
+    exchange: ExchangeSettings = ExchangeSettings()
+    collector: CollectorSettings = CollectorSettings()
+    storage: StorageSettings = StorageSettings()
+    job: JobSettings = JobSettings()
+    kalman: KalmanSettings = KalmanSettings()
+    exporter: ExporterSettings = ExporterSettings()
+    alerts: list[AlertRule] = Field(
+        [AlertRule(name="zscore")], description="alert rules; may be empty"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file says."""
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fitting_defaults(cls, data: Any) -> Any:
+        """Defaults that name symbols or windows follow the user's own symbols and windows."""
+        if not isinstance(data, dict):
+            return data
+        fitted = dict(data)
+        if "symbols" in data and "pairs" not in data:
+            fitted["pairs"] = "all"
+        if "alerts" not in data and ("windows" in data or "timeframes" in data):
+            fitted["alerts"] = [_default_rule(data.get("windows"), data.get("timeframes"))]
+        return fitted
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        for key in ("symbols", "timeframes", "windows", "lookbacks"):
+            _no_repeats(key, getattr(self, key))
+        _no_repeats("pairs", [pair.name for pair in self.pair_list])
+        _no_repeats("alerts.name", [rule.name for rule in self.alerts])
+        self._known_symbols()
+        for rule in self.alerts:
+            self._known_series(rule)
+        return self
+
+    def _known_symbols(self) -> None:
+        for pair in self.pair_list:
+            for symbol in pair:
+                if symbol not in self.symbols:
+                    raise ValueError(
+                        f"pairs: {pair.name} uses {symbol}, which is not in symbols "
+                        f"({', '.join(self.symbols)}); add it there"
+                    )
+
+    def _known_series(self, rule: AlertRule) -> None:
+        watched: list[tuple[str, object, list[object]]] = [
+            ("timeframe", rule.timeframe, [*self.timeframes]),
+            ("window", rule.window, [*self.windows]),
+            ("lookback", rule.lookback, [None, *self.lookbacks]),
+        ]
+        if rule.pairs != "all":
+            names: list[object] = [pair.name for pair in self.pair_list]
+            watched += [("pairs", pair.name, names) for pair in rule.pairs]
+        for key, value, known in watched:
+            if value not in known:
+                raise ValueError(
+                    f"alerts: rule {rule.name!r} watches {key} {value}, which is not computed; "
+                    f"computed are {', '.join(str(k) for k in known if k is not None) or 'none'}"
+                )
+
+    @property
+    def pair_list(self) -> list[Pair]:
+        """The pairs, with "all" spelled out in the order of the symbols."""
+        if self.pairs == "all":
+            return [Pair(a, b) for a, b in combinations(self.symbols, 2)]
+        return list(self.pairs)
+
+    @property
+    def series(self) -> list[Series]:
+        """Every series of pair analytics that is computed."""
+        return [
+            Series(pair, timeframe, window, lookback)
+            for pair in self.pair_list
+            for timeframe in self.timeframes
+            for window in self.windows
+            for lookback in self.lookbacks
+        ]
+
+
+def _default_rule(windows: Any, timeframes: Any) -> dict[str, Any]:
+    """The default rule, moved to a window and a timeframe that are computed."""
+    rule: dict[str, Any] = {"name": "zscore"}
+    for key, value, computed in (("window", 60, windows), ("timeframe", "1s", timeframes)):
+        elsewhere = isinstance(computed, list) and computed and value not in computed
+        rule[key] = computed[0] if elsewhere else value
+    return rule
+
+
+def _no_repeats(key: str, values: list[object]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{key}: {value} is there twice; name it once")

@@ -1,0 +1,33 @@
+"""The lake: file names, schemas, connections, and readers that every layer may use."""
+
+from spreadlake.lake.connect import (
+    atomic,
+    open_analytics_writer,
+    open_reader,
+    open_ticks_writer,
+    writer_lock,
+)
+from spreadlake.lake.identity import Origin, claim
+from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
+from spreadlake.lake.status import add_counters, read_counters, read_status, set_status
+from spreadlake.lake.trades import TRADES_SCHEMA, iter_trades, read_trades
+
+__all__ = [
+    "HOUR_MS",
+    "TRADES_SCHEMA",
+    "Lake",
+    "Origin",
+    "add_counters",
+    "atomic",
+    "claim",
+    "hour_of",
+    "iter_trades",
+    "open_analytics_writer",
+    "open_reader",
+    "open_ticks_writer",
+    "read_counters",
+    "read_status",
+    "read_trades",
+    "set_status",
+    "writer_lock",
+]

@@ -1,0 +1,139 @@
+"""Opens the databases of a lake: one writer each, any number of readers.
+
+Writers hold a lock file for as long as they live, so that a second collector or job on the same
+lake is told so instead of racing. Readers open read-only and never hold up a writer (WAL).
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from spreadlake.errors import LakeError
+from spreadlake.lake.layout import Lake
+from spreadlake.lake.schema import ANALYTICS_STEPS, TICKS_STEPS
+
+__all__ = ["atomic", "open_analytics_writer", "open_reader", "open_ticks_writer", "writer_lock"]
+
+_BUSY_MS = 5_000
+# A -wal file that grew behind a long reader is cut back to this size once it is checkpointed.
+_WAL_BYTES = 64 * 2**20
+
+
+@contextmanager
+def atomic(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One write transaction: commits at the end, rolls back on any exception."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def writer_lock(lake: Lake, service: str) -> Iterator[None]:
+    """Holds `<service>.lock` in the lake; LakeError if another process holds it."""
+    path = lake.root / f"{service}.lock"
+    try:
+        lake.root.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise LakeError(
+            f"lake {lake.root} cannot be written: {error.strerror}; choose a folder with --data"
+        ) from None
+    with file:
+        _lock(file, lake, service)
+        yield
+
+
+def _lock(file: IO[str], lake: Lake, service: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise LakeError(
+            f"lake {lake.root} already has a {service} running (process {holder}); "
+            "stop it, or choose another folder with --data"
+        ) from None
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def open_ticks_writer(lake: Lake) -> sqlite3.Connection:
+    """`ticks.db` for its one writer, created or brought to the current version.
+
+    Commits are durable against loss of power (synchronous=FULL): a tick that was counted is kept.
+    """
+    db = _open_writer(lake.ticks_db, TICKS_STEPS)
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
+def open_analytics_writer(lake: Lake) -> sqlite3.Connection:
+    """`analytics.db` for its one writer; what it holds can be computed again from the ticks."""
+    db = _open_writer(lake.analytics_db, ANALYTICS_STEPS)
+    db.execute("PRAGMA synchronous=NORMAL")
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection; LakeError if the file is not there or not a database of ours."""
+    if not path.exists():
+        raise LakeError(
+            f"no lake in {path.parent}: {path.name} is not there; choose a folder with --data, "
+            "or start spreadlake on it first"
+        )
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _check_version(db, path)
+    except sqlite3.DatabaseError as error:
+        raise LakeError(f"{path} cannot be read as a lake's database: {error}") from None
+    return db
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> int:
+    newest = len(TICKS_STEPS if path.name == "ticks.db" else ANALYTICS_STEPS)
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > newest:
+        raise LakeError(
+            f"{path} has schema version {version}, and this spreadlake knows {newest}; "
+            "upgrade spreadlake"
+        )
+    return version
+
+
+def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        # Pages freed by rolling are given back to the file system a few at a time.
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+        _migrate(db, path, steps)
+    except OSError as error:
+        raise LakeError(
+            f"lake {path.parent} cannot be written: {error.strerror}; choose a folder with --data"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise LakeError(f"{path} cannot be opened as a lake's database: {error}") from None
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path, steps: list[str]) -> None:
+    for version in range(_check_version(db, path), len(steps)):
+        with atomic(db):
+            for statement in steps[version].split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={version + 1}")

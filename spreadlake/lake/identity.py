@@ -1,0 +1,38 @@
+"""What kind of trades a lake holds: it is written down once, and never mixed."""
+
+import sqlite3
+from typing import Literal
+
+from spreadlake.errors import LakeError
+from spreadlake.lake.connect import atomic
+from spreadlake.lake.layout import Lake
+from spreadlake.trades import TradeKind
+
+__all__ = ["Origin", "claim"]
+
+Origin = Literal["exchange", "demo"]
+
+_ORIGIN_WORDS = {"exchange": "trades of a real exchange", "demo": "trades of the simulated market"}
+
+
+def claim(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -> None:
+    """Marks a new lake as holding `kind` from `origin`; LakeError if it holds others already.
+
+    `db` is the writer's connection to `ticks.db`.
+    """
+    held = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    if held.get("trade_kind", kind) != kind:
+        raise LakeError(
+            f"lake {lake.root} holds {held['trade_kind']} ids and cannot take {kind} ids: "
+            "they count differently; choose another folder with --data"
+        )
+    if held.get("origin", origin) != origin:
+        raise LakeError(
+            f"lake {lake.root} holds {_ORIGIN_WORDS[held['origin']]} and cannot take "
+            f"{_ORIGIN_WORDS[origin]}; choose another folder with --data"
+        )
+    with atomic(db):
+        db.executemany(
+            "INSERT OR IGNORE INTO meta VALUES (?, ?)",
+            [("trade_kind", kind), ("origin", origin)],
+        )

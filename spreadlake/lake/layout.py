@@ -1,0 +1,49 @@
+"""Where everything in a lake is. The contract's file names stand here and nowhere else."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+__all__ = ["HOUR_MS", "Lake", "hour_of"]
+
+HOUR_MS = 3_600_000
+
+
+def hour_of(time_ms: int) -> int:
+    """The start, in Unix ms, of the UTC hour that holds `time_ms`."""
+    return time_ms - time_ms % HOUR_MS
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The folder of a lake; knows names only and opens nothing."""
+
+    root: Path
+
+    @property
+    def ticks_db(self) -> Path:
+        """Hot ticks; only the collector writes it."""
+        return self.root / "ticks.db"
+
+    @property
+    def analytics_db(self) -> Path:
+        """Bars, pair analytics and alerts; only the analytics job writes it."""
+        return self.root / "analytics.db"
+
+    @property
+    def ticks_dir(self) -> Path:
+        """Root of the tick partitions."""
+        return self.root / "ticks"
+
+    def tick_partition(self, symbol: str, hour_ms: int) -> Path:
+        """`ticks/symbol=S/date=YYYY-MM-DD/HH.parquet` for the UTC hour that starts at `hour_ms`."""
+        hour = datetime.fromtimestamp(hour_ms // 1000, UTC)
+        folder = self.ticks_dir / f"symbol={symbol}" / f"date={hour:%Y-%m-%d}"
+        return folder / f"{hour:%H}.parquet"
+
+    def partition_hour(self, path: Path) -> tuple[str, int]:
+        """The inverse of `tick_partition`: (symbol, start of the hour in ms)."""
+        symbol = path.parent.parent.name.removeprefix("symbol=")
+        date = path.parent.name.removeprefix("date=")
+        hour = datetime.strptime(f"{date} {path.stem}", "%Y-%m-%d %H").replace(tzinfo=UTC)
+        return symbol, int(hour.timestamp()) * 1000

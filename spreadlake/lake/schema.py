@@ -1,0 +1,97 @@
+"""The tables of the two databases, and the steps from one version of them to the next.
+
+`PRAGMA user_version` holds the version. Step N of a list takes a database from version N to
+N + 1, in one transaction with the new version.
+"""
+
+__all__ = ["ANALYTICS_STEPS", "TICKS_STEPS"]
+
+# `seq` is given by the collector and never used twice, not even after old rows were rolled away:
+# the analytics job finds what is new by it.
+_TICKS_1 = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE ticks(
+  seq INTEGER PRIMARY KEY, symbol TEXT NOT NULL, trade_id INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL, price REAL NOT NULL, qty REAL NOT NULL,
+  buyer_is_maker INTEGER NOT NULL, UNIQUE(symbol, trade_id));
+CREATE INDEX ticks_by_time ON ticks(time_ms);
+CREATE TABLE symbols(
+  symbol TEXT PRIMARY KEY, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+  last_time_ms INTEGER NOT NULL, last_price REAL NOT NULL, ticks INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps(
+  id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, first_id INTEGER NOT NULL,
+  last_id INTEGER NOT NULL, found_ms INTEGER NOT NULL, cause TEXT NOT NULL,
+  state TEXT NOT NULL CHECK(state IN ('open', 'repaired', 'lost')),
+  closed_ms INTEGER, message TEXT NOT NULL DEFAULT '');
+CREATE INDEX gaps_open ON gaps(symbol, first_id) WHERE state = 'open';
+CREATE TABLE rolls(
+  symbol TEXT NOT NULL, hour_ms INTEGER NOT NULL, rows INTEGER NOT NULL,
+  max_seq INTEGER NOT NULL, rolled_ms INTEGER NOT NULL,
+  PRIMARY KEY(symbol, hour_ms)) WITHOUT ROWID;
+CREATE INDEX rolls_by_seq ON rolls(max_seq);
+CREATE TABLE klines(
+  symbol TEXT NOT NULL, timeframe TEXT NOT NULL, time INTEGER NOT NULL, open REAL NOT NULL,
+  high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
+  quote_volume REAL NOT NULL, taker_buy_volume REAL NOT NULL, trades INTEGER NOT NULL,
+  PRIMARY KEY(symbol, timeframe, time)) WITHOUT ROWID;
+CREATE TABLE counters(
+  name TEXT NOT NULL, symbol TEXT NOT NULL DEFAULT '', value REAL NOT NULL,
+  PRIMARY KEY(name, symbol)) WITHOUT ROWID;
+CREATE TABLE service_status(
+  key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_BAR_COLUMNS = """
+  symbol TEXT NOT NULL, timeframe TEXT NOT NULL, time INTEGER NOT NULL, open REAL NOT NULL,
+  high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
+  quote_volume REAL NOT NULL, taker_buy_volume REAL NOT NULL, trades INTEGER NOT NULL,
+"""
+
+_SERIES_COLUMNS = """
+  pair TEXT NOT NULL, timeframe TEXT NOT NULL, window_bars INTEGER NOT NULL,
+  lookback_bars INTEGER NOT NULL,
+"""
+
+_ANALYTICS_1 = f"""
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE bars({_BAR_COLUMNS} PRIMARY KEY(symbol, timeframe, time)) WITHOUT ROWID;
+CREATE TABLE pair_analytics({_SERIES_COLUMNS}
+  time INTEGER NOT NULL, symbol_a TEXT NOT NULL, symbol_b TEXT NOT NULL,
+  price_a REAL NOT NULL, price_b REAL NOT NULL, alpha REAL, beta REAL, spread REAL,
+  spread_mean REAL, spread_std REAL, zscore REAL, correlation REAL, return_correlation REAL,
+  beta_stderr REAL, r_squared REAL, kalman_beta REAL, volatility_a REAL, volatility_b REAL,
+  volume_a REAL, volume_b REAL,
+  PRIMARY KEY(pair, timeframe, window_bars, lookback_bars, time)) WITHOUT ROWID;
+CREATE TABLE pair_status({_SERIES_COLUMNS}
+  state TEXT NOT NULL CHECK(state IN ('warming', 'ready', 'stale', 'flat')),
+  bars_have INTEGER NOT NULL, bars_need INTEGER NOT NULL, message TEXT NOT NULL,
+  PRIMARY KEY(pair, timeframe, window_bars, lookback_bars)) WITHOUT ROWID;
+CREATE TABLE pair_tests(
+  pair TEXT NOT NULL, timeframe TEXT NOT NULL, lookback_bars INTEGER NOT NULL,
+  time INTEGER NOT NULL, robust_beta REAL, half_life REAL, adf_statistic REAL, adf_pvalue REAL,
+  cointegration_pvalue REAL, observations INTEGER NOT NULL,
+  PRIMARY KEY(pair, timeframe, lookback_bars, time)) WITHOUT ROWID;
+CREATE TABLE alert_events(
+  id INTEGER PRIMARY KEY, rule TEXT NOT NULL, {_SERIES_COLUMNS}
+  threshold REAL NOT NULL, opened_at INTEGER NOT NULL, opened_zscore REAL NOT NULL,
+  peak_zscore REAL NOT NULL, closed_at INTEGER, closed_zscore REAL,
+  UNIQUE(rule, pair, timeframe, window_bars, lookback_bars, opened_at));
+CREATE INDEX alert_events_open ON alert_events(rule) WHERE closed_at IS NULL;
+CREATE INDEX alert_events_by_time ON alert_events(opened_at);
+CREATE TABLE alert_counts(rule TEXT NOT NULL, {_SERIES_COLUMNS} opened INTEGER NOT NULL,
+  PRIMARY KEY(rule, pair, timeframe, window_bars, lookback_bars)) WITHOUT ROWID;
+CREATE TABLE alert_rules(rule TEXT NOT NULL, {_SERIES_COLUMNS} threshold REAL NOT NULL,
+  definition TEXT NOT NULL,
+  PRIMARY KEY(rule, pair, timeframe, window_bars, lookback_bars)) WITHOUT ROWID;
+CREATE TABLE series({_SERIES_COLUMNS} definition TEXT NOT NULL,
+  PRIMARY KEY(pair, timeframe, window_bars, lookback_bars)) WITHOUT ROWID;
+CREATE TABLE progress(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counters(
+  name TEXT NOT NULL, symbol TEXT NOT NULL DEFAULT '', value REAL NOT NULL,
+  PRIMARY KEY(name, symbol)) WITHOUT ROWID;
+CREATE TABLE service_status(
+  key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+TICKS_STEPS = [_TICKS_1]
+ANALYTICS_STEPS = [_ANALYTICS_1]

@@ -1,0 +1,20 @@
+"""Log lines: time in UTC, service, level, message; one line each, on standard error."""
+
+import logging
+import sys
+import time
+
+__all__ = ["configure_logs"]
+
+
+def configure_logs(service: str, level: int = logging.INFO) -> None:
+    """Sends the log of this process to standard error under the name of the service."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter(
+        f"%(asctime)sZ {service:<13} %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("apscheduler", "httpx", "httpcore", "websockets"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

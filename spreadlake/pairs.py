@@ -1,0 +1,46 @@
+"""Symbols and pairs: how they are written, and what counts as one."""
+
+import re
+from typing import NamedTuple
+
+from spreadlake.errors import InputError
+
+__all__ = ["Pair", "check_symbol", "parse_pair"]
+
+# Binance lists symbols such as 1000PEPEUSDT, BTCUSDT_261225 and names in Chinese letters.
+_SYMBOL = re.compile(r"[\w-]{1,40}")
+
+
+class Pair(NamedTuple):
+    """Leg A is regressed on leg B: spread = A − beta·B."""
+
+    a: str
+    b: str
+
+    @property
+    def name(self) -> str:
+        """The pair as the lake and the metrics write it, e.g. `BTCUSDT/ETHUSDT`."""
+        return f"{self.a}/{self.b}"
+
+
+def check_symbol(symbol: str) -> str:
+    """The symbol itself; ValueError says what is wrong with it."""
+    if not _SYMBOL.fullmatch(symbol):
+        raise ValueError(f"{symbol!r} is not a symbol; write it as the exchange does, e.g. BTCUSDT")
+    if symbol != symbol.upper():
+        raise ValueError(f"symbol {symbol!r} must be in upper case: {symbol.upper()}")
+    return symbol
+
+
+def parse_pair(text: str) -> Pair:
+    """`BTCUSDT/ETHUSDT` → Pair; InputError for anything else."""
+    legs = text.split("/")
+    if len(legs) != 2:
+        raise InputError(f"pair {text!r} is not two symbols with a / between, e.g. BTCUSDT/ETHUSDT")
+    try:
+        pair = Pair(check_symbol(legs[0]), check_symbol(legs[1]))
+    except ValueError as error:
+        raise InputError(f"pair {text!r}: {error}") from None
+    if pair.a == pair.b:
+        raise InputError(f"pair {text!r} needs two different symbols")
+    return pair

@@ -1,0 +1,1 @@
+"""The simulated exchange: Binance's USDⓈ-M market data on loopback."""

@@ -1,0 +1,70 @@
+"""Times as the lake keeps them, and times as people write them. No clock is read here.
+
+Trade times are integer milliseconds, bar times integer seconds, both Unix time in UTC.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from spreadlake.errors import InputError
+
+__all__ = ["iso_utc", "parse_time", "timeframe_seconds"]
+
+_TIMEFRAME = re.compile(r"([1-9][0-9]*)([smh])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = (100_000_000, 10_000_000_000)  # 1973 to 2286; read as ms the same digits are 1970
+_MILLISECONDS = (100_000_000_000, 10_000_000_000_000)  # 1973 to 2286
+
+
+def timeframe_seconds(timeframe: str) -> int:
+    """Length of a bar in seconds: "1s" → 1, "5m" → 300, "1h" → 3600.
+
+    Raises ValueError for anything but a whole number followed by s, m or h.
+    """
+    match = _TIMEFRAME.fullmatch(timeframe)
+    if match is None:
+        raise ValueError(f"timeframe {timeframe!r} is not a whole number of s, m or h, such as 1m")
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def iso_utc(seconds: float) -> str:
+    """ISO 8601 in UTC; fractions of a second only where there are some."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> float:
+    """Unix seconds of a time that a person typed.
+
+    Understood: ISO 8601 with `Z` or an offset, with or without fractions of a second, a plain
+    date (midnight UTC), and epoch seconds or milliseconds. Refused with InputError, because it
+    could mean two instants: a time of day without a zone, and a number that is plausible
+    neither as seconds nor as milliseconds.
+    """
+    stripped = text.strip()
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", stripped):
+        return _epoch(stripped)
+    try:
+        moment = datetime.fromisoformat(stripped)
+    except ValueError:
+        raise InputError(
+            f"time {text!r} is not understood; write 2024-08-09T00:00:00Z, 2024-08-09, "
+            "or epoch seconds or milliseconds"
+        ) from None
+    if moment.tzinfo is None:
+        if len(stripped) > len("2024-08-09"):
+            raise InputError(f"time {text!r} has no zone; add Z for UTC, or an offset like +02:00")
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
+
+
+def _epoch(digits: str) -> float:
+    value = float(digits)
+    if _SECONDS[0] <= value < _SECONDS[1]:
+        return value
+    if _MILLISECONDS[0] <= value < _MILLISECONDS[1]:
+        return value / 1000
+    raise InputError(
+        f"time {digits!r} is neither epoch seconds (10 digits) nor milliseconds (13 digits) "
+        "of this age; write it as 2024-08-09T00:00:00Z"
+    )

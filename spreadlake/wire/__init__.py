@@ -1,0 +1,24 @@
+"""Binance's wire format: stream names, routes and frames. Pure: no socket, no clock."""
+
+from spreadlake.wire.decode import (
+    AggTrade,
+    FrameDecoder,
+    FrameError,
+    Ignored,
+    MarketTrade,
+    TradeEvent,
+    as_trade,
+)
+from spreadlake.wire.streams import combined_url, stream_name
+
+__all__ = [
+    "AggTrade",
+    "FrameDecoder",
+    "FrameError",
+    "Ignored",
+    "MarketTrade",
+    "TradeEvent",
+    "as_trade",
+    "combined_url",
+    "stream_name",
+]

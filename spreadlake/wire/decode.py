@@ -1,0 +1,154 @@
+"""Frames of Binance's market streams → trades. Pure: no socket, no clock.
+
+A trade is decoded in one typed pass. Whatever is not a trade takes the slower `_classify`, which
+tells what is normal (another event, an acknowledgement, a trade that did not happen on the
+market) from what is malformed.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from spreadlake.trades import Trade, TradeKind
+
+__all__ = [
+    "AggTrade",
+    "FrameDecoder",
+    "FrameError",
+    "Ignored",
+    "MarketTrade",
+    "TradeEvent",
+    "as_trade",
+]
+
+# Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
+# the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
+_TradeId = Annotated[int, Meta(ge=0, lt=2**53)]
+_TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]  # up to the year 2100
+_Amount = Annotated[float, Meta(gt=0, lt=1e15)]
+_MAX_EVENT_DISTANCE_MS = 86_400_000
+
+
+class FrameError(ValueError):
+    """A frame that cannot be understood; the message says where it is wrong."""
+
+
+class Ignored(Struct, frozen=True):
+    """A frame that is normal and holds no trade for the lake; `what` says what it is."""
+
+    what: str
+
+
+class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
+    """An `aggTrade` event; `nq` and fields that are yet to come are passed over."""
+
+    symbol: str = msgspec.field(name="s")
+    trade_id: _TradeId = msgspec.field(name="a")
+    time_ms: _TimeMs = msgspec.field(name="T")
+    price: _Amount = msgspec.field(name="p")
+    qty: _Amount = msgspec.field(name="q")
+    buyer_is_maker: bool = msgspec.field(name="m")
+    event_ms: int | None = msgspec.field(name="E", default=None)
+
+
+class MarketTrade(Struct, tag_field="e", tag="trade", gc=False):
+    """A `trade` event; `market` other than MARKET is the insurance fund or deleveraging."""
+
+    symbol: str = msgspec.field(name="s")
+    trade_id: _TradeId = msgspec.field(name="t")
+    time_ms: _TimeMs = msgspec.field(name="T")
+    price: _Amount = msgspec.field(name="p")
+    qty: _Amount = msgspec.field(name="q")
+    buyer_is_maker: bool = msgspec.field(name="m")
+    event_ms: int | None = msgspec.field(name="E", default=None)
+    market: str = msgspec.field(name="X", default="MARKET")
+
+
+TradeEvent = AggTrade | MarketTrade
+
+
+class _Combined(Struct, gc=False):
+    data: TradeEvent
+
+
+# Prices come as decimal text; strict=False reads them to the nearest double in the same pass.
+_decode_combined = msgspec.json.Decoder(_Combined, strict=False).decode
+_decode_bare = msgspec.json.Decoder(TradeEvent, strict=False).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class FrameDecoder:
+    """Decodes the frames of one connection for a lake that holds `kind`."""
+
+    def __init__(self, kind: TradeKind) -> None:
+        self._kind = kind
+        self._wanted: type[AggTrade] | type[MarketTrade] = (
+            AggTrade if kind == "aggTrade" else MarketTrade
+        )
+
+    def decode(self, frame: bytes | str) -> TradeEvent | Ignored:
+        """The trade that `frame` holds, or what else it is.
+
+        `frame` is `{"stream":…,"data":{…}}` or the bare event. Raises FrameError for a frame
+        that is not JSON, or a trade with a missing, mistyped or impossible value.
+        """
+        try:
+            event = _decode_combined(frame).data
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._classify(frame, error)
+        return self._check(event)
+
+    def _check(self, event: TradeEvent) -> TradeEvent | Ignored:
+        if type(event) is not self._wanted:
+            return Ignored(f"a trade event that is not {self._kind}")
+        if type(event) is MarketTrade and event.market != "MARKET":
+            return Ignored(f"a trade with X={event.market}")
+        event_ms = event.event_ms
+        if event_ms is not None and abs(event_ms - event.time_ms) > _MAX_EVENT_DISTANCE_MS:
+            raise FrameError(
+                f"trade time {event.time_ms} is a day or more from event time {event_ms}"
+            )
+        return event
+
+    def _classify(self, frame: bytes | str, error: Exception) -> TradeEvent | Ignored:
+        event = _event_of(frame)
+        if event is None:
+            raise FrameError("the frame is not a JSON object") from error
+        kind = event.get("e")
+        if not isinstance(kind, str):
+            return _not_an_event(event)
+        if kind not in ("aggTrade", "trade"):
+            return Ignored(f"a {kind} event")
+        if kind == "trade" and event.get("X", "MARKET") != "MARKET":
+            return Ignored(f"a trade with X={event['X']}")
+        try:
+            return self._check(_decode_bare(msgspec.json.encode(event)))
+        except msgspec.DecodeError as bad:
+            raise FrameError(str(bad)) from error
+
+
+def _event_of(frame: bytes | str) -> dict[str, Any] | None:
+    """The event in a combined or bare frame; None where there is no JSON object."""
+    try:
+        value = _decode_any(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(value, dict) and isinstance(value.get("data"), dict):
+        value = value["data"]
+    return value if isinstance(value, dict) else None
+
+
+def _not_an_event(value: dict[str, Any]) -> Ignored:
+    if "result" in value and "id" in value:
+        return Ignored("an acknowledgement")
+    if "error" in value or "code" in value:
+        return Ignored(f"an error from the exchange: {value}")
+    raise FrameError("the frame has no event type (field e)")
+
+
+def as_trade(event: TradeEvent) -> Trade:
+    """The event as the lake keeps it."""
+    return Trade(
+        event.symbol, event.trade_id, event.time_ms, event.price, event.qty, event.buyer_is_maker
+    )
