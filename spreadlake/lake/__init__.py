@@ -1,5 +1,7 @@
 """The lake: file names, schemas, connections, and readers that every layer may use."""
 
+from typing import TYPE_CHECKING, Any
+
 from spreadlake.lake.connect import (
     atomic,
     open_analytics_writer,
@@ -10,7 +12,9 @@ from spreadlake.lake.connect import (
 from spreadlake.lake.identity import Origin, claim
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.status import add_counters, read_counters, read_status, set_status
-from spreadlake.lake.trades import TRADES_SCHEMA, iter_trades, read_trades
+
+if TYPE_CHECKING:
+    from spreadlake.lake.trades import TRADES_SCHEMA, iter_trades, read_trades
 
 __all__ = [
     "HOUR_MS",
@@ -31,3 +35,12 @@ __all__ = [
     "set_status",
     "writer_lock",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Polars takes a quarter of a second and tens of MB: whoever reads no trades goes without.
+    if name in ("TRADES_SCHEMA", "iter_trades", "read_trades"):
+        from spreadlake.lake import trades  # noqa: PLC0415
+
+        return getattr(trades, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
