@@ -1,0 +1,1 @@
+"""The exporter: the lake's latest numbers as Prometheus metrics."""

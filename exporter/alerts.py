@@ -1,0 +1,54 @@
+"""Metrics of the alert rules: threshold, whether an alert is open, how many opened. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from prometheus_client.core import Metric
+
+from exporter.families import ALERT_LABELS, Sample, counter, gauge
+
+__all__ = ["Alerts", "Watch", "alert_families"]
+
+
+class Watch(NamedTuple):
+    """One rule on one series, in the order of the labels."""
+
+    pair: str
+    timeframe: str
+    window: int
+    lookback: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """The thresholds of all configured watches, the open ones, and how often each opened."""
+
+    thresholds: Mapping[Watch, float] = field(default_factory=dict)
+    active: Set[Watch] = frozenset()
+    opened: Mapping[Watch, int] = field(default_factory=dict)
+
+
+def alert_families(alerts: Alerts) -> Iterator[Metric]:
+    """Every configured watch has all three, from the start."""
+    watches: Sequence[Watch] = sorted(alerts.thresholds)
+    thresholds: list[Sample] = [(watch, alerts.thresholds[watch]) for watch in watches]
+    yield gauge(
+        "spreadlake_pair_alert_threshold",
+        "|z| above which the rule opens an alert.",
+        thresholds,
+        ALERT_LABELS,
+    )
+    yield gauge(
+        "spreadlake_pair_alert_active",
+        "1 while an alert of the rule is open, else 0.",
+        [(watch, float(watch in alerts.active)) for watch in watches],
+        ALERT_LABELS,
+    )
+    yield counter(
+        "spreadlake_pair_alerts",
+        "Alerts that the rule opened.",
+        [(watch, alerts.opened.get(watch, 0)) for watch in watches],
+        ALERT_LABELS,
+    )

@@ -1,0 +1,35 @@
+"""Metric families from tables of values: the parts that all sub-collectors share. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+__all__ = ["ALERT_LABELS", "SERIES_LABELS", "Sample", "counter", "gauge"]
+
+SERIES_LABELS = ("pair", "timeframe", "window", "lookback")
+ALERT_LABELS = (*SERIES_LABELS, "rule")
+
+# Label values in the order of the family's labels, and the value; None is left out.
+Sample = tuple[Sequence[object], float | None]
+
+
+def gauge(
+    name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()
+) -> GaugeMetricFamily:
+    """A gauge; a sample whose value is None is absent, which is neither 0 nor NaN."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, number in samples:
+        if number is not None:
+            family.add_metric([str(value) for value in values], number)
+    return family
+
+
+def counter(
+    name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()
+) -> CounterMetricFamily:
+    """A counter named `<name>_total`."""
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, number in samples:
+        if number is not None:
+            family.add_metric([str(value) for value in values], number)
+    return family

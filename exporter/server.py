@@ -1,0 +1,77 @@
+"""The HTTP server of the exporter: `/metrics` and `/healthz`, nothing else."""
+
+import json
+import socketserver
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from exporter.health import Health
+from exporter.scrape import LakeMetrics
+from spreadlake.ports import cannot_listen, resolve
+
+__all__ = ["MetricsServer", "make_app"]
+
+_StartResponse = Callable[[str, list[tuple[str, str]]], object]
+App = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
+
+
+def make_app(metrics: LakeMetrics, health: Callable[[], Health]) -> App:
+    """The WSGI application; prometheus_client negotiates the format and the compression."""
+    registry = CollectorRegistry(auto_describe=True)  # so that ?name[]= can choose families
+    registry.register(metrics)
+    metrics_app = make_wsgi_app(registry)
+
+    def app(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            answer: Iterable[bytes] = metrics_app(environ, start_response)
+            return answer
+        if path == "/healthz":
+            return _answer_health(health(), start_response)
+        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"here are /metrics and /healthz\n"]
+
+    return app
+
+
+def _answer_health(health: Health, start_response: _StartResponse) -> Iterable[bytes]:
+    status = "200 OK" if health.healthy else "503 Service Unavailable"
+    start_response(status, [("Content-Type", "application/json")])
+    return [json.dumps(health.as_json(), indent=1).encode() + b"\n"]
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 30  # seconds a client may keep a thread waiting
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name is the base's
+        pass
+
+
+class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
+    """Listens on `host`:`port` (0 takes a free one); ConfigError says why it cannot."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, app: App) -> None:
+        try:
+            self.address_family, address = resolve(host, port)
+            super().__init__(address, _Handler)
+        except (OSError, UnicodeError) as error:
+            raise cannot_listen(host, port, error) from None
+        self.set_app(app)
+
+    def server_bind(self) -> None:
+        """Binds without asking DNS for a name, which http.server would wait for."""
+        socketserver.TCPServer.server_bind(self)
+        host, port, *_ = self.socket.getsockname()
+        self.server_name, self.server_port = str(host), int(port)
+        self.setup_environ()
+
+    @property
+    def url(self) -> str:
+        """Address of the metrics."""
+        host = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
+        return f"http://{host}:{self.server_port}/metrics"

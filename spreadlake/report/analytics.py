@@ -1,0 +1,43 @@
+"""Reads the latest analytics; the cost depends on the number of series, not on history."""
+
+import sqlite3
+
+from spreadlake.report.model import AlertReport, PairReport
+
+__all__ = ["read_latest_pairs", "read_open_alerts", "read_progress"]
+
+# The inner max(time) is one seek at the end of the series' key range.
+_LATEST = """
+SELECT s.pair, s.timeframe, s.window_bars, s.lookback_bars, s.state, s.bars_have, s.bars_need,
+  s.message, a.time, a.price_a, a.price_b, a.beta, a.spread, a.spread_std,
+  CASE s.state WHEN 'ready' THEN a.zscore END, a.correlation, a.return_correlation
+FROM pair_status AS s LEFT JOIN pair_analytics AS a
+  ON a.pair = s.pair AND a.timeframe = s.timeframe
+  AND a.window_bars = s.window_bars AND a.lookback_bars = s.lookback_bars
+  AND a.time = (
+    SELECT max(time) FROM pair_analytics AS newest
+    WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
+      AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)
+ORDER BY s.pair, s.timeframe, s.window_bars, s.lookback_bars
+"""
+
+_OPEN_ALERTS = """
+SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, opened_zscore,
+  peak_zscore
+FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
+"""
+
+
+def read_latest_pairs(db: sqlite3.Connection) -> list[PairReport]:
+    """Every configured series with its state and latest row."""
+    return [PairReport(*row) for row in db.execute(_LATEST)]
+
+
+def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:
+    """The alert events that are open, oldest first."""
+    return [AlertReport(*row) for row in db.execute(_OPEN_ALERTS)]
+
+
+def read_progress(db: sqlite3.Connection) -> dict[str, int]:
+    """How far the analytics job has come: `seq`, `watermark_ms`, `final_time`."""
+    return dict(db.execute("SELECT key, value FROM progress").fetchall())

@@ -1,0 +1,141 @@
+"""Builds the report on a lake from whatever of it is there."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake
+from spreadlake.report.analytics import read_latest_pairs, read_open_alerts, read_progress
+from spreadlake.report.model import (
+    AlertReport,
+    FileReport,
+    GapReport,
+    LakeReport,
+    PairReport,
+    ServiceReport,
+    SymbolReport,
+)
+from spreadlake.report.services import never_started, service_in
+from spreadlake.report.snapshot import snapshot
+from spreadlake.report.ticks import newest_seq, read_gaps, read_identity, read_symbols
+
+__all__ = ["database_sizes", "report_on", "sizes_of"]
+
+
+@dataclass
+class _Capture:
+    service: ServiceReport = field(default_factory=lambda: never_started("collector"))
+    origin: str | None = None
+    trade_kind: str | None = None
+    symbols: list[SymbolReport] = field(default_factory=list)
+    gaps: list[GapReport] = field(default_factory=list)
+    newest_seq: int | None = None
+
+
+@dataclass
+class _Analysis:
+    service: ServiceReport = field(default_factory=lambda: never_started("analytics-job"))
+    progress: dict[str, int] = field(default_factory=dict)
+    pairs: list[PairReport] = field(default_factory=list)
+    alerts: list[AlertReport] = field(default_factory=list)
+
+
+def report_on(lake: Lake, now: float, sizes: bool = True) -> LakeReport:
+    """The report on `lake` at `now` (Unix seconds); `sizes` False leaves the files out.
+
+    Raises LakeError where there is no lake, or a database cannot be read.
+    """
+    if not lake.ticks_db.exists() and not lake.analytics_db.exists():
+        raise LakeError(_no_lake(lake))
+    with snapshot(lake.ticks_db) as db:
+        capture = _Capture() if db is None else _read_capture(db, now)
+    with snapshot(lake.analytics_db) as db:
+        analysis = _Analysis() if db is None else _read_analysis(db, now)
+    return _assemble(lake, now, capture, analysis, sizes_of(lake) if sizes else [])
+
+
+def _assemble(
+    lake: Lake, now: float, capture: _Capture, analysis: _Analysis, files: list[FileReport]
+) -> LakeReport:
+    last_trades = [s.last_trade_at for s in capture.symbols if s.last_trade_at is not None]
+    watermark_ms = analysis.progress.get("watermark_ms")
+    watermark = None if watermark_ms is None else watermark_ms / 1000
+    return LakeReport(
+        lake=str(lake.root),
+        reported_at=now,
+        origin=capture.origin,
+        trade_kind=capture.trade_kind,
+        services=[capture.service, analysis.service],
+        ticks=sum(symbol.ticks for symbol in capture.symbols),
+        ticks_unprocessed=_unprocessed(capture, analysis),
+        last_trade_at=max(last_trades, default=None),
+        watermark_at=watermark,
+        lag_seconds=None if watermark is None else now - watermark,
+        symbols=capture.symbols,
+        gaps=capture.gaps,
+        pairs=analysis.pairs,
+        alerts=analysis.alerts,
+        files=files,
+    )
+
+
+def _unprocessed(capture: _Capture, analysis: _Analysis) -> int | None:
+    if capture.newest_seq is None:
+        return None
+    return max(0, capture.newest_seq - analysis.progress.get("seq", 0))
+
+
+def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
+    origin, kind = read_identity(db)
+    return _Capture(
+        service_in(db, "collector", now),
+        origin,
+        kind,
+        read_symbols(db),
+        read_gaps(db),
+        newest_seq(db),
+    )
+
+
+def _read_analysis(db: sqlite3.Connection, now: float) -> _Analysis:
+    return _Analysis(
+        service_in(db, "analytics-job", now),
+        read_progress(db),
+        read_latest_pairs(db),
+        read_open_alerts(db),
+    )
+
+
+def sizes_of(lake: Lake) -> list[FileReport]:
+    """The databases with their write-ahead logs, and the folder of Parquet partitions."""
+    sizes = database_sizes(lake)
+    if lake.ticks_dir.is_dir():
+        parquet = sum(_size(path) or 0 for path in lake.ticks_dir.rglob("*.parquet"))
+        sizes.append(FileReport(f"{lake.ticks_dir.name}/", parquet))
+    return sizes
+
+
+def database_sizes(lake: Lake) -> list[FileReport]:
+    """The databases and their write-ahead logs, those that are there."""
+    sizes = {
+        path.name: _size(path)
+        for db in (lake.ticks_db, lake.analytics_db)
+        for path in (db, db.with_name(f"{db.name}-wal"))
+    }
+    return [FileReport(name, size) for name, size in sizes.items() if size is not None]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _no_lake(lake: Lake) -> str:
+    message = f"no lake in {lake.root}: choose its folder with --data, or start spreadlake on it"
+    demo = Lake(lake.root / "demo")
+    if demo.ticks_db.exists():
+        message += f" (there is one of the demo: --data {demo.root})"
+    return message

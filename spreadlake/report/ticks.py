@@ -1,0 +1,55 @@
+"""Reads what `ticks.db` tells about capture; the cost depends on symbols, not on history."""
+
+import sqlite3
+
+from spreadlake.report.model import GapReport, SymbolReport
+
+__all__ = ["MOST_GAPS", "newest_seq", "read_gaps", "read_identity", "read_symbols"]
+
+MOST_GAPS = 100
+
+
+def read_identity(db: sqlite3.Connection) -> tuple[str | None, str | None]:
+    """(origin, kind of trades) of the lake; None where it holds nothing yet."""
+    held = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    return held.get("origin"), held.get("trade_kind")
+
+
+def read_symbols(db: sqlite3.Connection) -> list[SymbolReport]:
+    """All symbols of the lake, with the gaps that are not repaired."""
+    rows = db.execute(
+        """
+        SELECT symbol, last_price, ticks, last_time_ms,
+          (SELECT count(*) FROM gaps WHERE state = 'open' AND gaps.symbol = symbols.symbol),
+          (SELECT count(*) FROM gaps WHERE state = 'lost' AND gaps.symbol = symbols.symbol)
+        FROM symbols ORDER BY symbol
+        """
+    ).fetchall()
+    return [
+        SymbolReport(symbol, price, ticks, time_ms / 1000, gaps_open, gaps_lost)
+        for symbol, price, ticks, time_ms, gaps_open, gaps_lost in rows
+    ]
+
+
+def read_gaps(db: sqlite3.Connection) -> list[GapReport]:
+    """The newest gaps that are open or lost, open ones first."""
+    rows = db.execute(
+        f"""
+        SELECT symbol, first_id, last_id, state, found_ms, cause, message
+        FROM gaps WHERE state IN ('open', 'lost')
+        ORDER BY state = 'lost', id DESC LIMIT {MOST_GAPS}
+        """
+    ).fetchall()
+    return [
+        GapReport(symbol, first, last, last - first + 1, state, found_ms / 1000, cause, message)
+        for symbol, first, last, state, found_ms, cause, message in rows
+    ]
+
+
+def newest_seq(db: sqlite3.Connection) -> int:
+    """The greatest `seq` ever given to a trade, rolled or not; 0 in an empty lake."""
+    row = db.execute(
+        "SELECT max(ifnull((SELECT max(seq) FROM ticks), 0), "
+        "ifnull((SELECT max(max_seq) FROM rolls), 0))"
+    ).fetchone()
+    return int(row[0])
