@@ -1,0 +1,90 @@
+"""What the exchange allows its clients. Pure: the time is given."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["Limits", "MessageRate", "Refusal", "WeightBudget"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of the exchange; the defaults are Binance's, tests use smaller ones.
+
+    Times are seconds of real time. After `ban_after` requests more in a window that already
+    answers 429, the address is banned for `ban_seconds`, twice as long each further time.
+    `write_buffer` is how many bytes a slow reader may be behind before it is cut off.
+    """
+
+    weight_per_minute: int = 2400
+    weight_window: float = 60.0
+    ban_after: int = 10
+    ban_seconds: float = 120.0
+    ping_interval: float | None = 180.0
+    ping_timeout: float | None = 600.0
+    connection_seconds: float = 86_400.0
+    messages_per_second: int = 10
+    streams_per_connection: int = 1024
+    write_buffer: int = 64 * 2**20
+
+
+class Refusal(NamedTuple):
+    """A request that is not served: 429 (over the limit) or 418 (banned)."""
+
+    status: int
+    retry_after: int
+
+
+class WeightBudget:
+    """Counts request weight in fixed windows, as the exchange does for one address."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._window = -1
+        self._refused = 0
+        self._banned_until = 0.0
+        self._ban_seconds = limits.ban_seconds
+        self.used = 0
+
+    def spend(self, weight: int, now: float) -> Refusal | None:
+        """Counts a request at `now` (seconds); says why it is refused, if it is."""
+        if now < self._banned_until:
+            return Refusal(418, _whole(self._banned_until - now))
+        self._enter_window(now)
+        self.used += weight
+        if self.used <= self._limits.weight_per_minute:
+            return None
+        self._refused += 1
+        if self._refused > self._limits.ban_after:
+            return self._ban(now)
+        window_end = (self._window + 1) * self._limits.weight_window
+        return Refusal(429, _whole(window_end - now))
+
+    def _enter_window(self, now: float) -> None:
+        window = int(now // self._limits.weight_window)
+        if window != self._window:
+            self._window = window
+            self._refused = 0
+            self.used = 0
+
+    def _ban(self, now: float) -> Refusal:
+        self._banned_until = now + self._ban_seconds
+        self._ban_seconds *= 2
+        return Refusal(418, _whole(self._banned_until - now))
+
+
+def _whole(seconds: float) -> int:
+    """Retry-After is in whole seconds; waiting that long is always enough."""
+    return int(seconds) + 1
+
+
+class MessageRate:
+    """Tells when a client sends more messages than it may."""
+
+    def __init__(self, most_per_second: int) -> None:
+        self._times: deque[float] = deque(maxlen=most_per_second + 1)
+
+    def exceeded(self, now: float) -> bool:
+        """Counts a message at `now` (seconds); whether it is one too many within a second."""
+        self._times.append(now)
+        return len(self._times) == self._times.maxlen and now - self._times[0] < 1.0

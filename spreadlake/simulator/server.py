@@ -1,0 +1,209 @@
+"""The simulated exchange: WebSocket streams and REST on one loopback port."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from spreadlake.simulator.client import Client
+from spreadlake.simulator.columns import TradeColumns
+from spreadlake.simulator.hub import Hub
+from spreadlake.simulator.limits import Limits, MessageRate, WeightBudget
+from spreadlake.simulator.player import Pacing, Player, Speed
+from spreadlake.simulator.rest import PREFIX, Reply, Rest, refused, request_weight
+from spreadlake.simulator.source import Source
+from spreadlake.simulator.subscriptions import Subscriptions, parse_route
+
+__all__ = ["STATUS_PATH", "SimulatedExchange"]
+
+STATUS_PATH = "/simulator/status"
+
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 418: "I'm a teapot"}
+_POLICY_VIOLATION = 1008
+_HANDSHAKE_SECONDS = 120
+
+_log = logging.getLogger(__name__)
+# What websockets says of every client that goes is no news here.
+_quiet = logging.getLogger(__name__ + ".websockets")
+_quiet.setLevel(logging.CRITICAL)
+
+
+class SimulatedExchange:
+    """Serves `source` as Binance's USDⓈ-M futures do; an async context manager.
+
+    `port` 0 takes a free one. The other arguments are those of `Pacing`; `limits` are what the
+    exchange allows. OSError when the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: Speed = 1.0,
+        expected: Collection[str] = (),
+        hold: bool = False,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._source = source
+        self._address = (host, port)
+        self._pacing = Pacing(speed, tuple(expected), hold, start_ms, end_ms)
+        self._limits = limits or Limits()
+        self._budget = WeightBudget(self._limits)
+        self._rest = Rest(source, self._limits.weight_per_minute)
+        self._connections = 0
+        self._server: Server
+        self._player: Player
+        self._playing: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        """Listens, and starts to play."""
+        self._hub = Hub(self._limits.write_buffer)
+        self._player = Player(self._source, self._hub, self._pacing, time.time_ns() // 1_000_000)
+        self._started_ms = self._player.clock_ms
+        self._server = await serve(
+            self._serve_client,
+            *self._address,
+            process_request=self._process_request,
+            compression=None,
+            ping_interval=self._limits.ping_interval,
+            ping_timeout=self._limits.ping_timeout,
+            open_timeout=_HANDSHAKE_SECONDS,
+            close_timeout=1,
+            max_size=2**20,
+            write_limit=2**18,
+            server_header=None,
+            logger=_quiet,
+        )
+        self._address = self._server.sockets[0].getsockname()[:2]
+        self._playing = asyncio.create_task(self._player.run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Ends the play and closes every connection; an error of the play is raised here."""
+        self._playing.cancel()
+        self._server.close()
+        await self._server.wait_closed()
+        try:
+            await self._playing
+        except asyncio.CancelledError:
+            _log.debug("play ended before its source did")
+
+    @property
+    def ws_url(self) -> str:
+        """Address of the streams, without a route."""
+        return "ws://{}:{}".format(*self._address)
+
+    @property
+    def rest_url(self) -> str:
+        """Address of the REST side, without a path."""
+        return "http://{}:{}".format(*self._address)
+
+    def clock_ms(self) -> int:
+        """The exchange's time: trades before it exist, no others."""
+        return self._player.clock_ms
+
+    async def finished(self) -> None:
+        """Waits until the source has been sent completely."""
+        await self._player.finished.wait()
+
+    async def until(self, stopped: asyncio.Event) -> None:
+        """Waits until `stopped` is set; raises the error of the play, should it fail first."""
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait({stopping, self._playing}, return_when=asyncio.FIRST_COMPLETED)
+        if self._playing.done():
+            self._playing.result()
+        await stopping
+
+    def status(self) -> dict[str, Any]:
+        """What was sent so far; also served at `/simulator/status`."""
+        return {
+            "source": self._source.name,
+            "finished": self._player.finished.is_set(),
+            "clock_ms": self.clock_ms(),
+            **self._hub.counts(),
+        }
+
+    def truth(
+        self, since_ms: int | None = None, until_ms: int | None = None
+    ) -> dict[str, TradeColumns]:
+        """The trades that exist in [since_ms, until_ms), by symbol; default: start up to now."""
+        since = self._started_ms if since_ms is None else since_ms
+        until = self.clock_ms() if until_ms is None else min(until_ms, self.clock_ms())
+        symbols = self._source.instruments
+        return {symbol: self._source.columns(symbol, since, until) for symbol in symbols}
+
+    async def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        if request.path == STATUS_PATH:
+            return _response(Reply(200, msgspec.json.encode(self.status())))
+        if request.path.startswith(PREFIX):
+            return _response(await self._answer(request.path))
+        if parse_route(request.path) is None:
+            return connection.respond(404, f"no such route: {request.path}\n")
+        return None
+
+    async def _answer(self, target: str) -> Reply:
+        refusal = self._budget.spend(request_weight(target), time.monotonic())
+        if refusal is not None:
+            reply = refused(refusal, self._limits.weight_per_minute, self.clock_ms())
+        else:
+            reply = await asyncio.to_thread(self._rest.serve, target, self.clock_ms())
+        used = {"X-MBX-USED-WEIGHT-1M": str(self._budget.used)}
+        return reply._replace(headers={**reply.headers, **used})
+
+    async def _serve_client(self, connection: ServerConnection) -> None:
+        route = parse_route(connection.request.path) if connection.request else None
+        if route is None:
+            return
+        subscriptions = Subscriptions(route, self._limits.streams_per_connection)
+        if subscriptions.too_many:
+            await connection.close(_POLICY_VIOLATION, "too many streams")
+            return
+        self._connections += 1
+        client = Client(self._connections, connection, subscriptions, retired=route.retired)
+        self._hub.add(client)
+        try:
+            async with asyncio.timeout(self._limits.connection_seconds):
+                await self._answer_requests(client)
+        except TimeoutError:
+            await connection.close(1001, "connection has reached its age")
+        except ConnectionClosed:
+            _log.debug("client %d went without saying so", client.number)
+        finally:
+            self._hub.remove(client)
+
+    async def _answer_requests(self, client: Client) -> None:
+        rate = MessageRate(self._limits.messages_per_second)
+        async for message in client.connection:
+            if rate.exceeded(time.monotonic()):
+                await client.connection.close(_POLICY_VIOLATION, "too many requests")
+                return
+            reply = client.subscriptions.answer(message)
+            await client.connection.send(reply, text=True)
+            self._hub.subscriptions_changed()
+
+
+def _response(reply: Reply) -> Response:
+    headers = Headers(reply.headers)
+    headers["Content-Type"] = "application/json;charset=UTF-8"
+    headers["Content-Length"] = str(len(reply.body))
+    headers["Connection"] = "close"
+    return Response(reply.status, _REASONS.get(reply.status, "Error"), headers, reply.body)
