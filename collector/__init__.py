@@ -1,0 +1,1 @@
+"""The collector: live trades into the lake, none lost."""

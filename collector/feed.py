@@ -1,0 +1,138 @@
+"""Keeps one connection's worth of symbols flowing: opens, replaces and reopens its sessions."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from collector.backoff import Backoff
+from collector.intake import Intake
+from collector.planning import Subscription
+from collector.retry import ConnectionVerdict, explain, verdict
+from collector.session import Session
+from collector.timing import Timing
+from spreadlake.errors import ExchangeError
+from spreadlake.wire import TradeEvent
+
+__all__ = ["Feed"]
+
+log = logging.getLogger(__name__)
+
+
+class Feed:
+    """The sessions of one set of symbols: one that is current, and those it takes over from."""
+
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        subscription: Subscription,
+        new_intake: Callable[[], Intake],
+        max_age: float,
+        timing: Timing,
+    ) -> None:
+        self.symbols = symbols
+        self.sessions: list[Session] = []
+        self.counts: Counter[str] = Counter()
+        self._subscription = subscription
+        self._new_intake = new_intake
+        self._max_age = max_age
+        self._timing = timing
+        self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
+        self._worked = False
+        self._replace: asyncio.Future[str] | None = None
+        self._interrupted: dict[str, str] = {}
+
+    @property
+    def current(self) -> Session | None:
+        """The session that reads now, None while there is none."""
+        open_ones = [session for session in self.sessions if not session.reading.done()]
+        return open_ones[-1] if open_ones else None
+
+    async def run(self) -> None:
+        """Runs until cancelled; ExchangeError where no retry can help."""
+        session = await self._open()
+        try:
+            while True:
+                failure = await self._until_over(session)
+                session = await self._succeed(session, failure)
+        finally:
+            await asyncio.gather(*(one.close() for one in self.sessions))
+
+    def replace(self, reason: str) -> None:
+        """Gives up the current session and opens another; `reason` is for the log and gaps."""
+        if self._replace is not None and not self._replace.done():
+            self._replace.set_result(reason)
+
+    def take(self) -> tuple[list[TradeEvent], Counter[str], dict[str, str]]:
+        """Trades that wait, counters since the last time, and symbols that were interrupted."""
+        events: list[TradeEvent] = []
+        for session in self.sessions:
+            events += session.take()
+            self.counts += session.intake.counts
+            session.intake.counts.clear()
+        self._worked = self._worked or bool(events)
+        current = self.sessions[-1:]
+        self.sessions = [s for s in self.sessions if s in current or not s.reading.done()]
+        counts, self.counts = self.counts, Counter()
+        interrupted, self._interrupted = self._interrupted, {}
+        return events, counts, interrupted
+
+    async def _until_over(self, session: Session) -> str | None:
+        """What ended the session; None when it only has grown old."""
+        self._replace = asyncio.get_running_loop().create_future()
+        waits: list[asyncio.Future[object]] = [session.reading, self._replace]  # type: ignore[list-item]
+        timeout = max(0.0, self._max_age - session.age)
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if self._replace.done():
+            return self._replace.result()
+        if session.reading.done():
+            error = session.reading.exception()
+            return explain(error) if error else "ended"
+        return None
+
+    async def _succeed(self, old: Session, failure: str | None) -> Session:
+        if failure is None:
+            new = await self._open()
+            await asyncio.sleep(self._timing.overlap)
+            await old.close()
+            log.info("replaced the connection for %s before its end", self._name)
+            return new
+        await old.close()
+        if old.flowed >= self._timing.steady:
+            self._backoff.reset()
+        delay = self._backoff.next()
+        log.warning(
+            "connection for %s lost (%s); reconnecting in %.1f s", self._name, failure, delay
+        )
+        await asyncio.sleep(delay)
+        new = await self._open()
+        self.counts["reconnects"] += 1
+        self._interrupted = dict.fromkeys(self.symbols, "reconnect")
+        return new
+
+    async def _open(self) -> Session:
+        while True:
+            try:
+                session = await Session.open(self._subscription, self._new_intake(), self._timing)
+            except Exception as error:  # noqa: BLE001 verdict() sorts them all
+                await self._refused(error)
+            else:
+                self.sessions.append(session)
+                log.info("connected for %s", self._name)
+                return session
+
+    async def _refused(self, error: Exception) -> None:
+        if verdict(error, worked=self._worked) is ConnectionVerdict.FATAL:
+            raise ExchangeError(
+                f"{self._subscription.url[:100]} cannot be used: {explain(error)}"
+            ) from error
+        delay = self._backoff.next()
+        log.warning(
+            "no connection for %s (%s); trying again in %.1f s", self._name, explain(error), delay
+        )
+        await asyncio.sleep(delay)
+
+    @property
+    def _name(self) -> str:
+        more = len(self.symbols) - 3
+        return ", ".join(self.symbols[:3]) + (f" and {more} more" if more > 0 else "")

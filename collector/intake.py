@@ -1,0 +1,76 @@
+"""Frames of one connection, decoded and waiting to be stored: the path every trade takes.
+
+Nothing is done per trade but decode and append.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from collector.rate import Bounded
+from spreadlake.trades import TradeKind
+from spreadlake.wire import FrameDecoder, FrameError, Ignored, TradeEvent
+
+__all__ = ["Intake"]
+
+log = logging.getLogger(__name__)
+_SAMPLE = 120
+
+Receive = Callable[[], Awaitable[bytes]]
+
+
+class Intake:
+    """Holds at most `limit` trades; reading waits for `take` when it is full."""
+
+    def __init__(self, kind: TradeKind, limit: int, on_full: Callable[[], None]) -> None:
+        self.limit = limit
+        self.counts: Counter[str] = Counter()
+        self._decode = FrameDecoder(kind).decode
+        self._events: list[TradeEvent] = []
+        self._on_full = on_full
+        self._taken = asyncio.Event()
+        self._warn = Bounded(log.warning)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    async def read(self, receive: Receive) -> None:
+        """Reads frames until `receive` raises."""
+        decode, events = self._decode, self._events
+        append = events.append
+        while True:
+            frame = await receive()
+            try:
+                event = decode(frame)
+            except FrameError as error:
+                self._reject(frame, error)
+                continue
+            if type(event) is Ignored:
+                self._ignore(event)
+                continue
+            append(event)  # type: ignore[arg-type]
+            if len(events) >= self.limit:
+                await self._room()
+
+    def take(self) -> list[TradeEvent]:
+        """All that is waiting; makes room."""
+        events = self._events[:]
+        self._events.clear()
+        self._taken.set()
+        return events
+
+    async def _room(self) -> None:
+        while len(self._events) >= self.limit:
+            self._taken.clear()
+            self._on_full()
+            await self._taken.wait()
+
+    def _reject(self, frame: bytes, error: FrameError) -> None:
+        self.counts["malformed"] += 1
+        self._warn("malformed frame passed over: %s: %r", error, frame[:_SAMPLE])
+
+    def _ignore(self, event: Ignored) -> None:
+        self.counts["ignored"] += 1
+        if event.what.startswith("an error"):
+            self._warn("%s", event.what)

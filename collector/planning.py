@@ -1,0 +1,46 @@
+"""Which connection carries which symbols, and how it asks for them. Pure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spreadlake.trades import TradeKind
+from spreadlake.wire import combined_url, stream_name
+
+__all__ = ["Subscription", "subscribe", "symbols_per_connection"]
+
+# A request line longer than 8 KiB is refused by many servers, so the streams that do not fit are
+# asked for by messages, of which the exchange allows 10 a second.
+_URL_LENGTH = 4_000
+_STREAMS_PER_MESSAGE = 200
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """How one connection asks for its symbols."""
+
+    url: str
+    messages: tuple[str, ...]
+
+
+def symbols_per_connection(symbols: Sequence[str], streams: int) -> list[tuple[str, ...]]:
+    """Spreads symbols evenly over as few connections of at most `streams` as are needed."""
+    connections = -(-len(symbols) // streams)
+    return [tuple(symbols[start::connections]) for start in range(connections)]
+
+
+def subscribe(base: str, symbols: Sequence[str], kind: TradeKind) -> Subscription:
+    """Address and messages that subscribe one connection to the trades of `symbols`."""
+    streams = [stream_name(symbol, kind) for symbol in symbols]
+    fit = len(streams)
+    while fit > 1 and len(combined_url(base, streams[:fit])) > _URL_LENGTH:
+        fit = max(1, fit * 9 // 10)
+    later = range(fit, len(streams), _STREAMS_PER_MESSAGE)
+    messages = [
+        _message(number, streams[i : i + _STREAMS_PER_MESSAGE]) for number, i in enumerate(later, 1)
+    ]
+    return Subscription(combined_url(base, streams[:fit]), tuple(messages))
+
+
+def _message(number: int, streams: Sequence[str]) -> str:
+    return json.dumps({"method": "SUBSCRIBE", "params": list(streams), "id": number})

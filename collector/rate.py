@@ -1,0 +1,32 @@
+"""Log lines at a bounded rate."""
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Bounded"]
+
+
+class Bounded:
+    """Passes one line in `seconds` on to `log`, and says how many like it were left out."""
+
+    def __init__(
+        self,
+        log: Callable[..., None],
+        seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._seconds = seconds
+        self._clock = clock
+        self._next = float("-inf")
+        self._left_out = 0
+
+    def __call__(self, message: str, *args: object) -> None:
+        """Logs the line, or counts it."""
+        now = self._clock()
+        if now < self._next:
+            self._left_out += 1
+            return
+        more = f" ({self._left_out} more like it in between)" if self._left_out else ""
+        self._next, self._left_out = now + self._seconds, 0
+        self._log(message + more, *args)

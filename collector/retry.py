@@ -1,0 +1,59 @@
+"""One function decides what is tried again and what is fatal. Pure."""
+
+import ssl
+from enum import Enum
+
+from websockets.exceptions import InvalidStatus, InvalidURI
+
+__all__ = ["ConnectionVerdict", "explain", "verdict"]
+
+# Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
+# that follows when those were not heeded.
+_PASSING = frozenset({408, 418, 425, 429})
+
+_REMEDIES = {
+    401: "public trades need no login, but this address asks for one; check exchange.ws_url",
+    403: "the exchange's firewall refuses this address; wait, or run it elsewhere",
+    404: "there is no such route; check exchange.ws_url (Binance: wss://fstream.binance.com)",
+    451: "the exchange does not serve this location; run it where it does",
+}
+
+
+class ConnectionVerdict(Enum):
+    """What to do about a connection that failed."""
+
+    RETRY = "retry"
+    FATAL = "fatal"
+
+
+def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
+    """Whether `error`, from opening or reading a connection, is worth another attempt.
+
+    Asked for every failure. FATAL is for what the user has to change: a refused handshake (HTTP
+    4xx, but for those that pass), an address that is none, a certificate that is not trusted.
+    `worked` says that this address did send trades in this process: then nobody changed the
+    configuration, and even a refusal is retried. Everything else (drops, timeouts, HTTP 5xx,
+    refused and unknown hosts, frames beyond the protocol) is RETRY.
+    """
+    if worked:
+        return ConnectionVerdict.RETRY
+    fatal = isinstance(error, InvalidURI | ssl.SSLCertVerificationError) or (
+        isinstance(error, InvalidStatus) and _is_refusal(error.response.status_code)
+    )
+    return ConnectionVerdict.FATAL if fatal else ConnectionVerdict.RETRY
+
+
+def explain(error: BaseException) -> str:
+    """One line for people: what happened and, for a refusal, what to do about it."""
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        remedy = _REMEDIES.get(status, "check exchange.ws_url" if _is_refusal(status) else "")
+        return f"HTTP {status}" + (f": {remedy}" if remedy else "")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); check exchange.ws_url"
+    text = str(error) or type(error).__name__
+    return " ".join(text.split())[:300]
+
+
+def _is_refusal(status: int) -> bool:
+    return 400 <= status < 500 and status not in _PASSING

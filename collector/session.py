@@ -1,0 +1,90 @@
+"""One WebSocket connection from its opening to its end."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from collector.intake import Intake
+from collector.planning import Subscription
+from collector.timing import Timing
+from spreadlake.wire import TradeEvent
+
+__all__ = ["Session"]
+
+# No real frame comes near it; one that does ends the connection (close code 1009).
+_MAX_FRAME_BYTES = 2**20
+# Frames that are held undecoded; beyond it the socket is not read.
+_MAX_QUEUE = 4096
+# The exchange takes 10 messages a second.
+_MESSAGE_PAUSE = 0.2
+
+
+class Session:
+    """Reads one connection into its intake until it fails or is closed.
+
+    Times are of the monotonic clock; trades are seen when they are taken, not one by one.
+    """
+
+    def __init__(self, socket: ClientConnection, intake: Intake, messages: Sequence[str]) -> None:
+        self.intake = intake
+        self.opened = time.monotonic()
+        self.first_trade: float | None = None
+        self.last_trade: float | None = None
+        self._socket = socket
+        self._reading = asyncio.create_task(self._read(messages))
+
+    @classmethod
+    async def open(cls, subscription: Subscription, intake: Intake, timing: Timing) -> "Session":
+        """Connects, subscribes and starts to read; raises what `connect` raises."""
+        socket = await connect(
+            subscription.url,
+            compression=None,
+            max_size=_MAX_FRAME_BYTES,
+            max_queue=_MAX_QUEUE,
+            open_timeout=timing.open_timeout,
+            ping_interval=timing.ping_interval,
+            ping_timeout=timing.ping_interval,
+            close_timeout=timing.close_timeout,
+        )
+        return cls(socket, intake, subscription.messages)
+
+    def take(self) -> list[TradeEvent]:
+        """The trades that wait to be stored."""
+        events = self.intake.take()
+        if events:
+            self.last_trade = time.monotonic()
+            self.first_trade = self.first_trade or self.last_trade
+        return events
+
+    @property
+    def flowed(self) -> float:
+        """For how many seconds trades have come."""
+        if self.first_trade is None or self.last_trade is None:
+            return 0.0
+        return self.last_trade - self.first_trade
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was opened."""
+        return time.monotonic() - self.opened
+
+    @property
+    def reading(self) -> asyncio.Task[None]:
+        """Done when the connection has failed; its exception says how."""
+        return self._reading
+
+    async def close(self) -> None:
+        """Stops reading and closes the socket; what was read stays in the intake."""
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        await self._socket.close()
+
+    async def _read(self, messages: Sequence[str]) -> None:
+        for message in messages:
+            await self._socket.send(message)
+            await asyncio.sleep(_MESSAGE_PAUSE)
+        receive = partial(self._socket.recv, False)  # bytes, whatever the frame says it is
+        await self.intake.read(receive)  # type: ignore[arg-type]

@@ -1,0 +1,193 @@
+"""Stores trades: one transaction a batch, with the gaps and counters that belong to it.
+
+Everything here runs in the one writer thread.
+"""
+
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from collector.batch import Batch, Stored
+from collector.gap_book import Gap, GapBook
+from collector.gaps import Held, IdRange
+from collector.ledger import Ledger, Plan, SymbolPlan
+from collector.ticks_sql import insert_trades
+from spreadlake.lake import add_counters, atomic, set_status
+from spreadlake.wire import TradeEvent
+
+__all__ = ["TickStore"]
+
+_UPSERT_SYMBOL = """
+INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id,
+  last_time_ms = excluded.last_time_ms, last_price = excluded.last_price,
+  ticks = ticks + excluded.ticks
+"""
+Counts = defaultdict[tuple[str, str], float]
+
+
+class _Last(NamedTuple):
+    time_ms: int
+    price: float
+
+
+class TickStore:
+    """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        symbols: Sequence[str],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._db = db
+        self._symbols = list(symbols)
+        self._codes = {symbol: code for code, symbol in enumerate(symbols)}
+        self._now_ms = now_ms
+        self._next_seq = _next_seq(db)
+        self._ledger = Ledger()
+        self._last: dict[int, _Last] = {}
+        self._causes = dict.fromkeys(symbols, "restart")
+        # A transaction cannot hold its own duration, so each counts the one before it.
+        self._last_seconds = 0.0
+        self.gaps = GapBook(db)
+        self._load()
+
+    def write(self, batch: Batch) -> Stored:
+        """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
+        started = time.perf_counter()
+        self._causes.update(batch.interrupted)
+        plan = self._plan(batch.events)
+        counts = self._counts(batch, plan)
+        try:
+            with atomic(self._db):
+                self._write_gaps(plan)
+                self._write_trades(batch.events, plan)
+                add_counters(self._db, counts)
+        except BaseException:
+            self.gaps.discard()
+            raise
+        seconds = time.perf_counter() - started
+        self._apply(batch, plan, seconds)
+        ticks = {self._symbols[s.code]: s.fresh for s in plan.symbols if s.fresh}
+        return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds)
+
+    def write_status(self, values: Mapping[str, Any]) -> None:
+        """Replaces status values."""
+        with atomic(self._db):
+            set_status(self._db, self._now_ms(), values)
+
+    def confirm(self, gaps: Sequence[Gap]) -> None:
+        """Counts gaps that stayed open as real."""
+        self._change_gaps(
+            lambda: self.gaps.confirm(gaps),
+            Counter(("gaps", gap.symbol) for gap in gaps),
+        )
+
+    def lose(self, gap: Gap, lost: IdRange, message: str) -> None:
+        """Closes a part of a gap, or all of it, as beyond repair."""
+        self._change_gaps(lambda: self.gaps.lose(gap, lost, self._now_ms(), message), {})
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """The greatest trade time stored."""
+        return max((last.time_ms for last in self._last.values()), default=None)
+
+    def last_id(self, symbol: str) -> int | None:
+        """The greatest id held of a symbol."""
+        held = self._ledger.held.get(self._codes[symbol])
+        return held.last if held else None
+
+    def first_id(self, symbol: str) -> int | None:
+        """The least id held of a symbol."""
+        held = self._ledger.held.get(self._codes[symbol])
+        return held.first if held else None
+
+    def _load(self) -> None:
+        rows = self._db.execute(
+            "SELECT symbol, first_id, last_id, last_time_ms, last_price FROM symbols"
+        )
+        for symbol, first, last, time_ms, price in rows.fetchall():
+            code = self._codes.get(symbol)
+            if code is not None:
+                self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
+                self._last[code] = _Last(time_ms, price)
+
+    def _plan(self, events: list[TradeEvent]) -> Plan:
+        code_of = self._codes.get
+        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, len(events))
+        ids = np.fromiter((e.trade_id for e in events), np.int64, len(events))
+        return self._ledger.plan(codes, ids)
+
+    def _counts(self, batch: Batch, plan: Plan) -> Counts:
+        counts = Counts(float, {(name, ""): value for name, value in batch.counts.items()})
+        counts["ignored", ""] += plan.unknown
+        counts["batches", ""] += 1
+        counts["commit_seconds", ""] += self._last_seconds
+        for part in plan.symbols:
+            symbol = self._symbols[part.code]
+            counts["ticks", symbol] += part.fresh
+            counts["duplicates", symbol] += part.duplicates
+            if batch.repair:
+                counts["repaired_ticks", symbol] += part.fresh
+        return counts
+
+    def _write_gaps(self, plan: Plan) -> None:
+        now = self._now_ms()
+        for part in plan.symbols:
+            symbol = self._symbols[part.code]
+            for change in part.changed:
+                self.gaps.fill(symbol, change, now)
+            if part.opened:
+                self.gaps.open(symbol, part.opened, now, self._causes.get(symbol, "jump"))
+
+    def _write_trades(self, events: list[TradeEvent], plan: Plan) -> None:
+        insert_trades(self._db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+        self._db.executemany(
+            _UPSERT_SYMBOL, [self._symbol_row(events, s) for s in plan.symbols if s.fresh]
+        )
+
+    def _symbol_row(self, events: list[TradeEvent], part: SymbolPlan) -> tuple[object, ...]:
+        last = self._newest(events, part)
+        return (self._symbols[part.code], part.held.first, part.held.last, *last, part.fresh)
+
+    def _newest(self, events: list[TradeEvent], part: SymbolPlan) -> _Last:
+        known = self._last.get(part.code)
+        if part.latest is None and known is not None:
+            return known
+        event = events[part.latest or 0]
+        return _Last(max(event.time_ms, known.time_ms if known else 0), event.price)
+
+    def _apply(self, batch: Batch, plan: Plan, seconds: float) -> None:
+        for part in plan.symbols:
+            self._last[part.code] = self._newest(batch.events, part)
+            if not batch.repair:
+                self._causes.pop(self._symbols[part.code], None)
+        self._last_seconds = seconds
+        self._next_seq += len(plan.keep)
+        self._ledger.apply(plan)
+        self.gaps.settle()
+
+    def _change_gaps(
+        self, change: Callable[[], None], counts: Mapping[tuple[str, str], float]
+    ) -> None:
+        try:
+            with atomic(self._db):
+                change()
+                add_counters(self._db, counts)
+        except BaseException:
+            self.gaps.discard()
+            raise
+        self.gaps.settle()
+
+
+def _next_seq(db: sqlite3.Connection) -> int:
+    """The first number never given to a trade: rows that were rolled away had theirs too."""
+    hot, rolled = db.execute(
+        "SELECT (SELECT max(seq) FROM ticks), (SELECT max(max_seq) FROM rolls)"
+    ).fetchone()
+    return max(hot or 0, rolled or 0) + 1

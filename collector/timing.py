@@ -1,0 +1,26 @@
+"""How long the collector waits for what; constants in one place, so that tests can shrink them."""
+
+from dataclasses import dataclass
+
+__all__ = ["Timing"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All in seconds."""
+
+    backoff_first: float = 0.5
+    backoff_cap: float = 30.0
+    # Data has to flow this long before the back-off starts again from its first step.
+    steady: float = 10.0
+    open_timeout: float = 10.0
+    ping_interval: float = 20.0
+    close_timeout: float = 1.0
+    # A new connection and the one it replaces run side by side this long.
+    overlap: float = 5.0
+    # Trades may arrive this much out of order before a jump counts as a gap.
+    disorder: float = 1.0
+    status_interval: float = 1.0
+    # At the end, storing what is left is tried this long.
+    last_flush: float = 5.0
+    write_retry_cap: float = 5.0
