@@ -1,0 +1,1 @@
+"""The analytics job: new trades into bars, pair analytics and alert events."""

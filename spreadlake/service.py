@@ -40,7 +40,7 @@ class StopSignal:
         self._event = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.set())
+            signal.signal(number, self._on_signal)
         if duration is not None:
             self._later(duration)
         if os.environ.get(SUPERVISED):
@@ -65,6 +65,11 @@ class StopSignal:
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until set, at most `seconds`; returns whether it is set."""
         return self._event.wait(seconds)
+
+    def _on_signal(self, *_: object) -> None:
+        # In a thread of its own: the handler may interrupt this thread inside `wait`, where it
+        # holds the event's lock.
+        threading.Thread(target=self.set, daemon=True).start()
 
     def _later(self, seconds: float) -> None:
         timer = threading.Timer(seconds, self.set)

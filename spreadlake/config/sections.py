@@ -66,7 +66,7 @@ class ExchangeSettings(Section):
     rest_url: Url = Field("https://fapi.binance.com", description="the collector adds /fapi/v1/…")
     trades: Literal["aggTrade", "trade"] = Field(
         "aggTrade",
-        description="kind of trade events; a lake holds one kind, and only aggTrade can be repaired",
+        description="kind of trade events; a lake holds one kind; only aggTrade is repaired",
     )
 
 

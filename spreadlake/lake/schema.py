@@ -55,6 +55,9 @@ _SERIES_COLUMNS = """
 _ANALYTICS_1 = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE bars({_BAR_COLUMNS} PRIMARY KEY(symbol, timeframe, time)) WITHOUT ROWID;
+CREATE TABLE first_bars(
+  symbol TEXT NOT NULL, timeframe TEXT NOT NULL, time INTEGER NOT NULL,
+  PRIMARY KEY(timeframe, symbol)) WITHOUT ROWID;
 CREATE TABLE pair_analytics({_SERIES_COLUMNS}
   time INTEGER NOT NULL, symbol_a TEXT NOT NULL, symbol_b TEXT NOT NULL,
   price_a REAL NOT NULL, price_b REAL NOT NULL, alpha REAL, beta REAL, spread REAL,

@@ -1,0 +1,259 @@
+"""Keeps `alert_events`: runs the alert state machine over new rows, and again over changed ones."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
+from analytics_job.pair_rows import PairRows
+from analytics_job.rolling import Floats, Ints
+
+__all__ = ["AlertStore", "Gates", "WatchedSeries"]
+
+_SERIES = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
+_PIECE = 2_000  # rows read back at a time
+
+Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What has to hold at a row for an event to open; None asks nothing."""
+
+    min_correlation: float | None = None
+    min_volume: float | None = None
+    max_adf_pvalue: float | None = None
+
+
+@dataclass(frozen=True)
+class WatchedSeries:
+    """One rule on one series."""
+
+    rule: str
+    key: Key
+    levels: AlertLevels
+    gates: Gates
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the machine reads of a series, in order of time."""
+
+    times: Ints
+    zscores: Floats
+    correlations: Floats
+    volumes: Floats  # the smaller of the two legs'
+
+
+class AlertStore:
+    """Events of all rules; runs inside the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection, watched: Sequence[WatchedSeries]) -> None:
+        self._db = db
+        self._by_key: dict[Key, list[WatchedSeries]] = {}
+        for series in watched:
+            self._by_key.setdefault(series.key, []).append(series)
+        self._states: dict[WatchedSeries, AlertState] = {}
+
+    def append(self, timeframe: str, results: Iterable[PairRows]) -> None:
+        """Takes in rows that follow those seen so far."""
+        for result in results:
+            kept = result.have >= result.window
+            times = (result.start + np.arange(result.have.shape[1])) * result.length
+            for index, pair in enumerate(result.pairs):
+                watched = self._by_key.get((pair.name, timeframe, result.window, result.lookback))
+                if watched and kept[index].any():
+                    rows = _rows_of(result, index, times, kept[index])
+                    for series in watched:
+                        self._append_rows(series, rows)
+
+    def repair(self, key: Key, low: int, high: int) -> None:
+        """Runs again over the rows of a series from time `low`, rows in [low, high) being new."""
+        for series in self._by_key.get(key, ()):
+            self._states.pop(series, None)
+            self._rerun(series, low, high)
+
+    def evaluate_all(self, series: WatchedSeries) -> None:
+        """Runs a new or edited rule over the whole stored history of a series."""
+        self._states.pop(series, None)
+        self._rerun(series, 0, 2**62)
+
+    def _append_rows(self, series: WatchedSeries, rows: _Rows) -> None:
+        state = self._states.get(series)
+        if state is None:
+            state = self._state_before(series, int(rows.times[0]))[0]
+        allowed = self._allowed(series, rows)
+        after, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
+        self._states[series] = after
+        self._write(series, [event for event in events if event != state.event])
+
+    def _rerun(self, series: WatchedSeries, low: int, high: int) -> None:
+        """From `low` on, to where the machine is idle again as it was before the change."""
+        state, at = self._state_before(series, low)
+        start = state.event.opened_at if state.event else low
+        known = self._opened_between(series, start, 2**62)
+        kept: dict[int, AlertEvent] = {}
+        end = 2**62
+        while True:
+            rows = self._read_rows(series.key, at)
+            if len(rows.times) == 0:
+                break
+            allowed = self._allowed(series, rows)
+            state, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
+            kept.update((event.opened_at, event) for event in events)
+            at = int(rows.times[-1]) + 1
+            if at > high and state == AlertState() and not self._open_at(series, at - 1):
+                end = at
+                break
+        self._replace(series, start, end, known, kept)
+
+    def _replace(
+        self,
+        series: WatchedSeries,
+        start: int,
+        end: int,
+        known: set[int],
+        events: dict[int, AlertEvent],
+    ) -> None:
+        self._db.execute(
+            f"DELETE FROM alert_events WHERE rule = ? AND {_SERIES} "
+            "AND opened_at >= ? AND opened_at < ?",
+            (series.rule, *series.key, start, end),
+        )
+        self._write(series, list(events.values()), known)
+
+    def _state_before(self, series: WatchedSeries, time: int) -> tuple[AlertState, int]:
+        """The machine's state before the row at `time`, and the time to go on reading from.
+
+        An event that is open then is run again from its opening, to find its peak.
+        """
+        row = self._db.execute(
+            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_SERIES} "
+            "AND opened_at < ? AND (closed_at IS NULL OR closed_at >= ?) "
+            "ORDER BY opened_at DESC LIMIT 1",
+            (series.rule, *series.key, time, time),
+        ).fetchone()
+        if row is None:
+            return AlertState(self._streak_before(series, time)), time
+        event = AlertEvent(row[0], row[1], row[1])
+        rows = self._read_rows(series.key, row[0] + 1, time)
+        while len(rows.times):
+            nothing = np.zeros(len(rows.times), dtype=np.bool_)
+            state, _ = scan(AlertState(0, event), rows.times, rows.zscores, nothing, series.levels)
+            if state.event is None:
+                break
+            event = state.event
+            rows = self._read_rows(series.key, int(rows.times[-1]) + 1, time)
+        return AlertState(0, event), time
+
+    def _streak_before(self, series: WatchedSeries, time: int) -> int:
+        wanted = series.levels.min_bars - 1
+        if wanted == 0:
+            return 0
+        rows = self._read_rows(series.key, 0, time, last=wanted)
+        counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
+        misses = np.flatnonzero(~counts[::-1])
+        return int(misses[0]) if len(misses) else len(counts)
+
+    def _allowed(self, series: WatchedSeries, rows: _Rows) -> NDArray[np.bool_]:
+        gates = series.gates
+        allowed = np.ones(len(rows.times), dtype=np.bool_)
+        with np.errstate(invalid="ignore"):
+            if gates.min_correlation is not None:
+                allowed &= rows.correlations >= gates.min_correlation
+            if gates.min_volume is not None:
+                allowed &= rows.volumes >= gates.min_volume
+        if gates.max_adf_pvalue is not None:
+            allowed &= self._adf_pvalues(series.key, rows.times) <= gates.max_adf_pvalue
+        return allowed
+
+    def _adf_pvalues(self, key: Key, times: Ints) -> Floats:
+        """The latest ADF p-value known at each time; NaN before the first."""
+        if len(times) == 0:
+            return np.empty(0)
+        pair, timeframe, _, lookback = key
+        tests = self._db.execute(
+            "SELECT time, adf_pvalue FROM pair_tests WHERE pair = ? AND timeframe = ? "
+            "AND lookback_bars = ? AND time <= ? AND time >= coalesce((SELECT MAX(time) "
+            "FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 AND lookback_bars = ?3 "
+            "AND time <= ?5), 0) ORDER BY time",
+            (pair, timeframe, lookback, int(times[-1]), int(times[0])),
+        ).fetchall()
+        if not tests:
+            return np.full(len(times), np.nan)
+        known = np.array([t[0] for t in tests])
+        values = np.array([np.nan, *(np.nan if t[1] is None else t[1] for t in tests)])
+        return np.asarray(values[np.searchsorted(known, times, side="right")])
+
+    def _read_rows(self, key: Key, start: int, end: int = 2**62, last: int | None = None) -> _Rows:
+        """Rows with start <= time < end: the first piece of them, or the `last` ones."""
+        rows = self._db.execute(
+            "SELECT time, zscore, correlation, min(volume_a, volume_b) FROM pair_analytics "
+            f"WHERE {_SERIES} AND time >= ? AND time < ? "
+            f"ORDER BY time {'ASC' if last is None else 'DESC'} LIMIT ?",
+            (*key, start, end, _PIECE if last is None else last),
+        ).fetchall()
+        table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+        if last is not None:
+            table = table[::-1]
+        return _Rows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
+
+    def _open_at(self, series: WatchedSeries, time: int) -> bool:
+        """Whether a stored event is open after the row at `time`."""
+        row = self._db.execute(
+            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_SERIES} AND opened_at <= ? "
+            "AND (closed_at IS NULL OR closed_at > ?) LIMIT 1",
+            (series.rule, *series.key, time, time),
+        ).fetchone()
+        return row is not None
+
+    def _opened_between(self, series: WatchedSeries, start: int, end: int) -> set[int]:
+        rows = self._db.execute(
+            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_SERIES} "
+            "AND opened_at >= ? AND opened_at < ?",
+            (series.rule, *series.key, start, end),
+        )
+        return {row[0] for row in rows}
+
+    def _write(
+        self, series: WatchedSeries, events: list[AlertEvent], known: set[int] | None = None
+    ) -> None:
+        if not events:
+            return
+        if known is None:
+            known = self._opened_between(series, events[0].opened_at, events[-1].opened_at + 1)
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO alert_events VALUES ({', '.join('?' * 12)})",
+            [
+                (
+                    event_id(series.rule, *series.key, event.opened_at),
+                    series.rule,
+                    *series.key,
+                    series.levels.threshold,
+                    event.opened_at,
+                    event.opened_zscore,
+                    event.peak_zscore,
+                    event.closed_at,
+                    event.closed_zscore,
+                )
+                for event in events
+            ],
+        )
+        # Only ever added to: an event that a late trade took away was still raised once.
+        self._db.execute(
+            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_SERIES}",
+            (sum(e.opened_at not in known for e in events), series.rule, *series.key),
+        )
+
+
+def _rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) -> _Rows:
+    numbers = result.numbers
+    return _Rows(
+        times[kept],
+        numbers["zscore"][index][kept],
+        numbers["correlation"][index][kept],
+        np.minimum(numbers["volume_a"][index], numbers["volume_b"][index])[kept],
+    )

@@ -1,0 +1,96 @@
+"""Brings stored history in line with the configuration: new pairs, windows and rules.
+
+What the configuration asks for is compared with what `series` and `alert_rules` say was computed;
+only what is new or defined otherwise is computed, from the stored bars and rows.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+
+from analytics_job.alert_store import WatchedSeries
+from analytics_job.pipeline import Pipeline
+from analytics_job.plan import pair_plan, rule_definition, series_definition, watched_series
+from spreadlake.config import Series, Settings
+from spreadlake.lake import atomic
+
+__all__ = ["sync_rules", "sync_series"]
+
+log = logging.getLogger(__name__)
+
+_KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
+Key = tuple[str, str, int, int]
+
+
+def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
+    """Computes the history of series that are new or defined otherwise, pair by pair."""
+    definition = series_definition(settings)
+    stored = {row[:4]: row[4] for row in db.execute("SELECT * FROM series").fetchall()}
+    wanted = {_key(series): series for series in settings.series}
+    with atomic(db):
+        db.executemany(
+            f"DELETE FROM series WHERE {_KEY}", [key for key in stored if key not in wanted]
+        )
+    missing = [series for key, series in wanted.items() if stored.get(key) != definition]
+    for (pair, timeframe), group in _grouped(missing).items():
+        with atomic(db):
+            rows = _compute(pipeline, settings, group)
+            db.executemany(
+                "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
+                [(*_key(series), definition) for series in group],
+            )
+        if rows:
+            log.info("computed %d rows of %s %s from the stored bars", rows, pair, timeframe)
+
+
+def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
+    """Runs rules that are new or edited over the stored rows; drops what is no longer watched."""
+    stored = {row[:5]: row[6] for row in db.execute("SELECT * FROM alert_rules").fetchall()}
+    watched = {(series.rule, *series.key): series for series in watched_series(settings)}
+    with atomic(db):
+        for key in stored.keys() - watched.keys():
+            _drop_rule(db, key)
+        for key, series in watched.items():
+            if stored.get(key) != rule_definition(series):
+                _add_rule(db, pipeline, series)
+
+
+def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) -> int:
+    """Rows of one pair and timeframe over all stored bars."""
+    pair, timeframe = group[0].pair, group[0].timeframe
+    firsts = pipeline.bars.first_bars(timeframe)
+    final = pipeline.progress.final
+    if final is None or pair.a not in firsts or pair.b not in firsts:
+        return 0
+    analyser = next(a for a in pipeline.analysers if a.timeframe == timeframe)
+    low = analyser.bar_number(max(firsts[pair.a], firsts[pair.b]))
+    results = analyser.compute((pair,), low, analyser.bar_number(final), pair_plan(settings))
+    return sum(result.have.size for result in results)
+
+
+def _add_rule(db: sqlite3.Connection, pipeline: Pipeline, series: WatchedSeries) -> None:
+    key = (series.rule, *series.key)
+    db.execute("INSERT OR IGNORE INTO alert_counts VALUES (?, ?, ?, ?, ?, 0)", key)
+    db.execute(
+        "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*key, series.levels.threshold, rule_definition(series)),
+    )
+    pipeline.alerts.evaluate_all(series)
+
+
+def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> None:
+    """A rule that watches no longer leaves its past events, but none that would never close."""
+    for table in ("alert_rules", "alert_events"):
+        still_open = " AND closed_at IS NULL" if table == "alert_events" else ""
+        db.execute(f"DELETE FROM {table} WHERE rule = ? AND {_KEY}{still_open}", key)
+
+
+def _grouped(series: list[Series]) -> dict[tuple[str, str], list[Series]]:
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for one in series:
+        groups.setdefault((one.pair.name, one.timeframe), []).append(one)
+    return groups
+
+
+def _key(series: Series) -> Key:
+    return (series.pair.name, series.timeframe, series.window, series.lookback)

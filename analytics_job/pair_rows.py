@@ -1,0 +1,208 @@
+"""Rows of `pair_analytics`: the pair maths put together over a panel. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analytics_job.kalman import kalman_beta
+from analytics_job.pair_math import correlation, hedge_ratio, return_moments, spread_zscore
+from analytics_job.panel import Panel
+from analytics_job.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
+from spreadlake.pairs import Pair
+
+__all__ = ["NUMBERS", "Noise", "PairRows", "bars_needed", "pair_rows"]
+
+# The columns of pair_analytics after its key, the symbols and the prices.
+NUMBERS = (
+    "alpha",
+    "beta",
+    "spread",
+    "spread_mean",
+    "spread_std",
+    "zscore",
+    "correlation",
+    "return_correlation",
+    "beta_stderr",
+    "r_squared",
+    "kalman_beta",
+    "volatility_a",
+    "volatility_b",
+    "volume_a",
+    "volume_b",
+)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of the Kalman filter, see `kalman_beta`."""
+
+    delta: float
+    observation_variance: float
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """Analytics of some pairs at the absolute bars [start, start + rows), for one window.
+
+    Arrays are (pairs, rows). `have` is the number of bars that both legs have, up to the row;
+    only rows with `have` of at least `window` are rows of the table. Where `stale`, `numbers`
+    are NaN.
+    """
+
+    pairs: tuple[Pair, ...]
+    length: int
+    window: int
+    lookback: int
+    start: int
+    have: Ints
+    stale: NDArray[np.bool_]
+    price_a: Floats
+    price_b: Floats
+    numbers: dict[str, Floats]
+
+    def frame(self) -> pl.DataFrame:
+        """The rows of the table: pair, symbols, time (s), prices and numbers; NaN is null."""
+        kept = self.have >= self.window
+        pair, row = np.nonzero(kept)
+        columns: dict[str, object] = {
+            "pair": np.array([p.name for p in self.pairs])[pair],
+            "time": (self.start + row) * self.length,
+            "symbol_a": np.array([p.a for p in self.pairs])[pair],
+            "symbol_b": np.array([p.b for p in self.pairs])[pair],
+            "price_a": self.price_a[kept],
+            "price_b": self.price_b[kept],
+        }
+        numbers = {name: self.numbers[name][kept] for name in NUMBERS}
+        return pl.DataFrame(columns | numbers, nan_to_null=True)
+
+
+def bars_needed(windows: Sequence[int], lookbacks: Sequence[int], max_stale: int) -> int:
+    """How many bars a row depends on, itself included."""
+    return max(*windows, *lookbacks, max_stale + 1)
+
+
+def pair_rows(
+    panel: Panel,
+    pairs: Sequence[Pair],
+    windows: Sequence[int],
+    lookback: int,
+    max_stale: int,
+    noise: Noise,
+    rows: int,
+) -> Iterator[PairRows]:
+    """Analytics of `pairs` at the last `rows` bars of the panel, a PairRows per window.
+
+    The panel reaches back `bars_needed` bars before them, or to the legs' first bars.
+    """
+    legs = _Legs.of(panel, pairs)
+    m = rolling_moments(legs.a, legs.b, lookback, panel.start, legs.first, rows)
+    hedge = hedge_ratio(m)
+    shared = {
+        "alpha": hedge.alpha,
+        "beta": hedge.beta,
+        "beta_stderr": hedge.beta_stderr,
+        "r_squared": hedge.r_squared,
+        "kalman_beta": kalman_beta(
+            legs.a, legs.b, m, lookback, noise.delta, noise.observation_variance
+        ),
+    }
+    stale = legs.stale(max_stale, rows)
+    for window in windows:
+        numbers = shared | _window_numbers(legs, hedge.beta, window, rows)
+        yield PairRows(
+            pairs=tuple(pairs),
+            length=panel.length,
+            window=window,
+            lookback=lookback,
+            start=panel.end - rows,
+            have=legs.have(rows),
+            stale=stale,
+            price_a=legs.a[:, -rows:],
+            price_b=legs.b[:, -rows:],
+            numbers={name: np.where(stale, np.nan, values) for name, values in numbers.items()},
+        )
+
+
+def _window_numbers(legs: "_Legs", beta: Floats, window: int, rows: int) -> dict[str, Floats]:
+    m = rolling_moments(legs.a, legs.b, window, legs.start, legs.first, rows)
+    r = return_moments(legs.a, legs.b, window, legs.start, legs.first, rows)
+    spread = spread_zscore(legs.a, legs.b, beta, m)
+    volume_a, volume_b = legs.volume(window, rows)
+    return {
+        "spread": spread.spread,
+        "spread_mean": spread.mean,
+        "spread_std": spread.std,
+        "zscore": spread.zscore,
+        "correlation": correlation(m),
+        "return_correlation": correlation(r),
+        "volatility_a": _deviation(r.saa, r),
+        "volatility_b": _deviation(r.sbb, r),
+        "volume_a": volume_a,
+        "volume_b": volume_b,
+    }
+
+
+def _deviation(squares: Floats, m: Moments) -> Floats:
+    out = np.full(squares.shape, np.nan)
+    np.divide(squares, m.n - 1, out=out, where=m.n > 1)
+    return np.sqrt(out)
+
+
+@dataclass(frozen=True)
+class _Legs:
+    """The two legs of each pair, cut from the panel."""
+
+    start: int
+    end: int
+    a: Floats
+    b: Floats
+    traded_a: NDArray[np.bool_]
+    traded_b: NDArray[np.bool_]
+    quote_a: Floats
+    quote_b: Floats
+    first: Ints
+
+    @classmethod
+    def of(cls, panel: Panel, pairs: Sequence[Pair]) -> "_Legs":
+        ia, ib = panel.rows([p.a for p in pairs]), panel.rows([p.b for p in pairs])
+        return cls(
+            panel.start,
+            panel.end,
+            panel.close[ia],
+            panel.close[ib],
+            panel.traded[ia],
+            panel.traded[ib],
+            panel.quote_volume[ia],
+            panel.quote_volume[ib],
+            np.maximum(panel.first[ia], panel.first[ib]),
+        )
+
+    def have(self, rows: int) -> Ints:
+        """(pairs, rows): bars of the pair up to each row."""
+        have = np.arange(self.end - rows, self.end) - self.first[:, None] + 1
+        return np.asarray(np.maximum(have, 0))
+
+    def stale(self, max_stale: int, rows: int) -> NDArray[np.bool_]:
+        """Whether a leg has carried its close for more than `max_stale` bars in a row."""
+        return _carried(self.traded_a, max_stale, rows) | _carried(self.traded_b, max_stale, rows)
+
+    def volume(self, window: int, rows: int) -> tuple[Floats, Floats]:
+        """(pairs, rows) each: traded value of the legs over the window, in quote currency."""
+        return (
+            rolling_sum(self.quote_a, window, self.start, self.first, rows),
+            rolling_sum(self.quote_b, window, self.start, self.first, rows),
+        )
+
+
+def _carried(traded: NDArray[np.bool_], max_stale: int, rows: int) -> NDArray[np.bool_]:
+    """No trade in the last max_stale + 1 bars; False where the columns do not reach so far."""
+    columns = traded.shape[1]
+    counts = np.concatenate(
+        [np.zeros((len(traded), 1), np.int64), np.cumsum(traded, axis=1)], axis=1
+    )
+    ends = np.arange(columns - rows + 1, columns + 1)
+    begins = np.maximum(ends - max_stale - 1, 0)
+    return np.asarray((counts[:, ends] == counts[:, begins]) & (ends - begins > max_stale))

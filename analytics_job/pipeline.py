@@ -1,0 +1,147 @@
+"""One step of the job: trades in, then bars, pair analytics, status and alerts, all or nothing.
+
+The clock is the watermark, the greatest trade time seen. All seconds before `final` are final;
+trades of later seconds wait in memory, and `seq` in `progress` is the last sequence number before
+the first of them, so that a restart reads them again.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+import polars as pl
+
+from analytics_job.alert_store import AlertStore
+from analytics_job.analyser import Analyser
+from analytics_job.bars import BarStore
+from analytics_job.feed import FEED_SCHEMA
+from analytics_job.pair_rows import PairRows
+from analytics_job.plan import pair_plan, watched_series
+from analytics_job.status_store import StatusStore
+from spreadlake.config import Settings
+from spreadlake.lake import Lake, add_counters, atomic
+
+__all__ = ["Pipeline", "Progress"]
+
+# Seconds that become final in one transaction while catching up, to bound memory.
+_HOP = 1_800
+
+
+@dataclass
+class Progress:
+    """Where the pipeline stands; `final` is None before the first trade."""
+
+    seq: int = 0
+    watermark_ms: int = 0
+    final: int | None = None
+
+    @property
+    def final_or_start(self) -> int:
+        """`final`, or 0 before the first trade: no second is final then."""
+        return 0 if self.final is None else self.final
+
+
+class Pipeline:
+    """Takes in trades and keeps every table of `analytics.db` true to them."""
+
+    def __init__(self, db: sqlite3.Connection, lake: Lake, settings: Settings) -> None:
+        self._db = db
+        self._lateness_ms = round(settings.job.lateness * 1000)
+        plan = pair_plan(settings)
+        with atomic(db):
+            self.bars = BarStore(db, lake, settings.timeframes)
+            self.alerts = AlertStore(db, watched_series(settings))
+            keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
+            self.status = StatusStore(db, keys, settings.max_stale_bars)
+        self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
+        self.progress = _read_progress(db)
+        self.read_seq = self.progress.seq
+        self._pending = FEED_SCHEMA.to_frame()
+
+    def ingest(self, trades: pl.DataFrame, seq: int) -> None:
+        """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given."""
+        self.read_seq = seq
+        if trades.is_empty():
+            return
+        self._advance_watermark(trades)
+        late = self._late(trades)
+        self._pending = pl.concat([self._pending, self._not_late(trades)])
+        if late.height:
+            self._repair(late)
+        self.finalise(self._lateness_ms)
+
+    def finalise(self, lateness_ms: int) -> None:
+        """Makes every second final that the watermark has passed by `lateness_ms`."""
+        if self.progress.final is None:
+            return
+        target = (self.progress.watermark_ms - lateness_ms) // 1000
+        while self.progress.final < target:
+            self._advance(min(target, self.progress.final + _HOP))
+
+    def reset_panels(self) -> None:
+        """Forgets what was read from the bars, after they were written from elsewhere."""
+        for analyser in self.analysers:
+            analyser.forget()
+
+    def _advance_watermark(self, trades: pl.DataFrame) -> None:
+        newest, oldest = trades.select(a=pl.col("time_ms").max(), b=pl.col("time_ms").min()).row(0)
+        self.progress.watermark_ms = max(self.progress.watermark_ms, newest)
+        if self.progress.final is None:
+            self.progress.final = oldest // 1000
+
+    def _late(self, trades: pl.DataFrame) -> pl.DataFrame:
+        return trades.filter(pl.col("time_ms") < self.progress.final_or_start * 1000)
+
+    def _not_late(self, trades: pl.DataFrame) -> pl.DataFrame:
+        return trades.filter(pl.col("time_ms") >= self.progress.final_or_start * 1000)
+
+    def _advance(self, end: int) -> None:
+        """Makes the seconds up to `end` final, in one transaction with all that follows."""
+        start = self.progress.final_or_start
+        ready = pl.col("time_ms") < end * 1000
+        with atomic(self._db):
+            self.bars.append(self._pending.filter(ready), start, end)
+            for analyser in self.analysers:
+                results = list(analyser.append(start, end))
+                self.alerts.append(analyser.timeframe, results)
+                self.status.update(analyser.timeframe, results)
+            self._pending = self._pending.filter(~ready)
+            self.progress.final = end
+            self._write_progress()
+
+    def _repair(self, late: pl.DataFrame) -> None:
+        """Rebuilds what late trades touch, in one transaction."""
+        final = self.progress.final_or_start
+        with atomic(self._db):
+            changes = self.bars.repair(late, final)
+            for analyser in self.analysers:
+                for results in analyser.repair(changes, final):
+                    self._follow_repair(analyser, results)
+            add_counters(self._db, {("late_trades", ""): late.height})
+            self._write_progress()
+
+    def _follow_repair(self, analyser: Analyser, results: tuple[PairRows, ...]) -> None:
+        for result in results:
+            low, rows = result.start * result.length, result.have.shape[1]
+            for pair in result.pairs:
+                key = (pair.name, analyser.timeframe, result.window, result.lookback)
+                self.alerts.repair(key, low, low + rows * result.length)
+        last = analyser.bar_number(self.progress.final_or_start)
+        self.status.update(
+            analyser.timeframe, (r for r in results if r.start + r.have.shape[1] == last)
+        )
+
+    def _write_progress(self) -> None:
+        waiting = self._pending["seq"].min()
+        seq = self.read_seq if waiting is None else min(self.read_seq, int(str(waiting)) - 1)
+        self.progress.seq = seq
+        values = {
+            "seq": seq,
+            "watermark_ms": self.progress.watermark_ms,
+            "final_time": self.progress.final,
+        }
+        self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", values.items())
+
+
+def _read_progress(db: sqlite3.Connection) -> Progress:
+    stored = dict(db.execute("SELECT key, value FROM progress").fetchall())
+    return Progress(stored.get("seq", 0), stored.get("watermark_ms", 0), stored.get("final_time"))

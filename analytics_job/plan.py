@@ -1,0 +1,69 @@
+"""From the settings to what the job computes and watches."""
+
+import json
+
+from analytics_job.alert_store import Gates, WatchedSeries
+from analytics_job.alerts import AlertLevels
+from analytics_job.analyser import PairPlan
+from analytics_job.pair_rows import Noise
+from spreadlake.config import AlertRule, Series, Settings
+
+__all__ = ["pair_plan", "rule_definition", "series_definition", "watched_series"]
+
+
+def pair_plan(settings: Settings) -> PairPlan:
+    """What is computed for every pair."""
+    return PairPlan(
+        pairs=tuple(settings.pair_list),
+        windows=tuple(settings.windows),
+        lookbacks=tuple(settings.lookbacks),
+        max_stale=settings.max_stale_bars,
+        noise=Noise(settings.kalman.delta, settings.kalman.observation_variance),
+    )
+
+
+def watched_series(settings: Settings) -> list[WatchedSeries]:
+    """Every rule on every series that it watches."""
+    return [
+        WatchedSeries(
+            rule.name,
+            (series.pair.name, series.timeframe, series.window, series.lookback),
+            AlertLevels(rule.threshold, rule.close_level, rule.min_bars),
+            Gates(rule.min_correlation, rule.min_volume, rule.max_adf_pvalue),
+        )
+        for rule in settings.alerts
+        for series in settings.series
+        if _watches(rule, series)
+    ]
+
+
+def series_definition(settings: Settings) -> str:
+    """What a series' rows depend on besides its key and the trades; rows of another are redone."""
+    return json.dumps(
+        {
+            "max_stale_bars": settings.max_stale_bars,
+            "kalman": [settings.kalman.delta, settings.kalman.observation_variance],
+        }
+    )
+
+
+def rule_definition(watched: WatchedSeries) -> str:
+    """What a rule's events depend on besides its series; events of another are found anew."""
+    levels, gates = watched.levels, watched.gates
+    return json.dumps(
+        {
+            "threshold": levels.threshold,
+            "close_below": levels.close_below,
+            "min_bars": levels.min_bars,
+            "gates": [gates.min_correlation, gates.min_volume, gates.max_adf_pvalue],
+        }
+    )
+
+
+def _watches(rule: AlertRule, series: Series) -> bool:
+    return (
+        (rule.pairs == "all" or series.pair in rule.pairs)
+        and rule.timeframe == series.timeframe
+        and rule.window == series.window
+        and rule.lookback in (None, series.lookback)
+    )

@@ -1,0 +1,66 @@
+"""Keeps `pair_status`: writes the lines that changed, and no others."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from analytics_job.pair_rows import PairRows
+from analytics_job.states import SeriesStatus, series_status
+
+__all__ = ["StatusStore"]
+
+Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
+
+
+class StatusStore:
+    """Status of every series; runs inside the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection, keys: Sequence[Key], max_stale: int) -> None:
+        self._db = db
+        self._max_stale = max_stale
+        self._written: dict[Key, SeriesStatus] = {}
+        wanted = set(keys)
+        for row in db.execute("SELECT * FROM pair_status").fetchall():
+            if row[:4] in wanted:
+                self._written[row[:4]] = SeriesStatus(*row[4:])
+            else:
+                db.execute(
+                    "DELETE FROM pair_status WHERE pair = ? AND timeframe = ? "
+                    "AND window_bars = ? AND lookback_bars = ?",
+                    row[:4],
+                )
+        self._write((key, self._warming(key)) for key in keys if key not in self._written)
+
+    def update(self, timeframe: str, results: Iterable[PairRows]) -> None:
+        """Takes the status from the last row of each result."""
+        for result in results:
+            flat = np.isnan(result.numbers["zscore"][:, -1])
+            self._write(
+                (
+                    (pair.name, timeframe, result.window, result.lookback),
+                    series_status(
+                        int(result.have[index, -1]),
+                        result.window,
+                        result.lookback,
+                        self._max_stale,
+                        stale=bool(result.stale[index, -1]),
+                        flat=bool(flat[index]),
+                    ),
+                )
+                for index, pair in enumerate(result.pairs)
+            )
+
+    def _warming(self, key: Key) -> SeriesStatus:
+        return series_status(0, key[2], key[3], self._max_stale, stale=False, flat=False)
+
+    def _write(self, lines: Iterable[tuple[Key, SeriesStatus]]) -> None:
+        changed = [(key, line) for key, line in lines if self._written.get(key) != line]
+        self._db.executemany(
+            "INSERT OR REPLACE INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*key, line.state, line.bars_have, line.bars_need, line.message)
+                for key, line in changed
+            ],
+        )
+        self._written.update(changed)

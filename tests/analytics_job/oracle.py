@@ -1,0 +1,161 @@
+"""The contract's definitions as plain loops over Python numbers: slow, and hard to get wrong."""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from spreadlake.trades import Trade
+
+Bar = tuple[float, float, float, float, float, float, float, int]  # ohlc, volumes, trades
+Bars = dict[int, Bar]
+
+
+def second_bars(trades: Sequence[Trade], final: int) -> dict[str, Bars]:
+    """1s bars by symbol and time; `final` is the first second that is not final."""
+    by_symbol: dict[str, list[Trade]] = defaultdict(list)
+    for trade in trades:
+        by_symbol[trade.symbol].append(trade)
+    bars: dict[str, Bars] = {}
+    for symbol, own in by_symbol.items():
+        own.sort(key=lambda t: (t.time_ms, t.trade_id))
+        grouped: dict[int, list[Trade]] = defaultdict(list)
+        for trade in own:
+            grouped[trade.time_ms // 1000].append(trade)
+        bars[symbol] = {}
+        for second in range(min(grouped), final):
+            if second in grouped:
+                bars[symbol][second] = _bar(grouped[second])
+            else:
+                close = bars[symbol][second - 1][3]
+                bars[symbol][second] = (close, close, close, close, 0.0, 0.0, 0.0, 0)
+    return {symbol: own for symbol, own in bars.items() if own}
+
+
+def _bar(trades: list[Trade]) -> Bar:
+    prices = [t.price for t in trades]
+    return (
+        prices[0],
+        max(prices),
+        min(prices),
+        prices[-1],
+        sum(t.qty for t in trades),
+        sum(t.price * t.qty for t in trades),
+        sum(t.qty for t in trades if not t.buyer_is_maker),
+        len(trades),
+    )
+
+
+def longer_bars(seconds: Bars, length: int, final: int) -> Bars:
+    """Bars of `length` seconds that end at or before `final`."""
+    out: Bars = {}
+    for start in sorted({t // length * length for t in seconds}):
+        if start + length > final:
+            continue
+        own = [seconds[t] for t in range(start, start + length) if t in seconds]
+        out[start] = (
+            own[0][0],
+            max(b[1] for b in own),
+            min(b[2] for b in own),
+            own[-1][3],
+            sum(b[4] for b in own),
+            sum(b[5] for b in own),
+            sum(b[6] for b in own),
+            sum(b[7] for b in own),
+        )
+    return out
+
+
+def analytics(
+    a: Bars, b: Bars, length: int, window: int, lookback: int, max_stale: int
+) -> dict[int, dict[str, Any]]:
+    """Rows of pair_analytics by time."""
+    times = [t for t in sorted(a) if t in b]
+    rows = {}
+    for at, time in enumerate(times):
+        if at + 1 < window:
+            continue
+        rows[time] = _row(a, b, times[: at + 1], window, lookback)
+        if _carried(a, time, length) > max_stale or _carried(b, time, length) > max_stale:
+            rows[time] = {k: v if k.startswith("price") else None for k, v in rows[time].items()}
+    return rows
+
+
+def _carried(bars: Bars, time: int, length: int) -> int:
+    count = 0
+    while time in bars and bars[time][7] == 0:
+        count += 1
+        time -= length
+    return count
+
+
+def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict[str, Any]:
+    pa, pb = [a[t][3] for t in times], [b[t][3] for t in times]
+    la, lb = pa[-lookback:], pb[-lookback:]
+    wa, wb = pa[-window:], pb[-window:]
+    row: dict[str, Any] = dict.fromkeys(
+        ("alpha", "beta", "spread", "spread_mean", "spread_std", "zscore")
+    )
+    row |= {"price_a": pa[-1], "price_b": pb[-1], "correlation": pearson(wa, wb)}
+    ra, rb = returns(wa), returns(wb)
+    row["return_correlation"] = pearson(ra, rb)
+    row["volatility_a"], row["volatility_b"] = deviation(ra), deviation(rb)
+    row["volume_a"] = math.fsum(a[t][5] for t in times[-window:])
+    row["volume_b"] = math.fsum(b[t][5] for t in times[-window:])
+    if len(set(lb)) > 1:
+        beta = covariance(la, lb) / covariance(lb, lb)
+        row["beta"], row["alpha"] = beta, mean(la) - beta * mean(lb)
+        spreads = [x - beta * y for x, y in zip(wa, wb, strict=True)]
+        row["spread"], row["spread_mean"] = spreads[-1], mean(spreads)
+        std = deviation(spreads)
+        row["spread_std"] = std
+        if std:
+            row["zscore"] = (spreads[-1] - row["spread_mean"]) / std
+    return row
+
+
+def mean(x: Sequence[float]) -> float:
+    return math.fsum(x) / len(x)
+
+
+def covariance(x: Sequence[float], y: Sequence[float]) -> float:
+    mx, my = mean(x), mean(y)
+    return math.fsum((p - mx) * (q - my) for p, q in zip(x, y, strict=True)) / (len(x) - 1)
+
+
+def deviation(x: Sequence[float]) -> float | None:
+    if len(x) < 2:
+        return None
+    return 0.0 if len(set(x)) == 1 else math.sqrt(covariance(x, x))
+
+
+def returns(x: Sequence[float]) -> list[float]:
+    return [math.log(q / p) for p, q in itertools.pairwise(x)]
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+    if len(set(x)) < 2 or len(set(y)) < 2:
+        return None
+    return covariance(x, y) / math.sqrt(covariance(x, x) * covariance(y, y))
+
+
+def alert_events(
+    rows: dict[int, dict[str, Any]], threshold: float
+) -> list[tuple[int, float, float, int | None, float | None]]:
+    """(opened_at, opened z, peak z, closed_at, closed z)."""
+    events: list[list[Any]] = []
+    is_open = False
+    for time in sorted(rows):
+        z = rows[time]["zscore"]
+        if z is None:
+            continue
+        if is_open and abs(z) < threshold:
+            events[-1][3:] = [time, z]
+            is_open = False
+        elif is_open and abs(z) > abs(events[-1][2]):
+            events[-1][2] = z
+        elif not is_open and abs(z) > threshold:
+            events.append([time, z, z, None, None])
+            is_open = True
+    return [tuple(event) for event in events]
