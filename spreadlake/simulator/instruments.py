@@ -4,26 +4,19 @@ from dataclasses import dataclass
 
 from spreadlake.simulator.noise import key_of
 
-__all__ = ["Instrument", "decimal_text", "instrument"]
+__all__ = ["Contract", "Instrument", "decimal_text", "instrument"]
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+@dataclass(frozen=True)
+class Contract:
     """One perpetual contract.
 
     Prices are whole multiples of 10**-price_decimals, quantities of 10**-qty_decimals.
-    `market`, `altcoins` and `own` scale the log-price's exposure to the common path, to a second
-    path that only the smaller coins share, and to noise of its own; `rate` is trades a second.
     """
 
     symbol: str
-    price: float
     price_decimals: int
     qty_decimals: int
-    rate: float
-    market: float
-    altcoins: float = 0.0
-    own: float = 1.0
 
     @property
     def tick_size(self) -> str:
@@ -36,19 +29,35 @@ class Instrument:
         return decimal_text(1, self.qty_decimals)
 
 
+@dataclass(frozen=True)
+class Instrument(Contract):
+    """A contract of the synthetic market.
+
+    `price` is its level; `rate` is trades a second; `market`, `altcoins` and `own` scale how
+    the log-price follows the common path, a second path that only the smaller coins share, and
+    noise of its own.
+    """
+
+    price: float
+    rate: float
+    market: float
+    altcoins: float = 0.0
+    own: float = 1.0
+
+
 _KNOWN = {
     known.symbol: known
     for known in (
-        Instrument("BTCUSDT", 101_250.0, 1, 3, 15.0, 0.80),
-        Instrument("ETHUSDT", 3_480.0, 2, 3, 12.0, 1.05),
-        Instrument("SOLUSDT", 205.0, 2, 2, 9.0, 1.30),
-        Instrument("BNBUSDT", 945.0, 2, 2, 6.0, 0.85, 0.2),
-        Instrument("XRPUSDT", 2.35, 4, 1, 8.0, 1.15, 0.5),
-        Instrument("DOGEUSDT", 0.182, 5, 0, 7.0, 1.35, 0.6),
-        Instrument("1000PEPEUSDT", 0.0063, 7, 0, 5.0, 1.55, 0.8),
-        Instrument("ADAUSDT", 0.58, 4, 0, 5.0, 1.20, 0.6),
-        Instrument("LINKUSDT", 16.4, 3, 2, 5.0, 1.25, 0.6),
-        Instrument("LTCUSDT", 98.5, 2, 3, 5.0, 1.05, 0.5),
+        Instrument("BTCUSDT", 1, 3, 101_250.0, 15.0, 0.80),
+        Instrument("ETHUSDT", 2, 3, 3_480.0, 12.0, 1.05),
+        Instrument("SOLUSDT", 2, 2, 205.0, 9.0, 1.30),
+        Instrument("BNBUSDT", 2, 2, 945.0, 6.0, 0.85, 0.2),
+        Instrument("XRPUSDT", 4, 1, 2.35, 8.0, 1.15, 0.5),
+        Instrument("DOGEUSDT", 5, 0, 0.182, 7.0, 1.35, 0.6),
+        Instrument("1000PEPEUSDT", 7, 0, 0.0063, 5.0, 1.55, 0.8),
+        Instrument("ADAUSDT", 4, 0, 0.58, 5.0, 1.20, 0.6),
+        Instrument("LINKUSDT", 3, 2, 16.4, 5.0, 1.25, 0.6),
+        Instrument("LTCUSDT", 2, 3, 98.5, 5.0, 1.05, 0.5),
     )
 }
 
@@ -72,9 +81,9 @@ def _plausible(symbol: str) -> Instrument:
     mantissa = 1.0 + (digits >> 8) % 900 / 100.0
     return Instrument(
         symbol,
-        price=mantissa * 10.0**magnitude,
         price_decimals=max(0, 4 - magnitude),
         qty_decimals=max(0, min(3, magnitude + 1)),
+        price=mantissa * 10.0**magnitude,
         rate=5.0 + (digits >> 24) % 4,
         market=0.9 + (digits >> 32) % 60 / 100.0,
         altcoins=0.3 + (digits >> 40) % 60 / 100.0,

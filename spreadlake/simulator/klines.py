@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spreadlake.simulator.columns import TradeColumns
-from spreadlake.simulator.instruments import Instrument, decimal_text
+from spreadlake.simulator.instruments import Contract, decimal_text
 
 __all__ = ["INTERVALS", "Kline", "klines"]
 
@@ -25,7 +25,7 @@ INTERVALS = {
 
 def klines(
     trades: TradeColumns,
-    traded: Instrument,
+    contract: Contract,
     interval_ms: int,
     first_open_ms: int,
     count: int,
@@ -49,11 +49,11 @@ def klines(
             prices = np.array([close])
         close = float(prices[-1])
         open_ms = int(opens[index])
-        rows.append(_kline(open_ms, interval_ms, prices, _cut(trades, cut), traded))
+        rows.append(_kline(open_ms, interval_ms, prices, _amounts(trades, cut), contract))
     return rows
 
 
-def _cut(trades: TradeColumns, cut: slice) -> tuple[NDArray[np.float64], ...]:
+def _amounts(trades: TradeColumns, cut: slice) -> tuple[NDArray[np.float64], ...]:
     """Quantity, price and whether the taker bought, of the trades in `cut`."""
     taker_bought = (~trades.buyer_is_maker[cut]).astype(np.float64)
     return trades.qtys[cut], trades.prices[cut], taker_bought
@@ -63,11 +63,11 @@ def _kline(
     open_ms: int,
     interval_ms: int,
     prices: NDArray[np.float64],
-    traded: tuple[NDArray[np.float64], ...],
-    instrument: Instrument,
+    amounts: tuple[NDArray[np.float64], ...],
+    contract: Contract,
 ) -> Kline:
-    qtys, paid, taker_bought = traded
-    price_digits, qty_digits = instrument.price_decimals, instrument.qty_decimals
+    qtys, paid, taker_bought = amounts
+    price_digits, qty_digits = contract.price_decimals, contract.qty_decimals
     quote_digits = price_digits + qty_digits
     return [
         open_ms,

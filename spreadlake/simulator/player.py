@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,18 +54,22 @@ class Player:
             await self._hub.subscribed(self._pacing.expected)
         play = Play(self._start_ms, self._pacing.end_ms, self._window_ms(), self._hub.streams)
         clock = _PlayClock(self._pacing.speed, self._start_ms)
-        for batch in self._source.play(play):
-            if self._holds and not self._hub.has_subscribers(self._pacing.expected):
-                await self._hub.subscribed(self._pacing.expected)
-                clock.restart(batch.due_ms)
-            await clock.until(batch.due_ms)
-            await self._send(batch)
+        with closing(self._source.play(play)) as batches:
+            for batch in batches:
+                await self._hold(clock, batch)
+                await clock.until(batch.due_ms)
+                await self._send(batch)
         await self._hub.emptied()
         self.finished.set()
 
     def _window_ms(self) -> float | None:
         speed = self._pacing.speed
         return None if speed == "max" else 1000 * _WINDOW_SECONDS * speed
+
+    async def _hold(self, clock: "_PlayClock", batch: Batch) -> None:
+        if self._holds and not self._hub.has_subscribers(self._pacing.expected):
+            await self._hub.subscribed(self._pacing.expected)
+            clock.restart(batch.due_ms)
 
     async def _send(self, batch: Batch) -> None:
         self._hub.send(batch.frames)

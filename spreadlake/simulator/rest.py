@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from spreadlake.simulator.instruments import Instrument
+from spreadlake.simulator.instruments import Contract
 from spreadlake.simulator.klines import INTERVALS, klines
 from spreadlake.simulator.limits import Refusal
 from spreadlake.simulator.source import AggTradesQuery, Source
@@ -130,8 +130,8 @@ class Rest:
         if len(trades) == 0 or trades.times_ms[0] >= opening + step:
             before = self._source.columns(symbol, opening - _HOUR_MS, opening)
             close = float(before.prices[-1]) if len(before) else None
-        instrument = self._source.instruments[symbol]
-        return klines(trades, instrument, step, opening, count, close)
+        contract = self._source.instruments[symbol]
+        return klines(trades, contract, step, opening, count, close)
 
     def _symbol(self, query: dict[str, str]) -> str:
         symbol = query.get("symbol")
@@ -193,31 +193,31 @@ def _check_times(start_ms: int | None, end_ms: int | None) -> None:
         raise _BadRequestError(-1023, "Start time is greater than end time.")
 
 
-def _symbol_info(traded: Instrument) -> dict[str, Any]:
-    quote = next((q for q in ("USDT", "USDC") if traded.symbol.endswith(q)), "USDT")
+def _symbol_info(contract: Contract) -> dict[str, Any]:
+    quote = next((q for q in ("USDT", "USDC") if contract.symbol.endswith(q)), "USDT")
     return {
-        "symbol": traded.symbol,
-        "pair": traded.symbol,
+        "symbol": contract.symbol,
+        "pair": contract.symbol,
         "contractType": "PERPETUAL",
         "status": "TRADING",
-        "baseAsset": traded.symbol.removesuffix(quote),
+        "baseAsset": contract.symbol.removesuffix(quote),
         "quoteAsset": quote,
         "marginAsset": quote,
-        "pricePrecision": traded.price_decimals,
-        "quantityPrecision": traded.qty_decimals,
+        "pricePrecision": contract.price_decimals,
+        "quantityPrecision": contract.qty_decimals,
         "underlyingType": "COIN",
         "filters": [
             {
                 "filterType": "PRICE_FILTER",
-                "minPrice": traded.tick_size,
+                "minPrice": contract.tick_size,
                 "maxPrice": "10000000",
-                "tickSize": traded.tick_size,
+                "tickSize": contract.tick_size,
             },
             {
                 "filterType": "LOT_SIZE",
-                "minQty": traded.step_size,
+                "minQty": contract.step_size,
                 "maxQty": "100000000",
-                "stepSize": traded.step_size,
+                "stepSize": contract.step_size,
             },
         ],
     }

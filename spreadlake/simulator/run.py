@@ -4,10 +4,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from spreadlake.errors import ServiceError
+from spreadlake.errors import InputError
 from spreadlake.service import StopSignal
 from spreadlake.simulator.columns import TradeColumns
 from spreadlake.simulator.server import SimulatedExchange
@@ -21,17 +21,10 @@ OnReady = Callable[[str, str], None]
 def run_simulator(source: Source, stop: StopSignal, *, on_ready: OnReady, **options: Any) -> None:
     """Serves `source` until `stop` is set; `options` are those of `SimulatedExchange`.
 
-    `on_ready` is called once with the WebSocket and the REST address. Raises ServiceError when
+    `on_ready` is called once with the WebSocket and the REST address. Raises InputError when
     the address cannot be listened on.
     """
-    try:
-        asyncio.run(_serve(source, stop, on_ready, options))
-    except OSError as error:
-        host, port = options.get("host", "127.0.0.1"), options.get("port", 0)
-        raise ServiceError(
-            f"the simulated exchange cannot listen on {host}:{port}: {error.strerror}; "
-            "choose another port, or 0 for a free one"
-        ) from None
+    asyncio.run(_serve(source, stop, on_ready, options))
 
 
 async def _serve(
@@ -41,7 +34,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
 
     def stop_here() -> None:
-        loop.call_soon_threadsafe(stopped.set)
+        with suppress(RuntimeError):  # told again after the loop has ended
+            loop.call_soon_threadsafe(stopped.set)
 
     stop.on_set(stop_here)
     async with SimulatedExchange(source, **options) as exchange:
@@ -105,5 +99,5 @@ def _run_in_thread(
 
     try:
         asyncio.run(serve())
-    except OSError as error:
+    except InputError as error:
         ready.set_exception(error)

@@ -13,6 +13,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from spreadlake.errors import InputError
 from spreadlake.simulator.client import Client
 from spreadlake.simulator.columns import TradeColumns
 from spreadlake.simulator.hub import Hub
@@ -40,7 +41,7 @@ class SimulatedExchange:
     """Serves `source` as Binance's USDⓈ-M futures do; an async context manager.
 
     `port` 0 takes a free one. The other arguments are those of `Pacing`; `limits` are what the
-    exchange allows. OSError when the address cannot be listened on.
+    exchange allows. InputError when the address cannot be listened on.
     """
 
     def __init__(
@@ -72,9 +73,17 @@ class SimulatedExchange:
         self._hub = Hub(self._limits.write_buffer)
         self._player = Player(self._source, self._hub, self._pacing, time.time_ns() // 1_000_000)
         self._started_ms = self._player.clock_ms
-        self._server = await serve(
+        self._server = await self._listen()
+        self._address = self._server.sockets[0].getsockname()[:2]
+        self._playing = asyncio.create_task(self._player.run())
+        return self
+
+    async def _listen(self) -> Server:
+        host, port = self._address
+        serving = serve(
             self._serve_client,
-            *self._address,
+            host,
+            port,
             process_request=self._process_request,
             compression=None,
             ping_interval=self._limits.ping_interval,
@@ -86,9 +95,13 @@ class SimulatedExchange:
             server_header=None,
             logger=_quiet,
         )
-        self._address = self._server.sockets[0].getsockname()[:2]
-        self._playing = asyncio.create_task(self._player.run())
-        return self
+        try:
+            return await serving
+        except OSError as error:
+            raise InputError(
+                f"the simulated exchange cannot listen on {host}:{port}: {error.strerror}; "
+                "choose another port, or 0 for a free one"
+            ) from None
 
     async def __aexit__(
         self,
@@ -143,8 +156,12 @@ class SimulatedExchange:
     def truth(
         self, since_ms: int | None = None, until_ms: int | None = None
     ) -> dict[str, TradeColumns]:
-        """The trades that exist in [since_ms, until_ms), by symbol; default: start up to now."""
-        since = self._started_ms if since_ms is None else since_ms
+        """The trades that exist in [since_ms, until_ms), by symbol.
+
+        By default those since the start up to now; of a recording, those that were played.
+        """
+        begun = self._started_ms if self._source.start_ms() is None else 0
+        since = begun if since_ms is None else since_ms
         until = self.clock_ms() if until_ms is None else min(until_ms, self.clock_ms())
         symbols = self._source.instruments
         return {symbol: self._source.columns(symbol, since, until) for symbol in symbols}

@@ -1,11 +1,11 @@
 """What the simulated exchange needs of a source of market data."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from spreadlake.simulator.columns import TradeColumns
-from spreadlake.simulator.instruments import Instrument
+from spreadlake.simulator.instruments import Contract
 
 __all__ = ["AggTradesQuery", "Batch", "Frame", "Play", "Source"]
 
@@ -74,13 +74,13 @@ class Source(Protocol):
         """What the status calls it."""
 
     @property
-    def instruments(self) -> Mapping[str, Instrument]:
+    def instruments(self) -> Mapping[str, Contract]:
         """The symbols that exist, in order."""
 
     def start_ms(self) -> int | None:
         """Where the play begins on its own clock; None: wherever it is told to."""
 
-    def play(self, play: Play) -> Iterator[Batch]:
+    def play(self, play: Play) -> Generator[Batch]:
         """Batches in order of `due_ms`; the end of the iterator is the end of the source."""
 
     def agg_trades(self, query: AggTradesQuery) -> list[bytes]:

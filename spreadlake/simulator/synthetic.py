@@ -1,6 +1,6 @@
 """The synthetic market as a source of the simulated exchange."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from operator import itemgetter
 
@@ -51,7 +51,7 @@ class SyntheticMarket:
         """It can begin at any time."""
         return None
 
-    def play(self, play: Play) -> Iterator[Batch]:
+    def play(self, play: Play) -> Generator[Batch]:
         """Every trade once, in order of time over all symbols."""
         now = play.start_ms
         while play.end_ms is None or now < play.end_ms:
