@@ -3,13 +3,17 @@
 import logging
 import sys
 import time
+from io import TextIOBase
+from typing import TextIO
 
 __all__ = ["configure_logs"]
 
 
-def configure_logs(service: str, level: int = logging.INFO) -> None:
-    """Sends the log of this process to standard error under the name of the service."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure_logs(
+    service: str, level: int = logging.INFO, stream: TextIO | TextIOBase | None = None
+) -> None:
+    """Sends the log of this process under the name of the service to `stream` (standard error)."""
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     formatter = logging.Formatter(
         f"%(asctime)sZ {service:<13} %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S"
     )

@@ -5,7 +5,7 @@ import socket
 
 from spreadlake.errors import ConfigError
 
-__all__ = ["cannot_listen", "check_listen", "free_port", "resolve"]
+__all__ = ["cannot_listen", "check_listen", "free_port", "is_listening", "resolve"]
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
@@ -43,3 +43,12 @@ def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free now, for a child process that is about to take it."""
     with socket.create_server((host, 0)) as server:
         return int(server.getsockname()[1])
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether something accepts connections on `host`:`port`."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

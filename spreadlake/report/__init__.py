@@ -1,7 +1,7 @@
 """What a lake tells about itself, read from its databases only."""
 
 from spreadlake.report.analytics import read_latest_pairs, read_open_alerts, read_progress
-from spreadlake.report.build import database_sizes, report_on, sizes_of
+from spreadlake.report.build import database_sizes, report_on, require_lake, sizes_of
 from spreadlake.report.model import (
     AlertReport,
     FileReport,
@@ -13,7 +13,8 @@ from spreadlake.report.model import (
 )
 from spreadlake.report.services import never_started, read_service
 from spreadlake.report.snapshot import snapshot
-from spreadlake.report.ticks import newest_seq, read_identity, read_symbols
+from spreadlake.report.ticks import last_trade_ms, newest_seq, read_identity, read_symbols
+from spreadlake.report.totals import Totals, totals_of
 
 __all__ = [
     "AlertReport",
@@ -23,7 +24,9 @@ __all__ = [
     "PairReport",
     "ServiceReport",
     "SymbolReport",
+    "Totals",
     "database_sizes",
+    "last_trade_ms",
     "never_started",
     "newest_seq",
     "read_identity",
@@ -33,6 +36,8 @@ __all__ = [
     "read_service",
     "read_symbols",
     "report_on",
+    "require_lake",
     "sizes_of",
     "snapshot",
+    "totals_of",
 ]

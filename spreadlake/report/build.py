@@ -20,7 +20,7 @@ from spreadlake.report.services import never_started, service_in
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import newest_seq, read_gaps, read_identity, read_symbols
 
-__all__ = ["database_sizes", "report_on", "sizes_of"]
+__all__ = ["database_sizes", "report_on", "require_lake", "sizes_of"]
 
 
 @dataclass
@@ -46,8 +46,7 @@ def report_on(lake: Lake, now: float, sizes: bool = True) -> LakeReport:
 
     Raises LakeError where there is no lake, or a database cannot be read.
     """
-    if not lake.ticks_db.exists() and not lake.analytics_db.exists():
-        raise LakeError(_no_lake(lake))
+    require_lake(lake)
     with snapshot(lake.ticks_db) as db:
         capture = _Capture() if db is None else _read_capture(db, now)
     with snapshot(lake.analytics_db) as db:
@@ -133,9 +132,12 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _no_lake(lake: Lake) -> str:
+def require_lake(lake: Lake) -> None:
+    """Raises LakeError where neither of the databases is there; it names the demo's lake."""
+    if lake.ticks_db.exists() or lake.analytics_db.exists():
+        return
     message = f"no lake in {lake.root}: choose its folder with --data, or start spreadlake on it"
     demo = Lake(lake.root / "demo")
     if demo.ticks_db.exists():
-        message += f" (there is one of the demo: --data {demo.root})"
-    return message
+        message += f" (the demo's is there: --data {demo.root})"
+    raise LakeError(message)

@@ -2,9 +2,18 @@
 
 import sqlite3
 
+from spreadlake.lake import Lake
 from spreadlake.report.model import GapReport, SymbolReport
+from spreadlake.report.snapshot import snapshot
 
-__all__ = ["MOST_GAPS", "newest_seq", "read_gaps", "read_identity", "read_symbols"]
+__all__ = [
+    "MOST_GAPS",
+    "last_trade_ms",
+    "newest_seq",
+    "read_gaps",
+    "read_identity",
+    "read_symbols",
+]
 
 MOST_GAPS = 100
 
@@ -53,3 +62,12 @@ def newest_seq(db: sqlite3.Connection) -> int:
         "ifnull((SELECT max(max_seq) FROM rolls), 0))"
     ).fetchone()
     return int(row[0])
+
+
+def last_trade_ms(lake: Lake) -> int | None:
+    """Exchange time of the latest trade in the lake, Unix ms; None where there is none."""
+    with snapshot(lake.ticks_db) as db:
+        if db is None:
+            return None
+        latest: int | None = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()[0]
+    return latest

@@ -1,0 +1,131 @@
+"""`spreadlake csv`: one series of pair analytics as time-aligned CSV."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from spreadlake.cli.options import DataOption
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.pairs import parse_pair
+from spreadlake.report import require_lake
+from spreadlake.report.choose import SeriesKey, choose_series
+from spreadlake.report.series_rows import available_series, column_names, iter_rows
+from spreadlake.times import iso_utc, parse_time
+
+__all__ = ["csv", "csv_lines"]
+
+
+def csv(
+    pair: Annotated[str | None, typer.Option("--pair", metavar="A/B", help="The pair.")] = None,
+    timeframe: Annotated[
+        str | None, typer.Option("--timeframe", metavar="1s", help="Length of the bars.")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", metavar="BARS", help="Window of the z-score.")
+    ] = None,
+    lookback: Annotated[
+        int | None, typer.Option("--lookback", metavar="BARS", help="Lookback of the hedge ratio.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="First bar, e.g. 2024-08-09T00:00Z.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="T", help="Last bar.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
+    ] = None,
+    epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
+    data: DataOption = Path("data"),
+) -> None:
+    """Write pair analytics as CSV.
+
+    One series, time-aligned, by default to A_B_TIMEFRAME.csv in the current folder.
+    """
+    lake = Lake(data)
+    require_lake(lake)
+    name = None if pair is None else parse_pair(pair).name
+    key = choose_series(available_series(lake), name, timeframe, window, lookback)
+    times = _times(start, end)
+    columns = column_names(lake)
+    pieces = iter_rows(lake, key, columns, *times)
+    lines = csv_lines(columns, pieces, epoch)
+    if output == "-":
+        _to_stdout(lines)
+        return
+    path = _target(output, key)
+    rows = _to_file(lines, path)
+    typer.echo(f"wrote {rows:,} rows to {path}", err=True)
+
+
+def _times(start: str | None, end: str | None) -> tuple[float | None, float | None]:
+    first = None if start is None else parse_time(start)
+    last = None if end is None else parse_time(end)
+    if first is not None and last is not None and first > last:
+        raise InputError(f"--from {start} is after --to {end}")
+    return first, last
+
+
+def csv_lines(
+    columns: list[str], pieces: Iterable[list[tuple[Any, ...]]], epoch: bool
+) -> Iterator[str]:
+    """The header and a line for each row; floats read back to the same bits, NULL is empty."""
+    yield ",".join(columns) + "\n"
+    for piece in pieces:
+        for time, *values in piece:
+            moment = str(time) if epoch else iso_utc(time)
+            cells = ["" if value is None else repr(value) for value in values]
+            yield ",".join((moment, *cells)) + "\n"
+
+
+def _target(output: str | None, key: SeriesKey) -> Path:
+    name = f"{key.pair.replace('/', '_')}_{key.timeframe}.csv"
+    path = Path(name if output is None else output)
+    return path / name if path.is_dir() else path
+
+
+def _to_file(lines: Iterable[str], path: Path) -> int:
+    """Writes beside `path` and renames, so that a half-written file is never seen under it."""
+    if path.exists() and not path.is_file():  # a device or a pipe
+        with path.open("w", encoding="utf-8") as stream:
+            return _write(lines, stream)
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            rows = _write(lines, stream)
+        Path(beside).chmod(0o666 & ~_umask())
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return rows
+
+
+def _write(lines: Iterable[str], stream: TextIO) -> int:
+    count = -1  # the header is no row
+    for line in lines:
+        stream.write(line)
+        count += 1
+    return count
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _to_stdout(lines: Iterable[str]) -> None:
+    try:
+        _write(lines, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has what it wanted; nothing may be flushed into the pipe at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

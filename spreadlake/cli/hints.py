@@ -1,0 +1,38 @@
+"""What a user is told at the start: where things are, and what to type next."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from spreadlake.config import Settings
+from spreadlake.lake import Lake
+
+__all__ = ["command_name", "hints"]
+
+
+def hints(title: str, lake: Lake, settings: Settings, url: str) -> str:
+    """Lines that name the lake, the metrics, and the commands that look at them."""
+    command, data = command_name(), shlex.quote(str(lake.root))
+    lines = [
+        f"{title}; Ctrl-C stops it",
+        f"  lake     {lake.root}",
+        f"  metrics  {url}",
+        f"  status   {command} status --data {data}",
+    ]
+    if settings.series:
+        s = settings.series[0]
+        series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
+        lines.append(f"  csv      {command} csv --data {data} {series}")
+    return "\n".join(lines)
+
+
+def command_name() -> str:
+    """How this command can be typed again: by name where it is on the path, else as it was."""
+    if shutil.which("spreadlake"):
+        return "spreadlake"
+    typed = Path(sys.argv[0])
+    if typed.name != "spreadlake":
+        return "python -m spreadlake"
+    here = Path.cwd()
+    return str(typed.relative_to(here)) if typed.is_relative_to(here) else str(typed)

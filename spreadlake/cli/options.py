@@ -1,0 +1,84 @@
+"""The options that commands share, and how their values are read."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "ConfigOption",
+    "DataOption",
+    "DurationOption",
+    "SpeedOption",
+    "parse_factor",
+    "parse_seconds",
+    "parse_speed",
+]
+
+_LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
+
+
+def parse_seconds(text: str) -> float:
+    """A number of seconds that is not negative; anything else is a usage error."""
+    value = _number(text)
+    if value is None or not 0 <= value <= _LONGEST_SECONDS:
+        raise typer.BadParameter(f"{text!r} is not a number of seconds, such as 60")
+    return value
+
+
+def parse_speed(text: str) -> float:
+    """Times faster than real time, infinity for `max`; anything else is a usage error."""
+    if text in ("max", "inf"):
+        return math.inf
+    value = _number(text)
+    if value is None or value <= 0:
+        raise typer.BadParameter(f"{text!r} is neither a number above 0, such as 20, nor max")
+    return value
+
+
+def parse_factor(text: str) -> float:
+    """A number above 0; anything else is a usage error."""
+    value = _number(text)
+    if value is None or value <= 0:
+        raise typer.BadParameter(f"{text!r} is not a number above 0, such as 20")
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", metavar="DIR", envvar="SPREADLAKE_DATA", help="Folder of the lake."),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Configuration; ./spreadlake.toml where it is there."
+    ),
+]
+DurationOption = Annotated[
+    float | None,
+    typer.Option(
+        "--duration",
+        metavar="S",
+        parser=parse_seconds,
+        help="Seconds to run; then everything is flushed and the command ends.",
+    ),
+]
+SpeedOption = Annotated[
+    float,
+    typer.Option(
+        "--speed",
+        metavar="X|max",
+        parser=parse_speed,
+        show_default=False,
+        help="Times faster than real time, or max.",
+    ),
+]

@@ -1,0 +1,99 @@
+"""`spreadlake demo` and `spreadlake up`: the whole pipeline under one supervisor."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spreadlake.cli.hints import hints
+from spreadlake.cli.options import ConfigOption, DataOption, DurationOption, parse_factor
+from spreadlake.config import Settings, find_config, load_settings
+from spreadlake.lake import Lake
+from spreadlake.ports import check_listen, free_port
+from spreadlake.report import last_trade_ms
+from spreadlake.supervisor.specs import Launcher, exchange_variables
+
+__all__ = ["demo", "up"]
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Folder of the lake.  [default: ./data/demo]"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration; without it the defaults."),
+    ] = None,
+    duration: DurationOption = None,
+    speed: Annotated[
+        float,
+        typer.Option(
+            "--speed", metavar="X", parser=parse_factor, help="Times faster than real time."
+        ),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the simulated market.")] = 1,
+) -> None:
+    """Run everything on a simulated exchange.
+
+    No network is needed, and no trade in it is real.
+    """
+    lake = Lake(_demo_data() if data is None else data)
+    settings = load_settings(config)
+    port = free_port()
+    launcher = Launcher(lake, config, exchange_variables(port, "aggTrade"))
+
+    def market() -> list[object]:
+        # A simulator that starts again goes on, and never back to before what is stored.
+        start_ms = max(int(time.time() * 1000), last_trade_ms(lake) or 0)
+        return ["--speed", speed, "--seed", seed, "--start-ms", start_ms]
+
+    _run("spreadlake demo, a simulated market", launcher, settings, duration, port, market)
+
+
+def up(
+    data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
+) -> None:
+    """Run everything on the live exchange."""
+    path = find_config(config)
+    _run("spreadlake", Launcher(Lake(data), path), load_settings(path), duration)
+
+
+def _demo_data() -> Path:
+    return Path(os.environ.get("SPREADLAKE_DATA") or "data") / "demo"
+
+
+def _run(
+    title: str,
+    launcher: Launcher,
+    settings: Settings,
+    duration: float | None,
+    simulator_port: int | None = None,
+    market: Callable[[], Sequence[object]] = list,
+) -> None:
+    from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
+
+    url, launcher = _with_metrics_address(launcher, settings)
+    demo_lake = simulator_port is not None
+    specs = [launcher.collector("demo" if demo_lake else "exchange"), launcher.job()]
+    specs.append(launcher.exporter())
+    if simulator_port is not None:
+        specs.append(launcher.simulator(simulator_port, market))
+    typer.echo(hints(title, launcher.lake, settings, url))
+    facts = [f"{launcher.lake.root}   {url}"]
+    pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
+    typer.echo(run_pipeline(pipeline, duration))
+
+
+def _with_metrics_address(launcher: Launcher, settings: Settings) -> tuple[str, Launcher]:
+    """The address of the metrics, found free, and the launcher that hands it to the exporter."""
+    host, port = settings.exporter.host, settings.exporter.port
+    check_listen(host, port)
+    if port == 0:
+        port = free_port(host)
+    variables = {**launcher.variables, "SPREADLAKE_EXPORTER__PORT": str(port)}
+    return f"http://{host}:{port}/metrics", replace(launcher, variables=variables)

@@ -1,0 +1,124 @@
+"""The report as tables for a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spreadlake.report.model import LakeReport, PairReport, ServiceReport
+from spreadlake.report.words import age, number, signed, size
+from spreadlake.times import iso_utc
+
+__all__ = ["STATE_STYLES", "as_tables"]
+
+STATE_STYLES = {
+    "running": "green",
+    "ready": "green",
+    "warming": "cyan",
+    "stale": "yellow",
+    "flat": "yellow",
+    "late": "bold red",
+    "stopped": "yellow",
+    "never started": "dim",
+}
+
+
+def as_tables(report: LakeReport) -> RenderableType:
+    """Everything in the report; a part that is empty is left out."""
+    parts: list[RenderableType] = [_headline(report), _services(report.services)]
+    if report.symbols:
+        parts.append(_symbols(report))
+    if report.gaps:
+        parts.append(_gaps(report))
+    if report.pairs:
+        parts.append(_pairs(report.pairs))
+    if report.alerts:
+        parts.append(_alerts(report))
+    parts.append(Text("files: " + ", ".join(f"{f.name} {size(f.bytes)}" for f in report.files)))
+    return Group(*parts)
+
+
+def _headline(report: LakeReport) -> Text:
+    of = {"demo": "simulated market", "exchange": "real exchange"}.get(report.origin or "", "empty")
+    lines = [
+        f"lake {report.lake} ({of}{', ' if report.trade_kind else ''}{report.trade_kind or ''})"
+    ]
+    lines.append(f"{report.ticks:,} trades, the latest {_when(report, report.last_trade_at)}")
+    analysed = f"analysed up to {_when(report, report.watermark_at)}"
+    if report.ticks_unprocessed:
+        analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
+    return Text("\n".join([*lines, analysed]))
+
+
+def _when(report: LakeReport, then: float | None) -> str:
+    if then is None:
+        return "never"
+    return f"{iso_utc(int(then))} ({age(report.reported_at, then)})"
+
+
+def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        justify = "right" if column in right else "left"
+        table.add_column(column, justify=justify, header_style="dim")  # type: ignore[arg-type]
+    return table
+
+
+def _services(services: list[ServiceReport]) -> Table:
+    table = _table("services", "service", "state", "")
+    for service in services:
+        table.add_row(service.name, _state(service.state), service.message)
+    return table
+
+
+def _symbols(report: LakeReport) -> Table:
+    numbers = ("price", "trades", "open gaps", "lost gaps")
+    table = _table("symbols", "symbol", *numbers, "latest trade", right=numbers)
+    for s in report.symbols:
+        latest = age(report.reported_at, s.last_trade_at)
+        gaps = [Text(str(n), style="bold red" if n else "") for n in (s.gaps_open, s.gaps_lost)]
+        table.add_row(s.symbol, number(s.price), f"{s.ticks:,}", *gaps, latest)
+    return table
+
+
+def _gaps(report: LakeReport) -> Table:
+    table = _table(
+        "gaps not repaired",
+        "symbol",
+        "ids",
+        "missing",
+        "state",
+        "found",
+        "cause",
+        right=("missing",),
+    )
+    for gap in report.gaps:
+        ids = f"{gap.first_id}–{gap.last_id}"
+        found = age(report.reported_at, gap.found_at)
+        cause = f"{gap.cause}: {gap.message}" if gap.message else gap.cause
+        table.add_row(gap.symbol, ids, f"{gap.missing:,}", gap.state, found, cause)
+    return table
+
+
+def _pairs(pairs: list[PairReport]) -> Table:
+    numbers = ("window", "lookback", "z", "corr", "beta")
+    table = _table("pairs", "pair", "bars", *numbers, "state", "", right=numbers)
+    for p in pairs:
+        values = [signed(p.zscore), signed(p.correlation), number(p.beta, 6)]
+        series = [p.pair, p.timeframe, str(p.window), str(p.lookback)]
+        message = "" if p.state == "ready" else p.message
+        table.add_row(*series, *values, _state(p.state), message)
+    return table
+
+
+def _alerts(report: LakeReport) -> Table:
+    numbers = ("window", "lookback", "threshold", "opened at z", "peak z")
+    table = _table("open alerts", "rule", "pair", "bars", *numbers, "open since", right=numbers)
+    for a in report.alerts:
+        levels = [f"{a.threshold:g}", signed(a.opened_zscore), signed(a.peak_zscore)]
+        series = [a.rule, a.pair, a.timeframe, str(a.window), str(a.lookback)]
+        table.add_row(*series, *levels, f"{iso_utc(a.opened_at)}")
+    return table
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=STATE_STYLES.get(state, ""))

@@ -1,0 +1,57 @@
+"""Numbers, ages and sizes as people read them. Pure."""
+
+import math
+
+__all__ = ["age", "duration", "number", "signed", "size"]
+
+_UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def number(value: float | None, digits: int = 7) -> str:
+    """About `digits` significant digits, thousands apart; never more than 8 decimals."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else -_leading_zeros(value)
+    decimals = min(max(digits - whole, 2), 8 if abs(value) >= 1e-4 else 12)
+    return f"{value:,.{decimals}f}"
+
+
+def signed(value: float | None, decimals: int = 2) -> str:
+    """With its sign, as a z-score is read."""
+    return "–" if value is None else f"{value:+.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `2 h 5 min`, `1 y 40 d`: at most two units."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    parts: list[str] = []
+    rest = int(seconds)
+    for unit, length in _UNITS:
+        if rest >= length or parts:
+            parts.append(f"{rest // length} {unit}" if rest >= length else "")
+            rest %= length
+    return " ".join(part for part in parts[:2] if part)
+
+
+def age(now: float, then: float | None) -> str:
+    """How long ago `then` was; "never" where it was not, and "now" where clocks disagree."""
+    if then is None:
+        return "never"
+    return f"{duration(now - then)} ago" if now >= then else f"{duration(then - now)} ahead"
+
+
+def size(count: int) -> str:
+    """Bytes as `512 B`, `3.4 MB`, `1.2 GB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def _leading_zeros(value: float) -> int:
+    return 0 if value == 0 else max(0, -math.floor(math.log10(abs(value))) - 1)

@@ -1,0 +1,168 @@
+"""What the terminal shows while the pipeline runs, as lines that fit the window. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from spreadlake.config import Series
+from spreadlake.report import AlertReport, LakeReport, PairReport, SymbolReport
+from spreadlake.report.words import age, duration, number, signed
+from spreadlake.times import iso_utc
+
+__all__ = ["Screen", "Watched", "draw", "pick_pairs"]
+
+_PRICE_LINES = 3
+_ALERT_LINES = 4
+_LOG_LINES = 3  # at least, where the window has room
+_LONGEST_PAIR = 30
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The series shown of each pair, and the |z| from which on it is coloured."""
+
+    timeframe: str
+    window: int
+    lookback: int
+    threshold: float
+
+    def shows(self, row: PairReport | Series) -> bool:
+        """Whether `row` is of the series that is shown."""
+        mine = (self.timeframe, self.window, self.lookback)
+        return (row.timeframe, row.window, row.lookback) == mine
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Everything that is drawn: `children` are the states of the processes by name."""
+
+    title: str
+    facts: Sequence[str]
+    watched: Watched
+    elapsed: float = 0.0
+    rate: float | None = None
+    report: LakeReport | None = None
+    children: Mapping[str, str] = field(default_factory=dict)
+    log: Sequence[str] = ()
+
+
+def draw(screen: Screen, width: int, height: int) -> list[Text]:
+    """At most `height` lines, none wider than `width`: what does not fit is counted."""
+    lines = _head(screen, width)
+    report = screen.report
+    if report is None:
+        lines += [Text(), Text(" waiting for the first trades", style="dim")]
+    else:
+        lines += [Text(), *_prices(report.symbols, width)]
+        alerts = _alerts(report)
+        room = height - len(lines) - len(alerts) - _LOG_LINES - 2
+        lines += [Text(), *_pairs(report.pairs, screen.watched, max(room - 1, 1), width), *alerts]
+    room = height - len(lines) - 1
+    if room > 0:
+        lines += [Text(), *(Text(f" {line}", style="dim") for line in screen.log[-room:])]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines[:height]
+
+
+def _head(screen: Screen, width: int) -> list[Text]:
+    running = f"{duration(screen.elapsed)} "
+    title = Text(f" {screen.title}", style="bold")
+    title.append(" " * max(1, width - title.cell_len - len(running)))
+    title.append(running, style="not bold")
+    return [title, *(Text(f" {fact}", style="dim") for fact in screen.facts), _vitals(screen)]
+
+
+def _vitals(screen: Screen) -> Text:
+    line = Text()
+    for name, state in screen.children.items():
+        fine = state == "running"
+        line.append(" ● ", style="green" if fine else "bold red")
+        line.append(name if fine else f"{name} {state}")
+    if screen.rate is not None:
+        line.append(f"   {screen.rate:,.0f} ticks/s")
+    report = screen.report
+    if report is not None and report.watermark_at is not None:
+        at = iso_utc(int(report.watermark_at))[11:19]
+        line.append(f"   {at} UTC, {age(report.reported_at, report.watermark_at)}", style="dim")
+    return line
+
+
+def _prices(symbols: Sequence[SymbolReport], width: int) -> list[Text]:
+    lines = [Text()]
+    for done, symbol in enumerate(symbols):
+        item = Text(f" {symbol.symbol} ", style="dim")
+        item.append(f"{number(symbol.price)}  ", style="not dim bold")
+        if lines[-1].cell_len + item.cell_len > width and lines[-1].cell_len:
+            if len(lines) == _PRICE_LINES:
+                lines[-1].append(f" and {len(symbols) - done} more", style="dim")
+                break
+            lines.append(Text())
+        lines[-1].append_text(item)
+    return lines
+
+
+def pick_pairs(pairs: Sequence[PairReport], watched: Watched, room: int) -> list[PairReport]:
+    """The rows of the watched series; the most stretched first where not all of them fit."""
+    mine = [pair for pair in pairs if watched.shows(pair)]
+    if len(mine) <= room:
+        return mine
+    return sorted(mine, key=lambda pair: -abs(pair.zscore or 0.0))[: max(room - 1, 1)]
+
+
+def _pairs(pairs: Sequence[PairReport], watched: Watched, room: int, width: int) -> list[Text]:
+    shown = pick_pairs(pairs, watched, room)
+    wide = min(max((len(p.pair) for p in shown), default=8), _LONGEST_PAIR, max(width - 42, 8))
+    series = f"{watched.timeframe} bars, z over {watched.window}, beta over {watched.lookback}"
+    head = Text(f" {'pair':<{wide}} {'z':>7} {'corr':>6} {'beta':>11}  {series}", style="dim")
+    lines = [head, *(_pair_line(pair, wide, watched.threshold) for pair in shown)]
+    hidden = sum(watched.shows(pair) for pair in pairs) - len(shown)
+    if hidden:
+        lines.append(Text(f" {hidden} more pairs, less stretched, are not shown", style="dim"))
+    return lines
+
+
+def _pair_line(pair: PairReport, wide: int, threshold: float) -> Text:
+    line = Text(f" {pair.pair[:wide]:<{wide}} ")
+    if pair.state != "ready":
+        return line.append(
+            f" {pair.message}", style="cyan" if pair.state == "warming" else "yellow"
+        )
+    beyond = pair.zscore is not None and abs(pair.zscore) > threshold
+    line.append(f"{signed(pair.zscore):>7}", style="bold red" if beyond else "bold")
+    line.append(f" {signed(pair.correlation):>6} {number(pair.beta, 6):>11}  ")
+    return line.append_text(_gauge(pair.zscore, threshold))
+
+
+def _gauge(zscore: float | None, threshold: float, half: int = 10) -> Text:
+    """Where z stands: the middle is 0, the marks are the thresholds, the ends twice those."""
+    cells = ["·"] * (2 * half + 1)
+    cells[half] = "│"
+    cells[half // 2] = cells[half + half // 2] = "┊"
+    gauge = Text(style="dim")
+    if zscore is None:
+        return gauge.append("".join(cells))
+    at = half + round(max(-1.0, min(1.0, zscore / (2 * threshold))) * half)
+    gauge.append("".join(cells[:at]))
+    gauge.append("●", style="not dim bold red" if abs(zscore) > threshold else "not dim")
+    return gauge.append("".join(cells[at + 1 :]))
+
+
+def _alerts(report: LakeReport) -> list[Text]:
+    if not report.alerts:
+        return []
+    lines = [Text(), Text(f" {len(report.alerts)} open alerts", style="bold red")]
+    newest = sorted(report.alerts, key=lambda alert: -alert.opened_at)
+    lines += [_alert_line(alert, report.watermark_at) for alert in newest[:_ALERT_LINES]]
+    if len(newest) > _ALERT_LINES:
+        lines.append(Text(f" and {len(newest) - _ALERT_LINES} older ones", style="dim"))
+    return lines
+
+
+def _alert_line(alert: AlertReport, watermark: float | None) -> Text:
+    since = (
+        "" if watermark is None else f", open for {duration(max(0.0, watermark - alert.opened_at))}"
+    )
+    text = f" {alert.rule}: {alert.pair} {alert.timeframe}/{alert.window}"
+    return Text(f"{text} peaked at z {signed(alert.peak_zscore)}{since}")
