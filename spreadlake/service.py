@@ -66,10 +66,14 @@ class StopSignal:
         """Waits until set, at most `seconds`; returns whether it is set."""
         return self._event.wait(seconds)
 
-    def _on_signal(self, *_: object) -> None:
+    def request(self) -> None:
+        """Sets it from within a signal handler."""
         # In a thread of its own: the handler may interrupt this thread inside `wait`, where it
         # holds the event's lock.
         threading.Thread(target=self.set, daemon=True).start()
+
+    def _on_signal(self, *_: object) -> None:
+        self.request()
 
     def _later(self, seconds: float) -> None:
         timer = threading.Timer(seconds, self.set)
