@@ -81,18 +81,30 @@ class AlertStore:
         self._states.pop(series, None)
         self._rerun(series, 0, 2**62)
 
+    def regate(self, pair: str, timeframe: str, lookback: int, time: int) -> None:
+        """Runs again where a new ADF p-value, in force from `time` on, may gate otherwise."""
+        row = self._db.execute(
+            "SELECT MIN(time) FROM pair_tests "
+            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time > ?",
+            (pair, timeframe, lookback, time),
+        ).fetchone()
+        for key, watched in self._by_key.items():
+            gated = any(series.gates.max_adf_pvalue is not None for series in watched)
+            if gated and (key[0], key[1], key[3]) == (pair, timeframe, lookback):
+                self.repair(key, time, 2**62 if row[0] is None else row[0])
+
     def _append_rows(self, series: WatchedSeries, rows: _Rows) -> None:
-        state = self._states.get(series)
-        if state is None:
-            state = self._state_before(series, int(rows.times[0]))[0]
+        known = self._states.get(series)
+        state = known or self._state_before(series, int(rows.times[0]))
         allowed = self._allowed(series, rows)
         after, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
         self._states[series] = after
-        self._write(series, [event for event in events if event != state.event])
+        written = known.event if known else None
+        self._write(series, [event for event in events if event != written])
 
     def _rerun(self, series: WatchedSeries, low: int, high: int) -> None:
         """From `low` on, to where the machine is idle again as it was before the change."""
-        state, at = self._state_before(series, low)
+        state, at = self._state_before(series, low), low
         start = state.event.opened_at if state.event else low
         known = self._opened_between(series, start, 2**62)
         kept: dict[int, AlertEvent] = {}
@@ -125,8 +137,8 @@ class AlertStore:
         )
         self._write(series, list(events.values()), known)
 
-    def _state_before(self, series: WatchedSeries, time: int) -> tuple[AlertState, int]:
-        """The machine's state before the row at `time`, and the time to go on reading from.
+    def _state_before(self, series: WatchedSeries, time: int) -> AlertState:
+        """The machine's state before the row at `time`.
 
         An event that is open then is run again from its opening, to find its peak.
         """
@@ -137,7 +149,7 @@ class AlertStore:
             (series.rule, *series.key, time, time),
         ).fetchone()
         if row is None:
-            return AlertState(self._streak_before(series, time)), time
+            return AlertState(self._streak_before(series, time))
         event = AlertEvent(row[0], row[1], row[1])
         rows = self._read_rows(series.key, row[0] + 1, time)
         while len(rows.times):
@@ -147,7 +159,7 @@ class AlertStore:
                 break
             event = state.event
             rows = self._read_rows(series.key, int(rows.times[-1]) + 1, time)
-        return AlertState(0, event), time
+        return AlertState(0, event)
 
     def _streak_before(self, series: WatchedSeries, time: int) -> int:
         wanted = series.levels.min_bars - 1

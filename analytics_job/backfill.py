@@ -65,6 +65,7 @@ def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) ->
     analyser = next(a for a in pipeline.analysers if a.timeframe == timeframe)
     low = analyser.bar_number(max(firsts[pair.a], firsts[pair.b]))
     results = analyser.compute((pair,), low, analyser.bar_number(final), pair_plan(settings))
+    pipeline.tests.fall_due_for(pair, timeframe, max(firsts[pair.a], firsts[pair.b]), final)
     return sum(result.have.size for result in results)
 
 

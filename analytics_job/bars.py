@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_job.resample import BARS_SCHEMA, carry, longer_bars, second_bars
+from analytics_job.resample import (
+    BARS_SCHEMA,
+    bars_before,
+    carry,
+    longer_bars,
+    second_bars,
+)
 from spreadlake.lake import Lake, read_trades
 from spreadlake.times import timeframe_seconds
 
@@ -85,6 +91,20 @@ class BarStore:
             "ON CONFLICT DO UPDATE SET time = min(time, excluded.time)",
             firsts.iter_rows(),
         )
+
+    def write_klines(self, timeframe: str, klines: pl.DataFrame) -> list[Changed]:
+        """Bars of a timeframe from 1m klines, for the time before each symbol's first own bar."""
+        length = self.lengths[timeframe]
+        if length % 60:
+            return []
+        changed = []
+        for symbol, first in self.first_bars("1s").items():
+            own = klines.filter((pl.col("symbol") == symbol) & (pl.col("timeframe") == "1m"))
+            bars = bars_before(own, symbol, length, first // length * length)
+            if bars.height:
+                self.write(timeframe, bars)
+                changed.append(Changed(symbol, bars["time"][0], first // length * length))
+        return changed
 
     def read(
         self, timeframe: str, start: int, end: int, symbols: Sequence[str] | None = None

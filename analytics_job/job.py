@@ -2,19 +2,30 @@
 
 import logging
 import os
+import sqlite3
 import time
 
 from analytics_job.backfill import sync_rules, sync_series
 from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
+from analytics_job.rebuild import clear_from, rebuild_from
+from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
-from spreadlake.lake import Lake, add_counters, atomic, open_analytics_writer, set_status
+from spreadlake.lake import (
+    Lake,
+    add_counters,
+    atomic,
+    open_analytics_writer,
+    open_reader,
+    set_status,
+)
 
 __all__ = ["AnalyticsJob"]
 
 log = logging.getLogger(__name__)
 
 _STATUS_SECONDS = 1.0
+_COMPLAINT_SECONDS = 30.0
 
 
 class AnalyticsJob:
@@ -24,32 +35,72 @@ class AnalyticsJob:
         self._lake = lake
         self._db = open_analytics_writer(lake)
         self._feed = TickFeed(lake)
+        self._slow: SlowTests | None = None
         self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
-        self._started_ms, self._status_due = _now_ms(), 0.0
+        self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
         self._error = ""
+        self._klines = 0
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
         """Takes on settings: at the start, and again when the file was edited."""
         self._settings = settings
         self._pipeline = Pipeline(self._db, self._lake, settings)
+        self._klines = 0
         sync_series(self._db, self._pipeline, settings)
         sync_rules(self._db, self._pipeline, settings)
 
     def step(self) -> None:
-        """Takes in everything that is new."""
+        """Takes in everything that is new.
+
+        A database that is locked or out of room is told and tried again: what the failed
+        transaction had in memory is read again from the lake.
+        """
         begin = time.perf_counter()
-        more = self._take_in()
-        while more:
-            more = self._take_in()
+        try:
+            self._take_in_all()
+            self._store_slow_results()
+            self._error = ""
+        except sqlite3.OperationalError as error:
+            self._complain(error)
+            self._pipeline = Pipeline(self._db, self._lake, self._settings)
+            self._klines = 0
         self._last_seconds = time.perf_counter() - begin
         self._steps += 1
         self._seconds += self._last_seconds
         self._report()
 
-    def settle(self) -> None:
-        """Makes every bar final whose end the watermark has reached: the stream has ended."""
-        self._pipeline.finalise(0)
+    def rebuild(self, start: int | None) -> None:
+        """Computes everything from the second `start` on (None: all) again from the trades."""
+        with atomic(self._db):
+            start = clear_from(self._db, start)
+        self.configure(self._settings)
+        rebuild_from(self._db, self._lake, self._pipeline, start)
+        self.configure(self._settings)
+
+    def start_slow_tests(self) -> None:
+        """From now on the slow statistics are computed in a process of their own."""
+        self._slow = SlowTests()
+
+    def run_slow_tests(self) -> None:
+        """One batch of slow statistics; called on a thread of its own."""
+        if self._slow is None:
+            return
+        db = open_reader(self._lake.analytics_db)
+        try:
+            self._slow.run(db)
+        finally:
+            db.close()
+
+    def finish_tests(self) -> None:
+        """Computes all slow statistics that are due, here and now."""
+        while results := compute_due(self._db):
+            store_results(self._db, self._pipeline, results)
+
+    def stop_slow_tests(self) -> None:
+        """Ends the process of the slow statistics; what it had not finished stays due."""
+        if self._slow is not None:
+            self._slow.close()
 
     def close(self) -> None:
         """Leaves a last status and closes the databases."""
@@ -58,10 +109,28 @@ class AnalyticsJob:
         self._feed.close()
         self._db.close()
 
-    def _take_in(self) -> bool:
-        new = self._feed.read(self._pipeline.read_seq)
-        self._pipeline.ingest(new.trades, new.seq)
-        return new.more
+    def _take_in_all(self) -> None:
+        version = self._feed.klines_version()
+        if version != self._klines:
+            self._pipeline.take_klines(self._feed.klines())
+            self._klines = version
+        more = True
+        while more:
+            new = self._feed.read(self._pipeline.read_seq)
+            self._pipeline.ingest(new.trades, new.seq)
+            more = new.more
+        self._pipeline.finalise()
+
+    def _store_slow_results(self) -> None:
+        if self._slow is not None and (results := self._slow.finished()):
+            store_results(self._db, self._pipeline, results)
+            self._slow.stored()
+
+    def _complain(self, error: sqlite3.OperationalError) -> None:
+        self._error = f"{self._lake.analytics_db} cannot be written: {error}; trying again"
+        if time.monotonic() >= self._complaint_due:
+            self._complaint_due = time.monotonic() + _COMPLAINT_SECONDS
+            log.error(self._error)
 
     def _report(self, state: str = "running") -> None:
         if time.monotonic() < self._status_due:
@@ -76,12 +145,16 @@ class AnalyticsJob:
             "last_step_seconds": self._last_seconds,
             "watermark_ms": self._pipeline.progress.watermark_ms,
             "final_time": self._pipeline.progress.final,
+            "error": self._error,
         }
-        with atomic(self._db):
-            set_status(self._db, now, {"job": status})
-            add_counters(
-                self._db, {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
-            )
+        counts = {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
+        try:
+            with atomic(self._db):
+                set_status(self._db, now, {"job": status})
+                add_counters(self._db, counts)
+        except sqlite3.OperationalError as error:
+            self._complain(error)
+            return
         self._steps, self._seconds = 0, 0.0
 
 

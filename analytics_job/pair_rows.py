@@ -148,7 +148,7 @@ def _window_numbers(legs: "_Legs", beta: Floats, window: int, rows: int) -> dict
 def _deviation(squares: Floats, m: Moments) -> Floats:
     out = np.full(squares.shape, np.nan)
     np.divide(squares, m.n - 1, out=out, where=m.n > 1)
-    return np.sqrt(out)
+    return np.asarray(np.sqrt(out))
 
 
 @dataclass(frozen=True)

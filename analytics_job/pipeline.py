@@ -17,6 +17,7 @@ from analytics_job.feed import FEED_SCHEMA
 from analytics_job.pair_rows import PairRows
 from analytics_job.plan import pair_plan, watched_series
 from analytics_job.status_store import StatusStore
+from analytics_job.tests_store import TestStore
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 
@@ -52,10 +53,12 @@ class Pipeline:
             self.alerts = AlertStore(db, watched_series(settings))
             keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
             self.status = StatusStore(db, keys, settings.max_stale_bars)
+        self.tests = TestStore(db, plan, self.bars.lengths, settings.job.tests_interval)
         self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
         self.progress = _read_progress(db)
         self.read_seq = self.progress.seq
         self._pending = FEED_SCHEMA.to_frame()
+        self._klines: pl.DataFrame | None = None  # those that no bars were made of yet
 
     def ingest(self, trades: pl.DataFrame, seq: int) -> None:
         """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given."""
@@ -67,20 +70,22 @@ class Pipeline:
         self._pending = pl.concat([self._pending, self._not_late(trades)])
         if late.height:
             self._repair(late)
-        self.finalise(self._lateness_ms)
+        self.finalise()
 
-    def finalise(self, lateness_ms: int) -> None:
-        """Makes every second final that the watermark has passed by `lateness_ms`."""
+    def finalise(self) -> None:
+        """Makes every second final that the watermark has passed by the lateness."""
         if self.progress.final is None:
             return
-        target = (self.progress.watermark_ms - lateness_ms) // 1000
+        target = (self.progress.watermark_ms - self._lateness_ms) // 1000
         while self.progress.final < target:
             self._advance(min(target, self.progress.final + _HOP))
+        if self._klines is not None:
+            self._write_klines(self._klines)
 
-    def reset_panels(self) -> None:
-        """Forgets what was read from the bars, after they were written from elsewhere."""
-        for analyser in self.analysers:
-            analyser.forget()
+    def take_klines(self, klines: pl.DataFrame) -> None:
+        """Klines to use as bars for the time before each symbol's first own bar."""
+        self._klines = klines
+        self.finalise()
 
     def _advance_watermark(self, trades: pl.DataFrame) -> None:
         newest, oldest = trades.select(a=pl.col("time_ms").max(), b=pl.col("time_ms").min()).row(0)
@@ -104,6 +109,7 @@ class Pipeline:
                 results = list(analyser.append(start, end))
                 self.alerts.append(analyser.timeframe, results)
                 self.status.update(analyser.timeframe, results)
+                self.tests.fall_due(analyser.timeframe, start, end)
             self._pending = self._pending.filter(~ready)
             self.progress.final = end
             self._write_progress()
@@ -116,8 +122,23 @@ class Pipeline:
             for analyser in self.analysers:
                 for results in analyser.repair(changes, final):
                     self._follow_repair(analyser, results)
+                self.tests.repair(analyser.timeframe, changes, final)
             add_counters(self._db, {("late_trades", ""): late.height})
             self._write_progress()
+
+    def _write_klines(self, klines: pl.DataFrame) -> None:
+        """Bars of the symbols whose first own bar is there; the others wait for theirs."""
+        firsts = self.bars.first_bars("1s")
+        ready = klines.filter(pl.col("symbol").is_in(list(firsts)))
+        if ready.is_empty():
+            return
+        with atomic(self._db):
+            for analyser in self.analysers:
+                changes = self.bars.write_klines(analyser.timeframe, ready)
+                for results in analyser.repair(changes, self.progress.final_or_start):
+                    self._follow_repair(analyser, results)
+        rest = klines.filter(~pl.col("symbol").is_in(list(firsts)))
+        self._klines = None if rest.is_empty() else rest
 
     def _follow_repair(self, analyser: Analyser, results: tuple[PairRows, ...]) -> None:
         for result in results:

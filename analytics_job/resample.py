@@ -6,7 +6,7 @@ without a trade carries the previous close with no volume, so that pairs align.
 
 import polars as pl
 
-__all__ = ["BARS_SCHEMA", "carry", "longer_bars", "second_bars"]
+__all__ = ["BARS_SCHEMA", "bars_before", "carry", "longer_bars", "second_bars"]
 
 BARS_SCHEMA = pl.Schema(
     {
@@ -89,4 +89,28 @@ def longer_bars(seconds: pl.DataFrame, length: int) -> pl.DataFrame:
             *(pl.col(name).sum() for name in _SUMS),
         )
         .select(BARS_SCHEMA.names())
+    )
+
+
+def bars_before(klines: pl.DataFrame, symbol: str, length: int, end: int) -> pl.DataFrame:
+    """Bars of `length` seconds (a multiple of 60) that end at or before `end`, from 1m klines.
+
+    `klines` are one symbol's, with the columns of BARS_SCHEMA among theirs. A bar that the
+    klines begin in the middle of is left out; a bar without klines carries the close before it.
+    """
+    if klines.is_empty():
+        return BARS_SCHEMA.to_frame()
+    begin = -(-int(klines["time"].min()) // length) * length  # type: ignore[arg-type]
+    inside = klines.filter((pl.col("time") >= begin) & (pl.col("time") < end))
+    if inside.is_empty():
+        return BARS_SCHEMA.to_frame()
+    bars = longer_bars(inside.select(BARS_SCHEMA.names()), length)
+    grid = pl.DataFrame({"time": pl.int_range(begin, end, length, eager=True, dtype=pl.Int64)})
+    return (
+        grid.join(bars, on="time", how="left", maintain_order="left")
+        .with_columns(pl.col("close").forward_fill(), symbol=pl.lit(symbol))
+        .filter(pl.col("close").is_not_null())
+        .with_columns(pl.col(*_PRICES).fill_null(pl.col("close")), pl.col(*_SUMS).fill_null(0))
+        .select(BARS_SCHEMA.names())
+        .cast(BARS_SCHEMA)
     )

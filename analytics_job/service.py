@@ -7,6 +7,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from analytics_job.job import AnalyticsJob
+from analytics_job.watch import ConfigWatch
 from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 
@@ -14,45 +15,71 @@ __all__ = ["run"]
 
 log = logging.getLogger(__name__)
 
+_SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
+
 
 def run(context: ServiceContext) -> None:
-    """Runs the job until told to stop; with the option `once`, takes in what there is and ends.
+    """Runs the job until told to stop.
 
-    Options: `once`; `lateness` 0 also makes those bars final that nothing more will come for.
+    Options: `once` takes in what there is and ends; `rebuild` computes everything again from
+    the trades, from the Unix second `from` on where that is given, and ends.
     """
-    stop = StopSignal(context.duration)
+    options = context.options
     with writer_lock(context.lake, "analytics-job"):
         job = AnalyticsJob(context.lake, context.settings)
         try:
-            if not context.options.get("once"):
-                _schedule(job, context, stop)
-            job.step()
-            if context.options.get("lateness") == 0:
-                job.settle()
+            if options.get("rebuild"):
+                start = options.get("from")
+                job.rebuild(None if start is None else int(start))
+            if options.get("once") or options.get("rebuild"):
+                job.step()
+                job.finish_tests()
+            else:
+                _run_scheduled(job, context)
         finally:
             job.close()
 
 
-def _schedule(job: AnalyticsJob, context: ServiceContext, stop: StopSignal) -> None:
-    scheduler = BackgroundScheduler(
-        timezone="UTC",
-        executors={"default": ThreadPoolExecutor(1)},
-        # A step that comes late still runs, once: it takes in all that waited.
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
+def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
+    stop = StopSignal(context.duration)
     failures: list[BaseException] = []
 
     def failed(event: JobExecutionEvent) -> None:
         failures.append(event.exception)
         stop.set()
 
+    job.start_slow_tests()
+    scheduler = _scheduler(job, context)
     scheduler.add_listener(failed, EVENT_JOB_ERROR)
-    scheduler.add_job(job.step, "interval", seconds=context.settings.job.interval, id="step")
     scheduler.start()
     log.info("analysing every %g s", context.settings.job.interval)
     try:
         stop.wait()
     finally:
+        job.stop_slow_tests()
         scheduler.shutdown(wait=True)
     if failures:
         raise failures[0]
+    job.step()  # what came since the last one
+
+
+def _scheduler(job: AnalyticsJob, context: ServiceContext) -> BackgroundScheduler:
+    watch = ConfigWatch(context.config)
+
+    def step() -> None:
+        edited = watch.edited()
+        if edited is not None:
+            job.configure(edited)
+        job.step()
+
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        executors={"default": ThreadPoolExecutor(1), "slow": ThreadPoolExecutor(1)},
+        # A step that comes late still runs, once: it takes in all that waited.
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    scheduler.add_job(step, "interval", seconds=context.settings.job.interval, id="step")
+    scheduler.add_job(
+        job.run_slow_tests, "interval", seconds=_SLOW_SECONDS, id="slow", executor="slow"
+    )
+    return scheduler

@@ -74,6 +74,10 @@ CREATE TABLE pair_tests(
   time INTEGER NOT NULL, robust_beta REAL, half_life REAL, adf_statistic REAL, adf_pvalue REAL,
   cointegration_pvalue REAL, observations INTEGER NOT NULL,
   PRIMARY KEY(pair, timeframe, lookback_bars, time)) WITHOUT ROWID;
+CREATE TABLE tests_due(
+  timeframe TEXT NOT NULL, time INTEGER NOT NULL, pair TEXT NOT NULL,
+  lookback_bars INTEGER NOT NULL,
+  PRIMARY KEY(time, timeframe, pair, lookback_bars)) WITHOUT ROWID;
 CREATE TABLE alert_events(
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, {_SERIES_COLUMNS}
   threshold REAL NOT NULL, opened_at INTEGER NOT NULL, opened_zscore REAL NOT NULL,

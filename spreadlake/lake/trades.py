@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -10,7 +12,7 @@ from spreadlake.lake.connect import open_reader
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.trades import COLUMNS
 
-__all__ = ["TRADES_SCHEMA", "iter_trades", "read_trades"]
+__all__ = ["TRADES_SCHEMA", "TradeSpan", "iter_trades", "read_trades", "trades_span"]
 
 TRADES_SCHEMA = pl.Schema(
     {
@@ -22,6 +24,32 @@ TRADES_SCHEMA = pl.Schema(
         "buyer_is_maker": pl.Int64,
     }
 )
+
+
+class TradeSpan(NamedTuple):
+    """Times of the first and the last trade, and the greatest sequence number given so far."""
+
+    first_ms: int
+    last_ms: int
+    last_seq: int
+
+
+def trades_span(lake: Lake) -> TradeSpan | None:
+    """What time a lake's trades cover, hot and cold; None if there are none."""
+    with closing(open_reader(lake.ticks_db)) as db:
+        low, high, hot_seq = db.execute(
+            "SELECT (SELECT MIN(time_ms) FROM ticks), (SELECT MAX(time_ms) FROM ticks), "
+            "(SELECT MAX(seq) FROM ticks)"
+        ).fetchone()
+        cold_seq = db.execute("SELECT MAX(max_seq) FROM rolls").fetchone()[0]
+    hours = [
+        lake.partition_hour(path)[1] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
+    ]
+    lows = [low] * (low is not None) + [min(hours)] * bool(hours)
+    highs = [high] * (high is not None) + [max(hours) + HOUR_MS - 1] * bool(hours)
+    if not lows:
+        return None
+    return TradeSpan(min(lows), max(highs), max(hot_seq or 0, cold_seq or 0))
 
 
 def read_trades(

@@ -1,0 +1,83 @@
+"""`analyse --rebuild`: all tables again from the trades, hot and cold."""
+
+import sqlite3
+from contextlib import closing
+
+import polars as pl
+
+from analytics_job.feed import FEED_SCHEMA
+from analytics_job.pipeline import Pipeline
+from spreadlake.lake import Lake, atomic, iter_trades, open_reader
+from spreadlake.lake.trades import trades_span
+from spreadlake.times import timeframe_seconds
+
+__all__ = ["clear_from", "rebuild_from"]
+
+# Rows of a series are redone from here on; `series` and `alert_rules` stay, so that the rows
+# before `start` are not computed again.
+_BY_TIME = {"bars": "time", "pair_analytics": "time", "pair_tests": "time", "tests_due": "time"}
+
+
+def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
+    """Forgets what was computed from the second `start` on (None: everything).
+
+    Returns the second from which trades have to be read again, None for the first: the start of
+    the longest bar that holds `start`. Runs inside the caller's transaction.
+    """
+    if start is not None:
+        start = _bar_start(db, start)
+    low = 0 if start is None else start
+    for table, column in _BY_TIME.items():
+        db.execute(f"DELETE FROM {table} WHERE {column} >= ?", (low,))
+    db.execute("DELETE FROM alert_events WHERE opened_at >= ?", (low,))
+    db.execute(
+        "UPDATE alert_events SET closed_at = NULL, closed_zscore = NULL WHERE closed_at >= ?",
+        (low,),
+    )
+    db.execute(
+        "UPDATE alert_counts AS c SET opened = (SELECT COUNT(*) FROM alert_events AS e "
+        "WHERE (e.rule, e.pair, e.timeframe, e.window_bars, e.lookback_bars) "
+        "= (c.rule, c.pair, c.timeframe, c.window_bars, c.lookback_bars))"
+    )
+    db.execute("DELETE FROM first_bars WHERE time >= ?", (low,))
+    db.execute("DELETE FROM pair_status")
+    db.execute("DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time')")
+    if start is not None:
+        db.execute("INSERT INTO progress VALUES ('final_time', ?)", (start,))
+    return start
+
+
+def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: int | None) -> None:
+    """Takes in all trades from the second `start` on, an hour at a time.
+
+    Afterwards `progress` says where to read on; the pipeline is done with, because it holds
+    trades that will be read again.
+    """
+    span = trades_span(lake)
+    if span is None:
+        return
+    first_ms = span.first_ms if start is None else start * 1000
+    for trades in iter_trades(lake, first_ms, span.last_ms + 1):
+        rows = trades.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names())
+        pipeline.ingest(rows.sort("time_ms"), 0)
+    with atomic(db):
+        seq = _seq_before(lake, pipeline.progress.final_or_start, span.last_seq)
+        db.execute("INSERT OR REPLACE INTO progress VALUES ('seq', ?)", (seq,))
+
+
+def _seq_before(lake: Lake, final: int, last_seq: int) -> int:
+    """The sequence number after which every trade that is not final yet will be read."""
+    with closing(open_reader(lake.ticks_db)) as ticks:
+        row = ticks.execute(
+            "SELECT MIN(seq) FROM ticks WHERE time_ms >= ?", (final * 1000,)
+        ).fetchone()
+    return last_seq if row[0] is None else min(last_seq, int(row[0]) - 1)
+
+
+def _bar_start(db: sqlite3.Connection, start: int) -> int:
+    """The greatest second at or before `start` where bars of every timeframe begin."""
+    names = [row[0] for row in db.execute("SELECT DISTINCT timeframe FROM first_bars")]
+    lengths = [timeframe_seconds(name) for name in names] or [1]
+    while any(start % length for length in lengths):
+        start = min(start // length * length for length in lengths)
+    return start

@@ -1,0 +1,119 @@
+"""Keeps `pair_tests`: what is due is written down with the bars, and computed when there is time.
+
+Tests fall due at whole multiples of `job.tests_interval` of exchange time, at the last bar before
+each, so that live and rebuilt tables are the same. The newest are computed first: after a long
+stop the screen is right at once, and history fills up behind it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from analytics_job.analyser import PairPlan
+from analytics_job.bars import Changed
+from analytics_job.mean_reversion import PairTests
+from analytics_job.rolling import Floats
+from spreadlake.pairs import Pair, parse_pair
+
+__all__ = ["DueTest", "TestStore", "closes", "take"]
+
+
+@dataclass(frozen=True)
+class DueTest:
+    """One row of `pair_tests` to compute, at the bar that opens at `time`."""
+
+    __test__ = False  # not a test of ours, whatever its name
+
+    timeframe: str
+    time: int
+    pair: str
+    lookback: int
+
+
+class TestStore:
+    """What is due, and what came of it; runs inside the caller's transaction."""
+
+    __test__ = False
+
+    def __init__(
+        self, db: sqlite3.Connection, plan: PairPlan, lengths: dict[str, int], interval: float
+    ) -> None:
+        self._db = db
+        self._plan = plan
+        self._lengths = lengths
+        self._interval = max(1, round(interval))
+
+    def fall_due(self, timeframe: str, start: int, end: int) -> None:
+        """Writes down the tests at the interval's multiples in (start, end], for every pair."""
+        self._due(timeframe, self._plan.pairs, start, end)
+
+    def fall_due_for(self, pair: Pair, timeframe: str, start: int, end: int) -> None:
+        """The same for one pair: it is new, and its history is being computed."""
+        self._due(timeframe, [pair], start, end)
+
+    def repair(self, timeframe: str, changes: Iterable[Changed], final: int) -> None:
+        """Tests whose lookback holds a changed bar fall due again."""
+        length = self._lengths[timeframe]
+        reach = max(self._plan.lookbacks) * length
+        for change in changes:
+            pairs = [pair for pair in self._plan.pairs if change.symbol in pair]
+            self._due(timeframe, pairs, change.start, min(change.end + reach + length, final))
+
+    def put(self, due: DueTest, tests: PairTests) -> None:
+        """Stores a result (no row where there were no bars); the test is no longer due."""
+        key = (due.pair, due.timeframe, due.lookback, due.time)
+        if tests.observations:
+            self._db.execute(
+                f"INSERT OR REPLACE INTO pair_tests VALUES ({', '.join('?' * 10)})",
+                (*key, *astuple(tests)),
+            )
+        self._db.execute(
+            "DELETE FROM tests_due "
+            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time = ?",
+            key,
+        )
+
+    def _due(self, timeframe: str, pairs: Sequence[Pair], start: int, end: int) -> None:
+        length, step = self._lengths[timeframe], self._interval
+        boundaries = range((start // step + 1) * step, end + 1, step)
+        ends = ((boundary, boundary // length * length) for boundary in boundaries)
+        # A long bar is tested once, at the first boundary at or after its end.
+        times = [bar_end - length for boundary, bar_end in ends if bar_end > boundary - step]
+        self._db.executemany(
+            "INSERT OR IGNORE INTO tests_due(timeframe, time, pair, lookback_bars) "
+            "VALUES (?, ?, ?, ?)",
+            [
+                (timeframe, time, pair.name, lookback)
+                for time in times
+                for pair in pairs
+                for lookback in self._plan.lookbacks
+            ],
+        )
+
+
+def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
+    """The newest `count` tests that are due."""
+    rows = db.execute(
+        "SELECT timeframe, time, pair, lookback_bars FROM tests_due ORDER BY time DESC LIMIT ?",
+        (count,),
+    )
+    return [DueTest(*row) for row in rows]
+
+
+def closes(db: sqlite3.Connection, due: DueTest) -> tuple[Floats, Floats]:
+    """The closes of both legs over the test's lookback, as many as both have."""
+    pair = parse_pair(due.pair)
+    a, b = (_leg(db, symbol, due) for symbol in pair)
+    n = min(len(a), len(b))
+    return a[len(a) - n :], b[len(b) - n :]
+
+
+def _leg(db: sqlite3.Connection, symbol: str, due: DueTest) -> Floats:
+    rows = db.execute(
+        "SELECT close FROM bars WHERE symbol = ? AND timeframe = ? AND time <= ? "
+        "ORDER BY time DESC LIMIT ?",
+        (symbol, due.timeframe, due.time, due.lookback),
+    ).fetchall()
+    return np.array([row[0] for row in reversed(rows)], dtype=np.float64)
