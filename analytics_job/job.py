@@ -151,6 +151,10 @@ class AnalyticsJob:
         try:
             with atomic(self._db):
                 set_status(self._db, now, {"job": status})
+                self._db.execute(
+                    "INSERT OR REPLACE INTO progress VALUES ('read_seq', ?)",
+                    (self._pipeline.read_seq,),
+                )
                 add_counters(self._db, counts)
         except sqlite3.OperationalError as error:
             self._complain(error)

@@ -93,7 +93,12 @@ def open_reader(path: Path) -> sqlite3.Connection:
             "or start spreadlake on it first"
         )
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,  # a scheduler's thread uses it, the main thread closes it
+        )
         db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _check_version(db, path)
     except sqlite3.DatabaseError as error:

@@ -82,7 +82,7 @@ def _assemble(
 def _unprocessed(capture: _Capture, analysis: _Analysis) -> int | None:
     if capture.newest_seq is None:
         return None
-    return max(0, capture.newest_seq - analysis.progress.get("seq", 0))
+    return max(0, capture.newest_seq - analysis.progress.get("read_seq", 0))
 
 
 def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:

@@ -50,7 +50,7 @@ def all_analysed(lake: Lake) -> Callable[[], Progress]:
 
     def look() -> Progress:
         with snapshot(lake.analytics_db) as db:
-            seen = 0 if db is None else read_progress(db).get("seq", 0)
+            seen = 0 if db is None else read_progress(db).get("read_seq", 0)
         return Progress(seen >= stored, seen, f"trade {seen:,} of {stored:,}")
 
     return look
