@@ -150,20 +150,33 @@ class AlertRule(Section):
     pairs: PairList = Field("all", description='pairs it watches, or "all"')
     timeframe: Timeframe = Field("1s", description="timeframe it watches")
     window: int = Field(60, ge=2, description="z-score window it watches, in bars")
-    lookback: int | None = Field(None, ge=2, description="lookback it watches; unset: all of them")
+    lookback: int | None = Field(
+        None, ge=2, examples=[300], description="lookback it watches; unset: all of them"
+    )
     threshold: float = Field(2.0, gt=0, description="opens when |z| is greater")
     close_below: float | None = Field(
-        None, gt=0, description="closes when |z| is less; unset: the threshold"
+        None, gt=0, examples=[1.0], description="closes when |z| is less; unset: the threshold"
     )
     min_bars: int = Field(1, ge=1, description="bars in a row beyond the threshold before it opens")
     min_correlation: float | None = Field(
-        None, ge=-1, le=1, description="opens only where the correlation is at least this"
+        None,
+        ge=-1,
+        le=1,
+        examples=[0.5],
+        description="opens only where the correlation is at least this",
     )
     max_adf_pvalue: float | None = Field(
-        None, gt=0, le=1, description="opens only where the latest ADF p-value is at most this"
+        None,
+        gt=0,
+        le=1,
+        examples=[0.05],
+        description="opens only where the latest ADF p-value is at most this",
     )
     min_volume: float | None = Field(
-        None, ge=0, description="opens only where both legs traded this much in the window (quote)"
+        None,
+        ge=0,
+        examples=[100000.0],
+        description="opens only where both legs traded this much in the window (quote)",
     )
 
     @model_validator(mode="after")
