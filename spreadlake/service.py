@@ -81,6 +81,7 @@ class StopSignal:
         timer.start()
 
     def _watch_supervisor(self) -> None:
-        while sys.stdin.buffer.read(1):
+        # Not through sys.stdin: at exit the interpreter would wait for this thread to let go of it.
+        while os.read(sys.stdin.fileno(), 1):
             pass
         self.set()

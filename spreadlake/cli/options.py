@@ -27,9 +27,12 @@ def parse_seconds(text: str) -> float:
     return value
 
 
-def parse_speed(text: str) -> float:
-    """Times faster than real time, infinity for `max`; anything else is a usage error."""
-    if text in ("max", "inf"):
+def parse_speed(text: str | float) -> float:
+    """Times faster than real time, infinity for `max`; anything else is a usage error.
+
+    A default comes as the number that it is.
+    """
+    if text in ("max", math.inf):
         return math.inf
     value = _number(text)
     if value is None or value <= 0:
@@ -45,7 +48,7 @@ def parse_factor(text: str) -> float:
     return value
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | float) -> float | None:
     try:
         value = float(text)
     except ValueError:

@@ -64,7 +64,13 @@ def replay(
     symbols = _replayed(settings, recording, config)
     lake = Lake(data)
     _check_times(lake, recording)
-    market: list[object] = [*_absolute(files), "--kind", recording.kind, "--speed", speed]
+    market: list[object] = [
+        *_absolute(files),
+        "--kind",
+        recording.kind,
+        "--speed",
+        "max" if math.isinf(speed) else speed,
+    ]
     for symbol in symbols:
         market += ["--expect", symbol]
     _run(Launcher(lake, config, variables), port, market)

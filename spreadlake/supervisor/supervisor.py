@@ -51,7 +51,8 @@ class Supervisor:
     def run(self, refresh: Callable[[Mapping[str, str]], None] = lambda _: None) -> None:
         """Blocks until `stop`; `refresh` gets the states about ten times a second meanwhile.
 
-        Raises ChildMistakeError with the message of a child that ended with exit code 2.
+        Raises ChildMistakeError with the message of a child that ended with exit code 2, and
+        ServiceError when a child could not end well.
         """
         try:
             for spec in reversed(self.specs):
@@ -69,6 +70,8 @@ class Supervisor:
                 self.stop,
                 lambda: refresh(dict.fromkeys(self.states(), "stopping")),
             )
+        for minded in self._minded:
+            _require_clean_end(minded)
 
     def states(self) -> dict[str, str]:
         """`running`, or when the child starts again, by its name."""
@@ -98,6 +101,13 @@ class Supervisor:
         delay = minded.delay.after(ran)
         minded.restart_at = time.monotonic() + delay
         _log.error("%s; it starts again in %g s%s", describe_end(child), delay, _how_often(minded))
+
+
+def _require_clean_end(minded: _Minded) -> None:
+    # A child that waits to be started again has been told of. SIGTERM may come before a child
+    # has learned to take it.
+    if minded.restart_at is None and minded.child.exit_code not in (0, -signal.SIGTERM):
+        raise ServiceError(f"{describe_end(minded.child)} while it was stopping")
 
 
 def describe_end(child: Child) -> str:
