@@ -24,6 +24,7 @@ CREATE TABLE gaps(
   state TEXT NOT NULL CHECK(state IN ('open', 'repaired', 'lost')),
   closed_ms INTEGER, message TEXT NOT NULL DEFAULT '');
 CREATE INDEX gaps_open ON gaps(symbol, first_id) WHERE state = 'open';
+CREATE INDEX gaps_lost ON gaps(symbol) WHERE state = 'lost';
 CREATE TABLE rolls(
   symbol TEXT NOT NULL, hour_ms INTEGER NOT NULL, rows INTEGER NOT NULL,
   max_seq INTEGER NOT NULL, rolled_ms INTEGER NOT NULL,
