@@ -9,12 +9,13 @@ from typing import Any
 
 from collector.feed import Feed
 from collector.intake import Intake
+from collector.parts import Parts
 from collector.planning import subscribe, symbols_per_connection
 from collector.pump import Pump
-from collector.store import TickStore
-from collector.timing import Timing
-from collector.writer import WriterThread
-from spreadlake.config import Settings
+from collector.repair import Repairer
+from collector.symbols import check_symbols
+from collector.warm_start import WarmStart
+from collector.watch import Watch
 
 __all__ = ["Capture"]
 
@@ -24,54 +25,64 @@ log = logging.getLogger(__name__)
 class Capture:
     """Captures the trades of all symbols into the store until it is told to stop."""
 
-    def __init__(
-        self, settings: Settings, store: TickStore, writer: WriterThread, timing: Timing
-    ) -> None:
-        self._settings = settings
-        self._store = store
-        self._writer = writer
-        self._timing = timing
+    def __init__(self, parts: Parts, pump: Pump) -> None:
+        self._parts = parts
+        self._pump = pump
         self._started_ms = time.time_ns() // 1_000_000
-        self._pump = Pump(store, writer, settings.collector.flush_interval)
+        self._watch = Watch(parts)
         self._feeds = self._plan_feeds()
-        self._pump.feeds = self._feeds
+        pump.feeds = self._feeds
+        pump.on_stored = lambda _, stored: self._watch.hear(stored)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
         tasks = [asyncio.create_task(work) for work in self._work()]
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-        failed = [task for task in tasks if task.done()]
-        for task in (*tasks, stopping):
-            task.cancel()
-        await asyncio.gather(*tasks, stopping, return_exceptions=True)
-        await self._finish()
-        for task in failed:
-            task.result()
+        try:
+            await _first_failure(stopping, tasks)
+        finally:
+            for task in (*tasks, stopping):
+                task.cancel()
+            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            await self._finish()
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
-        feeds = [feed.run() for feed in self._feeds]
-        return [*feeds, self._pump.run(), self._report_forever()]
+        parts = self._parts
+        captured = [s for s in parts.settings.symbols if parts.store.last_id(s) is not None]
+        return [
+            *(feed.run() for feed in self._feeds),
+            *(self._watch.run(feed) for feed in self._feeds),
+            self._pump.run(),
+            Repairer(parts).run(),
+            check_symbols(parts.rest, parts.settings.symbols, captured),
+            WarmStart(parts).run(),
+            self._report_forever(),
+        ]
 
     def _plan_feeds(self) -> list[Feed]:
-        collector, exchange = self._settings.collector, self._settings.exchange
-        groups = symbols_per_connection(self._settings.symbols, collector.streams_per_connection)
+        settings, timing = self._parts.settings, self._parts.timing
+        collector, exchange = settings.collector, settings.exchange
+        groups = symbols_per_connection(settings.symbols, collector.streams_per_connection)
         # Half of the memory is for trades that are read, half for those being stored.
         limit = max(1, collector.buffer_trades // 2 // len(groups))
+
+        def new_intake() -> Intake:
+            return Intake(exchange.trades, limit, self._pump.hurry)
+
         return [
             Feed(
                 symbols,
                 subscribe(exchange.ws_url, symbols, exchange.trades),
-                lambda: Intake(exchange.trades, limit, self._pump.hurry),
+                new_intake,
                 collector.connection_hours * 3600,
-                self._timing,
+                timing,
             )
             for symbols in groups
         ]
 
     async def _finish(self) -> None:
         try:
-            async with asyncio.timeout(self._timing.last_flush):
+            async with asyncio.timeout(self._parts.timing.last_flush):
                 await self._pump.flush()
                 await self._pump.flush()
                 await self._report("stopped")
@@ -79,13 +90,15 @@ class Capture:
             log.error(  # noqa: TRY400 the traceback would tell nothing
                 "%d trades in memory could not be stored (%s); they are fetched at the next start",
                 self._pump.waiting,
-                self._writer.trouble,
+                self._parts.writer.trouble,
             )
 
     async def _report_forever(self) -> None:
         while True:
+            if self._parts.writer.trouble is not None:
+                self._watch.excuse()
             await self._report("running")
-            await asyncio.sleep(self._timing.status_interval)
+            await asyncio.sleep(self._parts.timing.status_interval)
 
     async def _report(self, state: str) -> None:
         status = {
@@ -95,4 +108,14 @@ class Capture:
             "connections": sum(feed.current is not None for feed in self._feeds),
             "buffer": self._pump.waiting,
         }
-        await self._writer.persist(lambda: self._store.write_status({"collector": status}))
+        store = self._parts.store
+        await self._parts.writer.persist(lambda: store.write_status({"collector": status}))
+
+
+async def _first_failure(stopping: asyncio.Task[Any], tasks: list[asyncio.Task[None]]) -> None:
+    """Waits until `stopping` is done; raises the first failure of the others before that."""
+    running = {stopping, *tasks}
+    while not stopping.done():
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from collector.backoff import Backoff
+from collector.batch import PAUSED
 from collector.intake import Intake
 from collector.planning import Subscription
 from collector.retry import ConnectionVerdict, explain, verdict
@@ -95,19 +96,20 @@ class Feed:
             new = await self._open()
             await asyncio.sleep(self._timing.overlap)
             await old.close()
-            log.info("replaced the connection for %s before its end", self._name)
+            log.info("replaced the connection for %s before its end", self.name)
             return new
         await old.close()
         if old.flowed >= self._timing.steady:
             self._backoff.reset()
         delay = self._backoff.next()
         log.warning(
-            "connection for %s lost (%s); reconnecting in %.1f s", self._name, failure, delay
+            "connection for %s lost (%s); reconnecting in %.1f s", self.name, failure, delay
         )
         await asyncio.sleep(delay)
         new = await self._open()
         self.counts["reconnects"] += 1
-        self._interrupted = dict.fromkeys(self.symbols, "reconnect")
+        cause = PAUSED if old.intake.paused_lately else "reconnect"
+        self._interrupted = dict.fromkeys(self.symbols, cause)
         return new
 
     async def _open(self) -> Session:
@@ -118,7 +120,7 @@ class Feed:
                 await self._refused(error)
             else:
                 self.sessions.append(session)
-                log.info("connected for %s", self._name)
+                log.info("connected for %s", self.name)
                 return session
 
     async def _refused(self, error: Exception) -> None:
@@ -128,11 +130,12 @@ class Feed:
             ) from error
         delay = self._backoff.next()
         log.warning(
-            "no connection for %s (%s); trying again in %.1f s", self._name, explain(error), delay
+            "no connection for %s (%s); trying again in %.1f s", self.name, explain(error), delay
         )
         await asyncio.sleep(delay)
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Its symbols, shortened for the log."""
         more = len(self.symbols) - 3
         return ", ".join(self.symbols[:3]) + (f" and {more} more" if more > 0 else "")

@@ -77,11 +77,16 @@ class GapBook:
             self._db.execute("UPDATE gaps SET message = ? WHERE id = ?", (_CONFIRMED, gap.row))
             self._drafted[_key(gap)] = replace(gap, confirmed=True)
 
-    def lose(self, gap: Gap, lost: IdRange, now_ms: int, message: str) -> None:
-        """Closes `lost`, a part of an open gap or all of it, as beyond repair."""
-        sides = (IdRange(gap.range.first, lost.first - 1), IdRange(lost.last + 1, gap.range.last))
-        self._resize(gap, tuple(side for side in sides if side.size > 0))
-        self._insert(replace(gap, range=lost, state="lost", confirmed=True), now_ms, message)
+    def lose(self, symbol: str, lost: IdRange, now_ms: int, message: str) -> None:
+        """Closes what is still open of `lost` as beyond repair."""
+        for gap in self.gaps():
+            part = IdRange(max(gap.range.first, lost.first), min(gap.range.last, lost.last))
+            if gap.symbol != symbol or part.size <= 0:
+                continue
+            before = IdRange(gap.range.first, part.first - 1)
+            after = IdRange(part.last + 1, gap.range.last)
+            self._resize(gap, tuple(side for side in (before, after) if side.size > 0))
+            self._insert(replace(gap, range=part, state="lost", confirmed=True), now_ms, message)
 
     def settle(self) -> None:
         """Takes over what the transaction that just committed wrote."""

@@ -5,6 +5,7 @@ Nothing is done per trade but decode and append.
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -16,6 +17,7 @@ __all__ = ["Intake"]
 
 log = logging.getLogger(__name__)
 _SAMPLE = 120
+_LATELY = 60.0
 
 Receive = Callable[[], Awaitable[bytes]]
 
@@ -26,6 +28,7 @@ class Intake:
     def __init__(self, kind: TradeKind, limit: int, on_full: Callable[[], None]) -> None:
         self.limit = limit
         self.counts: Counter[str] = Counter()
+        self._paused = float("-inf")
         self._decode = FrameDecoder(kind).decode
         self._events: list[TradeEvent] = []
         self._on_full = on_full
@@ -53,6 +56,11 @@ class Intake:
             if len(events) >= self.limit:
                 await self._room()
 
+    @property
+    def paused_lately(self) -> bool:
+        """Whether reading had to wait for room within the last minute."""
+        return time.monotonic() - self._paused < _LATELY
+
     def take(self) -> list[TradeEvent]:
         """All that is waiting; makes room."""
         events = self._events[:]
@@ -62,6 +70,7 @@ class Intake:
 
     async def _room(self) -> None:
         while len(self._events) >= self.limit:
+            self._paused = time.monotonic()
             self._taken.clear()
             self._on_full()
             await self._taken.wait()

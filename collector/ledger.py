@@ -3,7 +3,6 @@
 Symbols go by their number in the configuration (`code`), so that a batch is two integer arrays.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,10 +68,9 @@ class Ledger:
         for symbol in plan.symbols:
             self.held[symbol.code] = symbol.held
 
-    def drop(self, code: int, keep: Mapping[IdRange, object]) -> None:
-        """Forgets the holes of a symbol that are not in `keep`: their trades would be refused."""
-        first, last, holes = self.held[code]
-        self.held[code] = Held(first, last, tuple(hole for hole in holes if hole in keep))
+    def divide(self, code: int, holes: tuple[IdRange, ...]) -> None:
+        """Takes over how the holes of a symbol are divided on record."""
+        self.held[code] = self.held[code]._replace(holes=holes)
 
     def _jumps(self, codes: Index, ids: Index, starts: Index) -> NDArray[np.bool_]:
         """For each symbol of the batch, whether its ids do anything but count up by 1."""

@@ -5,6 +5,9 @@ import logging
 from contextlib import closing, suppress
 
 from collector.capture import Capture
+from collector.parts import Parts
+from collector.pump import Pump
+from collector.rest import RestClient, WeightBudget
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
@@ -27,6 +30,20 @@ def run(context: ServiceContext) -> None:
 
 
 async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) -> None:
+    settings = context.settings
+    timing = context.options.get("timing", Timing())
+    writer = WriterThread(timing.write_retry_cap)
+    pump = Pump(store, writer, settings.collector.flush_interval)
+    budget = WeightBudget(settings.collector.request_weight)
+    try:
+        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
+            parts = Parts(settings, store, writer, rest, timing)
+            await Capture(parts, pump).run(_event_of(stop))
+    finally:
+        writer.close()
+
+
+def _event_of(stop: StopSignal) -> asyncio.Event:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
@@ -36,9 +53,4 @@ async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) 
             loop.call_soon_threadsafe(stopped.set)
 
     stop.on_set(on_stop)
-    timing = context.options.get("timing", Timing())
-    writer = WriterThread(timing.write_retry_cap)
-    try:
-        await Capture(context.settings, store, writer, timing).run(stopped)
-    finally:
-        writer.close()
+    return stopped

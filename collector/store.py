@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from collector.batch import Batch, Stored
+from collector.batch import PAUSED, Batch, Stored
 from collector.gap_book import Gap, GapBook
 from collector.gaps import Held, IdRange
 from collector.ledger import Ledger, Plan, SymbolPlan
+from collector.rest.answers import Kline, kline_row
 from collector.ticks_sql import insert_trades
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.wire import TradeEvent
@@ -51,7 +52,7 @@ class TickStore:
         self._next_seq = _next_seq(db)
         self._ledger = Ledger()
         self._last: dict[int, _Last] = {}
-        self._causes = dict.fromkeys(symbols, "restart")
+        self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self._last_seconds = 0.0
         self.gaps = GapBook(db)
@@ -67,7 +68,7 @@ class TickStore:
             with atomic(self._db):
                 self._write_gaps(plan)
                 self._write_trades(batch.events, plan)
-                add_counters(self._db, counts)
+                add_counters(self._db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
@@ -76,6 +77,15 @@ class TickStore:
         ticks = {self._symbols[s.code]: s.fresh for s in plan.symbols if s.fresh}
         return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds)
 
+    def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
+        """Stores klines, times in Unix seconds; those that are there are replaced."""
+        rows = [kline_row(symbol, timeframe, kline) for kline in klines]
+        with atomic(self._db):
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows
+            )
+            add_counters(self._db, {("klines", ""): len(rows)})
+
     def write_status(self, values: Mapping[str, Any]) -> None:
         """Replaces status values."""
         with atomic(self._db):
@@ -83,14 +93,20 @@ class TickStore:
 
     def confirm(self, gaps: Sequence[Gap]) -> None:
         """Counts gaps that stayed open as real."""
-        self._change_gaps(
-            lambda: self.gaps.confirm(gaps),
-            Counter(("gaps", gap.symbol) for gap in gaps),
-        )
+        open_now = set(self.gaps.gaps())
+        real = [gap for gap in gaps if gap in open_now]
+        counts = Counter(("gaps", gap.symbol) for gap in real)
+        self._change_gaps(lambda: self.gaps.confirm(real), counts)
 
-    def lose(self, gap: Gap, lost: IdRange, message: str) -> None:
-        """Closes a part of a gap, or all of it, as beyond repair."""
-        self._change_gaps(lambda: self.gaps.lose(gap, lost, self._now_ms(), message), {})
+    def lose(self, symbol: str, lost: IdRange, message: str) -> None:
+        """Closes what is still open of a range as beyond repair."""
+        self._change_gaps(lambda: self.gaps.lose(symbol, lost, self._now_ms(), message), {})
+        self._ledger.divide(self._codes[symbol], self.gaps.holes(symbol))
+
+    def last_time_ms(self, symbol: str) -> int | None:
+        """The greatest trade time held of a symbol."""
+        last = self._last.get(self._codes[symbol])
+        return last.time_ms if last else None
 
     @property
     def watermark_ms(self) -> int | None:
@@ -116,6 +132,7 @@ class TickStore:
             if code is not None:
                 self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
                 self._last[code] = _Last(time_ms, price)
+                self._causes[symbol] = "restart"
 
     def _plan(self, events: list[TradeEvent]) -> Plan:
         code_of = self._codes.get
@@ -132,9 +149,14 @@ class TickStore:
             symbol = self._symbols[part.code]
             counts["ticks", symbol] += part.fresh
             counts["duplicates", symbol] += part.duplicates
-            if batch.repair:
+            if self._cause(symbol) == PAUSED:
+                counts["dropped", ""] += sum(gap.size for gap in part.opened)
+            if batch.source == "repair":
                 counts["repaired_ticks", symbol] += part.fresh
         return counts
+
+    def _cause(self, symbol: str) -> str:
+        return self._causes.get(symbol, "jump")
 
     def _write_gaps(self, plan: Plan) -> None:
         now = self._now_ms()
@@ -143,7 +165,7 @@ class TickStore:
             for change in part.changed:
                 self.gaps.fill(symbol, change, now)
             if part.opened:
-                self.gaps.open(symbol, part.opened, now, self._causes.get(symbol, "jump"))
+                self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
     def _write_trades(self, events: list[TradeEvent], plan: Plan) -> None:
         insert_trades(self._db, [events[i] for i in plan.keep.tolist()], self._next_seq)
@@ -165,7 +187,7 @@ class TickStore:
     def _apply(self, batch: Batch, plan: Plan, seconds: float) -> None:
         for part in plan.symbols:
             self._last[part.code] = self._newest(batch.events, part)
-            if not batch.repair:
+            if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self._last_seconds = seconds
         self._next_seq += len(plan.keep)

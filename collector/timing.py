@@ -20,6 +20,12 @@ class Timing:
     overlap: float = 5.0
     # Trades may arrive this much out of order before a jump counts as a gap.
     disorder: float = 1.0
+    repair_interval: float = 0.25
+    # REST is asked again for trades that it did not have after this, then after twice this.
+    ask_again: float = 1.0
+    # History waits this long for live trades to join on to.
+    first_live: float = 3.0
+    watch_interval: float = 1.0
     status_interval: float = 1.0
     # At the end, storing what is left is tried this long.
     last_flush: float = 5.0

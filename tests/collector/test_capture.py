@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from collector.service import run
-from spreadlake.config import Settings, load_settings
+from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
 from spreadlake.simulator import SyntheticMarket, exchange_in_thread
@@ -18,6 +18,7 @@ def test_stores_every_trade_with_rising_seq(tmp_path: Path) -> None:
             None,
             symbols=SYMBOLS,
             exchange={"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
+            collector={"warm_start_minutes": 0},
         )
         run(ServiceContext(settings, Lake(tmp_path), duration=2))
         truth = exchange.truth()

@@ -1,0 +1,150 @@
+"""Requests to the exchange, one at a time, within the weight budget."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+import msgspec
+
+from collector.rest.answers import (
+    Kline,
+    SymbolInfo,
+    decode_agg_trades,
+    decode_exchange_info,
+    decode_klines,
+)
+from collector.rest.budget import WeightBudget
+from spreadlake.wire import AggTrade
+
+__all__ = ["PAGE", "RestClient", "RestError", "RestRefusedError"]
+
+T = TypeVar("T")
+Parameters = dict[str, str | int]
+
+PAGE = 1000
+"""Most trades in one answer."""
+
+_AGG_TRADES_WEIGHT = 20
+_INFO_WEIGHT = 1
+# Used where the exchange limits us without saying for how long.
+_RETRY_AFTER = 60.0
+_LIMITED = (418, 429)
+
+
+class RestError(Exception):
+    """A request that failed in a way that may pass; the message says how."""
+
+
+class RestRefusedError(RestError):
+    """A request that the exchange does not accept (HTTP 400), now or later."""
+
+
+class RestClient:
+    """All requests of the collector share its budget and wait their turn in it."""
+
+    def __init__(
+        self, base_url: str, budget: WeightBudget, counts: Counter[str], timeout: float = 10.0
+    ) -> None:
+        self._counts = counts
+        self._budget = budget
+        self._turn = asyncio.Lock()
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def trades_from(self, symbol: str, from_id: int) -> list[AggTrade]:
+        """At most `PAGE` trades in order, the first of them with the least id >= from_id."""
+        return await self._agg_trades(symbol, {"fromId": from_id, "limit": PAGE})
+
+    async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[AggTrade]:
+        """At most `limit` trades in order, the first of them at `start_ms` or next after it."""
+        return await self._agg_trades(symbol, {"startTime": start_ms, "limit": limit})
+
+    async def latest_trades(self, symbol: str, limit: int) -> list[AggTrade]:
+        """The `limit` newest trades in order."""
+        return await self._agg_trades(symbol, {"limit": limit})
+
+    async def klines(
+        self, symbol: str, interval: str, limit: int, end_ms: int | None = None
+    ) -> list[Kline]:
+        """The `limit` (1 to 1500) newest klines that open up to `end_ms`, in order.
+
+        Without `end_ms` the last one is not over yet.
+        """
+        weight = next((w for most, w in ((99, 1), (499, 2), (1000, 5)) if limit <= most), 10)
+        parameters: Parameters = {"symbol": symbol, "interval": interval, "limit": limit}
+        if end_ms is not None:
+            parameters["endTime"] = end_ms
+        return await self._get("klines", parameters, weight, decode_klines)
+
+    async def exchange_info(self) -> list[SymbolInfo]:
+        """All contracts of the exchange."""
+        return await self._get("exchangeInfo", {}, _INFO_WEIGHT, decode_exchange_info)
+
+    async def _agg_trades(self, symbol: str, parameters: Parameters) -> list[AggTrade]:
+        return await self._get(
+            "aggTrades",
+            {"symbol": symbol, **parameters},
+            _AGG_TRADES_WEIGHT,
+            lambda body: decode_agg_trades(body, symbol),
+        )
+
+    async def _get(
+        self,
+        endpoint: str,
+        parameters: Parameters,
+        weight: int,
+        decode: Callable[[bytes], T],
+    ) -> T:
+        await self._wait_for(weight)
+        self._counts["rest_requests"] += 1
+        try:
+            response = await self._http.get(f"/fapi/v1/{endpoint}", params=parameters)
+            self._check(response)
+            return decode(response.content)
+        except httpx.HTTPError as error:
+            self._counts["rest_errors"] += 1
+            raise RestError(f"{endpoint}: {str(error) or type(error).__name__}") from error
+        except msgspec.DecodeError as error:
+            self._counts["rest_errors"] += 1
+            raise RestError(f"{endpoint}: the answer is not understood: {error}") from error
+        except RestError:
+            self._counts["rest_errors"] += 1
+            raise
+
+    async def _wait_for(self, weight: int) -> None:
+        async with self._turn:
+            while delay := self._budget.delay(weight, time.monotonic()):  # noqa: ASYNC110
+                await asyncio.sleep(delay)
+            self._budget.spend(weight, time.monotonic())
+
+    def _check(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        said = " ".join(response.text.split())[:200]
+        if status in _LIMITED:
+            seconds = _seconds(response.headers.get("Retry-After"))
+            self._budget.block(seconds, time.monotonic())
+            raise RestError(f"HTTP {status}: over the exchange's limit, waiting {seconds:.0f} s")
+        # Other refusals (a firewall, a wrong route) say nothing about what was asked for.
+        kind = RestRefusedError if status == httpx.codes.BAD_REQUEST else RestError
+        raise kind(f"HTTP {status}: {said}")
+
+
+def _seconds(header: str | None) -> float:
+    """Retry-After in seconds; the exchange never sends a date."""
+    return float(header) if header is not None and header.isdecimal() else _RETRY_AFTER

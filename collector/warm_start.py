@@ -1,0 +1,115 @@
+"""Fetches recent history for symbols that the lake does not hold yet."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from collector.backoff import Backoff
+from collector.batch import Batch
+from collector.parts import Parts
+from collector.rest import PAGE, RestError
+from spreadlake.config import Settings
+from spreadlake.times import timeframe_seconds
+
+__all__ = ["WarmStart", "kline_minutes"]
+
+log = logging.getLogger(__name__)
+_MINUTE_MS = 60_000
+_KLINES_PAGE = 1_500
+_ATTEMPTS = 3
+
+
+def kline_minutes(settings: Settings) -> int:
+    """Minutes of 1m klines that the longest series of the configuration looks back on.
+
+    Timeframes under a minute cannot be made of them and ask for none.
+    """
+    bars = max([*settings.lookbacks, *settings.windows])
+    lengths = [timeframe_seconds(timeframe) for timeframe in settings.timeframes]
+    return max((bars * length // 60 for length in lengths if length % 60 == 0), default=0)
+
+
+class WarmStart:
+    """History of new symbols: 1m klines, then trades from the newest page back.
+
+    Backwards, because what is held is in one piece at any time, wherever it is interrupted, and
+    because the newest minutes make the first analytics.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
+        self._store = parts.store
+        self._writer = parts.writer
+        self._rest = parts.rest
+        self._timing = parts.timing
+        self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
+
+    async def run(self) -> None:
+        """Returns when all is there; failures are told, and leave what could be had."""
+        symbols = [s for s in self._settings.symbols if self._store.last_id(s) is None]
+        if not self._span_ms or not symbols:
+            return
+        for symbol in symbols:
+            await self._attempt(symbol, self._klines)
+        if self._settings.exchange.trades == "aggTrade":
+            await self._wait_for_live(symbols)
+            await self._trades(symbols)
+        log.info("recent history is there")
+
+    async def _trades(self, symbols: list[str]) -> None:
+        """A page of each in turn, so that all of them soon have their newest minutes."""
+        unfinished = symbols
+        while unfinished:
+            unfinished = [s for s in unfinished if await self._attempt(s, self._trades_before)]
+
+    async def _attempt(self, symbol: str, step: Callable[[str], Awaitable[bool]]) -> bool:
+        """Runs one step, again where it fails; whether there is more to do."""
+        backoff = Backoff(self._timing.backoff_first, self._timing.backoff_cap)
+        for _ in range(_ATTEMPTS):
+            try:
+                return await step(symbol)
+            except RestError as error:
+                reason = error
+                await asyncio.sleep(backoff.next())
+        log.warning("history of %s could not be fetched: %s", symbol, reason)
+        return False
+
+    async def _wait_for_live(self, symbols: list[str]) -> None:
+        """History joins on to the first live trade where there soon is one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.first_live):
+                while any(self._store.last_id(s) is None for s in symbols):  # noqa: ASYNC110
+                    await asyncio.sleep(self._timing.repair_interval)
+
+    async def _trades_before(self, symbol: str) -> bool:
+        first = self._store.first_id(symbol)
+        if first is None:
+            page = await self._rest.latest_trades(symbol, PAGE)
+        else:
+            page = await self._rest.trades_from(symbol, max(0, first - PAGE))
+            page = [trade for trade in page if trade.trade_id < first]
+        if not page:
+            return False
+        start_ms = (self._store.watermark_ms or page[-1].time_ms) - self._span_ms
+        wanted = [trade for trade in page if trade.time_ms >= start_ms]
+        if first is None:
+            # However long ago it was: a symbol has a price only after its first trade.
+            wanted = wanted or page[-1:]
+        if wanted:
+            batch = Batch([*wanted], source="history")
+            await self._writer.persist(lambda: self._store.write(batch))
+        return len(wanted) == len(page)
+
+    async def _klines(self, symbol: str) -> bool:
+        missing, end_ms = kline_minutes(self._settings), None
+        while missing > 0:
+            rows = await self._rest.klines(symbol, "1m", min(missing + 1, _KLINES_PAGE), end_ms)
+            # The newest minute is not over yet.
+            over = rows if end_ms else rows[:-1]
+            if not over:
+                break
+            page = over
+            await self._writer.persist(lambda: self._store.write_klines(symbol, "1m", page))  # noqa: B023
+            missing, end_ms = missing - len(over), rows[0].open_ms - 1
+        return False

@@ -1,0 +1,109 @@
+"""Notices connections and symbols that have gone silent, and has them replaced."""
+
+import asyncio
+import logging
+import time
+
+from collector.batch import Batch, Stored
+from collector.feed import Feed
+from collector.parts import Parts
+from collector.rest import RestError
+from collector.session import Session
+from collector.silence import SilenceWatch
+from spreadlake.wire import AggTrade
+
+__all__ = ["Watch"]
+
+log = logging.getLogger(__name__)
+# Of a silent connection only so many symbols are asked about: each question has its weight.
+_ASKED = 3
+_ROUTES = (
+    "if this goes on, check that exchange.ws_url leads to the /market routes: "
+    "the retired ones accept connections and stay silent"
+)
+
+
+class Watch:
+    """Asks the exchange whether a silence is real before it calls it a fault."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
+        self._writer = parts.writer
+        self._rest = parts.rest
+        self._timing = parts.timing
+        self._ids_compare = parts.settings.exchange.trades == "aggTrade"
+        now, least = time.monotonic(), parts.settings.collector.silence_seconds
+        self._silence = SilenceWatch(parts.settings.symbols, least, now)
+        self._excused = now
+
+    def hear(self, stored: Stored) -> None:
+        """Takes in what arrived live."""
+        self._silence.hear(stored.ticks, time.monotonic())
+
+    def excuse(self) -> None:
+        """To be called while trades cannot be stored or read: the silence is our own."""
+        self._excused = time.monotonic()
+        self._silence.excuse(self._excused)
+
+    async def run(self, feed: Feed) -> None:
+        """Watches one feed until cancelled."""
+        while True:
+            await asyncio.sleep(self._timing.watch_interval)
+            if (session := feed.current) is None:
+                continue
+            now = time.monotonic()
+            heard = max(session.last_trade or session.opened, self._excused)
+            if now - heard > self._silence.connection_patience(feed.symbols):
+                await self._judge(feed, session, now - heard)
+                continue
+            silent = self._silence.silent(feed.symbols, session.opened, now)
+            for symbol in silent[:_ASKED]:
+                await self._judge_symbol(feed, session, symbol)
+
+    async def _judge(self, feed: Feed, session: Session, seconds: float) -> None:
+        if session.last_trade is not None and await self._all_quiet(feed, session):
+            return
+        log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, _ROUTES)
+        feed.replace("silence")
+
+    async def _all_quiet(self, feed: Feed, session: Session) -> bool:
+        try:
+            for symbol in self._silence.liveliest(feed.symbols, _ASKED):
+                if await self._missed(session, symbol):
+                    return False
+        except RestError:
+            return False
+        return True
+
+    async def _judge_symbol(self, feed: Feed, session: Session, symbol: str) -> None:
+        try:
+            missed = await self._missed(session, symbol)
+        except RestError as error:
+            log.debug("%s is silent and the exchange cannot be asked: %s", symbol, error)
+            return
+        if missed:
+            log.warning("%s trades, but its stream is silent", symbol)
+            feed.replace(f"silence of {symbol}")
+
+    async def _missed(self, session: Session, symbol: str) -> bool:
+        """Whether the exchange has a newer trade of `symbol` that the stream did not bring.
+
+        That trade is stored, so that those before it are found missing and repaired.
+        """
+        known = self._silence.known(symbol, session.opened)
+        self._silence.asked(symbol, time.monotonic())
+        latest = await self._rest.latest_trades(symbol, 1)
+        await asyncio.sleep(self._timing.disorder)
+        if not latest or not self._is_newer(latest[-1]):
+            return False
+        if self._ids_compare:
+            batch = Batch([*latest], source="repair")
+            await self._writer.persist(lambda: self._store.write(batch))
+        return known
+
+    def _is_newer(self, latest: AggTrade) -> bool:
+        if self._ids_compare:
+            last_id = self._store.last_id(latest.symbol)
+            return last_id is None or latest.trade_id > last_id
+        last_ms = self._store.last_time_ms(latest.symbol)
+        return last_ms is None or latest.time_ms > last_ms
