@@ -90,7 +90,7 @@ def read_job(lake: Lake) -> Job:
         if db is None:
             return Job(backlog=stored)
         progress = read_progress(db)
-        backlog = None if stored is None else max(0, stored - progress.get("seq", 0))
+        backlog = None if stored is None else max(0, stored - progress.get("read_seq", 0))
         return Job(read_counters(db), progress, _status(db, "job"), backlog)
 
 

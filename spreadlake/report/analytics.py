@@ -39,5 +39,9 @@ def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:
 
 
 def read_progress(db: sqlite3.Connection) -> dict[str, int]:
-    """How far the analytics job has come: `seq`, `watermark_ms`, `final_time`."""
+    """How far the analytics job has come.
+
+    `read_seq` is the last trade read, `seq` the one a restart goes on from; `watermark_ms`,
+    `final_time`.
+    """
     return dict(db.execute("SELECT key, value FROM progress").fetchall())

@@ -1,6 +1,8 @@
 """Reads what `ticks.db` tells about capture; the cost depends on symbols, not on history."""
 
 import sqlite3
+from collections.abc import Iterator
+from typing import Literal
 
 from spreadlake.lake import Lake
 from spreadlake.report.model import GapReport, SymbolReport
@@ -42,17 +44,20 @@ def read_symbols(db: sqlite3.Connection) -> list[SymbolReport]:
 
 def read_gaps(db: sqlite3.Connection) -> list[GapReport]:
     """The newest gaps that are open or lost, open ones first."""
+    gaps = [gap for state in ("open", "lost") for gap in _gaps_in_state(db, state)]
+    return gaps[:MOST_GAPS]
+
+
+def _gaps_in_state(db: sqlite3.Connection, state: Literal["open", "lost"]) -> Iterator[GapReport]:
+    # The state stands in the text, and the + before id, so that SQLite uses that state's index.
     rows = db.execute(
         f"""
-        SELECT symbol, first_id, last_id, state, found_ms, cause, message
-        FROM gaps WHERE state IN ('open', 'lost')
-        ORDER BY state = 'lost', id DESC LIMIT {MOST_GAPS}
+        SELECT symbol, first_id, last_id, last_id - first_id + 1, state, found_ms / 1000.0, cause,
+          message
+        FROM gaps WHERE state = '{state}' ORDER BY +id DESC LIMIT {MOST_GAPS}
         """
-    ).fetchall()
-    return [
-        GapReport(symbol, first, last, last - first + 1, state, found_ms / 1000, cause, message)
-        for symbol, first, last, state, found_ms, cause, message in rows
-    ]
+    )
+    return (GapReport(*row) for row in rows)
 
 
 def newest_seq(db: sqlite3.Connection) -> int:

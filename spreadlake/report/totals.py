@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spreadlake.lake import Lake
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import read_symbols
+from spreadlake.times import timeframe_seconds
 
 __all__ = ["Totals", "totals_of"]
 
@@ -26,7 +27,8 @@ def totals_of(lake: Lake) -> Totals:
     with snapshot(lake.analytics_db) as db:
         if db is None:
             return Totals(ticks, {}, 0, 0)
-        bars = dict(db.execute("SELECT timeframe, count(*) FROM bars GROUP BY 1").fetchall())
+        counts = db.execute("SELECT timeframe, count(*) FROM bars GROUP BY 1").fetchall()
+        bars = dict(sorted(counts, key=lambda row: timeframe_seconds(row[0])))
         rows = db.execute("SELECT count(*) FROM pair_analytics").fetchone()[0]
         events = db.execute("SELECT count(*) FROM alert_events").fetchone()[0]
     return Totals(ticks, bars, rows, events)

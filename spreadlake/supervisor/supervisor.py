@@ -106,8 +106,12 @@ class Supervisor:
 def _require_clean_end(minded: _Minded) -> None:
     # A child that waits to be started again has been told of. SIGTERM may come before a child
     # has learned to take it.
-    if minded.restart_at is None and minded.child.exit_code not in (0, -signal.SIGTERM):
-        raise ServiceError(f"{describe_end(minded.child)} while it was stopping")
+    child = minded.child
+    if minded.restart_at is not None or (
+        child.exit_code in (0, -signal.SIGTERM) and not child.error
+    ):
+        return
+    raise _ended(child)
 
 
 def describe_end(child: Child) -> str:
@@ -192,6 +196,7 @@ def require_success(child: Child) -> None:
 
 
 def _ended(child: Child) -> SpreadlakeError:
-    if child.exit_code == _MISTAKE and child.error:
+    # SIGTERM may end a child that is already on its way out, after its message.
+    if child.error and child.exit_code in (_MISTAKE, -signal.SIGTERM):
         return ChildMistakeError(child.error)
     return ServiceError(describe_end(child))
