@@ -1,0 +1,1 @@
+"""Dashboards, alerts and their provisioning: what people see of spreadlake."""

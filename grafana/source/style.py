@@ -1,0 +1,67 @@
+"""Colours, thresholds and names that all dashboards share.
+
+The colours are Okabe and Ito's, which people with any colour vision can tell apart; each has one
+meaning. What is normal takes the theme's own text colour, so that only what matters has one.
+"""
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import DataSourceRef
+
+__all__ = [
+    "ALARM",
+    "DOWN",
+    "GOOD",
+    "LAKE",
+    "LEG_A",
+    "LEG_B",
+    "NEUTRAL",
+    "PANELS",
+    "PROMETHEUS",
+    "QUIET",
+    "SERIES",
+    "UP",
+    "WARN",
+    "fixed",
+    "mapped",
+    "steps",
+]
+
+LEG_A = "#56B4E9"
+LEG_B = "#E69F00"
+NEUTRAL = "text"
+QUIET = "#8E8E99"
+ALARM = "#D55E00"
+WARN = "#E69F00"
+GOOD = "#009E73"
+UP = "#009E73"
+DOWN = "#CC79A7"
+SERIES = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#8E8E99")
+
+LAKE = DataSourceRef(type_val="frser-sqlite-datasource", uid="${datasource}")
+PROMETHEUS = DataSourceRef(type_val="prometheus", uid="spreadlake-prometheus")
+PANELS = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
+
+
+def fixed(color: str) -> build.FieldColor:
+    """One colour, whatever the value."""
+    return build.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(color)
+
+
+def steps(base: str, *above: tuple[float, str]) -> build.ThresholdsConfig:
+    """Colours by value: `base`, then each colour from its value up."""
+    levels = [model.Threshold(value=None, color=base)]
+    levels += [model.Threshold(value=value, color=color) for value, color in above]
+    return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(levels)
+
+
+def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
+    """Colours for texts that match a pattern; the text stays as it is."""
+    return [
+        model.RegexMap(
+            options=model.DashboardRegexMapOptions(
+                pattern=pattern, result=model.ValueMappingResult(color=color, index=index)
+            )
+        )
+        for index, (pattern, color) in enumerate(patterns)
+    ]
