@@ -57,11 +57,14 @@ class Client:
         return self.connection.state is State.OPEN
 
     def put(self, frame: Frame) -> None:
-        """Adds a frame in the form of the client's route."""
-        payload = frame.payload
-        if frame.stream is not None and frame.combined != self.subscriptions.combined:
-            payload = _convert(frame)
-        self.put_message(payload)
+        """Adds a frame."""
+        self.put_message(self.form(frame))
+
+    def form(self, frame: Frame) -> bytes:
+        """The frame as the client's route carries it; one without a stream stays as it is."""
+        if frame.stream is None or frame.combined == self.subscriptions.combined:
+            return frame.payload
+        return _convert(frame)
 
     def put_message(self, payload: bytes) -> None:
         """Adds a message as it is; bytes that are not UTF-8 go as a binary message."""
@@ -80,6 +83,15 @@ class Client:
             self.connection.transport.write(b"".join(self._pieces))
             if self.unsent > most_unsent:
                 self.connection.transport.abort()
+        self._pieces.clear()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes added and not written yet."""
+        return sum(map(len, self._pieces))
+
+    def discard(self) -> None:
+        """Forgets what was added and not written."""
         self._pieces.clear()
 
     @property

@@ -37,10 +37,14 @@ _SECONDS = BLOCK_MS // 1000
 
 # Per root second, as a share of the price: 1.1e-4 is 62 % a year.
 _VOLATILITY = 1.1e-4
-_SPREAD = 0.75 * _VOLATILITY
-_JUMP = 3.2 * _VOLATILITY
-_JUMP_EVERY = 75.0
-_JUMP_DECAY = 9.0
+_SPREAD = 1.0 * _VOLATILITY
+_JUMP = 4.5 * _VOLATILITY
+_JUMP_EVERY = 240.0
+_JUMP_DECAY = 12.0
+# Shares of the seconds in which the whole market, or one symbol, does not trade.
+_ALL_QUIET = 0.04
+_ONE_QUIET = 0.02
+_BURST = 0.03
 _TYPICAL_NOTIONAL = 900.0
 
 
@@ -150,10 +154,12 @@ class MarketModel:
 
     def _log_price(self, traded: Instrument, seconds: Floats) -> Floats:
         own = key_of(self._seed, traded.symbol)
-        common = traded.market * brownian(self._market, seconds)
+        common = traded.market * brownian(self._market, seconds, shortest=1)
         if traded.altcoins:
             common += traded.altcoins * brownian(self._altcoins, seconds)
-        spread = _SPREAD * reverting(key_of(own, "spread"), seconds, longest=5)
+        # Bounded, so that it takes a jump to carry the spread far beyond its usual band.
+        wave = reverting(key_of(own, "spread"), seconds, shortest=3, longest=5)
+        spread = _SPREAD * np.tanh(2.0 * wave)
         jumps = _JUMP * bumps(key_of(own, "jump"), seconds, _JUMP_EVERY, _JUMP_DECAY)
         path: Floats = np.log(traded.price) + _VOLATILITY * common + traded.own * (spread + jumps)
         return path
@@ -162,9 +168,11 @@ class MarketModel:
         """Trade times: busy and empty seconds, busy ones often shared by the whole market."""
         seconds = start_ms // 1000 + np.arange(_SECONDS)
         own = key_of(self._seed, symbol, "activity")
-        weight = np.exp(0.8 * normal(own, seconds))
-        weight *= np.where(uniform(self._activity, seconds) < 0.03, 5.0, 1.0)
-        weight[uniform(key_of(own, "quiet"), seconds) < 0.08] = 0.0
+        weight = np.exp(0.6 * normal(own, seconds))
+        everywhere = uniform(self._activity, seconds)
+        weight[everywhere > 1.0 - _BURST] *= 5.0
+        weight[everywhere < _ALL_QUIET] = 0.0
+        weight[uniform(key_of(own, "quiet"), seconds) < _ONE_QUIET] = 0.0
         weight[0] += 1e-6
         passed = np.concatenate(([0.0], np.cumsum(weight)))
         # Whole seconds without weight make steps in the inverse, which interpolation jumps over.

@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from spreadlake.errors import InputError
-from spreadlake.simulator.client import Client
 from spreadlake.simulator.columns import TradeColumns
+from spreadlake.simulator.faults import DropAfterAccept, Faults, RefuseHandshake, RestFailure
+from spreadlake.simulator.faulty_client import FaultyClient, end_connection
 from spreadlake.simulator.hub import Hub
 from spreadlake.simulator.limits import Limits, MessageRate, WeightBudget
 from spreadlake.simulator.player import Pacing, Player, Speed
@@ -56,13 +57,16 @@ class SimulatedExchange:
         start_ms: int | None = None,
         end_ms: int | None = None,
         limits: Limits | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self._source = source
         self._address = (host, port)
         self._pacing = Pacing(speed, tuple(expected), hold, start_ms, end_ms)
         self._limits = limits or Limits()
+        self.faults = faults or Faults()
         self._budget = WeightBudget(self._limits)
         self._rest = Rest(source, self._limits.weight_per_minute)
+        self._handshakes = 0
         self._connections = 0
         self._server: Server
         self._player: Player
@@ -73,6 +77,7 @@ class SimulatedExchange:
         self._hub = Hub(self._limits.write_buffer)
         self._player = Player(self._source, self._hub, self._pacing, time.time_ns() // 1_000_000)
         self._started_ms = self._player.clock_ms
+        self.faults.begin()
         self._server = await self._listen()
         self._address = self._server.sockets[0].getsockname()[:2]
         self._playing = asyncio.create_task(self._player.run())
@@ -172,9 +177,16 @@ class SimulatedExchange:
         if request.path == STATUS_PATH:
             return _response(Reply(200, msgspec.json.encode(self.status())))
         if request.path.startswith(PREFIX):
-            return _response(await self._answer(request.path))
+            failure = self.faults.due(RestFailure)
+            if failure is None:
+                return _response(await self._answer(request.path))
+            return await _fail(connection, failure)
         if parse_route(request.path) is None:
             return connection.respond(404, f"no such route: {request.path}\n")
+        self._handshakes += 1
+        refusal = self.faults.due(RefuseHandshake, self._handshakes)
+        if refusal is not None:
+            return connection.respond(refusal.status, "refused on purpose\n")
         return None
 
     async def _answer(self, target: str) -> Reply:
@@ -195,7 +207,12 @@ class SimulatedExchange:
             await connection.close(_POLICY_VIOLATION, "too many streams")
             return
         self._connections += 1
-        client = Client(self._connections, connection, subscriptions, retired=route.retired)
+        drop = self.faults.due(DropAfterAccept, self._connections)
+        if drop is not None:
+            end_connection(connection, drop.reset)
+        client = FaultyClient(
+            self._connections, connection, subscriptions, route.retired, self.faults
+        )
         self._hub.add(client)
         try:
             async with asyncio.timeout(self._limits.connection_seconds):
@@ -207,7 +224,7 @@ class SimulatedExchange:
         finally:
             self._hub.remove(client)
 
-    async def _answer_requests(self, client: Client) -> None:
+    async def _answer_requests(self, client: FaultyClient) -> None:
         rate = MessageRate(self._limits.messages_per_second)
         async for message in client.connection:
             if rate.exceeded(time.monotonic()):
@@ -216,6 +233,19 @@ class SimulatedExchange:
             reply = client.subscriptions.answer(message)
             await client.connection.send(reply, text=True)
             self._hub.subscriptions_changed()
+
+
+async def _fail(connection: ServerConnection, failure: RestFailure) -> Response | None:
+    """What a REST request gets that is to go wrong; None: the connection has ended."""
+    if failure.how == "timeout":
+        await asyncio.sleep(failure.seconds)
+    if failure.how in ("timeout", "reset"):
+        connection.transport.abort()
+        return None
+    if failure.how == "malformed":
+        return _response(Reply(200, b'[{"a":1,"p":"1.0",'))
+    retry = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
+    return _response(Reply(failure.status, b'{"code":-1000,"msg":"on purpose"}', retry))
 
 
 def _response(reply: Reply) -> Response:

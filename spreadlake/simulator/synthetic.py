@@ -17,7 +17,7 @@ from spreadlake.wire.encode import TradeUnits, combined_prefix, encode_events, e
 __all__ = ["SyntheticMarket"]
 
 _KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
-_FRAMES_AT_MAX = 4000
+_FRAMES_AT_MAX = 16_000
 _LONGEST_WINDOW_MS = 60_000
 # Events leave the exchange 1 to 8 ms after the trade.
 _EVENT_DELAYS = 8

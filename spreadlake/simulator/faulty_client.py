@@ -1,0 +1,103 @@
+"""A client whose connection suffers the faults that are planned for it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from spreadlake.simulator.client import Client
+from spreadlake.simulator.faults import Delay, Drop, Faults, HalfOpen, Plan, Stall, Tamper
+from spreadlake.simulator.source import Frame
+from spreadlake.simulator.subscriptions import Subscriptions
+from spreadlake.simulator.tampering import TAMPERINGS
+
+__all__ = ["FaultyClient", "end_connection"]
+
+
+def end_connection(connection: ServerConnection, reset: bool, code: int = 1001) -> None:
+    """Ends a connection without waiting: with a TCP reset, or with a close frame."""
+    if reset:
+        connection.transport.abort()
+        return
+    closing = asyncio.create_task(connection.close(code))
+    _closing.add(closing)
+    closing.add_done_callback(_closing.discard)
+
+
+# The event loop itself holds tasks only weakly.
+_closing: set[asyncio.Task[None]] = set()
+
+
+class FaultyClient(Client):
+    """Writes what a `Client` would, except where a fault is due."""
+
+    def __init__(
+        self,
+        number: int,
+        connection: ServerConnection,
+        subscriptions: Subscriptions,
+        retired: bool,
+        faults: Faults,
+    ) -> None:
+        super().__init__(number, connection, subscriptions, retired)
+        self._faults = faults
+        self._gone = False
+        self._stalled_until = 0.0
+        self._delayed: list[tuple[int, bytes]] = []
+        self._acts: dict[type[Plan], Callable[[Any], None]] = {
+            Drop: self._drop,
+            HalfOpen: self._half_open,
+            Stall: self._stall,
+        }
+
+    def put(self, frame: Frame) -> None:
+        """Adds a frame, or what the due faults make of it."""
+        if self._gone:
+            return
+        due = self._faults.frame_due(self.number, frame.symbol)
+        if not due and not self._delayed:
+            super().put(frame)
+            return
+        payloads = [self.form(frame)]
+        for plan in due:
+            payloads = self._befall(plan, payloads)
+        for payload in payloads + self._no_longer_delayed():
+            self.put_message(payload)
+
+    def _befall(self, plan: Plan, payloads: list[bytes]) -> list[bytes]:
+        if isinstance(plan, Tamper):
+            change = TAMPERINGS[plan.how]
+            return [changed for payload in payloads for changed in change(payload)]
+        if isinstance(plan, Delay):
+            self._delayed += [(plan.frames, payload) for payload in payloads]
+            return []
+        self._acts[type(plan)](plan)
+        return payloads
+
+    def _no_longer_delayed(self) -> list[bytes]:
+        over = [payload for left, payload in self._delayed if left <= 0]
+        self._delayed = [(left - 1, payload) for left, payload in self._delayed if left > 0]
+        return over
+
+    def _drop(self, plan: Drop) -> None:
+        self._gone = True
+        end_connection(self.connection, plan.reset, plan.code)
+
+    def _half_open(self, plan: HalfOpen) -> None:
+        self._gone = True
+        transport = self.connection.transport
+        transport.pause_reading()
+        asyncio.get_running_loop().call_later(plan.seconds, transport.abort)
+
+    def _stall(self, plan: Stall) -> None:
+        self._stalled_until = asyncio.get_running_loop().time() + plan.seconds
+
+    def flush(self, most_unsent: int) -> None:
+        """Writes what was added, unless the connection is stalled or gone."""
+        if self._gone:
+            self.discard()
+        elif asyncio.get_running_loop().time() >= self._stalled_until:
+            super().flush(most_unsent)
+        elif self.waiting_bytes > most_unsent:
+            self.connection.transport.abort()
