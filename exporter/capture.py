@@ -28,7 +28,7 @@ _OVERALL = (
     ("commit_seconds", "spreadlake_commit_seconds", "Time the collector spent in transactions."),
     ("rest_requests", "spreadlake_rest_requests", "REST requests sent to the exchange."),
     ("rest_errors", "spreadlake_rest_errors", "REST requests that failed."),
-    ("rolled_hours", "spreadlake_rolled_hours", "Hours of trades rolled to Parquet, by symbol."),
+    ("rolled_hours", "spreadlake_rolled_partitions", "Parquet partitions of ticks written."),
 )
 
 

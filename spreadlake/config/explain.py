@@ -1,6 +1,6 @@
 """Errors of the settings in words: the key, the value, what is allowed, and where it was read.
 
-Pure: the environment is handed in.
+Nothing is read here: the environment is handed in.
 """
 
 import json
@@ -21,7 +21,6 @@ _Loc = tuple[int | str, ...]
 
 _PLAIN_WORDS = {
     "named_tuple_type": 'a pair is a list of two symbols, such as ["BTCUSDT", "ETHUSDT"]',
-    "unexpected_positional_argument": 'a pair has two symbols, such as ["BTCUSDT", "ETHUSDT"]',
     "list_type": "must be a list",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -112,16 +111,22 @@ def _explain_one(details: ErrorDetails) -> str:
         allowed = ", ".join(_fields_of(details["loc"][:-1]))
         where = f"in [{section}]" if section else "at the top level"
         return f"unknown key {name!r} (value {details['input']!r}); allowed {where}: {allowed}"
-    message = details["msg"].removeprefix("Value error, ")
     if not key:
-        return message
+        return details["msg"].removeprefix("Value error, ")
     if details["type"] == "missing":
         in_a_pair = isinstance(details["input"], list)
         return f"{key}: {_PLAIN_WORDS['named_tuple_type'] if in_a_pair else 'is missing'}"
-    if _is_literal(details["loc"]) and details["ctx"]["expected"] == "'all'":
-        message = 'must be "all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
-    message = _PLAIN_WORDS.get(details["type"], message[:1].lower() + message[1:])
-    return f"{key} = {details['input']!r}: {message}"
+    return f"{key} = {details['input']!r}: {_in_plain_words(details)}"
+
+
+def _in_plain_words(details: ErrorDetails) -> str:
+    context = details.get("ctx", {})
+    if _is_literal(details["loc"]) and context["expected"] == "'all'":
+        return 'must be "all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
+    if context.get("field_type") == "NamedTuple":
+        return _PLAIN_WORDS["named_tuple_type"]
+    message = details["msg"].removeprefix("Value error, ")
+    return _PLAIN_WORDS.get(details["type"], message[:1].lower() + message[1:])
 
 
 def _key(loc: _Loc) -> str:

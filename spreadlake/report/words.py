@@ -7,7 +7,7 @@ __all__ = ["age", "duration", "number", "signed", "size"]
 _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
 
-def number(value: float | None, digits: int = 7) -> str:
+def number(value: float | None, digits: int = 6) -> str:
     """About `digits` significant digits, thousands apart; never more than 8 decimals."""
     if value is None or not math.isfinite(value):
         return "–"

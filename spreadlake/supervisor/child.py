@@ -1,5 +1,6 @@
 """One child process: started in a group of its own, its lines forwarded, stopped or killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -111,6 +112,8 @@ class Child:
         return True
 
     def _close(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers that it could not end itself
         if self._reader is not None:
             self._reader.join(timeout=2)
         if process.stdin is not None:

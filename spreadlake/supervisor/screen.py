@@ -1,11 +1,11 @@
 """What the terminal shows while the pipeline runs, as lines that fit the window. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from spreadlake.config import Series
 from spreadlake.report import AlertReport, LakeReport, PairReport, SymbolReport
 from spreadlake.report.words import age, duration, number, signed
 from spreadlake.times import iso_utc
@@ -16,6 +16,7 @@ _PRICE_LINES = 3
 _ALERT_LINES = 4
 _LOG_LINES = 3  # at least, where the window has room
 _LONGEST_PAIR = 30
+_DATE = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:\d\d:\d\dZ )")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Watched:
     lookback: int
     threshold: float
 
-    def shows(self, row: PairReport | Series) -> bool:
+    def shows(self, row: PairReport) -> bool:
         """Whether `row` is of the series that is shown."""
         mine = (self.timeframe, self.window, self.lookback)
         return (row.timeframe, row.window, row.lookback) == mine
@@ -51,19 +52,23 @@ def draw(screen: Screen, width: int, height: int) -> list[Text]:
     """At most `height` lines, none wider than `width`: what does not fit is counted."""
     lines = _head(screen, width)
     report = screen.report
-    if report is None:
-        lines += [Text(), Text(" waiting for the first trades", style="dim")]
-    else:
+    if report is not None:
         lines += [Text(), *_prices(report.symbols, width)]
         alerts = _alerts(report)
         room = height - len(lines) - len(alerts) - _LOG_LINES - 2
         lines += [Text(), *_pairs(report.pairs, screen.watched, max(room - 1, 1), width), *alerts]
     room = height - len(lines) - 1
     if room > 0:
-        lines += [Text(), *(Text(f" {line}", style="dim") for line in screen.log[-room:])]
+        lines += [Text(), *(_log_line(line) for line in screen.log[-room:])]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
+
+
+def _log_line(line: str) -> Text:
+    # The date of a line that is seconds old says nothing.
+    text = _DATE.sub("", line)
+    return Text(f" {text}", style="dim" if " INFO " in text else "yellow")
 
 
 def _head(screen: Screen, width: int) -> list[Text]:
@@ -71,21 +76,29 @@ def _head(screen: Screen, width: int) -> list[Text]:
     title = Text(f" {screen.title}", style="bold")
     title.append(" " * max(1, width - title.cell_len - len(running)))
     title.append(running, style="not bold")
-    return [title, *(Text(f" {fact}", style="dim") for fact in screen.facts), _vitals(screen)]
+    facts = [Text(f" {fact}", style="dim") for fact in screen.facts]
+    return [title, *facts, _services(screen.children), _vitals(screen)]
 
 
-def _vitals(screen: Screen) -> Text:
+def _services(children: Mapping[str, str]) -> Text:
     line = Text()
-    for name, state in screen.children.items():
+    for name, state in children.items():
         fine = state == "running"
         line.append(" ● ", style="green" if fine else "bold red")
         line.append(name if fine else f"{name} {state}")
-    if screen.rate is not None:
-        line.append(f"   {screen.rate:,.0f} ticks/s")
+    return line
+
+
+def _vitals(screen: Screen) -> Text:
     report = screen.report
-    if report is not None and report.watermark_at is not None:
+    if report is None:
+        return Text(" waiting for the first trades", style="dim")
+    line = Text(f" {report.ticks:,} ticks")
+    if screen.rate is not None:
+        line.append(f", {screen.rate:,.0f} a second")
+    if report.watermark_at is not None:
         at = iso_utc(int(report.watermark_at))[11:19]
-        line.append(f"   {at} UTC, {age(report.reported_at, report.watermark_at)}", style="dim")
+        line.append(f"; analysed up to {at} UTC, {age(report.reported_at, report.watermark_at)}")
     return line
 
 

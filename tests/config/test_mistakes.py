@@ -1,0 +1,147 @@
+"""Every kind of mistake in the settings: told with source, key, value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from spreadlake.config import load_settings
+from spreadlake.errors import ConfigError
+
+IN_A_FILE = {
+    "unknown key": (
+        'symbls = ["A"]',
+        ["unknown key 'symbls'", "['A']", "allowed at the top level: symbols, pairs"],
+    ),
+    "unknown key in a section": (
+        "[exporter]\nprt = 1",
+        ["unknown key 'prt' (value 1)", "allowed in [exporter]: host, port"],
+    ),
+    "unknown section": ("[grafana]\nport = 1", ["unknown key 'grafana'"]),
+    "unknown key in a rule": (
+        '[[alerts]]\nname = "x"\nlevel = 2',
+        ["unknown key 'level'", "allowed in [alerts[0]]", "threshold"],
+    ),
+    "text for a number": ('[job]\ninterval = "fast"', ["job.interval = 'fast'", "a number"]),
+    "fraction for a whole number": ("max_stale_bars = 1.5", ["max_stale_bars = 1.5", "whole"]),
+    "too small": ("windows = [1]", ["windows[0] = 1", "greater than or equal to 2"]),
+    "too large": ("[exporter]\nport = 70000", ["exporter.port = 70000", "65535"]),
+    "not finite": ("[job]\nlateness = nan", ["job.lateness = nan", "finite"]),
+    "infinite": ("[job]\ninterval = inf", ["job.interval = inf"]),
+    "one value for a list": ('symbols = "BTCUSDT"', ["symbols = 'BTCUSDT'", "must be a list"]),
+    "empty list": ("symbols = []", ["symbols = []", "at least 1 item"]),
+    "lower case": ('symbols = ["btcusdt"]', ["symbols[0] = 'btcusdt'", "upper case: BTCUSDT"]),
+    "not a symbol": ('symbols = ["BTC/USDT"]', ["'BTC/USDT' is not a symbol"]),
+    "named twice": ('symbols = ["A", "A"]', ["symbols: A is there twice"]),
+    "pair as text": ('pairs = ["A/B"]', ["pairs[0] = 'A/B'", '["BTCUSDT", "ETHUSDT"]']),
+    "pair of one": ('pairs = [["BTCUSDT"]]', ["pairs[0][1]", "list of two symbols"]),
+    "pair of three": (
+        'pairs = [["A", "B", "C"]]',
+        ["pairs[0] = ['A', 'B', 'C']", "list of two symbols"],
+    ),
+    "pair with itself": ('pairs = [["BTCUSDT", "BTCUSDT"]]', ["two different symbols"]),
+    "pairs as a word": ('pairs = "some"', ["pairs = 'some'", '"all" or a list of pairs']),
+    "pair that is not captured": (
+        'pairs = [["BTCUSDT", "XRPUSDT"]]',
+        ["BTCUSDT/XRPUSDT uses XRPUSDT", "not in symbols (BTCUSDT, ETHUSDT, SOLUSDT)"],
+    ),
+    "timeframe": ('timeframes = ["1d"]', ["timeframes[0] = '1d'", "s, m or h"]),
+    "address": ('[exchange]\nws_url = "fstream"', ["exchange.ws_url = 'fstream'", "wss://host"]),
+    "choice": ('[exchange]\ntrades = "all"', ["exchange.trades = 'all'", "'aggTrade' or 'trade'"]),
+    "section as a value": ("exporter = 9464", ["exporter = 9464", "section of several keys"]),
+    "rule without a name": ("[[alerts]]\nwindow = 60", ["alerts[0].name: is missing"]),
+    "rule on what is not computed": (
+        '[[alerts]]\nname = "x"\nwindow = 61',
+        ["rule 'x' watches window 61", "computed are 30, 60, 120"],
+    ),
+    "rule with levels crossed": (
+        '[[alerts]]\nname = "x"\nthreshold = 2\nclose_below = 3',
+        ["alerts[0]", "close_below 3.0 is above threshold 2.0"],
+    ),
+    "rules of one name": (
+        '[[alerts]]\nname = "x"\n[[alerts]]\nname = "x"',
+        ["alerts.name: x is there twice"],
+    ),
+    "not TOML": ("symbols = [", ["is not valid TOML"]),
+}
+
+IN_THE_ENVIRONMENT = {
+    "no JSON": (
+        ("SPREADLAKE_SYMBOLS", "BTCUSDT,ETHUSDT"),
+        ["= 'BTCUSDT,ETHUSDT'", "written as JSON", '["BTCUSDT", "ETHUSDT", "SOLUSDT"]'],
+    ),
+    "no JSON within a section": (
+        ("SPREADLAKE_STORAGE__ANALYTICS_HOURS", "48"),
+        ["storage.analytics_hours = 48", "a table"],
+    ),
+    "half of JSON": (
+        ("SPREADLAKE_STORAGE__ANALYTICS_HOURS", '{"1s": 48'),
+        ["written as JSON", '{"1s": 48.0, "1m": 720.0}'],
+    ),
+    "wrong value": (("SPREADLAKE_EXPORTER__PORT", "x"), ["exporter.port = 'x'", "whole number"]),
+    "wrong value in JSON": (
+        ("SPREADLAKE_ALERTS", '[{"name": "a", "threshold": -1}]'),
+        ["alerts[0].threshold = -1", "greater than 0"],
+    ),
+    "empty": (("SPREADLAKE_MAX_STALE_BARS", ""), ["max_stale_bars = ''", "whole number"]),
+    "unknown section": (("SPREADLAKE_EXPORTERS__PORT", "1"), ["did you mean SPREADLAKE_EXPORTER?"]),
+    "unknown key": (("SPREADLAKE_EXPORTER__PRT", "1"), ["unknown key 'prt'", "host, port"]),
+    "lower case": (("spreadlake_nonsense", "1"), ["is not a setting"]),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), IN_A_FILE.values(), ids=IN_A_FILE.keys())
+def test_mistake_in_a_file(tmp_path: Path, text: str, said: list[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    message = refused(path)
+    assert [part for part in [str(path), *said] if part not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"), IN_THE_ENVIRONMENT.values(), ids=IN_THE_ENVIRONMENT.keys()
+)
+def test_mistake_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: tuple[str, str], said: list[str]
+) -> None:
+    monkeypatch.setenv(*variable)
+    message = refused(None)
+    assert [part for part in [variable[0], *said] if part not in message] == []
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("windows = [1]\n[job]\ninterval = 0\nx = 1\n", encoding="utf-8")
+    lines = refused(path).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+def test_the_file_is_not_blamed_for_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[exporter]\nport = 1", encoding="utf-8")
+    monkeypatch.setenv("SPREADLAKE_EXPORTER__PORT", "-1")
+    assert refused(path).startswith("environment variable SPREADLAKE_EXPORTER__PORT: ")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    message = refused(tmp_path / "none.toml")
+    assert "none.toml cannot be read: No such file" in message
+
+
+def test_a_folder_for_a_file(tmp_path: Path) -> None:
+    assert "cannot be read" in refused(tmp_path)
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "is not valid TOML" in refused(path)
+
+
+def refused(path: Path | None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert caught.value.exit_code == 2
+    return str(caught.value)

@@ -1,0 +1,116 @@
+"""The shape of the code: who may import whom, what is pure, how long a file may be."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SERVICES = ("collector", "analytics_job", "exporter")
+PACKAGES = ("spreadlake", *SERVICES)
+MOST_LINES = 300
+
+# What the core of each layer may not know of. A module is pure when its docstring says so.
+IMPURE = {
+    "asyncio", "sqlite3", "time", "socket", "threading", "subprocess", "signal", "multiprocessing",
+    "http", "httpx", "websockets", "apscheduler", "pydantic_settings", "spreadlake.config.settings",
+    "spreadlake.config.load", "spreadlake.service", "spreadlake.lake.connect",
+}  # fmt: skip
+
+MUST_BE_PURE = [
+    "spreadlake.wire.decode",
+    "collector.gaps",
+    "analytics_job.resample",
+    "analytics_job.pair_math",
+    "analytics_job.alerts",
+    "exporter.families",
+    "spreadlake.supervisor.delay",
+    "spreadlake.supervisor.screen",
+]
+
+
+def source_files() -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module and every `module.name` that the file imports, wherever in it."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_pure(path: Path) -> bool:
+    return re.search(r"\bPure\b", ast.get_docstring(parsed(path)) or "") is not None
+
+
+def test_every_package_is_looked_at() -> None:
+    found = {path.relative_to(ROOT).parts[0] for path in source_files()}
+    assert found == set(PACKAGES)
+
+
+def test_services_meet_only_in_the_lake() -> None:
+    wrong = {}
+    for path in source_files():
+        others = set(SERVICES) - {path.relative_to(ROOT).parts[0]}
+        wrong[name_of(path)] = others & {name.split(".")[0] for name in imports_of(path)}
+    assert not {module: services for module, services in wrong.items() if services}
+
+
+def test_files_are_short() -> None:
+    lengths = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in source_files()
+    }
+    assert not {module: lines for module, lines in lengths.items() if lines > MOST_LINES}
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert not [name_of(path) for path in source_files() if not ast.get_docstring(parsed(path))]
+
+
+def test_every_module_says_what_is_public() -> None:
+    wrong = {}
+    for path in source_files():
+        if path.name == "__main__.py" or not defines_something(path):
+            continue
+        module = importlib.import_module(name_of(path))
+        public = getattr(module, "__all__", None)
+        if not public:
+            wrong[name_of(path)] = "no __all__"
+        elif missing := [name for name in public if not hasattr(module, name)]:
+            wrong[name_of(path)] = f"not there: {missing}"
+    assert not wrong
+
+
+def defines_something(path: Path) -> bool:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ImportFrom, ast.Assign)
+    return any(isinstance(node, kinds) for node in parsed(path).body)
+
+
+def test_pure_modules_know_no_loop_no_database_no_clock() -> None:
+    pure = [path for path in source_files() if is_pure(path)]
+    wrong = {name_of(path): set(imports_of(path)) & IMPURE for path in pure}
+    assert not {module: imports for module, imports in wrong.items() if imports}
+
+
+@pytest.mark.parametrize("module", MUST_BE_PURE)
+def test_the_core_of_each_layer_is_pure(module: str) -> None:
+    assert is_pure(ROOT / Path(*module.split(".")).with_suffix(".py"))
