@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from analytics_job.pair_rows import PairRows
 from analytics_job.rolling import Floats, Ints
+from analytics_job.row_archive import RowArchive
+from spreadlake.lake import Lake
+from spreadlake.times import timeframe_seconds
 
 __all__ = ["AlertStore", "Gates", "WatchedSeries"]
 
@@ -51,8 +54,11 @@ class _Rows:
 class AlertStore:
     """Events of all rules; runs inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, watched: Sequence[WatchedSeries]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, lake: Lake, watched: Sequence[WatchedSeries]
+    ) -> None:
         self._db = db
+        self._reader = RowArchive(db, lake)
         self._by_key: dict[Key, list[WatchedSeries]] = {}
         for series in watched:
             self._by_key.setdefault(series.key, []).append(series)
@@ -165,7 +171,8 @@ class AlertStore:
         wanted = series.levels.min_bars - 1
         if wanted == 0:
             return 0
-        rows = self._read_rows(series.key, 0, time, last=wanted)
+        length = timeframe_seconds(series.key[1])
+        rows = self._read_rows(series.key, time - wanted * length, time)
         counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
         misses = np.flatnonzero(~counts[::-1])
         return int(misses[0]) if len(misses) else len(counts)
@@ -200,18 +207,19 @@ class AlertStore:
         values = np.array([np.nan, *(np.nan if t[1] is None else t[1] for t in tests)])
         return np.asarray(values[np.searchsorted(known, times, side="right")])
 
-    def _read_rows(self, key: Key, start: int, end: int = 2**62, last: int | None = None) -> _Rows:
-        """Rows with start <= time < end: the first piece of them, or the `last` ones."""
+    def _read_rows(self, key: Key, start: int, end: int = 2**62) -> _Rows:
+        """The first piece of the rows with start <= time < end; empty only if there are none."""
+        archived = self._reader.archived_until(key[1])
+        if start < archived:
+            rows = self._reader.first_archived(key, start, min(end, archived))
+            if rows:
+                return _as_rows(rows)
         rows = self._db.execute(
             "SELECT time, zscore, correlation, min(volume_a, volume_b) FROM pair_analytics "
-            f"WHERE {_SERIES} AND time >= ? AND time < ? "
-            f"ORDER BY time {'ASC' if last is None else 'DESC'} LIMIT ?",
-            (*key, start, end, _PIECE if last is None else last),
+            f"WHERE {_SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
+            (*key, max(start, archived), end, _PIECE),
         ).fetchall()
-        table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-        if last is not None:
-            table = table[::-1]
-        return _Rows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
+        return _as_rows(rows)
 
     def _open_at(self, series: WatchedSeries, time: int) -> bool:
         """Whether a stored event is open after the row at `time`."""
@@ -259,6 +267,11 @@ class AlertStore:
             f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_SERIES}",
             (sum(e.opened_at not in known for e in events), series.rule, *series.key),
         )
+
+
+def _as_rows(rows: Sequence[Sequence[object]]) -> _Rows:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return _Rows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
 
 
 def _rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) -> _Rows:

@@ -14,6 +14,7 @@ from analytics_job.resample import (
     second_bars,
 )
 from spreadlake.lake import Lake, read_trades
+from spreadlake.lake.archive import read_archive
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["BarStore", "Changed"]
@@ -22,6 +23,7 @@ _NAMES = ", ".join(BARS_SCHEMA.names())
 _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.
 _NEAR_SECONDS = 60
+_LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,18 @@ class BarStore:
         self, timeframe: str, start: int, end: int, symbols: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """Stored bars with start <= time < end, by symbol and time."""
-        names = list(self._closes) if symbols is None else symbols
+        names = sorted(self._closes) if symbols is None else sorted(symbols)
         rows: list[tuple[object, ...]] = []
-        for symbol in sorted(names):
+        for symbol in names:
             rows += self._db.execute(
                 f"SELECT {_NAMES} FROM bars "
                 "WHERE symbol = ? AND timeframe = ? AND time >= ? AND time < ? ORDER BY time",
                 (symbol, timeframe, start, end),
             ).fetchall()
-        return pl.DataFrame(rows, schema=BARS_SCHEMA, orient="row")
+        hot = pl.DataFrame(rows, schema=BARS_SCHEMA, orient="row")
+        if start >= self._archived_until(timeframe):
+            return hot
+        return self._with_archived(hot, timeframe, start, end, names)
 
     def first_bars(self, timeframe: str) -> dict[str, int]:
         """Time (s) of the first bar of each symbol that has one."""
@@ -127,15 +132,29 @@ class BarStore:
         )
         return dict(rows.fetchall())
 
+    def _archived_until(self, timeframe: str) -> int:
+        """Bars before this may be in Parquet."""
+        row = self._db.execute(
+            "SELECT value FROM progress WHERE key = ?", (f"archived:{timeframe}",)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _with_archived(
+        self, hot: pl.DataFrame, timeframe: str, start: int, end: int, symbols: Sequence[str]
+    ) -> pl.DataFrame:
+        cold = [
+            piece.select(BARS_SCHEMA.names())
+            for symbol in symbols
+            for piece in read_archive(self._lake, "bars", timeframe, symbol, start, end)
+        ]
+        merged = pl.concat([hot, *cold]).unique(["symbol", "time"], keep="first")
+        return merged.sort("symbol", "time")
+
     def _last_close(self, symbol: str, before: int, known: float | None) -> float | None:
         if known is not None:
             return known
-        row = self._db.execute(
-            "SELECT close FROM bars WHERE symbol = ? AND timeframe = '1s' AND time < ? "
-            "ORDER BY time DESC LIMIT 1",
-            (symbol, before),
-        ).fetchone()
-        return None if row is None else float(row[0])
+        bars = self.read("1s", before - 1, before, [symbol])
+        return None if bars.is_empty() else float(bars["close"][0])
 
     def _append_longer(self, start: int, end: int) -> None:
         for timeframe, length in self.lengths.items():
@@ -146,17 +165,27 @@ class BarStore:
     def _repair_range(self, symbol: str, start: int, end: int, final: int) -> Changed:
         """Rebuilds the seconds [start, end) and every carried one up to the next trade."""
         rebuilt = second_bars(read_trades(self._lake, start * 1000, end * 1000, [symbol]))
-        row = self._db.execute(
-            "SELECT MIN(time) FROM bars "
-            "WHERE symbol = ? AND timeframe = '1s' AND time >= ? AND trades > 0",
-            (symbol, end),
-        ).fetchone()
-        stop = final if row[0] is None else int(row[0])
+        stop = self._next_traded(symbol, end, final)
         close = self._last_close(symbol, start, None)
         last = pl.DataFrame([(symbol, close)], schema=_LAST_SCHEMA, orient="row").drop_nulls()
         self.write("1s", carry(rebuilt, last, start, stop))
         self._closes.setdefault(symbol, None)
         return Changed(symbol, start, stop)
+
+    def _next_traded(self, symbol: str, start: int, final: int) -> int:
+        """The next second from `start` on that has a trade; `final` if there is none."""
+        while start < min(final, self._archived_until("1s")):
+            bars = self.read("1s", start, start + _LOOK_SECONDS, [symbol])
+            traded = bars.filter(pl.col("trades") > 0)
+            if traded.height:
+                return int(traded["time"][0])
+            start += _LOOK_SECONDS
+        row = self._db.execute(
+            "SELECT MIN(time) FROM bars "
+            "WHERE symbol = ? AND timeframe = '1s' AND time >= ? AND trades > 0",
+            (symbol, start),
+        ).fetchone()
+        return final if row[0] is None else int(row[0])
 
     def _rebuild_longer(self, timeframe: str, change: Changed, final: int) -> None:
         length = self.lengths[timeframe]

@@ -9,6 +9,7 @@ from analytics_job.backfill import sync_rules, sync_series
 from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
 from analytics_job.rebuild import clear_from, rebuild_from
+from analytics_job.retention import Retention
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
 from spreadlake.lake import (
@@ -46,6 +47,7 @@ class AnalyticsJob:
         """Takes on settings: at the start, and again when the file was edited."""
         self._settings = settings
         self._pipeline = Pipeline(self._db, self._lake, settings)
+        self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
         self._klines = 0
         sync_series(self._db, self._pipeline, settings)
         sync_rules(self._db, self._pipeline, settings)
@@ -77,6 +79,14 @@ class AnalyticsJob:
         self.configure(self._settings)
         rebuild_from(self._db, self._lake, self._pipeline, start)
         self.configure(self._settings)
+
+    def roll_piece(self) -> bool:
+        """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
+        try:
+            return self._retention.roll_piece(self._pipeline.progress.watermark_ms)
+        except (sqlite3.OperationalError, OSError) as error:
+            self._complain(error)
+            return False
 
     def start_slow_tests(self) -> None:
         """From now on the slow statistics are computed in a process of their own."""
@@ -126,7 +136,7 @@ class AnalyticsJob:
             store_results(self._db, self._pipeline, results)
             self._slow.stored()
 
-    def _complain(self, error: sqlite3.OperationalError) -> None:
+    def _complain(self, error: Exception) -> None:
         self._error = f"{self._lake.analytics_db} cannot be written: {error}; trying again"
         if time.monotonic() >= self._complaint_due:
             self._complaint_due = time.monotonic() + _COMPLAINT_SECONDS

@@ -50,7 +50,7 @@ class Pipeline:
         plan = pair_plan(settings)
         with atomic(db):
             self.bars = BarStore(db, lake, settings.timeframes)
-            self.alerts = AlertStore(db, watched_series(settings))
+            self.alerts = AlertStore(db, lake, watched_series(settings))
             keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
             self.status = StatusStore(db, keys, settings.max_stale_bars)
         self.tests = TestStore(db, plan, self.bars.lengths, settings.job.tests_interval)

@@ -16,6 +16,7 @@ __all__ = ["run"]
 log = logging.getLogger(__name__)
 
 _SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
+_ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
 
 
 def run(context: ServiceContext) -> None:
@@ -34,6 +35,8 @@ def run(context: ServiceContext) -> None:
             if options.get("once") or options.get("rebuild"):
                 job.step()
                 job.finish_tests()
+                while job.roll_piece():
+                    pass
             else:
                 _run_scheduled(job, context)
         finally:
@@ -82,4 +85,6 @@ def _scheduler(job: AnalyticsJob, context: ServiceContext) -> BackgroundSchedule
     scheduler.add_job(
         job.run_slow_tests, "interval", seconds=_SLOW_SECONDS, id="slow", executor="slow"
     )
+    # On the step's own thread, a piece at a time, so that steps go on in between.
+    scheduler.add_job(job.roll_piece, "interval", seconds=_ROLL_SECONDS, id="roll")
     return scheduler

@@ -1,0 +1,137 @@
+"""Rolls old bars and pair analytics from SQLite to Parquet, a piece at a time.
+
+A piece is written beside, synced, read back and compared, renamed, and only then deleted from
+SQLite. A crash in between leaves rows in both places, where readers take SQLite's; the next pass
+merges them again. Rows that are computed anew for an archived piece wait in SQLite for it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from spreadlake.lake import Lake, atomic
+from spreadlake.lake.archive import ArchivedTable, fetch_frame, piece_path, piece_seconds
+from spreadlake.lake.parquet import write_durably
+
+__all__ = ["DEFAULT_HOURS", "Retention"]
+
+DEFAULT_HOURS = 720.0
+_DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
+
+
+class _Piece(NamedTuple):
+    table: ArchivedTable
+    timeframe: str
+    name: str
+    start: int
+    end: int
+
+
+class Retention:
+    """Keeps `hours` of each timeframe in SQLite."""
+
+    def __init__(self, db: sqlite3.Connection, lake: Lake, hours: Mapping[str, float]) -> None:
+        self._db = db
+        self._lake = lake
+        self._hours = hours
+        self._pieces: Iterator[_Piece] | None = None
+
+    def roll_piece(self, watermark_ms: int) -> bool:
+        """Rolls the next piece that is old enough; False when there is none left for now."""
+        if self._pieces is None:
+            self._pieces = self._old_pieces(watermark_ms // 1000)
+        piece = next(self._pieces, None)
+        if piece is None:
+            self._pieces = None
+            return False
+        self._roll(piece)
+        return True
+
+    def _old_pieces(self, now: int) -> Iterator[_Piece]:
+        for table, column in (("bars", "symbol"), ("pair_analytics", "pair")):
+            for timeframe, name in self._series(column, table):
+                size = piece_seconds(timeframe)
+                cutoff = now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
+                first = self._first_time(table, column, timeframe, name)
+                while first is not None and first // size * size + size <= cutoff:
+                    start = first // size * size
+                    yield _Piece(table, timeframe, name, start, start + size)  # type: ignore[arg-type]
+                    first = self._first_time(table, column, timeframe, name)
+
+    def _series(self, column: str, table: str) -> list[tuple[str, str]]:
+        """(timeframe, symbol or pair) of all that may have rows."""
+        source = "first_bars" if table == "bars" else "pair_status"
+        rows = self._db.execute(f"SELECT DISTINCT timeframe, {column} FROM {source}")
+        return [(row[0], row[1]) for row in rows.fetchall()]
+
+    def _first_time(self, table: str, column: str, timeframe: str, name: str) -> int | None:
+        if table == "bars":
+            row = self._db.execute(
+                "SELECT MIN(time) FROM bars WHERE symbol = ? AND timeframe = ?", (name, timeframe)
+            ).fetchone()
+            return None if row[0] is None else int(row[0])
+        windows = self._db.execute(
+            f"SELECT window_bars, lookback_bars FROM pair_status WHERE {column} = ? "
+            "AND timeframe = ?",
+            (name, timeframe),
+        ).fetchall()
+        times = [
+            self._db.execute(
+                "SELECT MIN(time) FROM pair_analytics WHERE pair = ? AND timeframe = ? "
+                "AND window_bars = ? AND lookback_bars = ?",
+                (name, timeframe, *key),
+            ).fetchone()[0]
+            for key in windows
+        ]
+        return min((int(time) for time in times if time is not None), default=None)
+
+    def _roll(self, piece: _Piece) -> None:
+        path = piece_path(self._lake, piece.table, piece.timeframe, piece.name, piece.start)
+        write_durably(self._merged(piece, path), path)
+        self._delete(piece)
+
+    def _merged(self, piece: _Piece, path: Path) -> pl.DataFrame:
+        """The piece's rows: SQLite's, and those that were archived before and are not there."""
+        where, values = _where(piece)
+        rows = fetch_frame(self._db, piece.table, where, values)
+        keys = _TABLE_KEYS[piece.table]
+        if path.exists():
+            cold = pl.read_parquet(path, hive_partitioning=False)
+            rows = pl.concat([rows, cold]).unique(keys, keep="first")
+        return rows.sort(keys)
+
+    def _delete(self, piece: _Piece) -> None:
+        where, values = _where(piece)
+        with atomic(self._db):
+            self._db.execute(
+                "INSERT INTO progress VALUES (?, ?) "
+                "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                (f"archived:{piece.timeframe}", piece.end),
+            )
+        keys = ", ".join(_TABLE_KEYS[piece.table])
+        deleted = _DELETE_ROWS
+        while deleted == _DELETE_ROWS:
+            with atomic(self._db):
+                deleted = self._db.execute(
+                    f"DELETE FROM {piece.table} WHERE ({keys}) IN "
+                    f"(SELECT {keys} FROM {piece.table} WHERE {where} LIMIT {_DELETE_ROWS})",
+                    values,
+                ).rowcount
+        self._db.execute("PRAGMA incremental_vacuum")
+
+
+_TABLE_KEYS = {
+    "bars": ("symbol", "timeframe", "time"),
+    "pair_analytics": ("pair", "timeframe", "window_bars", "lookback_bars", "time"),
+}
+
+
+def _where(piece: _Piece) -> tuple[str, tuple[object, ...]]:
+    column = _TABLE_KEYS[piece.table][0]
+    return (
+        f"{column} = ? AND timeframe = ? AND time >= ? AND time < ?",
+        (piece.name, piece.timeframe, piece.start, piece.end),
+    )

@@ -1,0 +1,115 @@
+"""Bars and pair analytics that were rolled from SQLite to Parquet, and readers that see both.
+
+`<table>/timeframe=T/<symbol|pair>=NAME/date=YYYY-MM-DD/PIECE.parquet`: a piece is an hour (HH) of
+timeframes below a minute, and a whole day (`day`) of the others. A `/` in a pair is written %2F,
+as Hive does. Files hold the columns of their table. Where a row is in both, SQLite has the newer.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import polars as pl
+
+from spreadlake.lake.layout import Lake
+from spreadlake.times import timeframe_seconds
+
+__all__ = [
+    "ArchivedTable",
+    "fetch_frame",
+    "piece_path",
+    "piece_seconds",
+    "read_archive",
+    "read_rows",
+]
+
+ArchivedTable = Literal["bars", "pair_analytics"]
+
+_NAME_COLUMN = {"bars": "symbol", "pair_analytics": "pair"}
+_TYPES = {"TEXT": pl.String(), "INTEGER": pl.Int64(), "REAL": pl.Float64()}
+_DAY = 86_400
+_HOUR = 3_600
+
+
+def piece_seconds(timeframe: str) -> int:
+    """How much time one file holds."""
+    return _HOUR if timeframe_seconds(timeframe) < 60 else _DAY
+
+
+def piece_path(lake: Lake, table: ArchivedTable, timeframe: str, name: str, start: int) -> Path:
+    """The file of the piece that begins at `start`, for one symbol or pair."""
+    begin = datetime.fromtimestamp(start, UTC)
+    piece = f"{begin:%H}" if piece_seconds(timeframe) == _HOUR else "day"
+    folder = _series_folder(lake, table, timeframe, name)
+    return folder / f"date={begin:%Y-%m-%d}" / f"{piece}.parquet"
+
+
+def fetch_frame(
+    db: sqlite3.Connection, table: str, where: str, values: Sequence[object]
+) -> pl.DataFrame:
+    """Rows of a table in SQLite, typed as its columns are declared."""
+    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+    schema = {column[1]: _TYPES[column[2]] for column in columns}
+    rows = db.execute(f"SELECT * FROM {table} WHERE {where}", tuple(values)).fetchall()
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def read_archive(
+    lake: Lake, table: ArchivedTable, timeframe: str, name: str, start: int, end: int
+) -> Iterator[pl.DataFrame]:
+    """What is archived with start <= time < end, a piece at a time, in order of time."""
+    for path in _pieces(_series_folder(lake, table, timeframe, name), timeframe, start, end):
+        frame = pl.read_parquet(path, hive_partitioning=False)
+        yield frame.filter((pl.col("time") >= start) & (pl.col("time") < end))
+
+
+def read_rows(
+    db: sqlite3.Connection,
+    lake: Lake,
+    table: ArchivedTable,
+    key: Sequence[tuple[str, object]],
+    start: int,
+    end: int,
+) -> pl.DataFrame:
+    """Rows of one series, hot and cold as one, in order of time.
+
+    `key` gives the columns that name the series and their values, `timeframe` and the symbol or
+    pair among them. SQLite is read first: rolling renames a file before it deletes its rows.
+    """
+    where = " AND ".join(f"{column} = ?" for column, _ in key)
+    hot = fetch_frame(
+        db,
+        table,
+        f"{where} AND time >= ? AND time < ? ORDER BY time",
+        (*(value for _, value in key), start, end),
+    )
+    values = dict(key)
+    name = str(values[_NAME_COLUMN[table]])
+    pieces = read_archive(lake, table, str(values["timeframe"]), name, start, end)
+    same = [pl.col(column) == value for column, value in key]
+    cold = [piece.filter(*same) for piece in pieces]
+    if not any(piece.height for piece in cold):
+        return hot
+    merged = pl.concat([hot, *cold])
+    return merged.unique("time", keep="first", maintain_order=True).sort("time")
+
+
+def _series_folder(lake: Lake, table: ArchivedTable, timeframe: str, name: str) -> Path:
+    folder = lake.root / table / f"timeframe={timeframe}"
+    return folder / f"{_NAME_COLUMN[table]}={quote(name, safe='')}"
+
+
+def _pieces(folder: Path, timeframe: str, start: int, end: int) -> Iterator[Path]:
+    """Files that may hold times of [start, end), in order of time; asks only for days there are."""
+    size = piece_seconds(timeframe)
+    for day in sorted(folder.glob("date=*")):
+        midnight = int(datetime.fromisoformat(f"{day.name[5:]}T00:00:00+00:00").timestamp())
+        if midnight + _DAY <= start or midnight >= end:
+            continue
+        for path in sorted(day.glob("*.parquet")):
+            begin = midnight + (int(path.stem) * _HOUR if size == _HOUR else 0)
+            if begin + size > start and begin < end:
+                yield path
