@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -13,6 +11,8 @@ from collector.parts import Parts
 from collector.planning import subscribe, symbols_per_connection
 from collector.pump import Pump
 from collector.repair import Repairer
+from collector.report import Reporter
+from collector.roll import Roller
 from collector.symbols import check_symbols
 from collector.warm_start import WarmStart
 from collector.watch import Watch
@@ -28,9 +28,9 @@ class Capture:
     def __init__(self, parts: Parts, pump: Pump) -> None:
         self._parts = parts
         self._pump = pump
-        self._started_ms = time.time_ns() // 1_000_000
         self._watch = Watch(parts)
         self._feeds = self._plan_feeds()
+        self._reporter = Reporter(parts, pump, self._feeds)
         pump.feeds = self._feeds
         pump.on_stored = lambda _, stored: self._watch.hear(stored)
 
@@ -56,6 +56,8 @@ class Capture:
             Repairer(parts).run(),
             check_symbols(parts.rest, parts.settings.symbols, captured),
             WarmStart(parts).run(),
+            Roller(parts).run(),
+            *([parts.recorder.run()] if parts.recorder else []),
             self._report_forever(),
         ]
 
@@ -67,7 +69,8 @@ class Capture:
         limit = max(1, collector.buffer_trades // 2 // len(groups))
 
         def new_intake() -> Intake:
-            return Intake(exchange.trades, limit, self._pump.hurry)
+            recorder = self._parts.recorder
+            return Intake(exchange.trades, limit, self._pump.hurry, recorder)
 
         return [
             Feed(
@@ -85,31 +88,22 @@ class Capture:
             async with asyncio.timeout(self._parts.timing.last_flush):
                 await self._pump.flush()
                 await self._pump.flush()
-                await self._report("stopped")
+                await self._reporter.report("stopped")
         except TimeoutError:
             log.error(  # noqa: TRY400 the traceback would tell nothing
                 "%d trades in memory could not be stored (%s); they are fetched at the next start",
                 self._pump.waiting,
                 self._parts.writer.trouble,
             )
+        if self._parts.recorder:
+            await self._parts.recorder.flush()
 
     async def _report_forever(self) -> None:
         while True:
             if self._parts.writer.trouble is not None:
                 self._watch.excuse()
-            await self._report("running")
+            await self._reporter.report("running")
             await asyncio.sleep(self._parts.timing.status_interval)
-
-    async def _report(self, state: str) -> None:
-        status = {
-            "pid": os.getpid(),
-            "started_ms": self._started_ms,
-            "state": state,
-            "connections": sum(feed.current is not None for feed in self._feeds),
-            "buffer": self._pump.waiting,
-        }
-        store = self._parts.store
-        await self._parts.writer.persist(lambda: store.write_status({"collector": status}))
 
 
 async def _first_failure(stopping: asyncio.Task[Any], tasks: list[asyncio.Task[None]]) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from collector.rate import Bounded
+from collector.recorder import Recorder
 from spreadlake.trades import TradeKind
 from spreadlake.wire import FrameDecoder, FrameError, Ignored, TradeEvent
 
@@ -25,13 +26,20 @@ Receive = Callable[[], Awaitable[bytes]]
 class Intake:
     """Holds at most `limit` trades; reading waits for `take` when it is full."""
 
-    def __init__(self, kind: TradeKind, limit: int, on_full: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kind: TradeKind,
+        limit: int,
+        on_full: Callable[[], None],
+        recorder: Recorder | None = None,
+    ) -> None:
         self.limit = limit
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
         self._decode = FrameDecoder(kind).decode
         self._events: list[TradeEvent] = []
         self._on_full = on_full
+        self._recorder = recorder
         self._taken = asyncio.Event()
         self._warn = Bounded(log.warning)
 
@@ -40,6 +48,8 @@ class Intake:
 
     async def read(self, receive: Receive) -> None:
         """Reads frames until `receive` raises."""
+        if self._recorder is not None:
+            receive = self._recorder.recorded(receive)
         decode, events = self._decode, self._events
         append = events.append
         while True:

@@ -1,32 +1,64 @@
-"""The collector as a service."""
+"""The collector as a service, and its one command beside it."""
 
 import asyncio
 import logging
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 
 from collector.capture import Capture
 from collector.parts import Parts
 from collector.pump import Pump
+from collector.recorder import Recorder
 from collector.rest import RestClient, WeightBudget
+from collector.roll import finished_before, roll_all
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
-from spreadlake.lake import claim, open_ticks_writer, writer_lock
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake, claim, open_reader, open_ticks_writer, writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 
-__all__ = ["run"]
+__all__ = ["roll", "run"]
 
 log = logging.getLogger(__name__)
 
 
 def run(context: ServiceContext) -> None:
-    """Captures trades into the lake until told to stop, then stores what is in memory."""
+    """Captures trades into the lake until told to stop, then stores what is in memory.
+
+    Options: `origin` (what the lake is claimed for), `record` (a file that keeps the raw frames).
+    """
     stop = StopSignal(context.duration)
     settings, lake = context.settings, context.lake
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
         claim(db, lake, settings.exchange.trades, context.options.get("origin", "exchange"))
-        store = TickStore(db, settings.symbols)
-        asyncio.run(_capture(context, store, stop))
+        asyncio.run(_capture(context, TickStore(db, settings.symbols), stop))
+
+
+def roll(context: ServiceContext) -> None:
+    """Rolls finished hours now; LakeError while a collector runs, which does so by itself.
+
+    Options: `before` (Unix ms): only hours that end by then; without it all that have ended.
+    """
+    lake = context.lake
+    open_reader(lake.ticks_db).close()  # a lake that is not there must not be made here
+    with _roll_lock(lake), closing(open_ticks_writer(lake)) as db:
+        before_ms = context.options.get("before")
+        if before_ms is None:
+            (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
+            before_ms = finished_before(watermark or 0, 0)
+        log.info("rolled %d hours", roll_all(lake, db, before_ms))
+
+
+@contextmanager
+def _roll_lock(lake: Lake) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(writer_lock(lake, "collector"))
+        except LakeError as error:
+            raise LakeError(f"{error}; a running collector rolls finished hours itself") from None
+        yield
 
 
 async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) -> None:
@@ -35,12 +67,20 @@ async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) 
     writer = WriterThread(timing.write_retry_cap)
     pump = Pump(store, writer, settings.collector.flush_interval)
     budget = WeightBudget(settings.collector.request_weight)
-    try:
+    with ExitStack() as threads:
+        threads.callback(writer.close)
+        recorder = _recorder(context.options.get("record"), threads)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
-            parts = Parts(settings, store, writer, rest, timing)
+            parts = Parts(settings, context.lake, store, writer, rest, timing, recorder)
             await Capture(parts, pump).run(_event_of(stop))
-    finally:
-        writer.close()
+
+
+def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:
+    if path is None:
+        return None
+    recorder = Recorder(path)
+    threads.callback(recorder.close)
+    return recorder
 
 
 def _event_of(stop: StopSignal) -> asyncio.Event:

@@ -67,6 +67,11 @@ class Session:
         return self.last_trade - self.first_trade
 
     @property
+    def silent(self) -> float:
+        """Seconds since the last trade, or since it was opened."""
+        return time.monotonic() - (self.last_trade or self.opened)
+
+    @property
     def age(self) -> float:
         """Seconds since it was opened."""
         return time.monotonic() - self.opened

@@ -37,7 +37,10 @@ class _Last(NamedTuple):
 
 
 class TickStore:
-    """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock."""
+    """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock.
+
+    `db` is its connection, for what else has to be written by the same thread.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class TickStore:
         symbols: Sequence[str],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self._db = db
+        self.db = db
         self._symbols = list(symbols)
         self._codes = {symbol: code for code, symbol in enumerate(symbols)}
         self._now_ms = now_ms
@@ -54,7 +57,7 @@ class TickStore:
         self._last: dict[int, _Last] = {}
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
-        self._last_seconds = 0.0
+        self.commit_seconds = 0.0
         self.gaps = GapBook(db)
         self._load()
 
@@ -65,10 +68,10 @@ class TickStore:
         plan = self._plan(batch.events)
         counts = self._counts(batch, plan)
         try:
-            with atomic(self._db):
+            with atomic(self.db):
                 self._write_gaps(plan)
                 self._write_trades(batch.events, plan)
-                add_counters(self._db, {key: value for key, value in counts.items() if value})
+                add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
@@ -80,16 +83,16 @@ class TickStore:
     def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
         """Stores klines, times in Unix seconds; those that are there are replaced."""
         rows = [kline_row(symbol, timeframe, kline) for kline in klines]
-        with atomic(self._db):
-            self._db.executemany(
+        with atomic(self.db):
+            self.db.executemany(
                 f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows
             )
-            add_counters(self._db, {("klines", ""): len(rows)})
+            add_counters(self.db, {("klines", ""): len(rows)})
 
     def write_status(self, values: Mapping[str, Any]) -> None:
         """Replaces status values."""
-        with atomic(self._db):
-            set_status(self._db, self._now_ms(), values)
+        with atomic(self.db):
+            set_status(self.db, self._now_ms(), values)
 
     def confirm(self, gaps: Sequence[Gap]) -> None:
         """Counts gaps that stayed open as real."""
@@ -124,7 +127,7 @@ class TickStore:
         return held.first if held else None
 
     def _load(self) -> None:
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT symbol, first_id, last_id, last_time_ms, last_price FROM symbols"
         )
         for symbol, first, last, time_ms, price in rows.fetchall():
@@ -144,7 +147,7 @@ class TickStore:
         counts = Counts(float, {(name, ""): value for name, value in batch.counts.items()})
         counts["ignored", ""] += plan.unknown
         counts["batches", ""] += 1
-        counts["commit_seconds", ""] += self._last_seconds
+        counts["commit_seconds", ""] += self.commit_seconds
         for part in plan.symbols:
             symbol = self._symbols[part.code]
             counts["ticks", symbol] += part.fresh
@@ -168,8 +171,8 @@ class TickStore:
                 self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
     def _write_trades(self, events: list[TradeEvent], plan: Plan) -> None:
-        insert_trades(self._db, [events[i] for i in plan.keep.tolist()], self._next_seq)
-        self._db.executemany(
+        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+        self.db.executemany(
             _UPSERT_SYMBOL, [self._symbol_row(events, s) for s in plan.symbols if s.fresh]
         )
 
@@ -189,7 +192,7 @@ class TickStore:
             self._last[part.code] = self._newest(batch.events, part)
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
-        self._last_seconds = seconds
+        self.commit_seconds = seconds
         self._next_seq += len(plan.keep)
         self._ledger.apply(plan)
         self.gaps.settle()
@@ -198,9 +201,9 @@ class TickStore:
         self, change: Callable[[], None], counts: Mapping[tuple[str, str], float]
     ) -> None:
         try:
-            with atomic(self._db):
+            with atomic(self.db):
                 change()
-                add_counters(self._db, counts)
+                add_counters(self.db, counts)
         except BaseException:
             self.gaps.discard()
             raise

@@ -26,6 +26,7 @@ class Timing:
     # History waits this long for live trades to join on to.
     first_live: float = 3.0
     watch_interval: float = 1.0
+    roll_interval: float = 30.0
     status_interval: float = 1.0
     # At the end, storing what is left is tried this long.
     last_flush: float = 5.0

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from spreadlake.lake.checkpoint import WalKeeper
 from spreadlake.lake.connect import (
     atomic,
     open_analytics_writer,
@@ -21,6 +22,7 @@ __all__ = [
     "TRADES_SCHEMA",
     "Lake",
     "Origin",
+    "WalKeeper",
     "add_counters",
     "atomic",
     "claim",

@@ -16,9 +16,18 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.schema import ANALYTICS_STEPS, TICKS_STEPS
 
-__all__ = ["atomic", "open_analytics_writer", "open_reader", "open_ticks_writer", "writer_lock"]
+__all__ = [
+    "BUSY_MS",
+    "atomic",
+    "open_analytics_writer",
+    "open_reader",
+    "open_ticks_writer",
+    "writer_lock",
+]
 
-_BUSY_MS = 5_000
+BUSY_MS = 5_000
+"""How long a connection waits for a lock."""
+
 # A -wal file that grew behind a long reader is cut back to this size once it is checkpointed.
 _WAL_BYTES = 64 * 2**20
 
@@ -99,7 +108,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,  # a scheduler's thread uses it, the main thread closes it
         )
-        db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         _check_version(db, path)
     except sqlite3.DatabaseError as error:
         raise LakeError(f"{path} cannot be read as a lake's database: {error}") from None
@@ -121,7 +130,7 @@ def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         # Pages freed by rolling are given back to the file system a few at a time.
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL")

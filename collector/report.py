@@ -1,0 +1,65 @@
+"""What the collector tells about itself, once a second."""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from collector.feed import Feed
+from collector.parts import Parts
+from collector.pump import Pump
+from collector.roll import next_roll_ms
+from spreadlake.lake import WalKeeper
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Writes the status of the collector, and keeps the log of its database in bounds."""
+
+    def __init__(self, parts: Parts, pump: Pump, feeds: Sequence[Feed]) -> None:
+        self._parts = parts
+        self._pump = pump
+        self._feeds = feeds
+        self._started_ms = time.time_ns() // 1_000_000
+        self._wal = WalKeeper(parts.store.db, parts.lake.ticks_db)
+
+    async def report(self, state: str) -> None:
+        """Writes the status now."""
+        status = self._status(state)
+        store = self._parts.store
+
+        def write() -> None:
+            store.write_status({"collector": status})
+            self._wal.keep()
+
+        await self._parts.writer.persist(write)
+
+    def _status(self, state: str) -> dict[str, Any]:
+        store, now_ms = self._parts.store, time.time_ns() // 1_000_000
+        watermark = store.watermark_ms
+        after = self._parts.settings.storage.roll_after_hours
+        return {
+            "pid": os.getpid(),
+            "started_ms": self._started_ms,
+            "state": state,
+            "connections": sum(feed.current is not None for feed in self._feeds),
+            "sessions": [_session(feed) for feed in self._feeds],
+            "buffer": self._pump.waiting,
+            "commit_seconds": store.commit_seconds,
+            "lag_seconds": None if watermark is None else (now_ms - watermark) / 1000,
+            "wal_bytes": self._wal.size,
+            "db_bytes": self._parts.lake.ticks_db.stat().st_size,
+            "open_gaps": len(store.gaps.gaps()),
+            "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
+            "trouble": self._parts.writer.trouble,
+        }
+
+
+def _session(feed: Feed) -> dict[str, Any]:
+    session = feed.current
+    status: dict[str, Any] = {"streams": len(feed.symbols), "connected": session is not None}
+    if session is not None:
+        status["age_seconds"] = round(session.age, 1)
+        status["silent_seconds"] = round(session.silent, 1)
+    return status

@@ -1,0 +1,12 @@
+"""Rolls finished hours of ticks from SQLite to Parquet.
+
+The order of the steps is what keeps every trade in reach, whatever step is the last one before a
+crash: the partition is written beside its place, synced, checked against SQLite and renamed; only
+then is the roll recorded, and only after that are the rows deleted. Until the last row is gone a
+trade may be in both places, and readers take it once.
+"""
+
+from collector.roll.hours import finished_before, next_roll_ms
+from collector.roll.roller import Roller, roll_all
+
+__all__ = ["Roller", "finished_before", "next_roll_ms", "roll_all"]

@@ -1,0 +1,122 @@
+"""Reads the rows of an hour from SQLite for rolling, and deletes them afterwards.
+
+All of it speaks of rows up to one greatest seq, taken at the beginning: a trade that is repaired
+into the hour while it is being rolled stays for the next time.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
+from spreadlake.trades import COLUMNS
+
+__all__ = [
+    "HotHour",
+    "HotPart",
+    "delete_rows",
+    "give_back_pages",
+    "hot_parts",
+    "next_hour",
+    "read_rows",
+    "record_roll",
+]
+
+_IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"
+# Pages kept free for the ticks to come; what is beyond them goes back to the file system.
+_SPARE_PAGES = 2_048
+
+
+@dataclass(frozen=True)
+class HotHour:
+    """An hour of hot rows, up to the row `bound`."""
+
+    hour_ms: int
+    bound: int
+
+    @property
+    def limits(self) -> tuple[int, int, int]:
+        """First and end time in ms, and the greatest seq."""
+        return self.hour_ms, self.hour_ms + HOUR_MS, self.bound
+
+
+@dataclass(frozen=True)
+class HotPart:
+    """What SQLite says of one symbol's rows in an hour."""
+
+    symbol: str
+    rows: int
+    first_id: int
+    last_id: int
+    max_seq: int
+    time_sum: int
+    price_sum: float
+    qty_sum: float
+
+
+def next_hour(db: sqlite3.Connection, from_ms: int) -> HotHour | None:
+    """The first hour at or after `from_ms` that has hot rows."""
+    (time_ms,) = db.execute(
+        "SELECT min(time_ms) FROM ticks WHERE time_ms >= ?", (from_ms,)
+    ).fetchone()
+    if time_ms is None:
+        return None
+    (bound,) = db.execute("SELECT max(seq) FROM ticks").fetchone()
+    return HotHour(hour_of(time_ms), bound)
+
+
+def hot_parts(db: sqlite3.Connection, hour: HotHour) -> list[HotPart]:
+    """The symbols of an hour, with counts and sums to check a partition against."""
+    rows = db.execute(
+        "SELECT symbol, count(*), min(trade_id), max(trade_id), max(seq), sum(time_ms), "
+        f"total(price), total(qty) FROM ticks WHERE {_IN_HOUR} GROUP BY symbol ORDER BY symbol",
+        hour.limits,
+    )
+    return [HotPart(*row) for row in rows]
+
+
+def read_rows(
+    db: sqlite3.Connection, hour: HotHour, part: HotPart, size: int = 20_000
+) -> Iterable[list[tuple[object, ...]]]:
+    """The rows of one symbol in an hour, `size` at a time, in the order of `COLUMNS`."""
+    cursor = db.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM ticks "
+        f"WHERE symbol = ? AND trade_id BETWEEN ? AND ? AND {_IN_HOUR}",
+        (part.symbol, part.first_id, part.last_id, *hour.limits),
+    )
+    while rows := cursor.fetchmany(size):
+        yield rows
+
+
+def record_roll(
+    db: sqlite3.Connection, hour: HotHour, parts: Sequence[tuple[HotPart, int]], now_ms: int
+) -> None:
+    """Records that the partitions of an hour are in place, with the rows each of them has."""
+    with atomic(db):
+        db.executemany(
+            "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
+            "rows = excluded.rows, max_seq = max(max_seq, excluded.max_seq), "
+            "rolled_ms = excluded.rolled_ms",
+            [(part.symbol, hour.hour_ms, rows, part.max_seq, now_ms) for part, rows in parts],
+        )
+        add_counters(db, {("rolled_hours", ""): 1})
+
+
+def delete_rows(db: sqlite3.Connection, hour: HotHour, most: int) -> int:
+    """Deletes at most `most` rows of a rolled hour; returns how many."""
+    with atomic(db):
+        return db.execute(
+            "DELETE FROM ticks WHERE seq IN "
+            f"(SELECT seq FROM ticks WHERE {_IN_HOUR} ORDER BY time_ms LIMIT ?)",
+            (*hour.limits, most),
+        ).rowcount
+
+
+def give_back_pages(db: sqlite3.Connection, most: int) -> bool:
+    """Shrinks the file by at most `most` free pages; whether there are more to give back."""
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    excess = min(most, free - _SPARE_PAGES)
+    if excess <= 0:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({excess})").fetchall()
+    return bool(free - excess > _SPARE_PAGES)

@@ -1,0 +1,292 @@
+"""Rolling: nothing lost and nothing twice, whatever step is the last."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from collector.roll import finished_before, next_roll_ms, roll_all, roller
+from collector.roll import partition as partition_module
+from collector.service import roll
+from spreadlake.config import load_settings
+from spreadlake.errors import LakeError
+from spreadlake.lake import (
+    HOUR_MS,
+    TRADES_SCHEMA,
+    Lake,
+    open_ticks_writer,
+    read_trades,
+    writer_lock,
+)
+from spreadlake.service import ServiceContext
+from spreadlake.wire import TradeEvent
+from tests.collector.lakes import PER_HOUR, START_MS, A, B, fill, rows_of, trades
+
+HOURS = 3
+END_MS = START_MS + HOURS * HOUR_MS
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path)
+    fill(lake, trades(range(HOURS * PER_HOUR)), trades(range(HOURS * PER_HOUR), B))
+    return lake
+
+
+def roll_until(lake: Lake, before_ms: int) -> int:
+    with closing(open_ticks_writer(lake)) as db:
+        return roll_all(lake, db, before_ms)
+
+
+def everything(lake: Lake) -> pl.DataFrame:
+    return read_trades(lake, START_MS, END_MS)
+
+
+def test_finished_hours_move_to_partitions(lake: Lake) -> None:
+    before = everything(lake)
+    assert roll_until(lake, START_MS + 2 * HOUR_MS) == 2
+    assert everything(lake).equals(before)
+    assert rows_of(lake, "SELECT symbol, count(*) FROM ticks GROUP BY symbol") == [
+        (A, PER_HOUR),
+        (B, PER_HOUR),
+    ]
+    files = sorted(str(p.relative_to(lake.root)) for p in lake.ticks_dir.rglob("*.*"))
+    assert files == [
+        f"ticks/symbol={symbol}/date={hour}.parquet"
+        for symbol in (A, B)
+        for hour in ("2023-11-14/23", "2023-11-15/00")
+    ]
+
+
+def test_a_partition_has_the_columns_of_ticks_sorted_by_time_and_id(lake: Lake) -> None:
+    late = [t for i in (5, 3) for t in trades([i])]
+    for event in late:
+        event.time_ms = START_MS + 1
+    fill(Lake(lake.root / "other"), trades([1, 2]), late)
+    other = Lake(lake.root / "other")
+    roll_until(other, END_MS)
+    frame = pl.read_parquet(other.tick_partition(A, START_MS), hive_partitioning=False)
+    assert frame.schema == TRADES_SCHEMA
+    assert frame["trade_id"].to_list() == [3, 5, 1, 2]
+
+
+def test_rolls_say_what_was_rolled(lake: Lake) -> None:
+    roll_until(lake, START_MS + HOUR_MS)
+    assert rows_of(lake, "SELECT symbol, hour_ms, rows, max_seq FROM rolls") == [
+        (A, START_MS, PER_HOUR, PER_HOUR),
+        (B, START_MS, PER_HOUR, HOURS * PER_HOUR + PER_HOUR),
+    ]
+    assert rows_of(lake, "SELECT value FROM counters WHERE name = 'rolled_hours'") == [(1.0,)]
+
+
+def test_a_repair_into_a_rolled_hour_rewrites_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    missing = {7, 8, 90}
+    fill(lake, trades(i for i in range(2 * PER_HOUR) if i not in missing))
+    roll_until(lake, START_MS + HOUR_MS)
+    fill(lake, trades(missing))
+    assert everything(lake)["trade_id"].to_list() == list(range(2 * PER_HOUR))
+    roll_until(lake, START_MS + HOUR_MS)
+    assert everything(lake)["trade_id"].to_list() == list(range(2 * PER_HOUR))
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(PER_HOUR,)]
+    seqs = 2 * PER_HOUR
+    assert rows_of(lake, "SELECT rows, max_seq FROM rolls") == [(PER_HOUR, seqs)]
+
+
+def test_a_partition_that_does_not_check_out_leaves_the_hour_hot(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(lake)
+    monkeypatch.setattr(partition_module, "_merge", lambda hot, _path: hot.head(hot.height - 1))
+    with pytest.raises(LakeError, match=r"stays in ticks\.db"):
+        roll_until(lake, END_MS)
+    assert list(lake.ticks_dir.rglob("*.parquet")) == []
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(before.height,)]
+
+
+def test_the_file_gives_its_room_back(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    fill(lake, *(_dense(part) for part in range(60)))
+    size = lake.ticks_db.stat().st_size
+    roll_until(lake, END_MS)
+    assert lake.ticks_db.stat().st_size < size - 4 * 2**20
+
+
+def _dense(part: int) -> list[TradeEvent]:
+    events = trades(range(part * 3000, part * 3000 + 3000))
+    for event in events:
+        event.time_ms = START_MS + event.trade_id * 20
+    return events
+
+
+CRASHING = """
+import os, signal, sys
+from pathlib import Path
+step = int(sys.argv[2])
+def counted(function):
+    def call(*arguments, **keywords):
+        global step
+        step -= 1
+        if step == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **keywords)
+        step -= 1
+        if step == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return call
+import polars as pl
+from collector.roll import partition, roller
+from spreadlake.lake import Lake, open_ticks_writer
+os.fsync = counted(os.fsync)
+Path.replace = counted(Path.replace)
+Path.mkdir = counted(Path.mkdir)
+pl.DataFrame.write_parquet = counted(pl.DataFrame.write_parquet)
+for name in ("record_roll", "delete_rows", "give_back_pages"):
+    setattr(roller, name, counted(getattr(roller, name)))
+roller._ROWS = 100
+lake = Lake(Path(sys.argv[1]))
+roller.roll_all(lake, open_ticks_writer(lake), int(sys.argv[3]))
+print("survived", step)
+"""
+
+
+def crash_at(lake: Lake, step: int, before_ms: int) -> bool:
+    """Rolls in a process that is killed at its `step`; False if it came to its end before."""
+    done = subprocess.run(
+        [sys.executable, "-c", CRASHING, str(lake.root), str(step), str(before_ms)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, -9), done.stderr
+    return done.returncode == -9
+
+
+@pytest.mark.soak
+def test_sigkill_at_each_step_of_rolling(lake: Lake) -> None:
+    before, step = everything(lake), 1
+    while crash_at(lake, step, START_MS + 2 * HOUR_MS):
+        assert everything(lake).equals(before)
+        step += 1
+    assert step > 30
+    assert everything(lake).equals(before)
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * PER_HOUR,)]
+
+
+def test_sigkill_while_rolling(lake: Lake) -> None:
+    before = everything(lake)
+    assert crash_at(lake, 27, START_MS + 2 * HOUR_MS)
+    assert rows_of(lake, "SELECT count(*) FROM ticks")[0][0] != 2 * PER_HOUR
+    assert everything(lake).equals(before)
+    roll_until(lake, START_MS + 2 * HOUR_MS)
+    assert everything(lake).equals(before)
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * PER_HOUR,)]
+
+
+class CrashError(BaseException):
+    """Ends a roll as abruptly as a process can end itself."""
+
+
+class Crash:
+    """Raises before or after one of the calls it was put around: the `left`th of these moments."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def around(self, function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **keywords: object) -> object:
+            self._moment()
+            result = function(*arguments, **keywords)
+            self._moment()
+            return result
+
+        return call
+
+    def _moment(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise CrashError
+
+
+def test_a_crash_before_or_after_any_step_loses_nothing(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = Crash()
+    steps = [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (pl.DataFrame, "write_parquet")]
+    steps += [(roller, n) for n in ("record_roll", "delete_rows", "give_back_pages")]
+    for owner, name in steps:
+        monkeypatch.setattr(owner, name, crash.around(getattr(owner, name)))
+    monkeypatch.setattr(roller, "_ROWS", 100)
+    before, crashes, finished = everything(lake), 0, False
+    while not finished:
+        # Each attempt gets further than the one before it, on what that one left behind.
+        crash.left = crashes + 1
+        try:
+            roll_until(lake, START_MS + 2 * HOUR_MS)
+            finished = True
+        except CrashError:
+            crashes += 1
+        assert everything(lake).equals(before)
+    assert crashes > 10
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * PER_HOUR,)]
+
+
+def test_readers_see_each_trade_once_while_it_is_rolled(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.roll.roller._ROWS", 25)
+    before, seen, done = everything(lake), [], threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(everything(lake).equals(before))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    roll_until(lake, END_MS)
+    done.set()
+    reader.join()
+    assert len(seen) > 1
+    assert all(seen)
+
+
+def test_the_watermark_says_what_is_finished() -> None:
+    assert finished_before(START_MS + 2 * HOUR_MS - 1, 1) == START_MS
+    assert finished_before(START_MS + 2 * HOUR_MS, 1) == START_MS + HOUR_MS
+    due = next_roll_ms(START_MS + 5, 2)
+    assert finished_before(due - 1, 2) == finished_before(START_MS + 5, 2)
+    assert finished_before(due, 2) == finished_before(START_MS + 5, 2) + HOUR_MS
+
+
+def context(lake: Lake, **options: object) -> ServiceContext:
+    return ServiceContext(load_settings(None), lake, options=options)
+
+
+def test_the_command_rolls_all_hours_that_have_ended(lake: Lake) -> None:
+    roll(context(lake))
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * PER_HOUR,)]
+
+
+def test_the_command_rolls_up_to_a_time(lake: Lake) -> None:
+    roll(context(lake, before=END_MS))
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(0,)]
+    fill(lake, trades([HOURS * PER_HOUR]))
+    assert rows_of(lake, "SELECT seq FROM ticks") == [(2 * HOURS * PER_HOUR + 1,)]
+
+
+def test_the_command_is_refused_beside_a_running_collector(lake: Lake) -> None:
+    with writer_lock(lake, "collector"), pytest.raises(LakeError, match="rolls finished hours"):
+        roll(context(lake))
+
+
+def test_the_command_needs_a_lake(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="no lake"):
+        roll(context(Lake(tmp_path / "nothing")))
+    assert not (tmp_path / "nothing").exists()
