@@ -1,0 +1,222 @@
+"""The contract's metrics, read from a real lake over HTTP."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exporter.scrape import parts_of
+from spreadlake.config import load_settings
+from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
+from spreadlake.lake.status import add_counters
+from tests.exporter.serving import get, labels, scrape, series, serving
+from tests.fixture_lake import (
+    BTC_ETH,
+    FLAT,
+    READY,
+    READY_30,
+    STALE,
+    START,
+    WARMING,
+    WATERMARK_MS,
+    make_analytics,
+    make_lake,
+    make_ticks,
+    writing,
+    zscore,
+)
+
+CONTRACT = [
+    "spreadlake_pair_zscore", "spreadlake_pair_correlation", "spreadlake_pair_beta",
+    "spreadlake_pair_spread", "spreadlake_pair_alert_threshold", "spreadlake_pair_alert_active",
+    "spreadlake_pair_alerts_total", "spreadlake_symbol_price", "spreadlake_ticks_total",
+    "spreadlake_tick_gaps_total", "spreadlake_last_trade_timestamp_seconds",
+    "spreadlake_watermark_timestamp_seconds", "spreadlake_job_duration_seconds",
+    "spreadlake_ticks_dropped_total",
+]  # fmt: skip
+
+
+def test_every_metric_of_the_contract_is_there(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    assert [name for name in CONTRACT if name not in samples] == []
+
+
+def test_only_a_ready_series_has_a_zscore(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    assert samples["spreadlake_pair_zscore"] == {
+        series(READY): zscore(READY, 99),
+        series(READY_30): zscore(READY_30, 99),
+    }
+    ready = samples["spreadlake_pair_ready"]
+    assert {key for key, value in ready.items() if value == 1} == {series(READY), series(READY_30)}
+    assert len(ready) == 5
+
+
+def test_what_is_null_in_the_lake_is_absent(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    assert series(FLAT) not in samples["spreadlake_pair_correlation"]
+    assert samples["spreadlake_pair_beta"][series(FLAT)] == 23.07
+    for name in ("correlation", "beta", "spread"):
+        assert series(STALE) not in samples[f"spreadlake_pair_{name}"]
+        assert series(WARMING) not in samples[f"spreadlake_pair_{name}"]
+    assert samples["spreadlake_pair_spread"][series(READY)] == 7.25 + 99
+
+
+def test_alerts_start_at_zero_for_every_rule_and_series(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    watches = {
+        series(READY, rule="zscore"): (2.0, 1, 3),
+        series(WARMING, rule="zscore"): (2.0, 0, 0),
+        series(READY, rule="wide"): (3.5, 0, 0),
+    }
+    for index, name in enumerate(("alert_threshold", "alert_active", "alerts_total")):
+        expected = {watch: values[index] for watch, values in watches.items()}
+        assert samples[f"spreadlake_pair_{name}"] == expected
+
+
+def test_a_closed_alert_is_active_no_more_and_still_counted(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with serving(lake) as address:
+        with writing(open_analytics_writer(lake)) as db:
+            db.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1.0", [START + 99])
+        samples = scrape(address)
+    assert samples["spreadlake_pair_alert_active"][series(READY, rule="zscore")] == 0
+    assert samples["spreadlake_pair_alerts_total"][series(READY, rule="zscore")] == 3
+
+
+def test_capture_by_symbol(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    btc, eth, sol = (labels(symbol=f"{name}USDT") for name in ("BTC", "ETH", "SOL"))
+    assert samples["spreadlake_symbol_price"] == {btc: 60_000.5, eth: 2_600.25}
+    assert samples["spreadlake_last_trade_timestamp_seconds"] == {
+        btc: WATERMARK_MS / 1000,
+        eth: WATERMARK_MS / 1000 - 1,
+    }
+    assert samples["spreadlake_ticks_total"] == {btc: 500, eth: 390, sol: 0}
+    assert samples["spreadlake_tick_gaps_total"] == {btc: 1, eth: 2, sol: 0}
+    assert samples["spreadlake_tick_gaps_open"] == {btc: 0, eth: 1, sol: 0}
+    assert samples["spreadlake_tick_gaps_lost"] == {btc: 0, eth: 1, sol: 0}
+
+
+def test_the_pipeline_as_a_whole(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    expected = {
+        "spreadlake_watermark_timestamp_seconds": WATERMARK_MS / 1000,
+        "spreadlake_job_duration_seconds": 0.02,
+        "spreadlake_job_backlog_ticks": 10,
+        "spreadlake_job_steps_total": 40,
+        "spreadlake_ticks_dropped_total": 5,
+        "spreadlake_frames_total": 900,
+        "spreadlake_frames_malformed_total": 2,
+        "spreadlake_frames_ignored_total": 0,
+        "spreadlake_connections": 2,
+        "spreadlake_buffer_ticks": 17,
+    }
+    assert {name: samples[name][()] for name in expected} == expected
+    collector = labels(service="collector")
+    assert samples["spreadlake_service_up"][collector] == 1
+    sizes = samples["spreadlake_database_bytes"]
+    assert sizes[labels(database="ticks")] == (tmp_path / "ticks.db").stat().st_size
+
+
+def test_the_latest_slow_statistics(tmp_path: Path) -> None:
+    with serving(make_lake(tmp_path)) as address:
+        samples = scrape(address)
+    key = labels(pair=BTC_ETH, timeframe="1s", lookback=300)
+    assert samples["spreadlake_pair_half_life_bars"] == {key: 55.0}
+    assert samples["spreadlake_pair_adf_pvalue"] == {key: 0.02}
+
+
+def test_each_scrape_shows_what_was_committed_before_it(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    btc = labels(symbol="BTCUSDT")
+    with serving(lake) as address:
+        assert scrape(address)["spreadlake_ticks_total"][btc] == 500
+        with writing(open_ticks_writer(lake)) as db:
+            add_counters(db, {("ticks", "BTCUSDT"): 7})
+        assert scrape(address)["spreadlake_ticks_total"][btc] == 507
+
+
+def test_a_writer_in_the_middle_of_a_transaction_holds_nothing_up(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    writer = open_analytics_writer(lake)
+    with serving(lake) as address, atomic(writer):
+        writer.execute("DELETE FROM pair_status")
+        assert len(scrape(address)["spreadlake_pair_zscore"]) == 2
+    writer.close()
+
+
+@pytest.mark.parametrize("make", [None, make_ticks, make_analytics], ids=["none", "ticks", "pairs"])
+def test_a_lake_that_is_not_there_yet_is_no_error(tmp_path: Path, make: object) -> None:
+    if callable(make):
+        make(tmp_path)
+    with serving(Lake(tmp_path)) as address:
+        samples = scrape(address)
+    assert set(samples["spreadlake_exporter_collect_success"].values()) == {1}
+    assert labels(symbol="BTCUSDT") in samples["spreadlake_ticks_total"]
+
+
+def test_a_database_whose_tables_are_yet_to_come_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "ticks.db").touch()
+    with serving(Lake(tmp_path)) as address:
+        assert set(scrape(address)["spreadlake_exporter_collect_success"].values()) == {1}
+
+
+@pytest.mark.parametrize("of", ["fixture", "nothing"])
+def test_promtool_finds_nothing_to_complain_about(tmp_path: Path, of: str) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on PATH (Debian: prometheus)")
+    lake = make_lake(tmp_path) if of == "fixture" else Lake(tmp_path)
+    with serving(lake) as address:
+        body = get(f"{address}/metrics")[2]
+    check = subprocess.run(
+        [promtool, "check", "metrics"], input=body, capture_output=True, check=False
+    )
+    assert (check.returncode, check.stdout + check.stderr) == (0, b"")
+
+
+def test_the_cost_does_not_grow_with_history(tmp_path: Path) -> None:
+    short, long = (statements(tmp_path / str(bars), bars) for bars in (50, 5_000))
+    assert long <= short * 1.1
+
+
+def statements(root: Path, bars: int) -> int:
+    """Steps of SQLite's machine that the pair metrics take on a lake with `bars` bars."""
+    from exporter.pairs import pair_families
+    from spreadlake.lake import open_reader
+    from spreadlake.report import read_latest_pairs
+
+    root.mkdir()
+    make_analytics(root, bars=bars)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    db = open_reader(root / "analytics.db")
+    db.set_progress_handler(count, 1)
+    families = list(pair_families(read_latest_pairs(db)))
+    db.close()
+    assert families
+    assert steps > 0
+    return steps
+
+
+def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    assert list(parts_of(Lake(tmp_path), load_settings(None))) == [
+        "capture", "pairs", "pair_tests", "alerts", "job", "services", "storage",
+    ]  # fmt: skip
+    with serving(make_lake(tmp_path)) as address:
+        body = get(f"{address}/metrics?name[]=spreadlake_pair_beta")[2].decode()
+    names = {line.split("{")[0] for line in body.splitlines() if not line.startswith("#")}
+    assert names == {"spreadlake_pair_beta"}

@@ -1,0 +1,71 @@
+"""The `spreadlake` command as a user runs it: a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+__all__ = ["environment", "run", "started", "until"]
+
+T = TypeVar("T")
+
+COMMAND = [sys.executable, "-P", "-m", "spreadlake"]
+SECONDS = 60.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Ours without what would configure spreadlake, and with `variables`."""
+    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SPREADLAKE_")}
+    return kept | variables
+
+
+def run(
+    *arguments: object, cwd: Path, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command run to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**(variables or {})),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@contextmanager
+def started(
+    *arguments: object, cwd: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """The command while it runs; its output goes to out.txt and err.txt in `cwd`."""
+    with (cwd / "out.txt").open("w") as out, (cwd / "err.txt").open("w") as err:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            cwd=cwd,
+            env=environment(**(variables or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def until(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+    """The first value of `look` that is neither None nor False."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = look()
+        if value is not None and value is not False:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
