@@ -22,6 +22,7 @@ __all__ = [
     "SERIES",
     "UP",
     "WARN",
+    "by_steps",
     "fixed",
     "mapped",
     "steps",
@@ -48,6 +49,11 @@ def fixed(color: str) -> build.FieldColor:
     return build.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(color)
 
 
+def by_steps() -> build.FieldColor:
+    """The colour of the value's threshold step."""
+    return build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS)
+
+
 def steps(base: str, *above: tuple[float, str]) -> build.ThresholdsConfig:
     """Colours by value: `base`, then each colour from its value up."""
     levels = [model.Threshold(value=None, color=base)]
@@ -60,7 +66,7 @@ def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
     return [
         model.RegexMap(
             options=model.DashboardRegexMapOptions(
-                pattern=pattern, result=model.ValueMappingResult(color=color, index=index)
+                pattern=f"/{pattern}/", result=model.ValueMappingResult(color=color, index=index)
             )
         )
         for index, (pattern, color) in enumerate(patterns)

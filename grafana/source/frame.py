@@ -1,0 +1,86 @@
+"""What all dashboards have in common: UTC, refresh, shared crosshair, links that keep variables."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.source.style import LAKE, QUIET
+from grafana.source.variables import Variable
+
+__all__ = ["OVERVIEW_UID", "PAIR_UID", "PIPELINE_UID", "RUNBOOK_UID", "annotated", "framed"]
+
+PAIR_UID = "spreadlake-pair"
+OVERVIEW_UID = "spreadlake-overview"
+PIPELINE_UID = "spreadlake-pipeline"
+RUNBOOK_UID = "spreadlake-runbook"
+
+_TITLES = {
+    PAIR_UID: "Pair",
+    OVERVIEW_UID: "Overview",
+    PIPELINE_UID: "Pipeline",
+    RUNBOOK_UID: "Runbook",
+}
+_RANGES = (
+    ("Last 5 minutes", "now-5m"),
+    ("Last 15 minutes", "now-15m"),
+    ("Last hour", "now-1h"),
+    ("Last 4 hours", "now-4h"),
+    ("Last 24 hours", "now-24h"),
+    ("Last 2 days", "now-2d"),
+    ("Last 7 days", "now-7d"),
+)
+
+
+def framed(
+    title: str, uid: str, description: str, variables: Sequence[Variable]
+) -> build.Dashboard:
+    """An empty dashboard of spreadlake."""
+    board = (
+        build.Dashboard(title)
+        .uid(uid)
+        .description(description)
+        .tags(["spreadlake"])
+        .timezone("utc")
+        .refresh("2s")
+        .time("now-15m", "now")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .timepicker(_timepicker())
+        .readonly()
+        .version(1)
+    )
+    for variable in variables:
+        board.with_variable(variable)
+    for other in _TITLES:
+        if other != uid:
+            board.link(_link(other))
+    return board
+
+
+def annotated(
+    board: build.Dashboard, name: str, query: Builder[Dataquery], panels: list[int]
+) -> build.Dashboard:
+    """The dashboard with a switch for marks on these panels, off at first."""
+    annotation = build.AnnotationQuery().name(name).datasource(LAKE).target(query).enable(False)
+    only = build.AnnotationPanelFilter().ids(panels)
+    return board.annotation(annotation.filter(only).icon_color(QUIET))
+
+
+def _timepicker() -> build.TimePicker:
+    picker = build.TimePicker().refresh_intervals(["1s", "2s", "5s", "10s", "30s", "1m"])
+    return picker.quick_ranges(
+        [build.TimeOption().display(name).from_val(since).to("now") for name, since in _RANGES]
+    )
+
+
+def _link(uid: str) -> build.DashboardLink:
+    return (
+        build.DashboardLink(_TITLES[uid])
+        .type(model.DashboardLinkType.LINK)
+        .icon("dashboard")
+        .url(f"/d/{uid}")
+        .include_vars(True)
+        .keep_time(True)
+    )

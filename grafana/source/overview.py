@@ -1,0 +1,185 @@
+"""The overview: every configured pair by how far it is stretched, and what moves together."""
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.builders import stat, table
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
+
+from grafana.source import variables
+from grafana.source.frame import OVERVIEW_UID, PAIR_UID, framed
+from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
+from grafana.source.panels import number, placed, props, reads, rows
+from grafana.source.style import (
+    ALARM,
+    GOOD,
+    LAKE,
+    NEUTRAL,
+    PANELS,
+    WARN,
+    by_steps,
+    mapped,
+    steps,
+)
+from grafana.source.targets import from_panel, lake
+
+__all__ = ["overview_dashboard"]
+
+_SUMMARY = 1
+_CHOSEN = "&".join(
+    f"${{{name}:queryparam}}" for name in ("timeframe", "window", "lookback", "threshold")
+)
+_SYMBOLS = "var-symbol_a=${__data.fields.symbol_a}&var-symbol_b=${__data.fields.symbol_b}"
+_OF_ALERT = (
+    "var-timeframe=${__data.fields.timeframe}&var-window=${__data.fields.window_bars}"
+    "&var-lookback=${__data.fields.lookback_bars}&var-threshold=${__data.fields.threshold}"
+)
+
+
+def overview_dashboard() -> build.Dashboard:
+    """All pairs on one page."""
+    board = framed(
+        "Overview",
+        OVERVIEW_UID,
+        "All configured pairs by |z|, the correlations of all symbols, and the open alerts",
+        [
+            variables.configured_timeframe(),
+            variables.window(free=False),
+            variables.lookback(free=False),
+            variables.threshold(),
+            variables.datasource(),
+        ],
+    )
+    for panel in (*_numbers(), _pairs(), _open_alerts(), _matrix()):
+        board.with_panel(panel)
+    return board
+
+
+def _numbers() -> list[stat.Panel]:
+    stretched = number("Stretched: |z| ≥ ${threshold}", "stretched")
+    stretched.mappings(mapped(("^0 of", NEUTRAL), (".*", ALARM)))
+    alerts = number("Open alerts", "alerts").color_scheme(by_steps())
+    alerts.thresholds(steps(NEUTRAL, (1, ALARM)))
+    ready = number("Pairs with a z-score", "ready")
+    ready.mappings(mapped(("^(\\d+) of \\1$", GOOD), (".*", WARN)))
+    age = number("Age of the data", "age", "Now less the time of the latest trade analysed.")
+    age.unit("s").decimals(1).color_scheme(by_steps())
+    age.thresholds(steps(GOOD, (5, WARN), (15, ALARM)))
+    reads(placed(stretched, _SUMMARY, 0, 0, 6, 3), LAKE, lake(SUMMARY, ()))
+    for name, panel in enumerate((alerts, ready, age), start=2):
+        reads(placed(panel, name, 6 * name - 6, 0, 6, 3), PANELS, from_panel(_SUMMARY))
+    return [stretched, alerts, ready, age]
+
+
+def _pairs() -> table.Panel:
+    panel = rows(
+        "Pairs by |z|",
+        "The latest bar of every configured pair, the most stretched first. "
+        "A click on a pair opens it.",
+        "No pair is configured with this timeframe, window and lookback.",
+    )
+    panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)], "custom.width": 190}))
+    z_colours = mapped(("^[▲▼]", ALARM), (".*", NEUTRAL))
+    cell = {"type": "color-text"}
+    z = {"mappings": z_colours, "custom.cellOptions": cell, "custom.align": "right"}
+    panel.override_by_name("z", props(z | {"custom.width": 90}))
+    for name, title, digits in _NUMBERS:
+        panel.override_by_name(
+            name, props({"displayName": title, "decimals": digits, "custom.width": 90})
+        )
+    state = {"mappings": mapped(("^ready", GOOD), ("^warming", "#56B4E9"), (".*", ALARM))}
+    panel.override_by_name(
+        "state", props(state | {"custom.cellOptions": cell, "custom.width": 200})
+    )
+    panel.override_by_name("Trend", props(_SPARKLINE))
+    for name in ("symbol_a", "symbol_b", "size"):
+        panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
+    for step in _join_sparks():
+        panel.with_transformation(step)
+    reads(placed(panel, 5, 0, 3, 14, 18), LAKE)
+    return panel.with_target(lake(PAIRS, (), "A")).with_target(lake(SPARKS, ("time",), "B"))
+
+
+def _join_sparks() -> list[DataTransformerConfig]:
+    sparks = MatcherConfig(id_val="byRefId", options="B")
+    split = {"fields": ["pair"], "keepFields": False, "naming": {"asLabels": True}}
+    order = ("pair", "z", "Trend", "correlation", "return_correlation", "beta", "state")
+    places = {name: at for at, name in enumerate(order)}
+    return [
+        DataTransformerConfig(id_val="partitionByValues", filter_val=sparks, options=split),
+        DataTransformerConfig(
+            id_val="timeSeriesTable", options={"B": {"stat": "lastNotNull", "timeField": "time"}}
+        ),
+        DataTransformerConfig(id_val="joinByField", options={"byField": "pair", "mode": "outer"}),
+        DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "size", "desc": True}]}),
+        DataTransformerConfig(
+            id_val="organize",
+            options={"indexByName": places, "renameByName": {"Trend #B": "Trend"}},
+        ),
+    ]
+
+
+def _open_alerts() -> table.Panel:
+    panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
+    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 180}))
+    panel.override_by_name("series", props({"displayName": "timeframe · window · lookback"}))
+    for name, title in (("z_opened", "z at open"), ("z_peak", "z at peak"), ("z_now", "z now")):
+        panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
+    panel.override_by_name("since", props({"displayName": "open for", "unit": "dtdurations"}))
+    for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
+        panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
+    return reads(placed(panel, 6, 14, 3, 10, 7), LAKE, lake(OPEN_ALERTS, ()))
+
+
+def _matrix() -> table.Panel:
+    panel = rows(
+        "Correlation of returns, last ${lookback} bars",
+        "Pearson, of log returns, every symbol with every other.",
+        "No bars yet.",
+    )
+    panel.decimals(2).color_scheme(by_steps()).thresholds(steps(_SCALE[0][1], *_SCALE[1:]))
+    panel.override_by_field_type(
+        "number",
+        props(
+            {
+                "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+                "custom.align": "center",
+            }
+        ),
+    )
+    panel.override_by_name("a\\b", props({"displayName": " ", "custom.width": 120}))
+    pivot = {"columnField": "b", "rowField": "a", "valueField": "correlation", "emptyValue": "null"}
+    panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=pivot))
+    return reads(placed(panel, 7, 14, 10, 10, 11), LAKE, lake(MATRIX, ()))
+
+
+def _opens_pair(chosen: str) -> dict[str, object]:
+    url = f"/d/{PAIR_UID}?{_SYMBOLS}&{chosen}&${{datasource:queryparam}}&${{__url_time_range}}"
+    return {"title": "Open ${__value.text}", "url": url}
+
+
+_NOWHERE = {"viz": True}
+_NUMBERS = (
+    ("correlation", "corr.", 3),
+    ("return_correlation", "return corr.", 3),
+    ("beta", "β", 4),
+)
+_SPARKLINE = {
+    "displayName": "z, last 15 min of 1s bars",
+    "custom.cellOptions": {
+        "type": "sparkline",
+        "hideValue": True,
+        "lineWidth": 1,
+        "fillOpacity": 0,
+    },
+    "color": {"mode": "fixed", "fixedColor": NEUTRAL},
+}
+# Blue for moving against each other, orange for moving together, nothing for neither.
+_SCALE = (
+    (-1.0, "#0072B2"),
+    (-0.7, "rgba(86, 180, 233, 0.55)"),
+    (-0.4, "rgba(86, 180, 233, 0.25)"),
+    (-0.1, "transparent"),
+    (0.1, "rgba(230, 159, 0, 0.12)"),
+    (0.4, "rgba(230, 159, 0, 0.3)"),
+    (0.7, "rgba(230, 159, 0, 0.55)"),
+    (0.999999, "transparent"),
+)

@@ -1,0 +1,86 @@
+"""Queries of the overview's panels."""
+
+from grafana.source.pair_sql import FROM, LOOKBACK, THRESHOLD, TIMEFRAME, TO, WINDOW, seconds_of
+
+__all__ = ["MATRIX", "OPEN_ALERTS", "PAIRS", "SPARKS", "SPARK_BARS", "SUMMARY"]
+
+SPARK_BARS = 900
+
+_SERIES = f"timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}"
+_LEGS = """substr(s.pair, 1, instr(s.pair, '/') - 1) AS symbol_a,
+  substr(s.pair, instr(s.pair, '/') + 1) AS symbol_b"""
+_CLOCK = "CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0"
+_WATERMARK = "(SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms')"
+_SECONDS = seconds_of(TIMEFRAME)
+
+
+def signed(z: str) -> str:
+    """The z-score as text, with a sign that shows which way it is stretched."""
+    return f"""CASE WHEN {z} >= {THRESHOLD} THEN '▲ ' WHEN {z} <= -{THRESHOLD} THEN '▼ '
+    WHEN {z} IS NOT NULL THEN '' END || replace(printf('%+.2f', {z}), '-', '−')"""
+
+
+_LATEST = f"""SELECT s.pair, {_LEGS}, s.state, s.message, a.time, a.beta, a.correlation,
+  a.return_correlation, CASE s.state WHEN 'ready' THEN a.zscore END AS zscore
+FROM (SELECT * FROM pair_status WHERE {_SERIES}) AS s LEFT JOIN pair_analytics AS a
+  ON a.pair = s.pair AND a.timeframe = s.timeframe AND a.window_bars = s.window_bars
+  AND a.lookback_bars = s.lookback_bars
+  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
+    WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
+      AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)"""
+
+PAIRS = f"""SELECT pair, symbol_a, symbol_b, {signed("zscore")} AS z, correlation,
+  return_correlation, beta, CASE state WHEN 'ready' THEN 'ready' ELSE message END AS state,
+  coalesce(abs(zscore), -1.0) AS size
+FROM ({_LATEST}) ORDER BY size DESC, pair"""
+
+SPARKS = f"""SELECT a.time, a.pair, a.zscore AS z, max(abs(a.zscore)) AS extreme
+FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s JOIN pair_analytics AS a
+  ON a.pair = s.pair AND {_SERIES.replace(" AND ", " AND a.").replace("timeframe", "a.timeframe", 1)}
+  AND a.time BETWEEN max({FROM}, {TO} - {SPARK_BARS} * {_SECONDS}) AND {TO}
+GROUP BY a.pair, a.time / max({_SECONDS}, {SPARK_BARS} * {_SECONDS} / 90)
+ORDER BY a.time"""
+
+SUMMARY = f"""SELECT sum(abs(zscore) >= {THRESHOLD}) || ' of ' || count(*) AS stretched,
+  sum(state = 'ready') || ' of ' || count(*) AS ready,
+  (SELECT count(*) FROM alert_events WHERE closed_at IS NULL) AS alerts,
+  CAST(max({_CLOCK} - {_WATERMARK}, 0) AS REAL) AS age
+FROM ({_LATEST})"""
+
+OPEN_ALERTS = f"""SELECT e.pair, {_LEGS.replace("s.pair", "e.pair")}, e.rule,
+  e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series,
+  e.opened_zscore AS z_opened, e.peak_zscore AS z_peak, a.zscore AS z_now,
+  CAST({_WATERMARK} - e.opened_at AS REAL) AS since, e.timeframe, e.window_bars, e.lookback_bars,
+  e.threshold
+FROM alert_events AS e LEFT JOIN pair_analytics AS a
+  ON a.pair = e.pair AND a.timeframe = e.timeframe AND a.window_bars = e.window_bars
+  AND a.lookback_bars = e.lookback_bars
+  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
+    WHERE newest.pair = e.pair AND newest.timeframe = e.timeframe
+      AND newest.window_bars = e.window_bars AND newest.lookback_bars = e.lookback_bars)
+WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
+
+# Correlation of the log returns of the last bars, every symbol with every other; each pair of
+# symbols is computed once and written on both sides of the diagonal.
+MATRIX = f"""WITH newest AS MATERIALIZED (
+  SELECT max(time) AS time FROM (
+    SELECT (SELECT max(time) FROM bars AS b WHERE b.symbol = f.symbol
+      AND b.timeframe = {TIMEFRAME} AND b.time <= {TO}) AS time
+    FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME})),
+returns AS MATERIALIZED (
+  SELECT b.symbol, b.time, ln(b.close / lag(b.close) OVER (PARTITION BY b.symbol ORDER BY b.time)) AS r
+  FROM newest JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+  JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
+    AND b.time > newest.time - ({LOOKBACK}) * {_SECONDS} AND b.time <= newest.time),
+sums AS (
+  SELECT x.symbol AS a, y.symbol AS b, count(*) AS n, sum(x.r) AS x, sum(y.r) AS y,
+    sum(x.r * x.r) AS xx, sum(y.r * y.r) AS yy, sum(x.r * y.r) AS xy
+  FROM returns AS x JOIN returns AS y ON y.time = x.time AND y.symbol > x.symbol
+  WHERE x.r IS NOT NULL AND y.r IS NOT NULL GROUP BY 1, 2),
+pairs AS MATERIALIZED (
+  SELECT a, b, CASE WHEN n > 2 AND xx * n > x * x AND yy * n > y * y
+    THEN (n * xy - x * y) / sqrt((n * xx - x * x) * (n * yy - y * y)) END AS correlation
+  FROM sums)
+SELECT a, b, correlation FROM pairs UNION ALL SELECT b, a, correlation FROM pairs
+UNION ALL SELECT symbol, symbol, 1.0 FROM first_bars WHERE timeframe = {TIMEFRAME}
+ORDER BY 1, 2"""

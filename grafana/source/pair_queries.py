@@ -1,0 +1,124 @@
+"""Queries of the pair dashboard's panels."""
+
+from grafana.source.pair_sql import (
+    FROM,
+    LOOKBACK,
+    PAIR,
+    SYMBOL_A,
+    SYMBOL_B,
+    THRESHOLD,
+    TIMEFRAME,
+    TO,
+    WINDOW,
+    pair_sql,
+    seconds_of,
+)
+
+__all__ = ["ALERTS", "ALERT_MARKS", "ALIGNED", "CHARTS", "NOW", "candles"]
+
+# Every chart reads this one query, so that all of them show the same bars.
+CHARTS = pair_sql(
+    "sampled",
+    f"""SELECT time, price_a, price_b, zscore,
+  {THRESHOLD} AS high, -{THRESHOLD} AS low,
+  max(zscore, {THRESHOLD}) AS above, min(zscore, -{THRESHOLD}) AS below,
+  CASE WHEN abs(zscore) >= {THRESHOLD} THEN zscore END AS stretched,
+  spread - spread_mean AS spread, spread_mean * 0 AS mean,
+  spread_std AS up_1, -spread_std AS down_1, 2 * spread_std AS up_2, -2 * spread_std AS down_2,
+  beta, beta + 2 * beta_stderr AS beta_up, beta - 2 * beta_stderr AS beta_down,
+  correlation, return_correlation
+FROM sampled ORDER BY time""",
+)
+
+ALIGNED = pair_sql(
+    "all",
+    """SELECT time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
+  correlation, return_correlation
+FROM numbers ORDER BY time""",
+)
+
+
+def _last(symbol: str) -> str:
+    return f"(SELECT max(time) FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME})"
+
+
+_FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
+    coalesce((since - first) / len + 1, 0) AS have,
+    min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
+    (SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms') AS watermark,
+    CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0 AS clock
+  FROM args"""
+
+
+def _test(column: str) -> str:
+    return f"""(SELECT {column} FROM pair_tests
+    WHERE pair = {PAIR} AND timeframe = {TIMEFRAME} AND lookback_bars = m
+    ORDER BY time DESC LIMIT 1) AS {column}"""
+
+
+_STATE = f"""CASE
+    WHEN newest IS NULL AND last IS NULL THEN
+      'no bars yet of ' || {SYMBOL_A} || ' and ' || {SYMBOL_B}
+    WHEN newest IS NULL THEN 'no bars before this time range'
+    WHEN newest < {FROM} THEN
+      'no bars in this time range: the newest is of ' || datetime(newest, 'unixepoch')
+    WHEN have < n THEN 'warming up: ' || have || ' of ' || n || ' bars'
+    WHEN price_a IS NULL THEN 'not enough bars before this time: older ones are in Parquet'
+    WHEN is_stale THEN 'stale: a leg has had no trade for more than ' || stale || ' bars'
+    WHEN zscore IS NULL THEN 'flat: no z-score, prices do not vary over ' || n || ' bars'
+    WHEN age > 15 AND {TO} >= clock - 60 THEN
+      'late: no newer bar for ' || CAST(age AS INTEGER) || ' s'
+    WHEN have < m THEN 'ready: hedge ratio over ' || have || ' bars, growing to ' || m
+    ELSE 'ready: hedge ratio over ' || m || ' bars' END AS state"""
+
+# One row, always: the newest bar of the time range, or why there is none. Until the next bar is
+# final the newest one is as fresh as the watermark.
+NOW = pair_sql(
+    "newest",
+    f"""SELECT {_STATE},
+  CASE WHEN zscore >= {THRESHOLD} THEN '▲ ' WHEN zscore <= -{THRESHOLD} THEN '▼ '
+    WHEN zscore IS NOT NULL THEN '' END
+    || replace(printf('%+.2f', zscore), '-', '−') AS z,
+  zscore, beta, correlation, return_correlation, spread,
+  {_test("half_life")}, {_test("adf_pvalue")},
+  CAST(max(age, 0) AS REAL) AS age
+FROM (SELECT facts.*, clock - CASE WHEN newest = last AND watermark > newest + len
+    THEN watermark ELSE newest + len END AS age FROM ({_FACTS}) AS facts)
+  LEFT JOIN (SELECT time, price_a, zscore, beta, correlation, return_correlation, spread, is_stale
+    FROM numbers) AS numbers ON time = newest""",
+)
+
+_CANDLE_STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"
+
+
+def candles(symbol: str) -> str:
+    """Bars of one symbol, put together to the width that can be drawn."""
+    return f"""WITH steps AS MATERIALIZED (
+  SELECT min(time) AS first, max(time) AS last, max(high) AS high, min(low) AS low,
+    sum(volume) AS volume
+  FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME} AND time BETWEEN {FROM} AND {TO}
+  GROUP BY time / {_CANDLE_STEP})
+SELECT steps.first / {_CANDLE_STEP} * {_CANDLE_STEP} AS time,
+  o.open, steps.high, steps.low, c.close, steps.volume
+FROM steps
+JOIN bars AS o ON o.symbol = {symbol} AND o.timeframe = {TIMEFRAME} AND o.time = steps.first
+JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.time = steps.last
+ORDER BY time"""
+
+
+_OF_PAIR = f"FROM alert_events WHERE pair = {PAIR}"
+
+ALERTS = f"""SELECT opened_at AS opened, rule,
+  timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series,
+  threshold, opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed,
+  CAST(coalesce(closed_at, (SELECT value / 1000 FROM progress WHERE key = 'watermark_ms'))
+    - opened_at AS REAL) AS lasted,
+  CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state
+{_OF_PAIR} ORDER BY opened_at DESC LIMIT 500"""
+
+ALERT_MARKS = f"""SELECT opened_at AS time, coalesce(closed_at, {TO}) AS "timeEnd",
+  rule || ': |z| > ' || threshold AS title,
+  printf('z %.2f at open, %.2f at peak', opened_zscore, peak_zscore) AS text
+{_OF_PAIR} AND timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}
+  AND opened_at <= {TO} AND coalesce(closed_at, {TO}) >= {FROM}
+ORDER BY opened_at DESC LIMIT 200"""

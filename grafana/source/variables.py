@@ -1,0 +1,117 @@
+"""The drop-downs, with the same names on every dashboard so that links carry them over."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.source.pair_sql import SYMBOL_A
+from grafana.source.style import LAKE
+
+__all__ = [
+    "Variable",
+    "configured_timeframe",
+    "datasource",
+    "lookback",
+    "symbol_a",
+    "symbol_b",
+    "threshold",
+    "timeframe",
+    "window",
+]
+
+Variable = build.QueryVariable | build.CustomVariable | build.DatasourceVariable
+
+_BY_LENGTH = "ORDER BY instr('smh', substr(timeframe, -1)), CAST(timeframe AS INTEGER)"
+
+# Leg A of the first configured pair comes first: it is what an unknown lake opens with.
+_SYMBOLS_A = """SELECT symbol FROM first_bars GROUP BY symbol
+ORDER BY symbol NOT IN (SELECT substr(pair, 1, instr(pair, '/') - 1) FROM pair_status), symbol"""
+
+_SYMBOLS_B = f"""SELECT symbol FROM first_bars WHERE symbol <> {SYMBOL_A} GROUP BY symbol
+ORDER BY {SYMBOL_A} || '/' || symbol NOT IN (SELECT pair FROM pair_status), symbol"""
+
+_TIMEFRAMES = f"SELECT timeframe FROM first_bars GROUP BY timeframe {_BY_LENGTH}"
+_CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
+
+
+def datasource() -> build.DatasourceVariable:
+    """Which lake: any SQLite data source."""
+    return (
+        build.DatasourceVariable("datasource")
+        .label("Lake")
+        .type("frser-sqlite-datasource")
+        .current(model.VariableOption(text="Lake", value="spreadlake-lake"))
+    )
+
+
+def symbol_a() -> build.QueryVariable:
+    """Leg A: any symbol that has bars."""
+    return _query("symbol_a", "A", _SYMBOLS_A, "BTCUSDT")
+
+
+def symbol_b() -> build.QueryVariable:
+    """Leg B: any other symbol, those that are configured with A first."""
+    return _query("symbol_b", "B", _SYMBOLS_B, "ETHUSDT")
+
+
+def timeframe() -> build.QueryVariable:
+    """Length of the bars: any that is stored."""
+    return _query("timeframe", "Timeframe", _TIMEFRAMES, "1s")
+
+
+def configured_timeframe() -> build.QueryVariable:
+    """Length of the bars: those whose pairs the analytics job keeps."""
+    return _query("timeframe", "Timeframe", _CONFIGURED_TIMEFRAMES, "1s")
+
+
+def window(*, free: bool) -> build.QueryVariable:
+    """Bars of the z-score; `free`: usual numbers and any typed one, else the configured ones."""
+    return _bars("window", "z window", "window_bars", (30, 60, 120, 240, 600) if free else (), "60")
+
+
+def lookback(*, free: bool) -> build.QueryVariable:
+    """Bars of the hedge regression."""
+    return _bars(
+        "lookback", "Lookback", "lookback_bars", (120, 300, 600, 1800) if free else (), "300"
+    )
+
+
+def threshold() -> build.CustomVariable:
+    """|z| that counts as stretched; chosen or typed."""
+    choices = ("1", "1.5", "2", "2.5", "3", "4")
+    return (
+        build.CustomVariable("threshold")
+        .label("|z| threshold")
+        .values(",".join(choices))
+        .options([_option(choice, choice == "2") for choice in choices])
+        .current(_option("2", selected=True))
+        .allow_custom_value(True)
+    )
+
+
+def _bars(
+    name: str, label: str, column: str, usual: Sequence[int], default: str
+) -> build.QueryVariable:
+    usual_ones = "".join(f" UNION SELECT {bars}" for bars in usual)
+    sql = f"""SELECT CAST(bars AS TEXT) FROM (
+  SELECT {column} AS bars FROM pair_status{usual_ones} ORDER BY bars)"""
+    return _query(name, label, sql, default).allow_custom_value(bool(usual))
+
+
+def _query(name: str, label: str, sql: str, default: str) -> build.QueryVariable:
+    return (
+        build.QueryVariable(name)
+        .label(label)
+        .datasource(LAKE)
+        .query(sql)
+        .definition(sql)
+        .current(_option(default, selected=True))
+        .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
+        .sort(model.VariableSort.DISABLED)
+        .allow_custom_value(False)
+    )
+
+
+def _option(value: str, selected: bool) -> model.VariableOption:
+    return model.VariableOption(text=value, value=value, selected=selected)
