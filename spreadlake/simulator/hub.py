@@ -58,9 +58,9 @@ class Hub:
 
     def has_subscribers(self, streams: Collection[str]) -> bool:
         """Whether all of `streams` (of none given: any stream) have a subscriber."""
-        if not streams:
-            return bool(self._subscribers)
-        return all(stream in self._subscribers for stream in streams)
+        # One that is closing is still here, and no longer reads.
+        read = (stream for stream, to in self._subscribers.items() if any(c.is_open for c in to))
+        return any(read) if not streams else set(streams) <= set(read)
 
     def send(self, frames: Iterable[Frame]) -> None:
         """Sends each frame to those who want it; never waits."""

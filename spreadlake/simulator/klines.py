@@ -1,5 +1,7 @@
 """Klines from trades, in the exchange's shape. Pure."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,51 +38,50 @@ def klines(
     A kline without a trade repeats the close before it, with zero volume; those before the
     first trade of all are left out (`previous_close` None: nothing was traded before).
     """
+    # In whole ticks and steps, so that the sums are exact.
+    ticks = _units(trades.prices, contract.price_decimals)
+    steps = _units(trades.qtys, contract.qty_decimals)
+    taker_steps = np.where(trades.buyer_is_maker, 0, steps)
     opens = first_open_ms + interval_ms * np.arange(count + 1)
     bounds = np.searchsorted(trades.times_ms, opens).tolist()
-    close = previous_close
     rows: list[Kline] = []
-    for index in range(count):
-        cut = slice(bounds[index], bounds[index + 1])
-        prices = trades.prices[cut]
-        if len(prices) == 0 and close is None:
-            continue
-        if len(prices) == 0:
-            prices = np.array([close])
-        close = float(prices[-1])
-        open_ms = int(opens[index])
-        rows.append(_kline(open_ms, interval_ms, prices, _amounts(trades, cut), contract))
+    for open_ms, (start, end) in zip(opens.tolist(), pairwise(bounds), strict=False):
+        prices = ticks[start:end]
+        if start == end and start:
+            prices = ticks[start - 1 : start]
+        elif start == end and previous_close is not None:
+            prices = _units(np.array([previous_close]), contract.price_decimals)
+        if len(prices):
+            cut = slice(start, end)
+            amounts = (ticks[cut], steps[cut], taker_steps[cut])
+            rows.append(_kline(open_ms, interval_ms, prices, amounts, contract))
     return rows
 
 
-def _amounts(trades: TradeColumns, cut: slice) -> tuple[NDArray[np.float64], ...]:
-    """Quantity, price and whether the taker bought, of the trades in `cut`."""
-    taker_bought = (~trades.buyer_is_maker[cut]).astype(np.float64)
-    return trades.qtys[cut], trades.prices[cut], taker_bought
+def _units(values: NDArray[np.float64], decimals: int) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = np.rint(values * 10**decimals).astype(np.int64)
+    return whole
 
 
 def _kline(
     open_ms: int,
     interval_ms: int,
-    prices: NDArray[np.float64],
-    amounts: tuple[NDArray[np.float64], ...],
+    prices: NDArray[np.int64],
+    amounts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     contract: Contract,
 ) -> Kline:
-    qtys, paid, taker_bought = amounts
+    ticks, steps, taker_steps = amounts
     price_digits, qty_digits = contract.price_decimals, contract.qty_decimals
     quote_digits = price_digits + qty_digits
+    corners = (prices[0], prices.max(), prices.min(), prices[-1])
     return [
         open_ms,
-        *(_text(p, price_digits) for p in (prices[0], prices.max(), prices.min(), prices[-1])),
-        _text(qtys.sum(), qty_digits),
+        *(decimal_text(int(corner), price_digits) for corner in corners),
+        decimal_text(int(steps.sum()), qty_digits),
         open_ms + interval_ms - 1,
-        _text((qtys * paid).sum(), quote_digits),
-        len(qtys),
-        _text((qtys * taker_bought).sum(), qty_digits),
-        _text((qtys * paid * taker_bought).sum(), quote_digits),
+        decimal_text(int((ticks * steps).sum()), quote_digits),
+        len(ticks),
+        decimal_text(int(taker_steps.sum()), qty_digits),
+        decimal_text(int((ticks * taker_steps).sum()), quote_digits),
         "0",
     ]
-
-
-def _text(value: float, decimals: int) -> str:
-    return decimal_text(round(value * 10**decimals), decimals)

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
+from spreadlake.errors import InputError
 from spreadlake.simulator.hub import Hub
 from spreadlake.simulator.source import Batch, Play, Source
 
@@ -33,6 +34,10 @@ class Pacing:
     start_ms: int | None = None
     end_ms: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.speed != "max" and not 0 < self.speed < float("inf"):
+            raise InputError(f"speed {self.speed} is not a number above 0, or max")
+
 
 class Player:
     """Sends the batches of one source when they are due."""
@@ -44,7 +49,8 @@ class Player:
         self._pacing = pacing
         self._waits = begins is not None or pacing.speed == "max"
         self._holds = pacing.hold or (begins is None and pacing.speed == "max")
-        self._start_ms = begins or pacing.start_ms or now_ms
+        starts = (begins, pacing.start_ms, now_ms)
+        self._start_ms = next(start for start in starts if start is not None)
         self.clock_ms = self._start_ms
         self.finished = asyncio.Event()
 

@@ -18,7 +18,7 @@ __all__ = ["PREFIX", "Reply", "Rest", "refused", "request_weight"]
 
 PREFIX = "/fapi/v1/"
 _HOUR_MS = 3_600_000
-_LARGEST = 2**63
+_MOST_DIGITS = 18
 
 
 class Reply(NamedTuple):
@@ -171,7 +171,7 @@ def _number(query: dict[str, str], name: str) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not text.isdecimal() or int(text) >= _LARGEST:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise _BadRequestError(
             -1100,
             f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.",

@@ -70,12 +70,14 @@ class SimulatedExchange:
         self._connections = 0
         self._server: Server
         self._player: Player
+        self._closing: asyncio.Future[None]
         self._playing: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
         """Listens, and starts to play."""
         self._hub = Hub(self._limits.write_buffer)
         self._player = Player(self._source, self._hub, self._pacing, time.time_ns() // 1_000_000)
+        self._closing = asyncio.get_running_loop().create_future()
         self._started_ms = self._player.clock_ms
         self.faults.begin()
         self._server = await self._listen()
@@ -115,6 +117,7 @@ class SimulatedExchange:
         traceback: TracebackType | None,
     ) -> None:
         """Ends the play and closes every connection; an error of the play is raised here."""
+        self._closing.set_result(None)
         self._playing.cancel()
         self._server.close()
         await self._server.wait_closed()
@@ -180,7 +183,7 @@ class SimulatedExchange:
             failure = self.faults.due(RestFailure)
             if failure is None:
                 return _response(await self._answer(request.path))
-            return await _fail(connection, failure)
+            return await self._fail(connection, failure)
         if parse_route(request.path) is None:
             return connection.respond(404, f"no such route: {request.path}\n")
         self._handshakes += 1
@@ -197,6 +200,15 @@ class SimulatedExchange:
             reply = await asyncio.to_thread(self._rest.serve, target, self.clock_ms())
         used = {"X-MBX-USED-WEIGHT-1M": str(self._budget.used)}
         return reply._replace(headers={**reply.headers, **used})
+
+    async def _fail(self, connection: ServerConnection, failure: RestFailure) -> Response | None:
+        if failure.how == "timeout":
+            # A request that is never answered must not keep the exchange from closing.
+            await asyncio.wait({self._closing}, timeout=failure.seconds)
+        if failure.how in ("timeout", "reset"):
+            connection.transport.abort()
+            return None
+        return _failed(failure)
 
     async def _serve_client(self, connection: ServerConnection) -> None:
         route = parse_route(connection.request.path) if connection.request else None
@@ -235,13 +247,8 @@ class SimulatedExchange:
             self._hub.subscriptions_changed()
 
 
-async def _fail(connection: ServerConnection, failure: RestFailure) -> Response | None:
-    """What a REST request gets that is to go wrong; None: the connection has ended."""
-    if failure.how == "timeout":
-        await asyncio.sleep(failure.seconds)
-    if failure.how in ("timeout", "reset"):
-        connection.transport.abort()
-        return None
+def _failed(failure: RestFailure) -> Response:
+    """What a REST request gets that is to go wrong and is answered."""
     if failure.how == "malformed":
         return _response(Reply(200, b'[{"a":1,"p":"1.0",'))
     retry = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}

@@ -56,7 +56,8 @@ class SyntheticMarket:
         now = play.start_ms
         while play.end_ms is None or now < play.end_ms:
             wanted = sorted(self._streams.keys() & set(play.streams()))
-            later = now + max(1, round(play.window_ms or self._throughput_window(wanted)))
+            window = play.window_ms or self._throughput_window(wanted)
+            later = now + max(1, round(min(window, _LONGEST_WINDOW_MS)))
             if play.end_ms is not None:
                 later = min(later, play.end_ms)
             yield Batch(later, later, self._frames(wanted, now, later))
@@ -64,7 +65,7 @@ class SyntheticMarket:
 
     def _throughput_window(self, streams: list[str]) -> float:
         blocks = sum(self._model.trades_per_block(self._streams[name][0]) for name in streams)
-        return min(_LONGEST_WINDOW_MS, _FRAMES_AT_MAX * 60_000 / max(blocks, 1))
+        return _FRAMES_AT_MAX * 60_000 / max(blocks, 1)
 
     def _frames(self, streams: list[str], start_ms: int, end_ms: int) -> list[Frame]:
         timed = [self._timed_frames(stream, start_ms, end_ms) for stream in streams]

@@ -1,0 +1,145 @@
+"""The synthetic market: the same for ever, without holes, and worth looking at."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from spreadlake.simulator import SyntheticMarket, TradeColumns
+from spreadlake.simulator.instruments import decimal_text, instrument
+from spreadlake.simulator.market import BLOCK_MS, MarketModel
+from spreadlake.simulator.noise import Floats, brownian, reverting, uniform
+
+START_MS = 1_795_000_000_000
+MINUTE_MS = 60_000
+ALL = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "1000PEPEUSDT", "NOVELUSDT")
+
+
+def columns(model: SyntheticMarket, symbol: str, minutes: float) -> TradeColumns:
+    return model.columns(symbol, START_MS, START_MS + round(minutes * MINUTE_MS))
+
+
+@pytest.mark.parametrize("symbol", ALL)
+def test_ids_rise_by_one_and_times_never_fall(symbol: str) -> None:
+    trades = columns(SyntheticMarket(1, ALL), symbol, 5)
+    assert len(trades) > 5 * 60
+    assert (np.diff(trades.ids) == 1).all()
+    assert (np.diff(trades.times_ms) >= 0).all()
+    assert trades.times_ms[0] >= START_MS
+    assert trades.times_ms[-1] < START_MS + 5 * MINUTE_MS
+
+
+@pytest.mark.parametrize("symbol", ALL)
+def test_prices_and_quantities_are_whole_ticks_and_steps(symbol: str) -> None:
+    trades = columns(SyntheticMarket(1, ALL), symbol, 1)
+    contract = instrument(symbol)
+    for values, decimals in (
+        (trades.prices, contract.price_decimals),
+        (trades.qtys, contract.qty_decimals),
+    ):
+        texts = [decimal_text(round(value * 10**decimals), decimals) for value in values]
+        assert [float(text) for text in texts] == values.tolist()
+        assert values.min() > 0
+    assert 0.3 < trades.prices[0] / contract.price < 3.0
+    assert 0.2 < trades.buyer_is_maker.mean() < 0.8
+
+
+def test_pieces_are_equal_to_the_whole_in_any_order_and_any_process() -> None:
+    whole = columns(SyntheticMarket(7, ALL), "ETHUSDT", 3)
+    bounds = [START_MS + ms for ms in (0, 1, 59_999, 60_000, 61_234, 3 * MINUTE_MS)]
+    other = SyntheticMarket(7, ["ETHUSDT"])
+    pieces = {
+        start: other.columns("ETHUSDT", start, end)
+        for start, end in reversed(list(pairwise(bounds)))
+    }
+    joined = TradeColumns.concatenate(pieces[start] for start in bounds[:-1])
+    for name in ("ids", "times_ms", "prices", "qtys", "buyer_is_maker"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(joined, name))
+
+
+def test_another_seed_is_another_market() -> None:
+    one, other = (columns(SyntheticMarket(seed, ALL), "BTCUSDT", 1) for seed in (1, 2))
+    assert len(one) > 0
+    assert set(zip(one.times_ms, one.prices, strict=True)).isdisjoint(
+        zip(other.times_ms, other.prices, strict=True)
+    )
+
+
+def test_rate_is_trades_a_second_of_every_symbol() -> None:
+    market = SyntheticMarket(1, ALL, rate=20)
+    for symbol in ALL:
+        assert 0.9 < len(columns(market, symbol, 10)) / (20 * 600) < 1.1
+
+
+def test_some_seconds_are_empty_and_some_are_busy() -> None:
+    trades = columns(SyntheticMarket(1, ALL), "BTCUSDT", 30)
+    counts = np.bincount((trades.times_ms - START_MS) // 1000, minlength=1800)
+    assert 0.02 < (counts == 0).mean() < 0.2
+    assert counts.max() > 4 * counts.mean()
+
+
+def test_only_the_latest_blocks_are_kept() -> None:
+    model = MarketModel(1, ["BTCUSDT"])
+    first = model.block("BTCUSDT", 1000)
+    assert model.block("BTCUSDT", 1000) is first
+    for number in range(1001, 1200):
+        model.block("BTCUSDT", number)
+    again = model.block("BTCUSDT", 1000)
+    assert again is not first
+    np.testing.assert_array_equal(again.ticks, first.ticks)
+    assert BLOCK_MS == MINUTE_MS
+
+
+def test_brownian_noise_grows_with_the_square_root_of_time() -> None:
+    seconds = np.arange(0.0, 100_000.0, 1.0)
+    path = brownian(1, seconds)
+    for lag in (1, 16, 256):
+        assert np.diff(path[::lag]).std() == pytest.approx(np.sqrt(lag), rel=0.15)
+
+
+def test_reverting_noise_stays_near_its_mean_everywhere() -> None:
+    cells = reverting(1, np.arange(0.0, 32.0 * 4000, 0.5), longest=5).reshape(-1, 64)
+    assert cells.std() == pytest.approx(1.0, rel=0.15)
+    # No instant of a cell is pinned to zero.
+    assert cells.std(axis=0).min() > 0.7
+    assert abs(cells.mean()) < 0.1
+
+
+def test_uniform_noise_fills_its_range() -> None:
+    draws = uniform(3, np.arange(100_000))
+    counts, _ = np.histogram(draws, bins=10, range=(0.0, 1.0))
+    assert counts.min() > 9_500
+    assert counts.max() < 10_500
+
+
+def closes(market: SyntheticMarket, symbol: str, seconds: int) -> Floats:
+    trades = market.columns(symbol, START_MS - MINUTE_MS, START_MS + 1000 * seconds)
+    ends = START_MS + 1000 * np.arange(1, seconds + 1)
+    return trades.prices[np.searchsorted(trades.times_ms, ends) - 1]
+
+
+@pytest.mark.parametrize(("a", "b"), [("BTCUSDT", "ETHUSDT"), ("ETHUSDT", "SOLUSDT")])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pairs_are_correlated_and_their_spread_leaves_and_returns(
+    a: str, b: str, seed: int
+) -> None:
+    """With the defaults (60 bars, 300 of lookback, threshold 2) there is something to see."""
+    market = SyntheticMarket(seed, ALL)
+    leg_a, leg_b = closes(market, a, 3600), closes(market, b, 3600)
+    window_a, window_b = sliding_window_view(leg_a, 300), sliding_window_view(leg_b, 300)
+    centred_b = window_b - window_b.mean(axis=1, keepdims=True)
+    beta = (window_a * centred_b).sum(axis=1) / (centred_b**2).sum(axis=1)
+    spread = window_a[:, -60:] - beta[:, None] * window_b[:, -60:]
+    z = (spread[:, -1] - spread.mean(axis=1)) / spread.std(axis=1, ddof=1)
+    correlation = [
+        np.corrcoef(x, y)[0, 1]
+        for x, y in zip(window_a[::10, -60:], window_b[::10, -60:], strict=True)
+    ]
+    assert np.median(correlation) > 0.8
+    assert np.quantile(correlation, 0.05) > 0.4
+    assert np.quantile(beta, 0.95) / np.quantile(beta, 0.05) < 1.6
+    beyond = np.abs(z) > 2
+    crossings = np.count_nonzero(beyond[1:] & ~beyond[:-1])
+    assert 3 <= crossings / (len(z) / 600) <= 30
+    assert 0.01 < beyond.mean() < 0.15
