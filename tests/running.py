@@ -61,11 +61,11 @@ def started(
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
-    """The first value of `look` that is neither None nor False."""
+    """The first value of `look` that is true."""
     deadline = time.monotonic() + seconds
     while True:
         value = look()
-        if value is not None and value is not False:
+        if value:
             return value
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)

@@ -104,14 +104,9 @@ class Supervisor:
 
 
 def _require_clean_end(minded: _Minded) -> None:
-    # A child that waits to be started again has been told of. SIGTERM may come before a child
-    # has learned to take it.
-    child = minded.child
-    if minded.restart_at is not None or (
-        child.exit_code in (0, -signal.SIGTERM) and not child.error
-    ):
-        return
-    raise _ended(child)
+    # A child that waits to be started again has been told of.
+    if minded.restart_at is None:
+        require_success(minded.child)
 
 
 def describe_end(child: Child) -> str:
@@ -190,8 +185,9 @@ def require_alive(children: Sequence[Child]) -> None:
 
 
 def require_success(child: Child) -> None:
-    """Raises what a child that has ended left as its reason, unless it ended well."""
-    if child.exit_code != 0:
+    """Raises what a child that was stopped left as its reason, unless it ended well."""
+    # SIGTERM may come before a child has learned to take it.
+    if child.error or child.exit_code not in (0, -signal.SIGTERM):
         raise _ended(child)
 
 
