@@ -7,19 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_job.alert_rows import SERIES, AlertRows, Key, RowReader, rows_of
 from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from analytics_job.pair_rows import PairRows
-from analytics_job.rolling import Floats, Ints
-from analytics_job.row_archive import RowArchive
 from spreadlake.lake import Lake
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["AlertStore", "Gates", "WatchedSeries"]
-
-_SERIES = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
-_PIECE = 2_000  # rows read back at a time
-
-Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
 
 
 @dataclass(frozen=True)
@@ -41,16 +35,6 @@ class WatchedSeries:
     gates: Gates
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What the machine reads of a series, in order of time."""
-
-    times: Ints
-    zscores: Floats
-    correlations: Floats
-    volumes: Floats  # the smaller of the two legs'
-
-
 class AlertStore:
     """Events of all rules; runs inside the caller's transaction."""
 
@@ -58,7 +42,7 @@ class AlertStore:
         self, db: sqlite3.Connection, lake: Lake, watched: Sequence[WatchedSeries]
     ) -> None:
         self._db = db
-        self._reader = RowArchive(db, lake)
+        self._rows = RowReader(db, lake)
         self._by_key: dict[Key, list[WatchedSeries]] = {}
         for series in watched:
             self._by_key.setdefault(series.key, []).append(series)
@@ -72,7 +56,7 @@ class AlertStore:
             for index, pair in enumerate(result.pairs):
                 watched = self._by_key.get((pair.name, timeframe, result.window, result.lookback))
                 if watched and kept[index].any():
-                    rows = _rows_of(result, index, times, kept[index])
+                    rows = rows_of(result, index, times, kept[index])
                     for series in watched:
                         self._append_rows(series, rows)
 
@@ -99,7 +83,7 @@ class AlertStore:
             if gated and (key[0], key[1], key[3]) == (pair, timeframe, lookback):
                 self.repair(key, time, 2**62 if row[0] is None else row[0])
 
-    def _append_rows(self, series: WatchedSeries, rows: _Rows) -> None:
+    def _append_rows(self, series: WatchedSeries, rows: AlertRows) -> None:
         known = self._states.get(series)
         state = known or self._state_before(series, int(rows.times[0]))
         allowed = self._allowed(series, rows)
@@ -116,8 +100,8 @@ class AlertStore:
         kept: dict[int, AlertEvent] = {}
         end = 2**62
         while True:
-            rows = self._read_rows(series.key, at)
-            if len(rows.times) == 0:
+            rows = self._rows.first_piece(series.key, at)
+            if len(rows) == 0:
                 break
             allowed = self._allowed(series, rows)
             state, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
@@ -137,7 +121,7 @@ class AlertStore:
         events: dict[int, AlertEvent],
     ) -> None:
         self._db.execute(
-            f"DELETE FROM alert_events WHERE rule = ? AND {_SERIES} "
+            f"DELETE FROM alert_events WHERE rule = ? AND {SERIES} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )
@@ -149,7 +133,7 @@ class AlertStore:
         An event that is open then is run again from its opening, to find its peak.
         """
         row = self._db.execute(
-            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_SERIES} "
+            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {SERIES} "
             "AND opened_at < ? AND (closed_at IS NULL OR closed_at >= ?) "
             "ORDER BY opened_at DESC LIMIT 1",
             (series.rule, *series.key, time, time),
@@ -157,14 +141,14 @@ class AlertStore:
         if row is None:
             return AlertState(self._streak_before(series, time))
         event = AlertEvent(row[0], row[1], row[1])
-        rows = self._read_rows(series.key, row[0] + 1, time)
-        while len(rows.times):
-            nothing = np.zeros(len(rows.times), dtype=np.bool_)
+        rows = self._rows.first_piece(series.key, row[0] + 1, time)
+        while len(rows):
+            nothing = np.zeros(len(rows), dtype=np.bool_)
             state, _ = scan(AlertState(0, event), rows.times, rows.zscores, nothing, series.levels)
             if state.event is None:
                 break
             event = state.event
-            rows = self._read_rows(series.key, int(rows.times[-1]) + 1, time)
+            rows = self._rows.first_piece(series.key, int(rows.times[-1]) + 1, time)
         return AlertState(0, event)
 
     def _streak_before(self, series: WatchedSeries, time: int) -> int:
@@ -172,59 +156,27 @@ class AlertStore:
         if wanted == 0:
             return 0
         length = timeframe_seconds(series.key[1])
-        rows = self._read_rows(series.key, time - wanted * length, time)
+        rows = self._rows.first_piece(series.key, time - wanted * length, time)
         counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
         misses = np.flatnonzero(~counts[::-1])
         return int(misses[0]) if len(misses) else len(counts)
 
-    def _allowed(self, series: WatchedSeries, rows: _Rows) -> NDArray[np.bool_]:
+    def _allowed(self, series: WatchedSeries, rows: AlertRows) -> NDArray[np.bool_]:
         gates = series.gates
-        allowed = np.ones(len(rows.times), dtype=np.bool_)
+        allowed = np.ones(len(rows), dtype=np.bool_)
         with np.errstate(invalid="ignore"):
             if gates.min_correlation is not None:
                 allowed &= rows.correlations >= gates.min_correlation
             if gates.min_volume is not None:
                 allowed &= rows.volumes >= gates.min_volume
         if gates.max_adf_pvalue is not None:
-            allowed &= self._adf_pvalues(series.key, rows.times) <= gates.max_adf_pvalue
+            allowed &= self._rows.adf_pvalues(series.key, rows.times) <= gates.max_adf_pvalue
         return allowed
-
-    def _adf_pvalues(self, key: Key, times: Ints) -> Floats:
-        """The latest ADF p-value known at each time; NaN before the first."""
-        if len(times) == 0:
-            return np.empty(0)
-        pair, timeframe, _, lookback = key
-        tests = self._db.execute(
-            "SELECT time, adf_pvalue FROM pair_tests WHERE pair = ? AND timeframe = ? "
-            "AND lookback_bars = ? AND time <= ? AND time >= coalesce((SELECT MAX(time) "
-            "FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 AND lookback_bars = ?3 "
-            "AND time <= ?5), 0) ORDER BY time",
-            (pair, timeframe, lookback, int(times[-1]), int(times[0])),
-        ).fetchall()
-        if not tests:
-            return np.full(len(times), np.nan)
-        known = np.array([t[0] for t in tests])
-        values = np.array([np.nan, *(np.nan if t[1] is None else t[1] for t in tests)])
-        return np.asarray(values[np.searchsorted(known, times, side="right")])
-
-    def _read_rows(self, key: Key, start: int, end: int = 2**62) -> _Rows:
-        """The first piece of the rows with start <= time < end; empty only if there are none."""
-        archived = self._reader.archived_until(key[1])
-        if start < archived:
-            rows = self._reader.first_archived(key, start, min(end, archived))
-            if rows:
-                return _as_rows(rows)
-        rows = self._db.execute(
-            "SELECT time, zscore, correlation, min(volume_a, volume_b) FROM pair_analytics "
-            f"WHERE {_SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
-            (*key, max(start, archived), end, _PIECE),
-        ).fetchall()
-        return _as_rows(rows)
 
     def _open_at(self, series: WatchedSeries, time: int) -> bool:
         """Whether a stored event is open after the row at `time`."""
         row = self._db.execute(
-            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_SERIES} AND opened_at <= ? "
+            f"SELECT 1 FROM alert_events WHERE rule = ? AND {SERIES} AND opened_at <= ? "
             "AND (closed_at IS NULL OR closed_at > ?) LIMIT 1",
             (series.rule, *series.key, time, time),
         ).fetchone()
@@ -232,7 +184,7 @@ class AlertStore:
 
     def _opened_between(self, series: WatchedSeries, start: int, end: int) -> set[int]:
         rows = self._db.execute(
-            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_SERIES} "
+            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {SERIES} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )
@@ -264,21 +216,6 @@ class AlertStore:
         )
         # Only ever added to: an event that a late trade took away was still raised once.
         self._db.execute(
-            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_SERIES}",
+            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {SERIES}",
             (sum(e.opened_at not in known for e in events), series.rule, *series.key),
         )
-
-
-def _as_rows(rows: Sequence[Sequence[object]]) -> _Rows:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return _Rows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
-
-
-def _rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) -> _Rows:
-    numbers = result.numbers
-    return _Rows(
-        times[kept],
-        numbers["zscore"][index][kept],
-        numbers["correlation"][index][kept],
-        np.minimum(numbers["volume_a"][index], numbers["volume_b"][index])[kept],
-    )

@@ -72,6 +72,8 @@ class Analyser:
         last = final // self._length
         for pair in self._plan.pairs:
             ranges = [self._affected(c, last) for c in changes if c.symbol in pair]
+            if ranges:
+                ranges.append((last - 1, last))  # what the pair's status is taken from
             for low, high in _merged([r for r in ranges if r[0] < r[1]]):
                 yield tuple(self.compute((pair,), low, high))
 

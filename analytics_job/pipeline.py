@@ -76,11 +76,15 @@ class Pipeline:
         """Makes every second final that the watermark has passed by the lateness."""
         if self.progress.final is None:
             return
-        target = (self.progress.watermark_ms - self._lateness_ms) // 1000
+        target = self._target()
         while self.progress.final < target:
             self._advance(min(target, self.progress.final + _HOP))
         if self._klines is not None:
             self._write_klines(self._klines)
+
+    def _target(self) -> int:
+        """The first second that the watermark has not passed by the lateness."""
+        return (self.progress.watermark_ms - self._lateness_ms) // 1000
 
     def take_klines(self, klines: pl.DataFrame) -> None:
         """Klines to use as bars for the time before each symbol's first own bar."""
@@ -91,7 +95,9 @@ class Pipeline:
         newest, oldest = trades.select(a=pl.col("time_ms").max(), b=pl.col("time_ms").min()).row(0)
         self.progress.watermark_ms = max(self.progress.watermark_ms, newest)
         if self.progress.final is None:
-            self.progress.final = oldest // 1000
+            # Not the oldest trade's second alone: one from a second before it is late only if
+            # the watermark says so, whichever of the two came first.
+            self.progress.final = min(oldest // 1000, self._target())
 
     def _late(self, trades: pl.DataFrame) -> pl.DataFrame:
         return trades.filter(pl.col("time_ms") < self.progress.final_or_start * 1000)
