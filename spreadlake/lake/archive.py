@@ -20,6 +20,7 @@ from spreadlake.times import timeframe_seconds
 __all__ = [
     "ArchivedTable",
     "fetch_frame",
+    "next_piece",
     "piece_path",
     "piece_seconds",
     "read_archive",
@@ -97,6 +98,42 @@ def read_rows(
     return merged.unique("time", keep="first", maintain_order=True).sort("time")
 
 
+def next_piece(
+    db: sqlite3.Connection,
+    lake: Lake,
+    table: ArchivedTable,
+    key: Sequence[tuple[str, object]],
+    start: int,
+    end: int,
+) -> tuple[int, int] | None:
+    """[from, to) of the first piece with start <= time < end that has rows; None if none has."""
+    values = dict(key)
+    timeframe, name = str(values["timeframe"]), str(values[_NAME_COLUMN[table]])
+    size = piece_seconds(timeframe)
+    where = " AND ".join(f"{column} = ?" for column, _ in key)
+    row = db.execute(
+        f"SELECT MIN(time) FROM {table} WHERE {where} AND time >= ? AND time < ?",
+        (*values.values(), start, end),
+    ).fetchone()
+    firsts = [] if row[0] is None else [int(row[0]) // size * size]
+    folder = _series_folder(lake, table, timeframe, name)
+    path = next(_pieces(folder, timeframe, start, end), None)
+    if path is not None:
+        firsts.append(_piece_start(path, size))
+    if not firsts:
+        return None
+    begin = min(firsts)
+    return max(begin, start), min(begin + size, end)
+
+
+def _piece_start(path: Path, size: int) -> int:
+    return _midnight(path.parent) + (int(path.stem) * _HOUR if size == _HOUR else 0)
+
+
+def _midnight(day: Path) -> int:
+    return int(datetime.fromisoformat(f"{day.name[5:]}T00:00:00+00:00").timestamp())
+
+
 def _series_folder(lake: Lake, table: ArchivedTable, timeframe: str, name: str) -> Path:
     folder = lake.root / table / f"timeframe={timeframe}"
     return folder / f"{_NAME_COLUMN[table]}={quote(name, safe='')}"
@@ -106,10 +143,10 @@ def _pieces(folder: Path, timeframe: str, start: int, end: int) -> Iterator[Path
     """Files that may hold times of [start, end), in order of time; asks only for days there are."""
     size = piece_seconds(timeframe)
     for day in sorted(folder.glob("date=*")):
-        midnight = int(datetime.fromisoformat(f"{day.name[5:]}T00:00:00+00:00").timestamp())
+        midnight = _midnight(day)
         if midnight + _DAY <= start or midnight >= end:
             continue
         for path in sorted(day.glob("*.parquet")):
-            begin = midnight + (int(path.stem) * _HOUR if size == _HOUR else 0)
+            begin = _piece_start(path, size)
             if begin + size > start and begin < end:
                 yield path

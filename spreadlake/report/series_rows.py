@@ -50,8 +50,9 @@ def iter_rows(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Pieces of rows with start <= time <= end (Unix seconds), in order of time.
 
-    `columns` begins with `time`. Each piece is a short transaction of its own, so that a long
-    export does not keep the job's write-ahead log from being taken back.
+    `columns` begins with `time`. Rows that were rolled to Parquet are read from there, a file at
+    a time. Each piece is a short transaction of its own, so that a long export does not keep the
+    job's write-ahead log from being taken back.
     """
     query = (
         f"SELECT {', '.join(columns)} FROM pair_analytics WHERE pair = ? AND timeframe = ? "
@@ -62,11 +63,41 @@ def iter_rows(
     last = 1e12 if end is None else end
     while True:
         with snapshot(lake.analytics_db) as db:
-            piece = [] if db is None else db.execute(query, (*key, after, last)).fetchall()
-        if not piece:
-            return
-        yield piece
-        after = piece[-1][0]
+            if db is None:
+                return
+            archived = min(_archived_until(db, key), last + 1)
+            if after + 1 < archived:
+                piece, after = _archived_piece(db, lake, key, columns, after + 1, archived)
+            else:
+                piece = db.execute(query, (*key, after, last)).fetchall()
+                if not piece:
+                    return
+                after = piece[-1][0]
+        if piece:
+            yield piece
+
+
+def _archived_until(db: sqlite3.Connection, key: SeriesKey) -> int:
+    """Rows before this time may be in Parquet; in one snapshot with the rows that are not."""
+    row = db.execute(
+        "SELECT value FROM progress WHERE key = ?", (f"archived:{key.timeframe}",)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _archived_piece(
+    db: sqlite3.Connection, lake: Lake, key: SeriesKey, columns: list[str], start: float, end: float
+) -> tuple[list[tuple[Any, ...]], float]:
+    """The rows of the next archived piece from `start` on, and the last second that it covers."""
+    from spreadlake.lake.archive import next_piece, read_rows  # noqa: PLC0415 polars is slow
+
+    names = ("pair", "timeframe", "window_bars", "lookback_bars")
+    named: list[tuple[str, object]] = list(zip(names, key, strict=True))
+    span = next_piece(db, lake, "pair_analytics", named, int(start), int(end))
+    if span is None:
+        return [], end - 1
+    frame = read_rows(db, lake, "pair_analytics", named, *span)
+    return frame.select(columns).rows(), span[1] - 1
 
 
 def _before(start: float) -> float:

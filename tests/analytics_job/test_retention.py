@@ -1,5 +1,6 @@
 """Old bars and rows in Parquet: nothing lost, nothing twice, and late trades still reach them."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import open_reader
 from spreadlake.lake.archive import read_rows
+from spreadlake.report.choose import SeriesKey
+from spreadlake.report.series_rows import column_names, iter_rows
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 
@@ -47,8 +50,15 @@ def _merged(lake: harness.TestLake) -> dict[str, Any]:
                 db, lake.lake, "pair_analytics", [("pair", "AUSDT/BUSDT"), *series], 0, 2**40
             ).rows(),
             "events": db.execute("SELECT * FROM alert_events ORDER BY opened_at").fetchall(),
+            "csv": [row for piece in _csv_pieces(lake) for row in piece],
             "status": db.execute("SELECT * FROM pair_status").fetchall(),
         }
+
+
+def _csv_pieces(lake: harness.TestLake) -> Iterator[list[tuple[Any, ...]]]:
+    key = SeriesKey("AUSDT/BUSDT", "1s", 30, 60)
+    start, end = EPOCH_MS / 1000 + 100.5, EPOCH_MS / 1000 + 4 * 3600
+    return iter_rows(lake.lake, key, column_names(lake.lake), start, end)
 
 
 @pytest.fixture(scope="module")
