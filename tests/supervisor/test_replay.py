@@ -150,13 +150,13 @@ def test_a_quiet_stretch_of_the_recording_is_no_standstill(tmp_path: Path) -> No
     story = Story(tmp_path)
 
     def react(progress: Progress) -> None:
-        if len(story.seen) > 25:
+        if len(story.seen) > 15:
             story.status["finished"] = True
             story.receive(10)
             story.analyse(890)
 
     story.run(react)
-    assert len(story.seen) > 25
+    assert len(story.seen) > 15
 
 
 def test_a_collector_that_refuses_is_told_in_its_words(tmp_path: Path) -> None:
