@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +11,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from spreadlake.simulator import (
-    TAMPERINGS,
     Delay,
     Drop,
     DropAfterAccept,
@@ -28,7 +26,7 @@ from spreadlake.simulator import (
     When,
     random_faults,
 )
-from spreadlake.wire import AggTrade, FrameDecoder, FrameError, Ignored
+from spreadlake.wire import AggTrade, FrameDecoder, FrameError
 from tests.simulator.clients import (
     DEADLINE,
     SYMBOLS,
@@ -81,49 +79,10 @@ def test_duplicated_and_late_frames_lose_nothing() -> None:
     assert frames[4] == frames[5]
 
 
-HARMLESS = {
-    "lost": 0,
-    "duplicated": 2,
-    "huge": 1,
-    "long": 1,
-    "nested": 1,
-    "not on the market": 1,
-    "unknown event": 1,
-    "unknown field": 1,
-    "server error": 1,
-}
-FRAME = (
-    b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1795000000005,"s":"BTCUSDT","a":7,'
-    b'"p":"1.5","q":"2","nq":"2","f":1,"l":3,"T":1795000000000,"m":true}}'
-)
-
-
-@pytest.mark.parametrize("how", TAMPERINGS)
-def test_no_tampering_makes_another_trade_of_a_frame(how: str) -> None:
-    """Whatever is done to a frame, the decoder finds the true trade or none."""
-    decoder = FrameDecoder("aggTrade")
-    true = decoder.decode(FRAME)
-    found: list[Any] = []
-    for frame in TAMPERINGS[how](FRAME):
-        try:
-            found.append(decoder.decode(frame))
-        except FrameError:
-            found.append(None)
-    trades = [event for event in found if isinstance(event, AggTrade)]
-    assert trades == [true] * HARMLESS.get(how, 0)
-    if how in ("not on the market", "unknown event", "server error"):
-        assert any(isinstance(event, Ignored) for event in found)
-
-
 def test_a_tampered_frame_arrives_as_it_was_made() -> None:
     plan = Tamper("price nan", when=When(frame=3))
     frames = asyncio.run(frames_of(plan, count=5))
-    assert [json.loads(frame)["data"]["p"] == "NaN" for frame in frames].count(True) == 1
-
-
-def test_a_tampering_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="'typo' is not a tampering"):
-        Tamper("typo")
+    assert [json.loads(frame)["data"]["p"] for frame in frames].count("NaN") == 1
 
 
 def test_one_symbol_goes_silent_for_a_time_while_others_flow() -> None:
@@ -272,9 +231,8 @@ def test_a_request_that_is_never_answered_does_not_keep_the_exchange_open() -> N
 def test_faults_can_be_added_while_it_runs() -> None:
     async def scenario() -> None:
         async with exchange() as served, opened(served, combined("BTCUSDT")) as client:
-            await take(client, 10)
+            frames = await take(client, 10)
             served.faults.add(Tamper("lost", when=When(times=5)))
-            frames = await take(client, 40)
             while not jumps(ids(frames)):
                 frames += await take(client, 1)
             assert jumps(ids(frames)) == [6]

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from spreadlake.simulator import (
     exchange_in_thread,
     run_simulator,
 )
-from tests.simulator.clients import SYMBOLS
+from tests.simulator.clients import DEADLINE, SYMBOLS
 from tests.simulator.test_recording import recorded, wrapped
 
 
@@ -54,8 +55,10 @@ def test_a_port_in_use_is_told() -> None:
 def test_from_a_thread() -> None:
     with exchange_in_thread(SyntheticMarket(1, SYMBOLS), speed=50) as exchange:
         assert exchange.status()["source"] == "synthetic market, seed 1"
+        deadline = time.monotonic() + DEADLINE
         while not all(len(trades) for trades in exchange.truth().values()):
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         exchange.call(lambda served: served.faults.add(Tamper("lost")))
         assert exchange.call(lambda served: served.faults.pending) == 1
         assert httpx.get(f"{exchange.rest_url}/fapi/v1/ping").json() == {}

@@ -149,16 +149,16 @@ def test_market_goes_on_where_it_was_after_a_restart() -> None:
     async def scenario() -> None:
         async with exchange() as served, opened(served, combined("BTCUSDT")) as client:
             last = decoded(await take(client, 30))[-1]
-        async with exchange() as again:
-            again_truth = SyntheticMarket(1, SYMBOLS).columns(
-                "BTCUSDT", last.time_ms, last.time_ms + 1
-            )
-            assert last.trade_id in again_truth.ids
-            reply = await get(
-                again, f"/fapi/v1/aggTrades?symbol=BTCUSDT&fromId={last.trade_id}&limit=1"
-            )
-            if again.clock_ms() > last.time_ms:
-                assert [row["p"] for row in reply.json()] == [f"{last.price:.1f}"]
+        restarted = SimulatedExchange(
+            SyntheticMarket(1, SYMBOLS), speed=20.0, start_ms=last.time_ms + 60_000
+        )
+        async with restarted as again, opened(again, combined("BTCUSDT")) as client:
+            first = decoded(await take(client, 1))[0]
+            path = f"/fapi/v1/aggTrades?symbol=BTCUSDT&fromId={last.trade_id}&limit=1000"
+            rows = [row for row in (await get(again, path)).json() if row["a"] <= first.trade_id]
+            assert [row["a"] for row in rows] == list(range(last.trade_id, first.trade_id + 1))
+            assert (float(rows[0]["p"]), rows[0]["T"]) == (last.price, last.time_ms)
+            assert (float(rows[-1]["p"]), rows[-1]["T"]) == (first.price, first.time_ms)
 
     asyncio.run(scenario())
 

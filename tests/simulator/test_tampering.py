@@ -1,0 +1,46 @@
+"""No damaged frame may be taken for a trade that never was."""
+
+from typing import Any
+
+import pytest
+
+from spreadlake.simulator import TAMPERINGS, Tamper
+from spreadlake.wire import AggTrade, FrameDecoder, FrameError, Ignored
+
+HARMLESS = {
+    "lost": 0,
+    "duplicated": 2,
+    "huge": 1,
+    "long": 1,
+    "nested": 1,
+    "not on the market": 1,
+    "unknown event": 1,
+    "unknown field": 1,
+    "server error": 1,
+}
+FRAME = (
+    b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1795000000005,"s":"BTCUSDT","a":7,'
+    b'"p":"1.5","q":"2","nq":"2","f":1,"l":3,"T":1795000000000,"m":true}}'
+)
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+def test_no_tampering_makes_another_trade_of_a_frame(how: str) -> None:
+    """Whatever is done to a frame, the decoder finds the true trade or none."""
+    decoder = FrameDecoder("aggTrade")
+    true = decoder.decode(FRAME)
+    found: list[Any] = []
+    for frame in TAMPERINGS[how](FRAME):
+        try:
+            found.append(decoder.decode(frame))
+        except FrameError:
+            found.append(None)
+    trades = [event for event in found if isinstance(event, AggTrade)]
+    assert trades == [true] * HARMLESS.get(how, 0)
+    if how in ("not on the market", "unknown event", "server error"):
+        assert any(isinstance(event, Ignored) for event in found)
+
+
+def test_a_tampering_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="'typo' is not a tampering"):
+        Tamper("typo")
