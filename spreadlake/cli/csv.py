@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from spreadlake.cli.options import DataOption
+from spreadlake.cli.options import DataOption, parse_whole
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
@@ -28,10 +28,14 @@ def csv(
         str | None, typer.Option("--timeframe", metavar="1s", help="Length of the bars.")
     ] = None,
     window: Annotated[
-        int | None, typer.Option("--window", metavar="BARS", help="Window of the z-score.")
+        int | None,
+        typer.Option("--window", metavar="BARS", parser=parse_whole, help="Window of the z-score."),
     ] = None,
     lookback: Annotated[
-        int | None, typer.Option("--lookback", metavar="BARS", help="Lookback of the hedge ratio.")
+        int | None,
+        typer.Option(
+            "--lookback", metavar="BARS", parser=parse_whole, help="Lookback of the hedge ratio."
+        ),
     ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="T", help="First bar, e.g. 2024-08-09T00:00Z.")

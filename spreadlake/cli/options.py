@@ -12,8 +12,10 @@ __all__ = [
     "DurationOption",
     "SpeedOption",
     "parse_factor",
+    "parse_port",
     "parse_seconds",
     "parse_speed",
+    "parse_whole",
 ]
 
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
@@ -46,6 +48,24 @@ def parse_factor(text: str) -> float:
     if value is None or value <= 0:
         raise typer.BadParameter(f"{text!r} is not a number above 0, such as 20")
     return value
+
+
+def parse_whole(text: str | int) -> int:
+    """A whole number; anything else is a usage error."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def parse_port(text: str | int) -> int:
+    """A port, 0 for a free one; anything else is a usage error."""
+    port = parse_whole(text)
+    if not 0 <= port <= 65535:
+        raise typer.BadParameter(
+            f"{port} is not a port; ports are 1 to 65535, and 0 for a free one"
+        )
+    return port
 
 
 def _number(text: str | float) -> float | None:

@@ -10,7 +10,13 @@ from typing import Annotated
 import typer
 
 from spreadlake.cli.hints import hints
-from spreadlake.cli.options import ConfigOption, DataOption, DurationOption, parse_factor
+from spreadlake.cli.options import (
+    ConfigOption,
+    DataOption,
+    DurationOption,
+    parse_factor,
+    parse_whole,
+)
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.lake import Lake
 from spreadlake.ports import check_listen, free_port
@@ -36,7 +42,10 @@ def demo(
             "--speed", metavar="X", parser=parse_factor, help="Times faster than real time."
         ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the simulated market.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the simulated market."),
+    ] = 1,
 ) -> None:
     """Run everything on a simulated exchange.
 

@@ -7,7 +7,13 @@ from typing import Annotated, cast
 
 import typer
 
-from spreadlake.cli.options import ConfigOption, DurationOption, SpeedOption
+from spreadlake.cli.options import (
+    ConfigOption,
+    DurationOption,
+    SpeedOption,
+    parse_port,
+    parse_whole,
+)
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.errors import InputError
 from spreadlake.logs import configure_logs
@@ -29,13 +35,21 @@ def simulate(
     duration: DurationOption = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: a free one.")
+        int, typer.Option("--port", metavar="N", parser=parse_port, help="0: a free one.")
     ] = 9443,
     speed: SpeedOption = 1.0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the synthetic market.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the synthetic market."),
+    ] = 1,
     start_ms: Annotated[
         int | None,
-        typer.Option("--start-ms", metavar="MS", help="Simulated time at the start, Unix ms."),
+        typer.Option(
+            "--start-ms",
+            metavar="MS",
+            parser=parse_whole,
+            help="Simulated time at the start, Unix ms.",
+        ),
     ] = None,
     kind: Annotated[
         str | None, typer.Option("--kind", help="aggTrade or trade, where a recording has both.")
