@@ -8,6 +8,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana.source.overview import overview_dashboard
 from grafana.source.pair import pair_dashboard
+from grafana.source.pipeline import pipeline_dashboard
 
 __all__ = ["generated"]
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def generated() -> dict[Path, str]:
     """Text by path."""
-    boards = [pair_dashboard(), overview_dashboard()]
+    boards = [pair_dashboard(), overview_dashboard(), pipeline_dashboard()]
     return {_path(board): _text(board) for board in boards}
 
 

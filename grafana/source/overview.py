@@ -2,13 +2,15 @@
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import stat, table
+from grafana_foundation_sdk.models.common import TableCellHeight
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
 
 from grafana.source import variables
 from grafana.source.frame import OVERVIEW_UID, PAIR_UID, framed
 from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
-from grafana.source.panels import number, placed, props, reads, rows
+from grafana.source.panels import number, or_say, placed, props, reads, rows
 from grafana.source.style import (
+    AGES,
     ALARM,
     GOOD,
     LAKE,
@@ -60,9 +62,8 @@ def _numbers() -> list[stat.Panel]:
     alerts.thresholds(steps(NEUTRAL, (1, ALARM)))
     ready = number("Pairs with a z-score", "ready")
     ready.mappings(mapped(("^(\\d+) of \\1$", GOOD), (".*", WARN)))
-    age = number("Age of the data", "age", "Now less the time of the latest trade analysed.")
-    age.unit("s").decimals(1).color_scheme(by_steps())
-    age.thresholds(steps(GOOD, (5, WARN), (15, ALARM)))
+    age = number("Age of the data", "age_text", "Now less the time of the latest trade analysed.")
+    age.mappings(AGES)
     reads(placed(stretched, _SUMMARY, 0, 0, 6, 3), LAKE, lake(SUMMARY, ()))
     for name, panel in enumerate((alerts, ready, age), start=2):
         reads(placed(panel, name, 6 * name - 6, 0, 6, 3), PANELS, from_panel(_SUMMARY))
@@ -75,7 +76,7 @@ def _pairs() -> table.Panel:
         "The latest bar of every configured pair, the most stretched first. "
         "A click on a pair opens it.",
         "No pair is configured with this timeframe, window and lookback.",
-    )
+    ).cell_height(TableCellHeight.MD)
     panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)], "custom.width": 190}))
     z_colours = mapped(("^[▲▼]", ALARM), (".*", NEUTRAL))
     cell = {"type": "color-text"}
@@ -94,7 +95,7 @@ def _pairs() -> table.Panel:
         panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
     for step in _join_sparks():
         panel.with_transformation(step)
-    reads(placed(panel, 5, 0, 3, 14, 18), LAKE)
+    reads(placed(panel, 5, 0, 3, 14, 16), LAKE)
     return panel.with_target(lake(PAIRS, (), "A")).with_target(lake(SPARKS, ("time",), "B"))
 
 
@@ -108,25 +109,33 @@ def _join_sparks() -> list[DataTransformerConfig]:
         DataTransformerConfig(
             id_val="timeSeriesTable", options={"B": {"stat": "lastNotNull", "timeField": "time"}}
         ),
+        DataTransformerConfig(
+            id_val="renameByRegex", options={"regex": "Trend.*", "renamePattern": "Trend"}
+        ),
         DataTransformerConfig(id_val="joinByField", options={"byField": "pair", "mode": "outer"}),
         DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "size", "desc": True}]}),
         DataTransformerConfig(
             id_val="organize",
-            options={"indexByName": places, "renameByName": {"Trend #B": "Trend"}},
+            options={"indexByName": places},
         ),
     ]
 
 
 def _open_alerts() -> table.Panel:
     panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
-    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 180}))
-    panel.override_by_name("series", props({"displayName": "timeframe · window · lookback"}))
+    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 165}))
+    panel.override_by_name("series", props({"displayName": "series"}))
     for name, title in (("z_opened", "z at open"), ("z_peak", "z at peak"), ("z_now", "z now")):
-        panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
-    panel.override_by_name("since", props({"displayName": "open for", "unit": "dtdurations"}))
+        panel.override_by_name(
+            name, props({"displayName": title, "decimals": 2, "custom.width": 85})
+        )
+    panel.override_by_name("rule", props({"custom.width": 90}))
+    panel.override_by_name("since", props({"displayName": "open for", "custom.width": 85}))
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
         panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
-    return reads(placed(panel, 6, 14, 3, 10, 7), LAKE, lake(OPEN_ALERTS, ()))
+    return reads(placed(panel, 6, 14, 3, 10, 6), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
+        or_say()
+    )
 
 
 def _matrix() -> table.Panel:
@@ -148,7 +157,7 @@ def _matrix() -> table.Panel:
     panel.override_by_name("a\\b", props({"displayName": " ", "custom.width": 120}))
     pivot = {"columnField": "b", "rowField": "a", "valueField": "correlation", "emptyValue": "null"}
     panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=pivot))
-    return reads(placed(panel, 7, 14, 10, 10, 11), LAKE, lake(MATRIX, ()))
+    return reads(placed(panel, 7, 14, 9, 10, 10), LAKE, lake(MATRIX, ()))
 
 
 def _opens_pair(chosen: str) -> dict[str, object]:

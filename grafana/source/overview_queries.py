@@ -1,6 +1,18 @@
 """Queries of the overview's panels."""
 
-from grafana.source.pair_sql import FROM, LOOKBACK, THRESHOLD, TIMEFRAME, TO, WINDOW, seconds_of
+from grafana.source.pair_sql import (
+    FROM,
+    LOOKBACK,
+    NOW,
+    THRESHOLD,
+    TIMEFRAME,
+    TO,
+    WATERMARK,
+    WINDOW,
+    duration,
+    seconds_of,
+    signed,
+)
 
 __all__ = ["MATRIX", "OPEN_ALERTS", "PAIRS", "SPARKS", "SPARK_BARS", "SUMMARY"]
 
@@ -9,15 +21,7 @@ SPARK_BARS = 900
 _SERIES = f"timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}"
 _LEGS = """substr(s.pair, 1, instr(s.pair, '/') - 1) AS symbol_a,
   substr(s.pair, instr(s.pair, '/') + 1) AS symbol_b"""
-_CLOCK = "CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0"
-_WATERMARK = "(SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms')"
 _SECONDS = seconds_of(TIMEFRAME)
-
-
-def signed(z: str) -> str:
-    """The z-score as text, with a sign that shows which way it is stretched."""
-    return f"""CASE WHEN {z} >= {THRESHOLD} THEN '▲ ' WHEN {z} <= -{THRESHOLD} THEN '▼ '
-    WHEN {z} IS NOT NULL THEN '' END || replace(printf('%+.2f', {z}), '-', '−')"""
 
 
 _LATEST = f"""SELECT s.pair, {_LEGS}, s.state, s.message, a.time, a.beta, a.correlation,
@@ -34,24 +38,30 @@ PAIRS = f"""SELECT pair, symbol_a, symbol_b, {signed("zscore")} AS z, correlatio
   coalesce(abs(zscore), -1.0) AS size
 FROM ({_LATEST}) ORDER BY size DESC, pair"""
 
-SPARKS = f"""SELECT a.time, a.pair, a.zscore AS z, max(abs(a.zscore)) AS extreme
-FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s JOIN pair_analytics AS a
-  ON a.pair = s.pair AND {_SERIES.replace(" AND ", " AND a.").replace("timeframe", "a.timeframe", 1)}
-  AND a.time BETWEEN max({FROM}, {TO} - {SPARK_BARS} * {_SECONDS}) AND {TO}
-GROUP BY a.pair, a.time / max({_SECONDS}, {SPARK_BARS} * {_SECONDS} / 90)
-ORDER BY a.time"""
+_SPARK_STEP = f"max({_SECONDS}, {SPARK_BARS} * {_SECONDS} / 90)"
+
+# Times on a grid, because a sparkline breaks where they are not; each point is the greatest |z|
+# of its step.
+SPARKS = f"""SELECT time / {_SPARK_STEP} * {_SPARK_STEP} AS time, pair, z
+FROM (SELECT a.time, a.pair, a.zscore AS z, max(abs(a.zscore))
+  FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s JOIN pair_analytics AS a
+    ON a.pair = s.pair AND a.timeframe = {TIMEFRAME} AND a.window_bars = {WINDOW}
+    AND a.lookback_bars = {LOOKBACK}
+    AND a.time BETWEEN max({FROM}, {TO} - {SPARK_BARS} * {_SECONDS}) AND {TO}
+  GROUP BY a.pair, a.time / {_SPARK_STEP})
+ORDER BY 1"""
 
 SUMMARY = f"""SELECT sum(abs(zscore) >= {THRESHOLD}) || ' of ' || count(*) AS stretched,
   sum(state = 'ready') || ' of ' || count(*) AS ready,
   (SELECT count(*) FROM alert_events WHERE closed_at IS NULL) AS alerts,
-  CAST(max({_CLOCK} - {_WATERMARK}, 0) AS REAL) AS age
-FROM ({_LATEST})"""
+  {duration("age")} AS age_text
+FROM ({_LATEST}), (SELECT {NOW} - {WATERMARK} AS age)"""
 
-OPEN_ALERTS = f"""SELECT e.pair, {_LEGS.replace("s.pair", "e.pair")}, e.rule,
-  e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series,
+OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")}, e.rule,
+  {duration(f"({WATERMARK} - e.opened_at)")} AS since,
   e.opened_zscore AS z_opened, e.peak_zscore AS z_peak, a.zscore AS z_now,
-  CAST({_WATERMARK} - e.opened_at AS REAL) AS since, e.timeframe, e.window_bars, e.lookback_bars,
-  e.threshold
+  e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
+  e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN pair_analytics AS a
   ON a.pair = e.pair AND a.timeframe = e.timeframe AND a.window_bars = e.window_bars
   AND a.lookback_bars = e.lookback_bars
@@ -68,7 +78,8 @@ MATRIX = f"""WITH newest AS MATERIALIZED (
       AND b.timeframe = {TIMEFRAME} AND b.time <= {TO}) AS time
     FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME})),
 returns AS MATERIALIZED (
-  SELECT b.symbol, b.time, ln(b.close / lag(b.close) OVER (PARTITION BY b.symbol ORDER BY b.time)) AS r
+  SELECT b.symbol, b.time,
+    ln(b.close / lag(b.close) OVER (PARTITION BY b.symbol ORDER BY b.time)) AS r
   FROM newest JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
   JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
     AND b.time > newest.time - ({LOOKBACK}) * {_SECONDS} AND b.time <= newest.time),

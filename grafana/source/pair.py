@@ -13,10 +13,19 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source import variables
 from grafana.source.frame import PAIR_UID, annotated, framed
-from grafana.source.pair_queries import ALERT_MARKS, ALERTS, ALIGNED, CHARTS, NOW, candles
+from grafana.source.pair_queries import (
+    ALERT_MARKS,
+    ALERTS,
+    ALIGNED,
+    CHARTS,
+    NEWEST,
+    PRICES,
+    candles,
+)
 from grafana.source.pair_sql import SYMBOL_A, SYMBOL_B
-from grafana.source.panels import keep, line, lines, number, placed, props, reads, rows
+from grafana.source.panels import keep, line, lines, number, or_say, placed, props, reads, rows
 from grafana.source.style import (
+    AGES,
     ALARM,
     DOWN,
     GOOD,
@@ -27,10 +36,8 @@ from grafana.source.style import (
     PANELS,
     QUIET,
     UP,
-    WARN,
-    by_steps,
+    fixed,
     mapped,
-    steps,
 )
 from grafana.source.targets import from_panel, lake
 
@@ -69,22 +76,20 @@ def pair_dashboard() -> build.Dashboard:
 def _numbers() -> list[stat.Panel]:
     z = number("z of ${symbol_a} / ${symbol_b}", "z", _Z_TEXT)
     z.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
-    z.mappings(mapped(("^[▲▼]", ALARM), (".*", "transparent")))
+    z.color_scheme(fixed("transparent")).mappings(mapped(("^[▲▼]", ALARM), (".*", "transparent")))
     z.text(build_common.VizTextDisplayOptions().value_size(56))
     state = number("State", "state", _STATE_TEXT)
     state.mappings(mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM)))
     state.text(build_common.VizTextDisplayOptions().value_size(20))
-    age = number("Age of the data", "age", _AGE_TEXT).unit("s").decimals(1)
-    age.color_scheme(by_steps())
-    age.thresholds(steps(GOOD, (5, WARN), (15, ALARM)))
+    age = number("Age of the data", "age_text", _AGE_TEXT).mappings(AGES)
     plain = [
-        number("β", "beta").decimals(4),
+        number("β", "beta"),
         number("Corr.", "correlation").decimals(3),
         number("Return corr.", "return_correlation").decimals(3),
         number("Half-life", "half_life", _HALF_LIFE_TEXT).unit("suffix: bars").decimals(0),
         number("ADF p", "adf_pvalue", _ADF_TEXT).decimals(3),
     ]
-    reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NOW, ()))
+    reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
     others = [(age, 2, 5, 3), (state, 3, 8, 6)]
     others += [(panel, 4 + at, 14 + 2 * at, 2) for at, panel in enumerate(plain)]
     for panel, name, x, width in others:
@@ -112,28 +117,28 @@ def _zscore() -> timeseries.Panel:
     panel.legend(build_common.VizLegendOptions().show_legend(False))
     panel.override_by_name("zscore", line("z", NEUTRAL, 1.5))
     panel.override_by_name("stretched", line("beyond", ALARM, 3, quiet=True))
-    panel.override_by_name("high", line("+${threshold}", ALARM, 1, dashed=True, quiet=True))
-    panel.override_by_name("low", line("−${threshold}", ALARM, 1, dashed=True, quiet=True))
-    for name, edge in (("above", "+${threshold}"), ("below", "−${threshold}")):
-        fill = {"custom.fillBelowTo": edge, "custom.fillOpacity": 45}
-        panel.override_by_name(name, line(name, ALARM, 0, fill, quiet=True))
-    panel.with_transformation(keep("time", "zscore", "high", "low", "above", "below", "stretched"))
-    return reads(placed(panel, _ZSCORE, 0, 4, 24, 9), LAKE, lake(CHARTS))
+    fill: dict[str, object] = {"custom.fillOpacity": 45}
+    high = line("high", ALARM, 1, dashed=True, quiet=True)
+    low = line("low", ALARM, 1, fill | {"custom.fillBelowTo": "below"}, dashed=True, quiet=True)
+    above = line("above", ALARM, 0, fill | {"custom.fillBelowTo": "high"}, quiet=True)
+    for name, style in (("high", high), ("low", low), ("above", above)):
+        panel.override_by_name(name, style)
+    panel.override_by_name("below", line("below", ALARM, 0, quiet=True))
+    panel.with_transformation(keep("zscore", "high", "low", "above", "below", "stretched"))
+    return reads(placed(panel, _ZSCORE, 0, 4, 24, 9), LAKE, lake(CHARTS)).with_transformation(
+        or_say()
+    )
 
 
 def _prices() -> timeseries.Panel:
-    panel = (
-        lines("Prices", f"Closes, each leg on its own axis. {_STEP}")
-        .no_value(_EMPTY)
-        .unit("locale")
-    )
+    panel = lines("Prices", "Closes, each leg on its own axis.").no_value(_EMPTY).unit("locale")
     panel.override_by_name(
         "price_a", line("${symbol_a}", LEG_A, 1.5, {"custom.axisColorMode": "series"})
     )
     right = {"custom.axisPlacement": "right", "custom.axisColorMode": "series"}
     panel.override_by_name("price_b", line("${symbol_b}", LEG_B, 1.5, right))
-    panel.with_transformation(keep("time", "price_a", "price_b"))
-    return reads(placed(panel, 11, 0, 13, 12, 9), PANELS, from_panel(_ZSCORE))
+    panel.max_data_points(1000).interval("1s").with_transformation(or_say())
+    return reads(placed(panel, 11, 0, 13, 12, 9), LAKE, lake(PRICES))
 
 
 def _spread() -> timeseries.Panel:
@@ -146,8 +151,10 @@ def _spread() -> timeseries.Panel:
         fill: dict[str, object] = {"custom.fillBelowTo": f"−{bars}σ", "custom.fillOpacity": opacity}
         panel.override_by_name(f"up_{bars}", line(f"+{bars}σ", LEG_A, 0, fill | _UNLISTED))
         panel.override_by_name(f"down_{bars}", line(f"−{bars}σ", LEG_A, 0, _UNLISTED))
-    panel.with_transformation(keep("time", "spread", "mean", "up_1", "down_1", "up_2", "down_2"))
-    return reads(placed(panel, 12, 12, 13, 12, 9), PANELS, from_panel(_ZSCORE))
+    panel.with_transformation(keep("spread", "mean", "up_1", "down_1", "up_2", "down_2"))
+    return reads(placed(panel, 12, 12, 13, 12, 9), PANELS, from_panel(_ZSCORE)).with_transformation(
+        or_say()
+    )
 
 
 def _beta() -> timeseries.Panel:
@@ -156,8 +163,10 @@ def _beta() -> timeseries.Panel:
     fill: dict[str, object] = {"custom.fillBelowTo": "−2 s.e.", "custom.fillOpacity": 12}
     panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
     panel.override_by_name("beta_down", line("−2 s.e.", LEG_A, 0, _UNLISTED))
-    panel.with_transformation(keep("time", "beta", "beta_up", "beta_down"))
-    return reads(placed(panel, 13, 0, 22, 12, 8), PANELS, from_panel(_ZSCORE))
+    panel.with_transformation(keep("beta", "beta_up", "beta_down"))
+    return reads(placed(panel, 13, 0, 22, 12, 8), PANELS, from_panel(_ZSCORE)).with_transformation(
+        or_say()
+    )
 
 
 def _correlation() -> timeseries.Panel:
@@ -165,8 +174,10 @@ def _correlation() -> timeseries.Panel:
     panel.max(1).no_value(_EMPTY)
     panel.override_by_name("correlation", line("closes", NEUTRAL, 1.5))
     panel.override_by_name("return_correlation", line("returns", LEG_A, 1))
-    panel.with_transformation(keep("time", "correlation", "return_correlation"))
-    return reads(placed(panel, 14, 12, 22, 12, 8), PANELS, from_panel(_ZSCORE))
+    panel.with_transformation(keep("correlation", "return_correlation"))
+    return reads(placed(panel, 14, 12, 22, 12, 8), PANELS, from_panel(_ZSCORE)).with_transformation(
+        or_say()
+    )
 
 
 def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
@@ -186,7 +197,9 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
         .tooltip(build_common.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
     )
     panel.override_by_name("volume", props({"unit": "short", "custom.axisPlacement": "hidden"}))
-    return reads(placed(panel, name, x, 30, 12, 9), LAKE, lake(candles(symbol)))
+    return reads(
+        placed(panel, name, x, 30, 12, 9), LAKE, lake(candles(symbol))
+    ).with_transformation(or_say())
 
 
 def _tables() -> list[table.Panel]:
@@ -218,8 +231,12 @@ def _tables() -> list[table.Panel]:
     for name in ("price_a", "price_b"):
         aligned.override_by_name(name, props({"unit": "string"}))
     return [
-        reads(placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))),
-        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)),
+        reads(
+            placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))
+        ).with_transformation(or_say()),
+        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)).with_transformation(
+            or_say()
+        ),
     ]
 
 
@@ -232,10 +249,8 @@ _DIGITS = {
     "correlation": 4, "return_correlation": 4,
 }  # fmt: skip
 
-_UNLISTED: dict[str, object] = {
-    "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}
-}
-_EMPTY = "No rows here: the panel “State” says why."
+_UNLISTED: dict[str, object] = {"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
+_EMPTY = "Nothing to draw yet: “State” says why."
 _Z_TEXT = (
     "z = (spread − mean) / deviation over ${window} bars, every spread of the window with the "
     "latest β. Coloured where |z| is at or beyond the threshold of ${threshold}."
@@ -250,176 +265,6 @@ _BETA_TEXT = (
     "Hedge ratio, units of B against one of A: OLS of A on B over the last ${lookback} bars, "
     "with twice its standard error on either side."
 )
-_HALF_LIFE_TEXT).unit("suffix: bars").decimals(0),
-        number("ADF p", "adf_pvalue", _ADF_TEXT).decimals(3),
-    ]
-    reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NOW, ()))
-    others = [(age, 2, 5, 3), (state, 3, 8, 6)]
-    others += [(panel, 4 + at, 14 + 2 * at, 2) for at, panel in enumerate(plain)]
-    for panel, name, x, width in others:
-        reads(placed(panel, name, x, 0, width, 4), PANELS, from_panel(_Z))
-        panel.text(build_common.VizTextDisplayOptions().value_size(20 if panel is state else 26))
-    return [z, *(panel for panel, *_ in others)]
-
-
-def _charts() -> list[timeseries.Panel | candlestick.Panel]:
-    return [
-        _zscore(),
-        _prices(),
-        _spread(),
-        _beta(),
-        _correlation(),
-        _candles("${symbol_a}", SYMBOL_A, 15, 0),
-        _candles("${symbol_b}", SYMBOL_B, 16, 12),
-    ]
-
-
-def _zscore() -> timeseries.Panel:
-    panel = lines("z-score · ${window} bars", f"{_Z_TEXT} {_STEP}")
-    panel.axis_soft_min(-3).axis_soft_max(3).no_value(_EMPTY)
-    panel.max_data_points(1500).interval("1s")
-    panel.legend(build_common.VizLegendOptions().show_legend(False))
-    panel.override_by_name("zscore", line("z", NEUTRAL, 1.5))
-    panel.override_by_name("stretched", line("beyond", ALARM, 3, quiet=True))
-    panel.override_by_name("high", line("+${threshold}", ALARM, 1, dashed=True, quiet=True))
-    panel.override_by_name("low", line("−${threshold}", ALARM, 1, dashed=True, quiet=True))
-    for name, edge in (("above", "+${threshold}"), ("below", "−${threshold}")):
-        fill = {"custom.fillBelowTo": edge, "custom.fillOpacity": 45}
-        panel.override_by_name(name, line(name, ALARM, 0, fill, quiet=True))
-    panel.with_transformation(keep("time", "zscore", "high", "low", "above", "below", "stretched"))
-    return reads(placed(panel, _ZSCORE, 0, 4, 24, 9), LAKE, lake(CHARTS))
-
-
-def _prices() -> timeseries.Panel:
-    panel = (
-        lines("Prices", f"Closes, each leg on its own axis. {_STEP}")
-        .no_value(_EMPTY)
-        .unit("locale")
-    )
-    panel.override_by_name(
-        "price_a", line("${symbol_a}", LEG_A, 1.5, {"custom.axisColorMode": "series"})
-    )
-    right = {"custom.axisPlacement": "right", "custom.axisColorMode": "series"}
-    panel.override_by_name("price_b", line("${symbol_b}", LEG_B, 1.5, right))
-    panel.with_transformation(keep("time", "price_a", "price_b"))
-    return reads(placed(panel, 11, 0, 13, 12, 9), PANELS, from_panel(_ZSCORE))
-
-
-def _spread() -> timeseries.Panel:
-    panel = lines("Spread less its mean, with ±1σ and ±2σ", f"{_SPREAD_TEXT} {_STEP}").no_value(
-        _EMPTY
-    )
-    panel.override_by_name("spread", line("spread", NEUTRAL, 1.5))
-    panel.override_by_name("mean", line("mean, ±1σ, ±2σ", LEG_A, 1, dashed=True))
-    for bars, opacity in ((1, 16), (2, 8)):
-        fill: dict[str, object] = {"custom.fillBelowTo": f"−{bars}σ", "custom.fillOpacity": opacity}
-        panel.override_by_name(f"up_{bars}", line(f"+{bars}σ", LEG_A, 0, fill | _UNLISTED))
-        panel.override_by_name(f"down_{bars}", line(f"−{bars}σ", LEG_A, 0, _UNLISTED))
-    panel.with_transformation(keep("time", "spread", "mean", "up_1", "down_1", "up_2", "down_2"))
-    return reads(placed(panel, 12, 12, 13, 12, 9), PANELS, from_panel(_ZSCORE))
-
-
-def _beta() -> timeseries.Panel:
-    panel = lines("Hedge ratio β · ${lookback} bars", _BETA_TEXT).no_value(_EMPTY)
-    panel.override_by_name("beta", line("β ± 2 standard errors", NEUTRAL, 1.5))
-    fill: dict[str, object] = {"custom.fillBelowTo": "−2 s.e.", "custom.fillOpacity": 12}
-    panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
-    panel.override_by_name("beta_down", line("−2 s.e.", LEG_A, 0, _UNLISTED))
-    panel.with_transformation(keep("time", "beta", "beta_up", "beta_down"))
-    return reads(placed(panel, 13, 0, 22, 12, 8), PANELS, from_panel(_ZSCORE))
-
-
-def _correlation() -> timeseries.Panel:
-    panel = lines("Correlation · ${window} bars", "Pearson, of closes and of log returns.")
-    panel.max(1).no_value(_EMPTY)
-    panel.override_by_name("correlation", line("closes", NEUTRAL, 1.5))
-    panel.override_by_name("return_correlation", line("returns", LEG_A, 1))
-    panel.with_transformation(keep("time", "correlation", "return_correlation"))
-    return reads(placed(panel, 14, 12, 22, 12, 8), PANELS, from_panel(_ZSCORE))
-
-
-def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
-    panel = (
-        candlestick.Panel()
-        .title(f"{title} · candles and volume")
-        .description("Bars of the timeframe, put together to the width; volume in base units.")
-        .unit("locale")
-        .no_value(_EMPTY)
-        .max_data_points(120)
-        .interval("1s")
-        .mode(VizDisplayMode.CANDLES_VOLUME)
-        .candle_style(CandleStyle.CANDLES)
-        .color_strategy(ColorStrategy.OPEN_CLOSE)
-        .colors(candlestick.CandlestickColors().up(UP).down(DOWN).flat(QUIET))
-        .legend(build_common.VizLegendOptions().show_legend(False))
-        .tooltip(build_common.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
-    )
-    panel.override_by_name("volume", props({"unit": "short", "custom.axisPlacement": "hidden"}))
-    return reads(placed(panel, name, x, 30, 12, 9), LAKE, lake(candles(symbol)))
-
-
-def _tables() -> list[table.Panel]:
-    alerts = rows(
-        "Alerts of ${symbol_a}/${symbol_b}",
-        "What the rules of the configuration saw, bar by bar, newest first; all its series.",
-        "No alert of this pair so far.",
-    )
-    alerts.override_by_name("opened", props({"custom.width": 170}))
-    alerts.override_by_name("lasted", props({"unit": "dtdurations", "displayName": "lasted"}))
-    series = {"displayName": "timeframe · window · lookback", "custom.width": 250}
-    alerts.override_by_name("series", props(series))
-    for name, title in (
-        ("z_opened", "z at open"),
-        ("z_peak", "z at peak"),
-        ("z_closed", "z at close"),
-    ):
-        alerts.override_by_name(name, props({"displayName": title, "decimals": 2}))
-    alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
-    aligned = rows(
-        "${symbol_a}_${symbol_b}_${timeframe}",
-        "Every bar of the time range. To export: panel menu, Inspect, Data, Download CSV; "
-        "turn “Formatted data” off for full precision.",
-        _EMPTY,
-    )
-    for name, digits in _DIGITS.items():
-        aligned.override_by_name(name, props({"decimals": digits}))
-    aligned.override_by_name("time", props({"custom.width": 170}))
-    for name in ("price_a", "price_b"):
-        aligned.override_by_name(name, props({"unit": "string"}))
-    return [
-        reads(placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))),
-        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)),
-    ]
-
-
-def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
-    return props({"mappings": mapped(*patterns), "custom.cellOptions": {"type": "color-text"}})
-
-
-_DIGITS = {
-    "spread": 4, "zscore": 3, "beta": 5, "alpha": 4, "spread_mean": 4, "spread_std": 4,
-    "correlation": 4, "return_correlation": 4,
-}  # fmt: skip
-
-_UNLISTED: dict[str, object] = {
-    "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}
-}
-_EMPTY = "No rows here: the panel “State” says why."
-_Z_TEXT = (
-    "z = (spread − mean) / deviation over ${window} bars, every spread of the window with the "
-    "latest β. Coloured where |z| is at or beyond the threshold of ${threshold}."
-)
-_STATE_TEXT = "Whether there is a z-score, and if not, why."
-_AGE_TEXT = (
-    "How old the market is that these numbers know: now less the time of the latest trade "
-    "that was analysed. It is normal below 5 s."
-)
-_SPREAD_TEXT = "Spread = A − β·B with the β of each bar; mean and σ over ${window} bars."
-_BETA_TEXT = (
-    "Hedge ratio, units of B against one of A: OLS of A on B over the last ${lookback} bars, "
-    "with twice its standard error on either side."
-)
-_RETURNS_TEXT = "Pearson, of log returns over the z window."
 _HALF_LIFE_TEXT = "Bars in which the spread halves its way to the mean; of configured pairs."
 _ADF_TEXT = (
     "p-value of the augmented Dickey–Fuller test on the spread; small: it reverts. "

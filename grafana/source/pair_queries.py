@@ -3,23 +3,27 @@
 from grafana.source.pair_sql import (
     FROM,
     LOOKBACK,
+    NOW,
     PAIR,
     SYMBOL_A,
     SYMBOL_B,
     THRESHOLD,
     TIMEFRAME,
     TO,
+    WATERMARK,
     WINDOW,
+    duration,
     pair_sql,
     seconds_of,
+    signed,
 )
 
-__all__ = ["ALERTS", "ALERT_MARKS", "ALIGNED", "CHARTS", "NOW", "candles"]
+__all__ = ["ALERTS", "ALERT_MARKS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
 
 # Every chart reads this one query, so that all of them show the same bars.
 CHARTS = pair_sql(
     "sampled",
-    f"""SELECT time, price_a, price_b, zscore,
+    f"""SELECT '' AS _, time, zscore,
   {THRESHOLD} AS high, -{THRESHOLD} AS low,
   max(zscore, {THRESHOLD}) AS above, min(zscore, -{THRESHOLD}) AS below,
   CASE WHEN abs(zscore) >= {THRESHOLD} THEN zscore END AS stretched,
@@ -32,7 +36,7 @@ FROM sampled ORDER BY time""",
 
 ALIGNED = pair_sql(
     "all",
-    """SELECT time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
+    """SELECT '' AS _, time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
   correlation, return_correlation
 FROM numbers ORDER BY time""",
 )
@@ -45,8 +49,7 @@ def _last(symbol: str) -> str:
 _FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
     coalesce((since - first) / len + 1, 0) AS have,
     min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
-    (SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms') AS watermark,
-    CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0 AS clock
+    {WATERMARK} AS watermark, {NOW} AS clock
   FROM args"""
 
 
@@ -67,28 +70,34 @@ _STATE = f"""CASE
     WHEN is_stale THEN 'stale: a leg has had no trade for more than ' || stale || ' bars'
     WHEN zscore IS NULL THEN 'flat: no z-score, prices do not vary over ' || n || ' bars'
     WHEN age > 15 AND {TO} >= clock - 60 THEN
-      'late: no newer bar for ' || CAST(age AS INTEGER) || ' s'
+      'late: no newer bar for ' || {duration("age")}
     WHEN have < m THEN 'ready: hedge ratio over ' || have || ' bars, growing to ' || m
     ELSE 'ready: hedge ratio over ' || m || ' bars' END AS state"""
 
 # One row, always: the newest bar of the time range, or why there is none. Until the next bar is
 # final the newest one is as fresh as the watermark.
-NOW = pair_sql(
+NEWEST = pair_sql(
     "newest",
     f"""SELECT {_STATE},
-  CASE WHEN zscore >= {THRESHOLD} THEN '▲ ' WHEN zscore <= -{THRESHOLD} THEN '▼ '
-    WHEN zscore IS NOT NULL THEN '' END
-    || replace(printf('%+.2f', zscore), '-', '−') AS z,
+  {signed("zscore")} AS z,
   zscore, beta, correlation, return_correlation, spread,
   {_test("half_life")}, {_test("adf_pvalue")},
-  CAST(max(age, 0) AS REAL) AS age
+  age, {duration("age")} AS age_text
 FROM (SELECT facts.*, clock - CASE WHEN newest = last AND watermark > newest + len
     THEN watermark ELSE newest + len END AS age FROM ({_FACTS}) AS facts)
   LEFT JOIN (SELECT time, price_a, zscore, beta, correlation, return_correlation, spread, is_stale
     FROM numbers) AS numbers ON time = newest""",
 )
 
-_CANDLE_STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"
+_STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"
+
+# From the bars alone, so that there are prices also where there is no z-score yet. SQLite takes
+# the closes from the row that has the newest time.
+PRICES = f"""SELECT '' AS _, max(a.time) AS time, a.close AS price_a, b.close AS price_b
+FROM bars AS a JOIN bars AS b
+  ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
+WHERE a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time BETWEEN {FROM} AND {TO}
+GROUP BY a.time / {_STEP} ORDER BY 2"""
 
 
 def candles(symbol: str) -> str:
@@ -97,8 +106,8 @@ def candles(symbol: str) -> str:
   SELECT min(time) AS first, max(time) AS last, max(high) AS high, min(low) AS low,
     sum(volume) AS volume
   FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME} AND time BETWEEN {FROM} AND {TO}
-  GROUP BY time / {_CANDLE_STEP})
-SELECT steps.first / {_CANDLE_STEP} * {_CANDLE_STEP} AS time,
+  GROUP BY time / {_STEP})
+SELECT '' AS _, steps.first / {_STEP} * {_STEP} AS time,
   o.open, steps.high, steps.low, c.close, steps.volume
 FROM steps
 JOIN bars AS o ON o.symbol = {symbol} AND o.timeframe = {TIMEFRAME} AND o.time = steps.first
@@ -108,11 +117,10 @@ ORDER BY time"""
 
 _OF_PAIR = f"FROM alert_events WHERE pair = {PAIR}"
 
-ALERTS = f"""SELECT opened_at AS opened, rule,
+ALERTS = f"""SELECT '' AS _, opened_at AS opened, rule,
   timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series,
   threshold, opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed,
-  CAST(coalesce(closed_at, (SELECT value / 1000 FROM progress WHERE key = 'watermark_ms'))
-    - opened_at AS REAL) AS lasted,
+  CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL) AS lasted,
   CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state
 {_OF_PAIR} ORDER BY opened_at DESC LIMIT 500"""
 

@@ -15,16 +15,20 @@ __all__ = [
     "FROM",
     "LONG",
     "LOOKBACK",
+    "NOW",
     "PAIR",
     "SYMBOL_A",
     "SYMBOL_B",
     "THRESHOLD",
     "TIMEFRAME",
     "TO",
+    "WATERMARK",
     "WINDOW",
     "Rows",
+    "duration",
     "pair_sql",
     "seconds_of",
+    "signed",
 ]
 
 LONG = 10_000
@@ -39,6 +43,23 @@ PAIR = f"{SYMBOL_A} || '/' || {SYMBOL_B}"
 THRESHOLD = "abs(CAST(${threshold:sqlstring} AS REAL))"
 FROM = "$__from / 1000"
 TO = "$__to / 1000"
+
+NOW = "CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0"
+WATERMARK = "(SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms')"
+
+
+def signed(z: str) -> str:
+    """A z-score as text; a triangle says that it is beyond the threshold, and on which side."""
+    return f"""CASE WHEN {z} >= {THRESHOLD} THEN '▲ ' WHEN {z} <= -{THRESHOLD} THEN '▼ '
+    WHEN {z} IS NOT NULL THEN '' END || replace(printf('%+.2f', {z}), '-', '−')"""
+
+
+def duration(seconds: str) -> str:
+    """A time span as text in one unit, so that the number does not jump between units."""
+    return f"""CASE WHEN {seconds} < 100 THEN printf('%.1f s', max({seconds}, 0))
+    WHEN {seconds} < 7200 THEN CAST({seconds} / 60 AS INTEGER) || ' min'
+    WHEN {seconds} < 172800 THEN CAST({seconds} / 3600 AS INTEGER) || ' h'
+    WHEN {seconds} IS NOT NULL THEN CAST({seconds} / 86400 AS INTEGER) || ' days' END"""
 
 
 def bars_of(variable: str) -> str:

@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.style import NEUTRAL, fixed
 
-__all__ = ["keep", "line", "lines", "number", "placed", "props", "reads", "rows"]
+__all__ = ["keep", "line", "lines", "number", "or_say", "placed", "props", "reads", "rows"]
 
 
 class _Panel(Protocol):
@@ -95,8 +95,12 @@ def lines(title: str, description: str) -> timeseries.Panel:
     )
 
 
-def number(title: str, field: str, description: str = "") -> stat.Panel:
-    """One number or text, the last of `field`, in the theme's text colour unless told otherwise."""
+def number(title: str, field: str = "", description: str = "") -> stat.Panel:
+    """One number or text, the last of `field`, in the theme's text colour unless told otherwise.
+
+    Without a field it takes every number.
+    """
+    fields = f"/^{field}$/" if field else ""
     return (
         stat.Panel()
         .title(title)
@@ -108,7 +112,7 @@ def number(title: str, field: str, description: str = "") -> stat.Panel:
         .color_scheme(fixed(NEUTRAL))
         .no_value("–")
         .reduce_options(
-            build_common.ReduceDataOptions().calcs(["last"]).fields(f"/^{field}$/").values(False)
+            build_common.ReduceDataOptions().calcs(["last"]).fields(fields).values(False)
         )
     )
 
@@ -126,7 +130,16 @@ def rows(title: str, description: str, empty: str) -> table.Panel:
 
 
 def keep(*names: str) -> DataTransformerConfig:
-    """Keeps only these fields of what another panel has queried."""
+    """Keeps only the time and these fields of what was queried."""
     return DataTransformerConfig(
-        id_val="filterFieldsByName", options={"include": {"names": list(names)}}
+        id_val="filterFieldsByName", options={"include": {"names": ["time", *names, "_"]}}
     )
+
+
+def or_say() -> DataTransformerConfig:
+    """Without rows the panel then says its `no_value`, where Grafana would draw an empty frame.
+
+    The query has a column `_` that is always the same: rows make one frame, no rows make none.
+    """
+    options = {"fields": ["_"], "keepFields": False, "naming": {"asLabels": False}}
+    return DataTransformerConfig(id_val="partitionByValues", options=options)

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import DataSourceRef
 
 __all__ = [
+    "AGES",
     "ALARM",
     "DOWN",
     "GOOD",
@@ -71,3 +72,9 @@ def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
         )
         for index, (pattern, color) in enumerate(patterns)
     ]
+
+
+# Ages as text, as `duration` writes them: good below 5 s, bad from 15 s.
+AGES = mapped(
+    (r"^[0-4]\.\d s$", GOOD), (r"^([5-9]|1[0-4])\.\d s$", WARN), ("^–$", NEUTRAL), (".*", ALARM)
+)

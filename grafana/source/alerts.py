@@ -1,0 +1,143 @@
+"""Every alert, once: Prometheus' rules, Grafana's rules and the runbook are made from this."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["ALERTS", "PAIR_ALERT", "Alert"]
+
+Severity = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert: it fires where `expr` gives a value for as long as `lasting`.
+
+    `summary` is a fixed short sentence. `description` is a Prometheus template: it names the
+    object, with `$value`. `text` is the same in Grafana's words where they differ.
+    """
+
+    name: str
+    severity: Severity
+    expr: str
+    lasting: str
+    summary: str
+    description: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+_UP = 'up{job="spreadlake"}'
+_LAST_TRADE = "max(spreadlake_last_trade_timestamp_seconds)"
+
+# |z| beyond the threshold comes from the events that the analytics job finds bar by bar, not from
+# samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
+# closed between two scrapes.
+PAIR_ALERT = Alert(
+    name="PairBeyondThreshold",
+    severity="info",
+    expr=(
+        "max_over_time(spreadlake_pair_alert_active[10s]) == 1"
+        " or increase(spreadlake_pair_alerts_total[20s]) > 0"
+    ),
+    lasting="0s",
+    summary="A pair's z-score is beyond its threshold.",
+    description=(
+        "{{ $labels.pair }}: |z| is beyond the threshold of rule {{ $labels.rule }}"
+        " ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
+        " lookback {{ $labels.lookback }})."
+    ),
+)
+
+ALERTS = (
+    Alert(
+        name="MetricsMissing",
+        severity="critical",
+        expr=f"{_UP} == 0 or absent({_UP})",
+        lasting="30s",
+        summary="The exporter cannot be scraped.",
+        description="The exporter has not answered for 30 s: all else is unknown.",
+    ),
+    Alert(
+        name="ServiceDown",
+        severity="critical",
+        expr="spreadlake_service_up == 0",
+        lasting="30s",
+        summary="A service shows no sign of life.",
+        description="{{ $labels.service }} stopped, hangs, or was never started on this lake.",
+    ),
+    Alert(
+        name="FeedSilent",
+        severity="critical",
+        expr=f"time() - {_LAST_TRADE} > 60",
+        lasting="30s",
+        summary="No trade of any symbol arrives.",
+        description="The newest trade of all symbols is {{ $value | humanizeDuration }} old.",
+    ),
+    Alert(
+        name="SymbolSilent",
+        severity="warning",
+        expr=(
+            "time() - spreadlake_last_trade_timestamp_seconds > 900"
+            f" and on() time() - {_LAST_TRADE} < 60"
+        ),
+        lasting="1m",
+        summary="One symbol is silent while others trade.",
+        description=(
+            "The newest trade of {{ $labels.symbol }} is {{ $value | humanizeDuration }} old."
+        ),
+    ),
+    Alert(
+        name="AnalyticsLate",
+        severity="critical",
+        expr=f"{_LAST_TRADE} - max(spreadlake_watermark_timestamp_seconds) > 10",
+        lasting="20s",
+        summary="Analytics are behind the trades.",
+        description="The analytics job is {{ $value | humanizeDuration }} behind the newest trade.",
+    ),
+    Alert(
+        name="GapNotRepaired",
+        severity="warning",
+        expr="spreadlake_tick_gaps_open > 0",
+        lasting="10m",
+        summary="A gap in the trades is not repaired.",
+        description="{{ $labels.symbol }} has {{ $value }} gaps that wait for repair.",
+    ),
+    Alert(
+        name="GapLost",
+        severity="warning",
+        expr="delta(spreadlake_tick_gaps_lost[15m]) > 0",
+        lasting="0s",
+        summary="Trades are missing for good.",
+        description="A gap of {{ $labels.symbol }} could not be repaired: its trades are lost.",
+    ),
+    Alert(
+        name="TradesDropped",
+        severity="warning",
+        expr="increase(spreadlake_ticks_dropped_total[5m]) > 0",
+        lasting="0s",
+        summary="Trades had to be let go.",
+        description=(
+            "{{ $value | humanize }} trades were dropped in 5 min: memory or disk was full."
+        ),
+    ),
+    Alert(
+        name="DiskLow",
+        severity="warning",
+        expr=(
+            "spreadlake_disk_free_bytes / spreadlake_disk_size_bytes < 0.1"
+            " and spreadlake_disk_free_bytes < 20e9"
+        ),
+        lasting="5m",
+        summary="The lake's disk is nearly full.",
+        description="{{ $value | humanizePercentage }} of the lake's disk is free.",
+    ),
+    Alert(
+        name="LogGrows",
+        severity="warning",
+        expr="spreadlake_database_wal_bytes > 1e9",
+        lasting="10m",
+        summary="A write-ahead log grows.",
+        description=(
+            "The log of {{ $labels.database }}.db is {{ $value | humanize1024 }}B: a reader holds it."
+        ),
+    ),
+)

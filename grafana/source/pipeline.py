@@ -1,0 +1,258 @@
+"""The pipeline: whether trades arrive, are kept, are analysed in time, and fit on the disk."""
+
+from grafana_foundation_sdk.builders import bargauge, stat, timeseries
+from grafana_foundation_sdk.builders import common as build_common
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.dashboard import (
+    FieldColorModeId,
+    ValueMap,
+    ValueMapping,
+    ValueMappingResult,
+)
+
+from grafana.source.frame import PIPELINE_UID, framed
+from grafana.source.panels import line, lines, number, placed, reads
+from grafana.source.style import (
+    ALARM,
+    GOOD,
+    LEG_A,
+    LEG_B,
+    NEUTRAL,
+    PROMETHEUS,
+    QUIET,
+    WARN,
+    by_steps,
+    steps,
+)
+from grafana.source.targets import promql
+
+__all__ = ["pipeline_dashboard"]
+
+_RATE = "[$__rate_interval]"
+_LAST_TRADE = "spreadlake_last_trade_timestamp_seconds"
+
+
+def pipeline_dashboard() -> build.Dashboard:
+    """What whoever runs spreadlake looks at; all from Prometheus."""
+    board = framed(
+        "Pipeline",
+        PIPELINE_UID,
+        "Trades, gaps and repairs, analytics in time, storage, the last success of everything",
+        [],
+    )
+    for panel in (*_successes(), *_charts(), _since(), _firing()):
+        board.with_panel(panel)
+    return board
+
+
+def _successes() -> list[stat.Panel]:
+    """One row of what should be green."""
+    services = _stat(
+        "Services", "Signs of life that the services leave in the lake; exporter: its scrape."
+    )
+    services.mappings(_UP_DOWN).text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+    services.color_scheme(by_steps()).thresholds(steps(ALARM, (1, GOOD)))
+    up = [
+        promql("spreadlake_service_up", "{{service}}"),
+        promql('up{job="spreadlake"}', "exporter", "B"),
+    ]
+    reads(placed(services, 1, 0, 0, 9, 4), PROMETHEUS, *[query.instant() for query in up])
+    panels = [services]
+    for at, (title, expression, unit, warn, alarm, text) in enumerate(_STATS):
+        digits = 1 if unit == _SECONDS else 0
+        panel = _stat(title, text).unit(unit).decimals(digits).color_scheme(by_steps())
+        panel.thresholds(steps(GOOD, (warn, WARN), (alarm, ALARM)))
+        places = placed(panel, 2 + at, 9 + 3 * at, 0, 3, 4)
+        panels.append(reads(places, PROMETHEUS, promql(expression).instant()))
+    return panels
+
+
+def _stat(title: str, text: str) -> stat.Panel:
+    size = build_common.VizTextDisplayOptions().value_size(30)
+    return number(title, description=text).no_value("no data").text(size)
+
+
+def _charts() -> list[timeseries.Panel]:
+    panels = []
+    for at, (title, unit, soft_max, text, queries) in enumerate(_CHARTS):
+        panel = (
+            lines(title, text)
+            .unit(unit)
+            .axis_soft_min(0)
+            .axis_soft_max(soft_max)
+            .no_value("No data in Prometheus yet.")
+        )
+        panel.color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+        for name, color in _COLOURS.items():
+            panel.override_by_name(name, line(name, color, 1.5))
+        targets = [
+            promql(expression, legend, chr(ord("A") + n))
+            for n, (expression, legend) in enumerate(queries)
+        ]
+        place = placed(panel, 20 + at, 8 * (at % 3), 4 + 8 * (at // 3), 8, 8)
+        panels.append(reads(place, PROMETHEUS, *targets))
+    return panels
+
+
+def _since() -> bargauge.Panel:
+    panel = (
+        bargauge.Panel()
+        .title("Since the last success")
+        .description("Signs of life, steps of the job, scrapes, and trades by symbol.")
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.BASIC)
+        .name_placement(common.BarGaugeNamePlacement.LEFT)
+        .unit("s")
+        .decimals(1)
+        .min(0)
+        .max(20)
+        .no_value("no data")
+        .color_scheme(by_steps())
+        .thresholds(steps(GOOD, (10, WARN), (15, ALARM)))
+        .reduce_options(build_common.ReduceDataOptions().calcs(["last"]).values(False))
+    )
+    queries = [promql(e, name, chr(ord("A") + n)).instant() for n, (e, name) in enumerate(_SINCE)]
+    return reads(placed(panel, 40, 16, 20, 8, 8), PROMETHEUS, *queries)
+
+
+def _firing() -> build.Panel:
+    options = {
+        "viewMode": "list", "groupMode": "default", "groupBy": [], "maxItems": 50, "sortOrder": 3,
+        "dashboardAlerts": False, "alertName": "", "alertInstanceLabelFilter": "",
+        "folder": None, "datasource": "-- Grafana --",
+        "stateFilter": {
+            "firing": True, "pending": True, "error": True, "noData": False, "normal": False,
+            "recovering": True,
+        },
+    }  # fmt: skip
+    panel = build.Panel().type("alertlist").title("Alerts that fire or are about to")
+    return placed(panel.description("Grafana's own rules.").options(options), 41, 0, 28, 24, 5)
+
+
+def _mean(total: str, count: str) -> str:
+    return f"rate({total}{_RATE}) / rate({count}{_RATE})"
+
+
+_UP_DOWN: list[ValueMapping] = [
+    ValueMap(
+        options={
+            "0": ValueMappingResult(text="down", color=ALARM, index=0),
+            "1": ValueMappingResult(text="up", color=GOOD, index=1),
+        }
+    )
+]
+_SECONDS = "suffix: s"  # a plain "s" would jump between s and ms
+
+# Title, expression, unit, value from which it warns, value from which it alarms, description.
+_STATS = (
+    (
+        "Last trade", f"time() - max({_LAST_TRADE})",
+        _SECONDS, 10, 60, "Age of the newest trade of any symbol.",
+    ),
+    (
+        "Analytics behind",
+        f"clamp_min(max({_LAST_TRADE}) - max(spreadlake_watermark_timestamp_seconds), 0)",
+        _SECONDS, 3, 10, "How far the watermark is behind the newest stored trade.",
+    ),
+    (
+        "Last step", "time() - max(spreadlake_job_last_step_timestamp_seconds)",
+        _SECONDS, 5, 15, "Since the analytics job's last step.",
+    ),
+    ("Open gaps", "sum(spreadlake_tick_gaps_open)", "none", 1, 10, "Gaps that wait for repair."),
+    (
+        "Disk used", "max(1 - spreadlake_disk_free_bytes / spreadlake_disk_size_bytes)",
+        "percentunit", 0.8, 0.9, "Of the disk that the lake is on.",
+    ),
+)  # fmt: skip
+
+# Title, unit, height of an empty axis, description, queries.
+_CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
+    (
+        "Trades stored a second", "short", 1, "By symbol.",
+        [(f"sum by (symbol) (rate(spreadlake_ticks_total{_RATE}))", "{{symbol}}")],
+    ),
+    (
+        "Age of the newest trade", "s", 1,
+        "Now less the exchange time of each symbol's newest stored trade: the way from the "
+        "exchange to the disk, and the time between two trades.",
+        [(f"time() - {_LAST_TRADE}", "{{symbol}}")],
+    ),
+    (
+        "Gaps and repairs", "short", 1, "Ranges of missing trade ids, and what became of them.",
+        [
+            ("sum(increase(spreadlake_tick_gaps_total[1m]))", "gaps found a minute"),
+            ("sum(increase(spreadlake_ticks_repaired_total[1m]))", "trades repaired a minute"),
+            ("sum(spreadlake_tick_gaps_open)", "gaps open"),
+            ("sum(spreadlake_tick_gaps_lost)", "gaps lost"),
+        ],
+    ),
+    (
+        "Connections", "short", 1, "What the network and the exchange did, counted per minute.",
+        [
+            ("spreadlake_connections", "connections open"),
+            ("increase(spreadlake_reconnects_total[1m])", "reconnects"),
+            ("increase(spreadlake_frames_malformed_total[1m])", "malformed frames"),
+            ("increase(spreadlake_rest_errors_total[1m])", "REST errors"),
+            ("sum(increase(spreadlake_ticks_duplicate_total[1m]))", "duplicates"),
+        ],
+    ),
+    (
+        "Time of a commit and of a step", "s", 0.01,
+        "Mean time of the collector's transactions and of the analytics job's steps.",
+        [
+            (_mean("spreadlake_commit_seconds_total", "spreadlake_commits_total"), "commit"),
+            (_mean("spreadlake_job_seconds_total", "spreadlake_job_steps_total"), "step"),
+        ],
+    ),
+    (
+        "Waiting", "short", 1, "In the collector's memory, and stored but not yet analysed.",
+        [
+            ("spreadlake_buffer_ticks", "in memory"),
+            ("spreadlake_job_backlog_ticks", "not yet analysed"),
+            ("increase(spreadlake_ticks_dropped_total[1m])", "dropped a minute"),
+        ],
+    ),
+    (
+        "Databases", "bytes", 1e6, "SQLite files and their write-ahead logs.",
+        [
+            ("spreadlake_database_bytes", "{{database}}.db"),
+            ("spreadlake_database_wal_bytes", "{{database}}.db-wal"),
+        ],
+    ),
+    (
+        "Rolled to Parquet", "short", 1,
+        "Partitions (an hour of one symbol) that moved to Parquet in the last hour.",
+        [("increase(spreadlake_rolled_partitions_total[1h])", "partitions")],
+    ),
+)  # fmt: skip
+_SINCE = (
+    ("time() - spreadlake_service_heartbeat_timestamp_seconds", "{{service}}"),
+    ("time() - max(spreadlake_job_last_step_timestamp_seconds)", "analytics step"),
+    ('time() - timestamp(up{job="spreadlake"} == 1)', "scrape"),
+    (f"time() - {_LAST_TRADE}", "trade of {{symbol}}"),
+)
+_COLOURS = {
+    "BTCUSDT": LEG_A,
+    "ETHUSDT": LEG_B,
+    "SOLUSDT": GOOD,
+    "analytics.db": LEG_A,
+    "ticks.db": LEG_B,
+    "analytics.db-wal": GOOD,
+    "ticks.db-wal": QUIET,
+    "partitions": LEG_A,
+    "duplicates": QUIET,
+    "gaps found a minute": WARN,
+    "trades repaired a minute": GOOD,
+    "gaps open": ALARM,
+    "gaps lost": QUIET,
+    "connections open": NEUTRAL,
+    "reconnects": WARN,
+    "malformed frames": ALARM,
+    "REST errors": LEG_A,
+    "commit": LEG_A,
+    "step": LEG_B,
+    "in memory": LEG_A,
+    "not yet analysed": LEG_B,
+    "dropped a minute": ALARM,
+}
