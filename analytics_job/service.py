@@ -1,6 +1,9 @@
 """The analytics job as a service: APScheduler calls a step every `job.interval` seconds."""
 
 import logging
+import math
+import time
+from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -15,6 +18,7 @@ __all__ = ["run"]
 
 log = logging.getLogger(__name__)
 
+_COMMIT_SECONDS = 0.1  # from a trade to its commit, with room for a slow disk
 _SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
 _ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
 
@@ -66,6 +70,16 @@ def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
     job.step()  # what came since the last one
 
 
+def _first_step(interval: float, lateness: float) -> datetime:
+    """In step with the second: just after the trades that make a bar final were committed.
+
+    Where the interval divides a second this saves half of it, on average, between the end of a
+    bar and its analytics; elsewhere, or where clocks differ, it costs nothing.
+    """
+    begin = math.ceil(time.time() / interval) * interval + (lateness + _COMMIT_SECONDS) % interval
+    return datetime.fromtimestamp(begin, UTC)
+
+
 def _scheduler(job: AnalyticsJob, context: ServiceContext) -> BackgroundScheduler:
     watch = ConfigWatch(context.config)
 
@@ -81,7 +95,10 @@ def _scheduler(job: AnalyticsJob, context: ServiceContext) -> BackgroundSchedule
         # A step that comes late still runs, once: it takes in all that waited.
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    scheduler.add_job(step, "interval", seconds=context.settings.job.interval, id="step")
+    interval, lateness = context.settings.job.interval, context.settings.job.lateness
+    scheduler.add_job(
+        step, "interval", seconds=interval, start_date=_first_step(interval, lateness), id="step"
+    )
     scheduler.add_job(
         job.run_slow_tests, "interval", seconds=_SLOW_SECONDS, id="slow", executor="slow"
     )

@@ -57,9 +57,11 @@ def demo(
     launcher = Launcher(lake, config, exchange_variables(port, "aggTrade"))
 
     def market() -> list[object]:
-        # A simulator that starts again goes on, and never back to before what is stored.
-        start_ms = max(int(time.time() * 1000), last_trade_ms(lake) or 0)
-        return ["--speed", speed, "--seed", seed, "--start-ms", start_ms]
+        # It starts at the present, by its own clock; but a fast one that starts again goes on,
+        # and never back to before what is stored.
+        last_ms = last_trade_ms(lake) or 0
+        ahead = ["--start-ms", last_ms] if last_ms > time.time() * 1000 else []
+        return ["--speed", speed, "--seed", seed, *ahead]
 
     _run("spreadlake demo, a simulated market", launcher, settings, duration, port, market)
 

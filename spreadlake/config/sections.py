@@ -73,7 +73,7 @@ class ExchangeSettings(Section):
 class CollectorSettings(Section):
     """How trades are captured."""
 
-    flush_interval: float = Field(0.1, ge=0.01, le=10, description="seconds between commits")
+    flush_interval: float = Field(0.05, ge=0.01, le=10, description="seconds between commits")
     buffer_trades: int = Field(
         200_000, ge=1_000, description="most trades held in memory; reading pauses when it is full"
     )
