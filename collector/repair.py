@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 
 from collector.backoff import Backoff
 from collector.batch import Batch
@@ -11,7 +12,7 @@ from collector.gaps import IdRange
 from collector.pages import read_page
 from collector.parts import Parts
 from collector.rate import Bounded
-from collector.rest import RestError, RestRefusedError
+from collector.rest import PAGE, RestError, RestRefusedError
 
 __all__ = ["Repairer"]
 
@@ -31,8 +32,11 @@ class Repairer:
         self._rest = parts.rest
         self._timing = parts.timing
         self._backoff = Backoff(parts.timing.backoff_first, parts.timing.backoff_cap)
-        # Asked in vain, by symbol and first id: how often, and when to ask again.
-        self._absent: dict[tuple[str, int], tuple[int, float]] = {}
+        # By symbol and last id: how often trades were asked for in vain, and when to ask again.
+        self._absent: Counter[tuple[str, int]] = Counter()
+        self._again: dict[tuple[str, int], float] = {}
+        # Gaps whose age was looked at, by symbol and when they were found.
+        self._aged: set[tuple[str, int]] = set()
         self._warn = Bounded(log.warning, 30.0)
 
     async def run(self) -> None:
@@ -44,7 +48,8 @@ class Repairer:
             for gap in gaps:
                 await self._try(gap)
             if not gaps:
-                self._absent.clear()
+                for memory in (self._absent, self._again, self._aged):
+                    memory.clear()
 
     async def _confirm(self) -> None:
         """Gaps that did not close by themselves in a moment are counted, told and repaired."""
@@ -75,39 +80,49 @@ class Repairer:
         if gap.symbol not in self._settings.symbols or self._asked_lately(gap):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
-        reading = read_page(gap.range, page, self._oldest_ms())
-        if reading.too_old:
-            await self._lose_what_is_old(gap)
-        if reading.absent:
-            await self._note_absent(gap, reading.absent)
+        reading = read_page(gap.range, page, PAGE)
+        if await self._too_old(gap, reading.begins_ms):
+            return
+        for absent in reading.absent:
+            await self._note_absent(gap, absent)
         if reading.trades:
             batch = Batch([*reading.trades], source="repair")
             await self._writer.persist(lambda: self._store.write(batch))
             if reading.trades[-1].trade_id == gap.range.last:
                 log.info("%s: repaired", _name(gap))
 
-    def _oldest_ms(self) -> int:
-        watermark = self._store.watermark_ms or 0
-        return watermark - int(self._settings.collector.repair_hours * _HOUR_MS)
+    async def _too_old(self, gap: Gap, begins_ms: int | None) -> bool:
+        """Whether the gap reaches back too far; the part that does is lost.
 
-    async def _lose_what_is_old(self, gap: Gap) -> None:
-        page = await self._rest.trades_since(gap.symbol, self._oldest_ms(), 1)
-        last = min(gap.range.last, page[0].trade_id - 1) if page else gap.range.last
+        Asked once for each gap: what was young enough when its repair began stays so.
+        """
+        key = (gap.symbol, gap.found_ms)
+        if begins_ms is None or key in self._aged:
+            return False
         hours = self._settings.collector.repair_hours
-        message = f"older than collector.repair_hours = {hours:g}"
-        await self._lose(gap, IdRange(gap.range.first, last), message)
+        oldest_ms = (self._store.watermark_ms or 0) - int(hours * _HOUR_MS)
+        if begins_ms >= oldest_ms:
+            self._aged.add(key)
+            return False
+        page = await self._rest.trades_since(gap.symbol, oldest_ms, 1)
+        self._aged.add(key)
+        last = min(gap.range.last, page[0].trade_id - 1) if page else gap.range.last
+        lost = IdRange(gap.range.first, last)
+        await self._lose(gap, lost, f"older than collector.repair_hours = {hours:g}")
+        return True
 
     def _asked_lately(self, gap: Gap) -> bool:
-        _, again = self._absent.get((gap.symbol, gap.range.first), (0, 0.0))
-        return time.monotonic() < again
+        return time.monotonic() < self._again.get((gap.symbol, gap.range.last), 0.0)
 
     async def _note_absent(self, gap: Gap, absent: IdRange) -> None:
-        key = (gap.symbol, absent.first)
-        asked = self._absent.pop(key, (0, 0.0))[0] + 1
-        if asked >= _ANSWERS:
+        key = (gap.symbol, absent.last)
+        self._absent[key] += 1
+        if self._absent[key] >= _ANSWERS:
+            del self._absent[key]
             await self._lose(gap, absent, "the exchange does not have these trades")
         else:
-            self._absent[key] = (asked, time.monotonic() + self._timing.ask_again * asked)
+            wait = self._timing.ask_again * self._absent[key]
+            self._again[gap.symbol, gap.range.last] = time.monotonic() + wait
 
     async def _lose(self, gap: Gap, lost: IdRange, message: str) -> None:
         await self._writer.persist(lambda: self._store.lose(gap.symbol, lost, message))

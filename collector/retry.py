@@ -50,9 +50,12 @@ def explain(error: BaseException) -> str:
         remedy = _REMEDIES.get(status, "check exchange.ws_url" if _is_refusal(status) else "")
         return f"HTTP {status}" + (f": {remedy}" if remedy else "")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}); check exchange.ws_url"
-    text = str(error) or type(error).__name__
-    return " ".join(text.split())[:300]
+        return f"its certificate is not trusted ({_one_line(error)}); check exchange.ws_url"
+    return _one_line(error) or type(error).__name__
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _is_refusal(status: int) -> bool:

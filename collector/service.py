@@ -19,7 +19,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, claim, open_reader, open_ticks_writer, writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 
-__all__ = ["roll", "run"]
+__all__ = ["roll", "run", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,19 @@ def run(context: ServiceContext) -> None:
     Options: `origin` (what the lake is claimed for), `record` (a file that keeps the raw frames).
     """
     stop = StopSignal(context.duration)
+
+    async def serve_until_stopped() -> None:
+        await serve(context, _event_of(stop))
+
+    asyncio.run(serve_until_stopped())
+
+
+async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
+    """The same inside an event loop, until `stopped` is set."""
     settings, lake = context.settings, context.lake
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
         claim(db, lake, settings.exchange.trades, context.options.get("origin", "exchange"))
-        asyncio.run(_capture(context, TickStore(db, settings.symbols), stop))
+        await _capture(context, TickStore(db, settings.symbols), stopped)
 
 
 def roll(context: ServiceContext) -> None:
@@ -61,7 +70,7 @@ def _roll_lock(lake: Lake) -> Iterator[None]:
         yield
 
 
-async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) -> None:
+async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.Event) -> None:
     settings = context.settings
     timing = context.options.get("timing", Timing())
     writer = WriterThread(timing.write_retry_cap)
@@ -72,7 +81,7 @@ async def _capture(context: ServiceContext, store: TickStore, stop: StopSignal) 
         recorder = _recorder(context.options.get("record"), threads)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
             parts = Parts(settings, context.lake, store, writer, rest, timing, recorder)
-            await Capture(parts, pump).run(_event_of(stop))
+            await Capture(parts, pump).run(stopped)
 
 
 def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:

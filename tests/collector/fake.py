@@ -1,0 +1,65 @@
+"""A server that is as simple as it can be: it sends what a test tells it to."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+__all__ = ["FakeServer", "fake_server", "frame"]
+
+Behaviour = Callable[["FakeServer", ServerConnection], Awaitable[None]]
+START_MS = 1_700_000_000_000
+
+
+def frame(trade_id: int, symbol: str = "BTCUSDT", **other: object) -> str:
+    """An aggTrade frame of a combined stream."""
+    time_ms = START_MS + trade_id
+    data = {"e": "aggTrade", "E": time_ms, "s": symbol, "a": trade_id, "p": "100.5", "q": "0.25"}
+    data |= {"f": trade_id, "l": trade_id, "T": time_ms, "m": True, **other}
+    return json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": data})
+
+
+@dataclass
+class FakeServer:
+    """What came to it, and what it answers: `status` refuses handshakes."""
+
+    behaviour: Behaviour
+    status: int | None = None
+    paths: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    sent: int = 0
+    port: int = 0
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def rest_url(self) -> str:
+        """Every request is refused."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path.startswith("/fapi"):
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no REST here\n")
+        self.paths.append(request.path)
+        if self.status is None:
+            return None
+        return connection.respond(HTTPStatus(self.status), "refused\n")
+
+    async def handle(self, connection: ServerConnection) -> None:
+        await self.behaviour(self, connection)
+
+
+@asynccontextmanager
+async def fake_server(behaviour: Behaviour, status: int | None = None) -> AsyncIterator[FakeServer]:
+    fake = FakeServer(behaviour, status)
+    async with serve(
+        fake.handle, "127.0.0.1", 0, process_request=fake.answer, close_timeout=0.2
+    ) as server:
+        fake.port = next(iter(server.sockets)).getsockname()[1]
+        yield fake

@@ -1,0 +1,125 @@
+"""Runs the real collector against the simulated exchange, in one event loop."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import polars as pl
+
+from collector.service import serve
+from collector.timing import Timing
+from spreadlake.config import Settings, load_settings
+from spreadlake.lake import Lake, read_trades
+from spreadlake.service import ServiceContext
+from spreadlake.simulator import SimulatedExchange, SyntheticMarket
+from tests.collector.lakes import rows_of
+
+SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+FAST = Timing(
+    backoff_first=0.05,
+    backoff_cap=0.4,
+    steady=0.5,
+    open_timeout=5.0,
+    ping_interval=1.0,
+    close_timeout=0.2,
+    overlap=0.3,
+    disorder=0.2,
+    repair_interval=0.05,
+    ask_again=0.1,
+    first_live=1.0,
+    watch_interval=0.1,
+    roll_interval=0.1,
+    status_interval=0.2,
+    last_flush=3.0,
+    write_retry_cap=0.2,
+)
+
+
+def market(rate: float = 60.0, seed: int = 1) -> SyntheticMarket:
+    return SyntheticMarket(seed=seed, symbols=SYMBOLS, rate=rate)
+
+
+def settings_for(exchange: Any, **collector: Any) -> Settings:
+    """No warm start, and REST as free as the exchange allows, unless told otherwise."""
+    return load_settings(
+        None,
+        symbols=SYMBOLS,
+        exchange={"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
+        collector={"warm_start_minutes": 0, "request_weight": 2400, **collector},
+    )
+
+
+@asynccontextmanager
+async def collecting(
+    lake: Lake, settings: Settings, timing: Timing = FAST, **options: Any
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A running collector; at the end it is told to stop and stores what is left."""
+    stopped = asyncio.Event()
+    context = ServiceContext(settings, lake, options={"timing": timing, **options})
+    task = asyncio.create_task(serve(context, stopped))
+    try:
+        await until(lambda: task.done() or _is_open(lake))
+        yield task
+    finally:
+        stopped.set()
+        await task
+
+
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Polls until `condition` is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def _is_open(lake: Lake) -> bool:
+    if not lake.ticks_db.exists():
+        return False
+    return bool(rows_of(lake, "SELECT 1 FROM sqlite_master WHERE name = 'ticks'"))
+
+
+def ticks(lake: Lake) -> int:
+    """Trades stored in SQLite."""
+    return int(str(rows_of(lake, "SELECT count(*) FROM ticks")[0][0]))
+
+
+def counter(lake: Lake, name: str) -> float:
+    """A counter, summed over symbols."""
+    query = f"SELECT total(value) FROM counters WHERE name = '{name}'"
+    return float(str(rows_of(lake, query)[0][0]))
+
+
+def open_gaps(lake: Lake) -> int:
+    return len(rows_of(lake, "SELECT id FROM gaps WHERE state = 'open'"))
+
+
+def differences(lake: Lake, exchange: SimulatedExchange) -> dict[str, int]:
+    """How many trades are missing, there twice, or not as they were made.
+
+    Every trade counts that the exchange made between the first and the last one in the lake.
+    """
+    found = {"missing": 0, "twice": 0, "wrong": 0, "right": 0}
+    stored = read_trades(lake, 0, 2**62)
+    raw = rows_of(lake, "SELECT count(*), count(DISTINCT symbol || ' ' || trade_id) FROM ticks")
+    found["twice"] = int(str(raw[0][0])) - int(str(raw[0][1]))
+    since_ms = int(str(stored["time_ms"].min()))
+    for symbol, columns in exchange.truth(since_ms=since_ms).items():
+        ours = stored.filter(pl.col("symbol") == symbol)
+        first, last = ours["trade_id"].min(), ours["trade_id"].max()
+        truth = pl.DataFrame(
+            {
+                "trade_id": columns.ids,
+                "time_ms": columns.times_ms,
+                "price": columns.prices,
+                "qty": columns.qtys,
+                "buyer_is_maker": columns.buyer_is_maker.astype("int64"),
+            }
+        ).filter(pl.col("trade_id").is_between(first, last))
+        same = truth.join(ours.drop("symbol"), on=truth.columns, how="inner").height
+        found["right"] += same
+        found["missing"] += truth.join(ours, on="trade_id", how="anti").height
+        found["wrong"] += ours.height - same
+    return found

@@ -1,0 +1,216 @@
+"""Connections: what is retried, what is fatal, how fast, and how they are replaced."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from random import Random
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI
+from websockets.http11 import Response
+
+from collector.backoff import Backoff
+from collector.planning import subscribe, symbols_per_connection
+from collector.retry import ConnectionVerdict, explain, verdict
+from spreadlake.errors import ExchangeError
+from spreadlake.lake import Lake
+from spreadlake.simulator import (
+    Drop,
+    DropAfterAccept,
+    Faults,
+    RefuseHandshake,
+    SimulatedExchange,
+    Tamper,
+    When,
+)
+from tests.collector.fake import FakeServer, fake_server, frame
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    collecting,
+    counter,
+    differences,
+    market,
+    settings_for,
+    ticks,
+    until,
+)
+
+RETRY, FATAL = ConnectionVerdict.RETRY, ConnectionVerdict.FATAL
+
+
+def status(code: int) -> InvalidStatus:
+    return InvalidStatus(Response(code, "", Headers()))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (status(400), FATAL),
+        (status(401), FATAL),
+        (status(403), FATAL),
+        (status(404), FATAL),
+        (status(451), FATAL),
+        (status(408), RETRY),
+        (status(418), RETRY),
+        (status(429), RETRY),
+        (status(500), RETRY),
+        (status(503), RETRY),
+        (InvalidURI("x", "no address"), FATAL),
+        (ssl.SSLCertVerificationError("bad"), FATAL),
+        (ssl.SSLError("reset"), RETRY),
+        (ConnectionRefusedError(), RETRY),
+        (TimeoutError(), RETRY),
+        (OSError("no such host"), RETRY),
+        (ConnectionClosedError(None, None), RETRY),
+        (EOFError(), RETRY),
+    ],
+)
+def test_what_is_retried_and_what_is_fatal(error: Exception, expected: ConnectionVerdict) -> None:
+    assert verdict(error, worked=False) is expected
+    assert verdict(error, worked=True) is RETRY
+    assert explain(error)
+
+
+def test_backoff_doubles_with_jitter_up_to_its_cap() -> None:
+    backoff = Backoff(0.5, 30.0, Random(1))
+    delays = [backoff.next() for _ in range(40)]
+    steps = [min(30.0, 0.5 * 2**i) for i in range(40)]
+    assert all(step / 2 <= delay <= step for delay, step in zip(delays, steps, strict=True))
+    assert len(set(delays)) == 40
+    backoff.reset()
+    assert backoff.next() <= 0.5
+
+
+def test_symbols_are_spread_evenly() -> None:
+    symbols = [f"S{i}" for i in range(450)]
+    groups = symbols_per_connection(symbols, 200)
+    assert [len(group) for group in groups] == [150, 150, 150]
+    assert sorted(s for group in groups for s in group) == sorted(symbols)
+
+
+def test_streams_that_do_not_fit_into_the_address_are_subscribed_to() -> None:
+    symbols = [f"LONGSYMBOL{i}USDT" for i in range(1024)]
+    subscription = subscribe("wss://x", symbols, "aggTrade")
+    assert len(subscription.url) < 8_000
+    asked = subscription.url.split("streams=")[1].split("/")
+    assert len(asked) + sum(message.count("@aggTrade") for message in subscription.messages) == 1024
+    assert len(subscription.messages) <= 8
+
+
+async def stay(_: FakeServer, connection: ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+def test_a_refused_route_is_fatal_and_says_what_to_do(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            fake_server(stay, status=404) as fake,
+            collecting(Lake(tmp_path), settings_for(fake)) as task,
+        ):
+            await task
+
+    with pytest.raises(ExchangeError, match=r"HTTP 404: .*check exchange\.ws_url"):
+        asyncio.run(scenario())
+
+
+def test_all_symbols_come_though_they_need_subscriptions(tmp_path: Path) -> None:
+    async def echo_subscriptions(fake: FakeServer, connection: ServerConnection) -> None:
+        async for message in connection:
+            fake.messages.append(str(message))
+            await connection.send('{"result":null,"id":1}')
+
+    async def scenario() -> None:
+        async with fake_server(echo_subscriptions) as fake:
+            symbols = [f"LONGSYMBOL{i}USDT" for i in range(400)]
+            settings = settings_for(fake, streams_per_connection=400)
+            settings = settings.model_copy(update={"symbols": symbols})
+            async with collecting(Lake(tmp_path), settings):
+                await until(lambda: sum(m.count("@aggTrade") for m in fake.messages) > 200)
+            assert len(fake.paths) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_accepts_and_drops_is_not_hammered(tmp_path: Path) -> None:
+    async def send_one_and_drop(fake: FakeServer, connection: ServerConnection) -> None:
+        fake.sent += 1
+        await connection.send(frame(fake.sent))
+
+    async def scenario() -> int:
+        async with fake_server(send_one_and_drop) as fake:
+            async with collecting(Lake(tmp_path), settings_for(fake)):
+                await asyncio.sleep(2.0)
+            return len(fake.paths)
+
+    connects = asyncio.run(scenario())
+    # Delays of 0.05, 0.1, 0.2 and then 0.4 s, each at least half as long, allow no more.
+    assert 2 <= connects <= 14
+
+
+def test_connections_are_replaced_in_time_without_a_gap(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, connection_hours=0.5 / 3600)
+            async with collecting(lake, settings):
+                await until(lambda: counter(lake, "duplicates") > 20)
+            assert counter(lake, "gaps") == 0
+            assert counter(lake, "reconnects") == 0
+            assert rows_of(lake, "SELECT * FROM gaps") == []
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 50
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_a_timeout_drops_and_refusals_are_survived(tmp_path: Path) -> None:
+    faults = Faults(
+        [
+            RefuseHandshake(503, when=When(times=2)),
+            DropAfterAccept(when=When(connection=1)),
+            Drop(when=When(frame=50)),
+            RefuseHandshake(429, when=When(frame=45)),
+            Drop(reset=False, code=1001, when=When(frame=120)),
+            Tamper("huge", when=When(frame=200)),
+            # Even a refusal that is fatal at the start passes once trades have come.
+            Drop(when=When(frame=260)),
+            RefuseHandshake(403, when=When(frame=255)),
+        ]
+    )
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(), faults=faults) as exchange:
+            async with collecting(lake, settings_for(exchange)):
+                await until(lambda: not faults.pending)
+                enough = ticks(lake) + 100
+                await until(lambda: ticks(lake) > enough)
+            assert counter(lake, "reconnects") >= 4
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found["right"] > 300
+    assert found["twice"] == found["wrong"] == 0
+
+
+def test_a_half_open_connection_is_noticed(tmp_path: Path) -> None:
+    """The server's machine is gone: no data and no pongs come, and no end of the connection."""
+
+    async def never_answer(fake: FakeServer, connection: ServerConnection) -> None:
+        if len(fake.paths) == 1:
+            connection.transport.pause_reading()
+            await until(lambda: len(fake.paths) > 1)
+            return
+        for trade_id in range(1, 50):
+            await connection.send(frame(trade_id))
+        await connection.wait_closed()
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with fake_server(never_answer) as fake, collecting(lake, settings_for(fake)):
+            await until(lambda: ticks(lake) == 49)
+
+    asyncio.run(scenario())

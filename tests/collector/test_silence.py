@@ -1,0 +1,161 @@
+"""Silence is a fault where the exchange trades on, and none where it does not."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from collector.silence import SilenceWatch
+from spreadlake.lake import Lake
+from spreadlake.simulator import Faults, SimulatedExchange, Stall, Tamper, When
+from tests.collector.fake import FakeServer, fake_server, frame
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    collecting,
+    counter,
+    differences,
+    market,
+    open_gaps,
+    settings_for,
+    ticks,
+    until,
+)
+
+
+def watch_of(*symbols: str) -> SilenceWatch:
+    return SilenceWatch(symbols, least=30.0, now=0.0)
+
+
+def test_each_symbol_is_judged_by_its_own_rhythm() -> None:
+    watch = watch_of("BUSY", "RARE")
+    for second in range(1, 3001):
+        watch.hear({"BUSY": 5}, second)
+        if second % 100 == 0:
+            watch.hear({"RARE": 1}, second)
+    assert watch.silent(["BUSY", "RARE"], 0.0, 3029.0) == []
+    assert watch.silent(["BUSY", "RARE"], 0.0, 3031.0) == ["BUSY"]
+    assert watch.silent(["BUSY", "RARE"], 0.0, 5500.0) == ["BUSY", "RARE"]
+
+
+def test_a_new_connection_gets_its_time() -> None:
+    watch = watch_of("BUSY")
+    assert watch.silent(["BUSY"], 100.0, 129.0) == []
+    assert watch.silent(["BUSY"], 100.0, 131.0) == ["BUSY"]
+
+
+def test_questions_become_rarer_until_a_trade_comes() -> None:
+    watch = watch_of("RARE")
+    asked_at = []
+    for second in range(1000):
+        if watch.silent(["RARE"], 0.0, second):
+            watch.asked("RARE", second)
+            asked_at.append(second)
+    assert asked_at == [31, 61, 121, 241, 481, 961]
+    watch.hear({"RARE": 100}, 1000.0)
+    assert watch.silent(["RARE"], 0.0, 1000.0 + 201.0) == ["RARE"]
+
+
+def test_silence_of_our_own_making_does_not_count() -> None:
+    watch = watch_of("BUSY")
+    watch.excuse(100.0)
+    assert watch.silent(["BUSY"], 0.0, 129.0) == []
+
+
+def test_the_liveliest_symbols_speak_for_a_connection() -> None:
+    watch = watch_of("NEVER", "RARE", "BUSY")
+    watch.hear({"BUSY": 100, "RARE": 1}, 50.0)
+    assert watch.liveliest(["NEVER", "RARE", "BUSY"], 2) == ["BUSY", "RARE"]
+    assert watch.connection_patience(["NEVER", "RARE", "BUSY"]) == 30.0
+
+
+def test_a_route_that_accepts_and_stays_silent_is_named_and_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the exchange's retired routes do."""
+
+    async def acknowledge_only(_: FakeServer, connection: ServerConnection) -> None:
+        await connection.send('{"result":null,"id":1}')
+        await connection.wait_closed()
+
+    async def scenario() -> None:
+        async with fake_server(acknowledge_only) as fake:
+            settings = settings_for(fake, silence_seconds=0.5)
+            async with collecting(Lake(tmp_path), settings):
+                await until(lambda: len(fake.paths) >= 3)
+
+    asyncio.run(scenario())
+    assert "no trade of BTCUSDT, ETHUSDT, SOLUSDT" in caplog.text
+    assert "check that exchange.ws_url leads to the /market routes" in caplog.text
+
+
+def test_a_stalled_connection_is_replaced_and_its_trades_repaired(tmp_path: Path) -> None:
+    faults = Faults([Stall(60.0, when=When(frame=100))])
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(), faults=faults) as exchange:
+            async with collecting(lake, settings_for(exchange, silence_seconds=0.7)):
+                await until(lambda: counter(lake, "reconnects") == 1)
+                stored = ticks(lake)
+                await until(lambda: ticks(lake) > stored + 200 and not open_gaps(lake))
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_one_silent_symbol_among_others_is_named_and_repaired(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = Faults([Tamper("lost", when=When(frame=100, symbol="ETHUSDT", lasting=4.0))])
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(), faults=faults) as exchange:
+            async with collecting(lake, settings_for(exchange, silence_seconds=0.7)):
+                await until(lambda: "ETHUSDT trades, but its stream is silent" in caplog.text)
+                await until(lambda: counter(lake, "reconnects") >= 1)
+                await until(lambda: not faults.pending and not open_gaps(lake))
+            assert rows_of(lake, "SELECT DISTINCT symbol FROM gaps WHERE cause = 'silence'")
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+    assert "BTCUSDT trades, but" not in caplog.text
+
+
+def test_an_exchange_that_trades_nothing_is_no_fault(tmp_path: Path) -> None:
+    """As at the end of a recording: REST has nothing newer either."""
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        source = market()
+        async with SimulatedExchange(source, start_ms=10**12, end_ms=10**12 + 1500) as exchange:
+            async with collecting(lake, settings_for(exchange, silence_seconds=0.5)):
+                await exchange.finished()
+                requests = counter(lake, "rest_requests")
+                await until(lambda: counter(lake, "rest_requests") >= requests + 3)
+                await asyncio.sleep(0.5)
+            assert counter(lake, "reconnects") == 0
+            assert ticks(lake) > 50
+
+    asyncio.run(scenario())
+
+
+def test_illiquid_symbols_are_left_alone(tmp_path: Path) -> None:
+    async def one_trade_each(_: FakeServer, connection: ServerConnection) -> None:
+        for trade_id in range(100_000):
+            await connection.send(frame(trade_id))
+            await asyncio.sleep(0.02)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with fake_server(one_trade_each) as fake:
+            async with collecting(lake, settings_for(fake, silence_seconds=0.3)):
+                await until(lambda: ticks(lake) > 80)
+            assert len(fake.paths) == 1
+
+    asyncio.run(scenario())
