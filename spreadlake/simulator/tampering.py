@@ -24,11 +24,13 @@ def _without_field(name: bytes) -> Tampering:
     return lambda frame: [pattern.sub(b"", frame, count=1)]
 
 
-def _far_future(frame: bytes) -> list[bytes]:
-    def later(match: re.Match[bytes]) -> bytes:
-        return b'"T":%d' % (int(match[1]) + 400 * _DAY_MS)
+def _with_later(name: bytes, milliseconds: int) -> Tampering:
+    """Moves a time of the frame into the future."""
 
-    return [re.sub(rb'"T":(\d+)', later, frame, count=1)]
+    def later(match: re.Match[bytes]) -> bytes:
+        return b'"%b":%d' % (name, int(match[1]) + milliseconds)
+
+    return lambda frame: [re.sub(rb'"%b":(\d+)' % name, later, frame, count=1)]
 
 
 def _not_market(frame: bytes) -> list[bytes]:
@@ -65,7 +67,8 @@ TAMPERINGS: dict[str, Tampering] = {
     "id fraction": _with_field(b"a", b"12.5"),
     "time text": _with_field(b"T", b'"yesterday"'),
     "time zero": _with_field(b"T", b"0"),
-    "time far future": _far_future,
+    "time far future": _with_later(b"T", 400 * _DAY_MS),
+    "event time ahead": _with_later(b"E", 5_000),
     "side text": _with_field(b"m", b'"perhaps"'),
     "symbol number": _with_field(b"s", b"12"),
     "not on the market": _not_market,
@@ -74,5 +77,6 @@ TAMPERINGS: dict[str, Tampering] = {
     "server error": lambda frame: [b'{"error":{"code":1,"msg":"internal"},"id":9}', frame],
 }
 """Every way by its name. `lost` and those that spoil a value leave a hole that REST can fill;
-`duplicated`, `long`, `nested`, `not on the market`, `unknown …` and `server error` lose nothing;
+`duplicated`, `long`, `nested`, `event time ahead`, `not on the market`, `unknown …` and
+`server error` lose nothing;
 `huge` passes the 1 MiB that clients accept by default."""

@@ -45,7 +45,7 @@ def exchange(*plans: Plan, speed: float = 20.0) -> SimulatedExchange:
     return SimulatedExchange(SyntheticMarket(1, SYMBOLS), speed=speed, faults=Faults(plans))
 
 
-async def frames_of(*plans: Plan, count: int = 60, symbols: Sequence[str] = SYMBOLS) -> list[str]:
+async def frames_of(*plans: Plan, count: int = 250, symbols: Sequence[str] = SYMBOLS) -> list[str]:
     async with exchange(*plans) as served, opened(served, combined(*symbols)) as client:
         frames = await take(client, count)
         assert served.faults.fired == list(plans)
@@ -81,7 +81,7 @@ def test_duplicated_and_late_frames_lose_nothing() -> None:
 
 def test_a_tampered_frame_arrives_as_it_was_made() -> None:
     plan = Tamper("price nan", when=When(frame=3))
-    frames = asyncio.run(frames_of(plan, count=5))
+    frames = asyncio.run(frames_of(plan, count=20))
     assert [json.loads(frame)["data"]["p"] for frame in frames].count("NaN") == 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spreadlake.errors import RecordingError
-from spreadlake.simulator import Recording, SimulatedExchange
+from spreadlake.simulator import Recording, SimulatedExchange, recorded_lines
 from spreadlake.wire import FrameDecoder, stream_name
 from tests.simulator.clients import combined, get, opened, silent, take, until
 
@@ -171,6 +171,16 @@ def test_recordings_that_cannot_be_replayed(tmp_path: Path, content: bytes, mess
         Recording([path])
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_line_without_end_is_not_read_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_lines, "_LONGEST_LINE", 2**20)
+    path = tmp_path / "r"
+    path.write_bytes(line(1, wrapped(1)) + b"5 " + b"x" * 2**21)
+    with pytest.raises(RecordingError, match="line 2, is not a .* of less than 1 MiB"):
+        Recording([path])
 
 
 def test_missing_files_folders_and_no_files(tmp_path: Path) -> None:
