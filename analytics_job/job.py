@@ -20,6 +20,7 @@ from spreadlake.lake import (
     open_reader,
     set_status,
 )
+from spreadlake.lake.checkpoint import WalKeeper
 
 __all__ = ["AnalyticsJob"]
 
@@ -36,6 +37,7 @@ class AnalyticsJob:
         self._lake = lake
         self._db = open_analytics_writer(lake)
         self._feed = TickFeed(lake)
+        self._wal = WalKeeper(self._db, lake.analytics_db)
         self._slow: SlowTests | None = None
         self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
         self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
@@ -62,6 +64,7 @@ class AnalyticsJob:
         try:
             self._take_in_all()
             self._store_slow_results()
+            self._wal.keep()
             self._error = ""
         except sqlite3.OperationalError as error:
             self._complain(error)

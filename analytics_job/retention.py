@@ -19,6 +19,8 @@ from spreadlake.lake.parquet import write_durably
 __all__ = ["DEFAULT_HOURS", "Retention"]
 
 DEFAULT_HOURS = 720.0
+_LOOK_MS = 60_000  # of exchange time, between two looks at what is old enough
+_FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
 
 
@@ -38,14 +40,18 @@ class Retention:
         self._lake = lake
         self._hours = hours
         self._pieces: Iterator[_Piece] | None = None
+        self._next_look_ms = 0
 
     def roll_piece(self, watermark_ms: int) -> bool:
         """Rolls the next piece that is old enough; False when there is none left for now."""
         if self._pieces is None:
+            if watermark_ms < self._next_look_ms:
+                return False
             self._pieces = self._old_pieces(watermark_ms // 1000)
         piece = next(self._pieces, None)
         if piece is None:
             self._pieces = None
+            self._next_look_ms = watermark_ms + _LOOK_MS
             return False
         self._roll(piece)
         return True
@@ -120,7 +126,8 @@ class Retention:
                     f"(SELECT {keys} FROM {piece.table} WHERE {where} LIMIT {_DELETE_ROWS})",
                     values,
                 ).rowcount
-        self._db.execute("PRAGMA incremental_vacuum")
+        # A page a row: it does as much as is fetched.
+        self._db.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
 
 
 _TABLE_KEYS = {

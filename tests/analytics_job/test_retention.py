@@ -79,15 +79,15 @@ def test_rolled_and_repaired_lakes_read_as_one_that_kept_everything(
     trades = _trades()
     late = trades[100:140] + trades[399:402]
     lake = harness.TestLake(tmp_path)
-    job = AnalyticsJob(lake.lake, config)
     for batch in ([t for t in trades if t not in late], late):
         lake.store(batch)
+        job = AnalyticsJob(lake.lake, config)
         job.step()
         while job.roll_piece():
             pass
         hot = [row for row in lake.table("bars") if row["timeframe"] == "1s"]
         assert min(row["time"] for row in hot) >= (EPOCH_MS // 1000) + (HOURS - 2) * 3600
-    job.close()
+        job.close()
     assert _merged(lake) == expected
     assert list(tmp_path.glob("pair_analytics/timeframe=1s/pair=AUSDT%2FBUSDT/date=*/*.parquet"))
     assert not list(tmp_path.rglob("*.tmp"))
