@@ -82,9 +82,10 @@ def half_life(spread: Floats) -> float | None:
 def _spread(a: Floats, b: Floats) -> Floats | None:
     """A − beta·B, or None where a leg or the spread does not vary."""
     first = np.zeros(1, dtype=np.int64)
-    m = rolling_moments(a[None, :], b[None, :], len(a), 0, first, 1)
-    beta = hedge_ratio(m).beta
-    std = spread_zscore(a[None, :], b[None, :], beta, m).std[0, 0]
+    leg_a, leg_b = a[None, :], b[None, :]
+    m = rolling_moments(leg_a, leg_b, len(a), 0, first, 1)
+    beta = hedge_ratio(leg_a, leg_b, m).beta
+    std = spread_zscore(leg_a, leg_b, beta, m).std[0, 0]
     if not std > 0 or np.ptp(a) == 0:
         return None
     spread: Floats = a - beta[0, 0] * b

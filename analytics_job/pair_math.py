@@ -4,21 +4,31 @@ Arrays are (pairs, rows). Every row is point in time: it is computed from its ow
 nothing later.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics_job.rolling import Floats, Ints, Moments, rolling_moments
 
-__all__ = ["Hedge", "Spread", "correlation", "hedge_ratio", "return_moments", "spread_zscore"]
+__all__ = [
+    "Hedge",
+    "Spread",
+    "correlation",
+    "hedge_ratio",
+    "log_returns",
+    "return_moments",
+    "spread_zscore",
+]
 
 # Below this share of the legs' own variance, the variance of the spread is lost in rounding when
 # it is taken from moments, and is taken from the spread itself.
 _ILL_CONDITIONED = 1e-6
 # A spread whose deviation is less than this share of the prices is rounding, not movement.
 _FLAT = 1e-14
-_CHUNK = 20_000  # windows computed one by one at a time, to bound memory
+_CELLS = 1_000_000  # bars of windows taken one by one that are held at a time, to bound memory
 
 
 @dataclass(frozen=True)
@@ -45,13 +55,16 @@ class Spread:
     zscore: Floats
 
 
-def hedge_ratio(m: Moments) -> Hedge:
+def hedge_ratio(a: Floats, b: Floats, m: Moments) -> Hedge:
     """OLS hedge ratio over the moments' window: beta = cov(A, B) / var(B).
 
-    NaN where B does not vary; no standard error below 3 bars, no R² where A does not vary.
+    a, b: (pairs, columns) closes, whose last columns are the rows of `m`. NaN where B does not
+    vary; no standard error below 3 bars, no R² where A does not vary.
     """
     beta = _divide(m.sab, m.sbb)
     sse = np.maximum(m.saa - beta * m.sab, 0.0)
+    for direct in _one_by_one(a, b, beta, m, (sse <= _ILL_CONDITIONED * m.saa) & (m.saa > 0)):
+        sse[direct.rows] = direct.squares
     return Hedge(
         alpha=m.mean_a - beta * m.mean_b,
         beta=beta,
@@ -65,12 +78,16 @@ def correlation(m: Moments) -> Floats:
     return np.clip(_divide(m.sab, np.sqrt(m.saa) * np.sqrt(m.sbb)), -1.0, 1.0)
 
 
+def log_returns(x: Floats) -> Floats:
+    """(…, columns) closes → log returns, those of column 0 unknown."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.diff(np.log(x), axis=-1, prepend=np.nan)
+
+
 def return_moments(
-    a: Floats, b: Floats, window: int, start: int, first: Ints, rows: int
+    ra: Floats, rb: Floats, window: int, start: int, first: Ints, rows: int
 ) -> Moments:
     """Moments of the log returns between the `window` closes of each row: window − 1 returns."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ra, rb = (np.diff(np.log(x), axis=1, prepend=np.nan) for x in (a, b))
     return rolling_moments(ra, rb, window - 1, start, first + 1, rows)
 
 
@@ -81,43 +98,60 @@ def spread_zscore(a: Floats, b: Floats, beta: Floats, m: Moments) -> Spread:
     over the z-score's window. z = (spread_t − mean) / std, NaN where the spread does not vary.
     """
     rows = beta.shape[1]
-    spread = a[:, -rows:] - beta * b[:, -rows:]
+    leg_a, leg_b = a[:, -rows:], beta * b[:, -rows:]
+    spread = leg_a - leg_b
     mean = m.mean_a - beta * m.mean_b
-    legs = m.saa + beta * beta * m.sbb
-    squares = m.saa - 2 * beta * m.sab + beta * beta * m.sbb
-    lost = squares <= _ILL_CONDITIONED * legs
-    std = np.sqrt(np.maximum(squares, 0.0) / (m.n - 1))
-    if lost.any():
-        _direct(a, b, beta, m, np.nonzero(lost), mean, std)
-    scale = np.maximum(np.abs(a[:, -rows:]), np.abs(beta * b[:, -rows:]))
-    std = np.where(std <= _FLAT * scale, 0.0, std)
-    return Spread(spread, mean, std, _divide(spread - mean, std))
+    b_squares = beta * beta * m.sbb
+    squares = m.saa - 2 * beta * m.sab + b_squares
+    legs = m.saa + b_squares
+    distance = spread - mean
+    for direct in _one_by_one(a, b, beta, m, (squares <= _ILL_CONDITIONED * legs) & (legs > 0)):
+        squares[direct.rows], distance[direct.rows] = direct.squares, direct.distance
+        mean[direct.rows] = spread[direct.rows] - direct.distance
+    std = np.sqrt(_divide(np.maximum(squares, 0.0), m.n - 1))
+    std[std <= _FLAT * np.maximum(np.abs(leg_a), np.abs(leg_b))] = 0.0
+    return Spread(spread, mean, std, _divide(distance, std))
 
 
-def _direct(
-    a: Floats,
-    b: Floats,
-    beta: Floats,
-    m: Moments,
-    where: tuple[NDArray[np.intp], ...],
-    mean: Floats,
-    std: Floats,
-) -> None:
-    """Mean and deviation from the spreads themselves, written over those of the rows `where`."""
+class _Direct(NamedTuple):
+    """Rows whose windows were taken one by one.
+
+    `squares` are the sums of squared deviations of their spreads, `distance` how far the spread
+    at the row lies above the mean.
+    """
+
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]]
+    squares: Floats
+    distance: Floats
+
+
+def _one_by_one(
+    a: Floats, b: Floats, beta: Floats, m: Moments, where: NDArray[np.bool_]
+) -> Iterator[_Direct]:
+    """The rows `where`, from the spreads themselves, less the one at the row: that is exact."""
+    if not where.any():
+        return
     offset = a.shape[1] - beta.shape[1]
-    for at in range(0, len(where[0]), _CHUNK):
-        pair, row = where[0][at : at + _CHUNK], where[1][at : at + _CHUNK]
-        n = m.n[pair, row].astype(np.int64)
-        for size in np.unique(n):
-            p, r = pair[n == size], row[n == size]
-            bars = (r + offset)[:, None] + np.arange(1 - size, 1)
-            s = a[p[:, None], bars] - beta[p, r][:, None] * b[p[:, None], bars]
-            mean[p, r] = s.mean(axis=1)
-            std[p, r] = s.std(axis=1, ddof=1) if size > 1 else np.nan
+    pair, row = np.nonzero(where)
+    n = m.n[pair, row].astype(np.int64)
+    for size in np.unique(n):
+        same = np.flatnonzero(n == size)
+        for at in range(0, len(same), max(1, _CELLS // size)):
+            part = same[at : at + max(1, _CELLS // size)]
+            p, r = pair[part], row[part]
+            at_row, bars = p[:, None], (r + offset)[:, None] + np.arange(1 - size, 1)
+            moves_a = a[at_row, bars] - a[p, r + offset][:, None]
+            moves_b = b[at_row, bars] - b[p, r + offset][:, None]
+            moves = moves_a - beta[p, r][:, None] * moves_b
+            mean = moves.mean(axis=1)
+            yield _Direct((p, r), ((moves - mean[:, None]) ** 2).sum(axis=1), -mean)
 
 
 def _divide(x: Floats, y: Floats) -> Floats:
     """x / y, NaN where y is not positive."""
+    positive = y > 0
+    if positive.all():
+        return np.asarray(x / y)
     out = np.full(np.broadcast_shapes(x.shape, y.shape), np.nan)
-    np.divide(x, y, out=out, where=y > 0)
+    np.divide(x, y, out=out, where=positive)
     return out

@@ -8,7 +8,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analytics_job.kalman import kalman_beta
-from analytics_job.pair_math import correlation, hedge_ratio, return_moments, spread_zscore
+from analytics_job.pair_math import (
+    correlation,
+    hedge_ratio,
+    log_returns,
+    return_moments,
+    spread_zscore,
+)
 from analytics_job.panel import Panel
 from analytics_job.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
 from spreadlake.pairs import Pair
@@ -99,7 +105,7 @@ def pair_rows(
     """
     legs = _Legs.of(panel, pairs)
     m = rolling_moments(legs.a, legs.b, lookback, panel.start, legs.first, rows)
-    hedge = hedge_ratio(m)
+    hedge = hedge_ratio(legs.a, legs.b, m)
     shared = {
         "alpha": hedge.alpha,
         "beta": hedge.beta,
@@ -127,8 +133,9 @@ def pair_rows(
 
 
 def _window_numbers(legs: "_Legs", beta: Floats, window: int, rows: int) -> dict[str, Floats]:
-    m = rolling_moments(legs.a, legs.b, window, legs.start, legs.first, rows)
-    r = return_moments(legs.a, legs.b, window, legs.start, legs.first, rows)
+    start = legs.panel.start
+    m = rolling_moments(legs.a, legs.b, window, start, legs.first, rows)
+    r = return_moments(legs.returns_a, legs.returns_b, window, start, legs.first, rows)
     spread = spread_zscore(legs.a, legs.b, beta, m)
     volume_a, volume_b = legs.volume(window, rows)
     return {
@@ -155,46 +162,48 @@ def _deviation(squares: Floats, m: Moments) -> Floats:
 class _Legs:
     """The two legs of each pair, cut from the panel."""
 
-    start: int
-    end: int
+    panel: Panel
+    at_a: Ints  # row of each pair's leg A in the panel
+    at_b: Ints
     a: Floats
     b: Floats
-    traded_a: NDArray[np.bool_]
-    traded_b: NDArray[np.bool_]
-    quote_a: Floats
-    quote_b: Floats
+    returns_a: Floats
+    returns_b: Floats
     first: Ints
 
     @classmethod
     def of(cls, panel: Panel, pairs: Sequence[Pair]) -> "_Legs":
-        ia, ib = panel.rows([p.a for p in pairs]), panel.rows([p.b for p in pairs])
+        at_a, at_b = panel.rows([p.a for p in pairs]), panel.rows([p.b for p in pairs])
+        returns = log_returns(panel.close)
         return cls(
-            panel.start,
-            panel.end,
-            panel.close[ia],
-            panel.close[ib],
-            panel.traded[ia],
-            panel.traded[ib],
-            panel.quote_volume[ia],
-            panel.quote_volume[ib],
-            np.maximum(panel.first[ia], panel.first[ib]),
+            panel,
+            at_a,
+            at_b,
+            panel.close[at_a],
+            panel.close[at_b],
+            returns[at_a],
+            returns[at_b],
+            np.maximum(panel.first[at_a], panel.first[at_b]),
         )
 
     def have(self, rows: int) -> Ints:
         """(pairs, rows): bars of the pair up to each row."""
-        have = np.arange(self.end - rows, self.end) - self.first[:, None] + 1
+        have = np.arange(self.panel.end - rows, self.panel.end) - self.first[:, None] + 1
         return np.asarray(np.maximum(have, 0))
 
     def stale(self, max_stale: int, rows: int) -> NDArray[np.bool_]:
         """Whether a leg has carried its close for more than `max_stale` bars in a row."""
-        return _carried(self.traded_a, max_stale, rows) | _carried(self.traded_b, max_stale, rows)
+        stale = _carried(self.panel.traded, max_stale, rows)
+        return np.asarray(stale[self.at_a] | stale[self.at_b])
 
     def volume(self, window: int, rows: int) -> tuple[Floats, Floats]:
-        """(pairs, rows) each: traded value of the legs over the window, in quote currency."""
-        return (
-            rolling_sum(self.quote_a, window, self.start, self.first, rows),
-            rolling_sum(self.quote_b, window, self.start, self.first, rows),
-        )
+        """(pairs, rows) each: traded value of the legs over the window, in quote currency.
+
+        Rows that a pair has from its `window`th bar on: no window reaches before its first.
+        """
+        panel = self.panel
+        volume = rolling_sum(panel.quote_volume, window, panel.start, panel.first, rows)
+        return volume[self.at_a], volume[self.at_b]
 
 
 def _carried(traded: NDArray[np.bool_], max_stale: int, rows: int) -> NDArray[np.bool_]:

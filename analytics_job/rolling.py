@@ -13,6 +13,7 @@ exactly zero.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ __all__ = ["Floats", "Ints", "Moments", "rolling_moments", "rolling_sum"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_CELLS = 8_192  # pairs times rows at a time: what is computed on stays in the processor's cache
+_WIDE = 128  # from how many sums side by side on it pays to add them up place by place
 
 
 @dataclass(frozen=True)
@@ -49,102 +53,154 @@ def rolling_moments(
     most, and columns before it are not read. Every window asked for must lie within the columns
     or begin at its pair's first bar; rows where that is not so hold nonsense.
     """
-    layout = _Layout.of(a.shape[1], width, start, first)
-    da, ua = layout.centre(a)
-    db, ub = layout.centre(b)
-    sums = [
-        layout.window_sums(ahead, behind)[:, -rows:]
-        for ahead, behind in (
-            (da, ua),
-            (db, ub),
-            (da * da, ua * ua),
-            (db * db, ub * ub),
-            (da * db, ua * ub),
-        )
-    ]
-    return _moments(layout, a, b, sums, rows)
+    out = np.empty((6, len(a), rows))
+    step = max(1, _CELLS // max(1, len(a)))
+    for at in range(0, rows, step):
+        end = min(at + step, rows)
+        last = a.shape[1] - rows + end
+        layout = _Layout.of(last, width, start, first, end - at)
+        _moments(layout, a[:, :last], b[:, :last], out[:, :, at:end])
+    return Moments(*out)
 
 
 def rolling_sum(x: Floats, width: int, start: int, first: Ints, rows: int) -> Floats:
     """Sum over the last `width` bars (fewer at a series' start), for the last `rows` columns."""
-    layout = _Layout.of(x.shape[1], width, start, first)
-    blocks = layout.cut(x)
-    places = np.arange(layout.blocks * width).reshape(1, layout.blocks, width)
-    ahead = np.where(places >= layout.first[:, :, None], blocks, 0.0)
-    behind = np.zeros_like(ahead)
-    behind[:, 1:] = ahead[:, :-1]
-    return layout.window_sums(ahead, behind)[:, -rows:]
+    layout = _Layout.of(x.shape[1], width, start, first, rows)
+    ahead, behind = (part.copy() for part in layout.parts(layout.cut(x)))
+    layout.clear(ahead)
+    layout.clear(behind)
+    out = np.empty((1, len(x), rows))
+    layout.lay_out(layout.window_sums(ahead, behind), out)
+    return np.asarray(out[0])
 
 
-def _moments(layout: "_Layout", a: Floats, b: Floats, sums: list[Floats], rows: int) -> Moments:
-    s1a, s1b, s2a, s2b, s2ab = sums
-    n = layout.counts(rows)
-    return Moments(
-        n=n,
-        mean_a=layout.centres(a, rows) + s1a / n,
-        mean_b=layout.centres(b, rows) + s1b / n,
-        saa=np.maximum(s2a - s1a * s1a / n, 0.0),
-        sbb=np.maximum(s2b - s1b * s1b / n, 0.0),
-        sab=s2ab - s1a * s1b / n,
+def _moments(layout: "_Layout", a: Floats, b: Floats, out: Floats) -> None:
+    """Writes the six arrays of `Moments` to `out`, (6, pairs, rows)."""
+    blocks = layout.cut(a, b)
+    centres = layout.centres(blocks)
+    ahead, behind = layout.parts(blocks)
+    sums = layout.window_sums(
+        _products(layout, ahead, centres),
+        _products(layout, behind, layout.with_block_before(centres)),
     )
+    n, s1 = layout.counts(), sums[:, :2]
+    offset = s1 / n  # of the mean from the centre
+    sums[:, 2:4] -= s1 * offset
+    sums[:, 4] -= s1[:, 0] * offset[:, 1]
+    np.maximum(sums[:, 2:4], 0.0, out=sums[:, 2:4])
+    layout.lay_out(np.broadcast_to(n, sums[:, :1].shape), out[:1])
+    layout.lay_out(np.add(offset, centres, out=offset), out[1:3])
+    layout.lay_out(sums[:, 2:], out[3:])
+
+
+def _products(layout: "_Layout", prices: Floats, centres: Floats) -> Floats:
+    """Prices of A and B → what is summed: deviations of A and B, their squares, their product."""
+    out = np.empty((len(prices), 5, *prices.shape[2:]))
+    deviations = out[:, :2]
+    np.subtract(prices, centres, out=deviations)
+    layout.clear(deviations)
+    np.multiply(deviations, deviations, out=out[:, 2:4])
+    np.multiply(out[:, 0], out[:, 1], out=out[:, 4])
+    return out
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """The columns cut into blocks of `width`; index 0 is the start of the first block."""
+    """The columns that the rows' windows reach, cut into blocks of `width`.
+
+    Blocked arrays are (places of a block, series, pairs, blocks); the last blocks, from
+    `row_block` on, are those that hold rows. Index 0 is the start of the first block.
+    """
 
     columns: int
+    rows: int
     width: int
-    pad: int  # places of the first block that lie before column 0
-    first: Ints  # (pairs, 1) index of each pair's first bar
+    pad: int  # index of the first column
     blocks: int
+    first: Ints  # (pairs, 1) index of each pair's first bar
+    warming: bool  # whether the first bar of a pair lies within the columns
 
     @classmethod
-    def of(cls, columns: int, width: int, start: int, first: Ints) -> "_Layout":
+    def of(cls, columns: int, width: int, start: int, first: Ints, rows: int) -> "_Layout":
+        reached = min(columns, width - 1 + rows)
+        start += columns - reached
         pad = start % width
-        clipped = np.clip(first - (start - pad), pad, pad + columns)[:, None]
-        return cls(columns, width, pad, clipped, -(-(pad + columns) // width))
+        index = np.clip(first - (start - pad), pad, pad + reached)[:, None]
+        warming = bool((first >= start).any())
+        return cls(reached, rows, width, pad, -(-(pad + reached) // width), index, warming)
 
-    def cut(self, x: Floats) -> Floats:
-        """(pairs, columns) → (pairs, blocks, width), zero where there is no column."""
-        whole = np.zeros((x.shape[0], self.blocks * self.width))
-        whole[:, self.pad : self.pad + self.columns] = x
-        return whole.reshape(x.shape[0], self.blocks, self.width)
+    @property
+    def row_block(self) -> int:
+        return (self.pad + self.columns - self.rows) // self.width
 
-    def block_centres(self, x: Floats) -> Floats:
-        """(pairs, blocks): the price at each block's start, or at the first bar within it."""
-        starts = np.arange(self.blocks) * self.width
-        at = np.maximum(starts, self.first) - self.pad
-        return np.take_along_axis(x, np.minimum(at, self.columns - 1), axis=1)
+    @property
+    def _span(self) -> tuple[int, int]:
+        """Places [low, high) of the row blocks that hold rows."""
+        low = (self.pad + self.columns - self.rows) % self.width
+        return (low, low + self.rows) if self.row_block + 1 == self.blocks else (0, self.width)
 
-    def centre(self, x: Floats) -> tuple[Floats, Floats]:
-        """Each block, and the block before it, less this block's centre; zero before `first`."""
-        blocks = self.cut(x)
-        centres = self.block_centres(x)[:, :, None]
-        places = np.arange(self.blocks * self.width).reshape(1, self.blocks, self.width)
-        valid = places >= self.first[:, :, None]
-        ahead = np.where(valid, blocks - centres, 0.0)
-        behind = np.zeros_like(ahead)
-        np.subtract(blocks[:, :-1], centres[:, 1:], out=behind[:, 1:], where=valid[:, :-1])
-        return ahead, behind
+    def cut(self, *series: Floats) -> Floats:
+        """(pairs, columns) each → blocked; NaN before `first`, for `clear` to find."""
+        whole = np.zeros((len(series), len(series[0]), self.blocks * self.width))
+        for at, x in enumerate(series):
+            whole[at, :, self.pad : self.pad + self.columns] = x[:, -self.columns :]
+        if self.warming:
+            whole[:, np.arange(whole.shape[2]) < self.first] = np.nan
+        blocked = whole.reshape(*whole.shape[:2], self.blocks, self.width)
+        return np.ascontiguousarray(blocked.transpose(3, 0, 1, 2))
+
+    def clear(self, x: Floats) -> None:
+        """What lies before `first` becomes zero, and so adds nothing."""
+        if self.warming:
+            x[np.isnan(x)] = 0.0
+
+    def centres(self, blocks: Floats) -> Floats:
+        """(series, pairs, row blocks): the price where each block, or the pair in it, begins."""
+        if not self.warming:
+            return blocks[0, :, :, self.row_block :]
+        rows = np.arange(self.row_block, self.blocks)
+        places = np.clip(self.first - rows * self.width, 0, self.width - 1)
+        pairs = np.arange(len(self.first))[:, None]
+        return np.moveaxis(blocks[places, :, pairs, rows], -1, 0)
+
+    def parts(self, blocks: Floats) -> tuple[Floats, Floats]:
+        """Row blocks up to their rows, and the block before each from its end backwards."""
+        low, high = self._span
+        at = self.row_block
+        return blocks[:high, ..., at:], blocks[:low:-1, ..., max(at - 1, 0) : -1]
+
+    def with_block_before(self, x: Floats) -> Floats:
+        """Of what is one for each row block, those of blocks that have another before them."""
+        return x[..., int(self.row_block == 0) :]
 
     def window_sums(self, ahead: Floats, behind: Floats) -> Floats:
-        """Sums over each window: this block so far, and what is left of the block before."""
-        sums = np.cumsum(ahead, axis=-1)
-        rest = np.cumsum(behind[..., :0:-1], axis=-1)[..., ::-1]
-        sums[..., :-1] += rest
-        return self._flat(sums)
+        """Sums over each window, blocked: its block so far, and what is left of the one before."""
+        _accumulate(ahead)
+        _accumulate(behind)
+        low, _ = self._span
+        both = self.with_block_before(ahead[low : self.width - 1])
+        both += behind[::-1][: len(both)]
+        return ahead[low:]
 
-    def counts(self, rows: int) -> Floats:
-        """(pairs, rows): bars in each window; 1 before the first bar, where nothing is read."""
-        index = np.arange(self.pad + self.columns - rows, self.pad + self.columns)
+    def counts(self) -> Floats | float:
+        """Bars in each window, blocked; 1 before the first bar, where nothing is read."""
+        if not self.warming:
+            return float(self.width)
+        starts = np.arange(self.row_block, self.blocks) * self.width
+        index = np.arange(*self._span)[:, None, None, None] + starts
         return np.asarray(np.clip(index - self.first + 1, 1, self.width), dtype=np.float64)
 
-    def centres(self, x: Floats, rows: int) -> Floats:
-        """(pairs, rows): the centre that each row's sums are taken from."""
-        repeated = np.repeat(self.block_centres(x), self.width, axis=1)
-        return repeated[:, self.pad : self.pad + self.columns][:, -rows:]
+    def lay_out(self, x: Floats, out: Floats) -> None:
+        """Blocked → (series, pairs, rows)."""
+        place = (self.pad + self.columns - self.rows) % self.width - self._span[0]
+        flat = x.transpose(1, 2, 3, 0).reshape(*out.shape[:2], -1)
+        out[...] = flat[..., place : place + self.rows]
 
-    def _flat(self, x: Floats) -> Floats:
-        flat = x.reshape(x.shape[0], self.blocks * self.width)
-        return flat[:, self.pad : self.pad + self.columns]
+
+def _accumulate(x: Floats) -> None:
+    """Running sums along the places, in place: the same additions either way."""
+    if x[:1].size < _WIDE:
+        np.cumsum(x, axis=0, out=x)
+        return
+    for before, at in pairwise(x):
+        np.add(before, at, out=at)
