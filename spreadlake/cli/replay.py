@@ -1,6 +1,7 @@
 """`spreadlake replay`: recorded frames through the real collector and the real job."""
 
 import json
+import logging
 import math
 import os
 import sys
@@ -25,10 +26,14 @@ from spreadlake.times import iso_utc
 
 if TYPE_CHECKING:
     from spreadlake.simulator import Recording
+    from spreadlake.supervisor.progress import Progress
 
 __all__ = ["replay"]
 
+_log = logging.getLogger(__name__)
+
 _FARTHEST_MS = 86_400_000
+_REPORT_SECONDS = 10.0
 
 
 def replay(
@@ -131,9 +136,22 @@ def _run(launcher: Launcher, port: int, market: list[object]) -> None:
         last_pass=launcher.job("--once", "--lateness", 0),
         stop=StopSignal(),
         on_line=lines.add,
+        on_progress=_Reporter(),
     )
     run_replay(run)
     typer.echo(_summary(launcher.lake, time.monotonic() - started))
+
+
+class _Reporter:
+    """Says now and then how far a replay that takes its time has come."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _REPORT_SECONDS
+
+    def __call__(self, progress: "Progress") -> None:
+        if time.monotonic() >= self._next:
+            self._next += _REPORT_SECONDS
+            _log.info(progress.text)
 
 
 def _summary(lake: Lake, seconds: float) -> str:

@@ -128,7 +128,7 @@ def database_sizes(lake: Lake) -> list[FileReport]:
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

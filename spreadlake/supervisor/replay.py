@@ -13,8 +13,9 @@ from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
 from spreadlake.supervisor.child import Child, ChildSpec
+from spreadlake.supervisor.endings import require_alive, require_success
 from spreadlake.supervisor.progress import Progress, all_analysed, all_stored
-from spreadlake.supervisor.supervisor import require_alive, require_success, stop_children
+from spreadlake.supervisor.stopping import stop_children
 
 __all__ = ["ReplayInterruptedError", "ReplayRun", "run_replay"]
 

@@ -13,7 +13,9 @@ from spreadlake.errors import ServiceError
 from spreadlake.service import StopSignal
 from spreadlake.supervisor.child import Child, ChildSpec
 from spreadlake.supervisor.delay import RestartDelay
-from spreadlake.supervisor.supervisor import ChildMistakeError, Supervisor, stop_children
+from spreadlake.supervisor.endings import ChildMistakeError, KilledError
+from spreadlake.supervisor.stopping import stop_children
+from spreadlake.supervisor.supervisor import Supervisor
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
@@ -169,8 +171,9 @@ def test_a_second_signal_kills_at_once() -> None:
     thread = threading.Thread(target=interrupt_twice)
     thread.start()
     supervisor = Supervisor([spec("job", STUBBORN)], stop, lines.append, quick)
-    with pytest.raises(ServiceError, match="job was ended by SIGKILL"):
+    with pytest.raises(KilledError, match="job had to end at once, by a second signal") as caught:
         supervisor.run()
+    assert caught.value.exit_code == 130
     thread.join()
 
 
