@@ -1,6 +1,6 @@
 """Every alert, once: Prometheus' rules, Grafana's rules and the runbook are made from this."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["ALERTS", "PAIR_ALERT", "Alert"]
@@ -10,10 +10,10 @@ Severity = Literal["critical", "warning", "info"]
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert: it fires where `expr` gives a value for as long as `lasting`.
+    """One alert: it fires where `expr` gives a value above 0 for as long as `lasting`.
 
-    `summary` is a fixed short sentence. `description` is a Prometheus template: it names the
-    object, with `$value`. `text` is the same in Grafana's words where they differ.
+    `summary` is a fixed short sentence. `description` names the object and the value; it is a
+    template as Prometheus has them, with `$labels` and `$value`.
     """
 
     name: str
@@ -22,7 +22,6 @@ class Alert:
     lasting: str
     summary: str
     description: str
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 _UP = 'up{job="spreadlake"}'
@@ -30,18 +29,19 @@ _LAST_TRADE = "max(spreadlake_last_trade_timestamp_seconds)"
 
 # |z| beyond the threshold comes from the events that the analytics job finds bar by bar, not from
 # samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
-# closed between two scrapes.
+# closed between two scrapes. It fires for a minute at least: Grafana repeats itself after 30 s and
+# may not tell at all of what came and went in between.
 PAIR_ALERT = Alert(
     name="PairBeyondThreshold",
     severity="info",
     expr=(
-        "max_over_time(spreadlake_pair_alert_active[10s]) == 1"
-        " or increase(spreadlake_pair_alerts_total[20s]) > 0"
+        "max_over_time(spreadlake_pair_alert_active[1m])"
+        " + increase(spreadlake_pair_alerts_total[1m]) > 0"
     ),
     lasting="0s",
-    summary="A pair's z-score is beyond its threshold.",
+    summary="z-score beyond its threshold.",
     description=(
-        "{{ $labels.pair }}: |z| is beyond the threshold of rule {{ $labels.rule }}"
+        "{{ $labels.pair }} is beyond the threshold of rule {{ $labels.rule }}"
         " ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
         " lookback {{ $labels.lookback }})."
     ),
@@ -51,7 +51,7 @@ ALERTS = (
     Alert(
         name="MetricsMissing",
         severity="critical",
-        expr=f"{_UP} == 0 or absent({_UP})",
+        expr=f"1 - {_UP} > 0 or absent({_UP})",
         lasting="30s",
         summary="The exporter cannot be scraped.",
         description="The exporter has not answered for 30 s: all else is unknown.",
@@ -59,7 +59,7 @@ ALERTS = (
     Alert(
         name="ServiceDown",
         severity="critical",
-        expr="spreadlake_service_up == 0",
+        expr="1 - spreadlake_service_up > 0",
         lasting="30s",
         summary="A service shows no sign of life.",
         description="{{ $labels.service }} stopped, hangs, or was never started on this lake.",
@@ -123,12 +123,12 @@ ALERTS = (
         name="DiskLow",
         severity="warning",
         expr=(
-            "spreadlake_disk_free_bytes / spreadlake_disk_size_bytes < 0.1"
+            "1 - spreadlake_disk_free_bytes / spreadlake_disk_size_bytes > 0.9"
             " and spreadlake_disk_free_bytes < 20e9"
         ),
         lasting="5m",
         summary="The lake's disk is nearly full.",
-        description="{{ $value | humanizePercentage }} of the lake's disk is free.",
+        description="The lake's disk is {{ $value | humanizePercentage }} full.",
     ),
     Alert(
         name="LogGrows",
@@ -137,7 +137,8 @@ ALERTS = (
         lasting="10m",
         summary="A write-ahead log grows.",
         description=(
-            "The log of {{ $labels.database }}.db is {{ $value | humanize1024 }}B: a reader holds it."
+            "The log of {{ $labels.database }}.db has {{ $value | humanize1024 }}B:"
+            " a reader holds it."
         ),
     ),
 )

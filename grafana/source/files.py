@@ -9,16 +9,26 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana.source.overview import overview_dashboard
 from grafana.source.pair import pair_dashboard
 from grafana.source.pipeline import pipeline_dashboard
+from grafana.source.rules import grafana_rules, prometheus_rules
+from grafana.source.runbook import runbook_dashboard
 
-__all__ = ["generated"]
+__all__ = ["ROOT", "generated"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[Path, str]:
     """Text by path."""
-    boards = [pair_dashboard(), overview_dashboard(), pipeline_dashboard()]
-    return {_path(board): _text(board) for board in boards}
+    boards = [
+        pair_dashboard(),
+        overview_dashboard(),
+        pipeline_dashboard(),
+        runbook_dashboard(ROOT.parent / "docs" / "runbook.md"),
+    ]
+    files = {_path(board): _text(board) for board in boards}
+    files[ROOT / "provisioning" / "alerting" / "rules.yaml"] = grafana_rules()
+    files[ROOT / "prometheus" / "rules.yml"] = prometheus_rules()
+    return files
 
 
 def _path(board: Dashboard) -> Path:

@@ -1,0 +1,94 @@
+"""Where alerts arrive in tests: a mail server and an HTTP server that keep what they are sent."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Mails:
+    """Received mails as (recipients, raw text), and the address to send to."""
+
+    port: int = 0
+    received: list[tuple[list[str], str]] = field(default_factory=list)
+
+
+@dataclass
+class Posts:
+    """Received posts as (path, JSON body)."""
+
+    port: int = 0
+    received: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def mail_sink() -> Iterator[Mails]:
+    """A server that takes every mail."""
+    mails = Mails()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            recipients: list[str] = []
+            self._say("220 sink")
+            while line := self.rfile.readline():
+                word = line[:4].upper()
+                if word == b"RCPT":
+                    recipients.append(line.decode().split(":", 1)[1].strip().strip("<>"))
+                if word == b"DATA":
+                    self._say("354 go on")
+                    mails.received.append((recipients, self._text()))
+                    recipients = []
+                self._say("221 bye" if word == b"QUIT" else "250 ok")
+                if word == b"QUIT":
+                    return
+
+        def _say(self, text: str) -> None:
+            self.wfile.write(f"{text}\r\n".encode())
+
+        def _text(self) -> str:
+            lines = []
+            while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                lines.append(line)
+            return b"".join(lines).decode()
+
+    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        mails.port = port
+        yield mails
+
+
+@contextmanager
+def post_sink() -> Iterator[Posts]:
+    """A server that answers every post as Slack's incoming webhooks do: 200 and `ok`."""
+    posts = Posts()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posts.received.append((self.path, json.loads(body)))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        posts.port = port
+        yield posts
+
+
+@contextmanager
+def _serving(server: socketserver.TCPServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
