@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["age", "duration", "number", "signed", "size"]
+__all__ = ["age", "count", "duration", "number", "signed", "size"]
 
 _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
@@ -14,6 +14,11 @@ def number(value: float | None, digits: int = 6) -> str:
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else -_leading_zeros(value)
     decimals = min(max(digits - whole, 2), 8 if abs(value) >= 1e-4 else 12)
     return f"{value:,.{decimals}f}"
+
+
+def count(things: int, name: str) -> str:
+    """`1 open alert`, `2 open alerts`."""
+    return f"{things:,} {name}{'' if things == 1 else 's'}"
 
 
 def signed(value: float | None, decimals: int = 2) -> str:

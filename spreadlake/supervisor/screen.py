@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from spreadlake.report import AlertReport, LakeReport, PairReport, SymbolReport
-from spreadlake.report.words import age, duration, number, signed
+from spreadlake.report.words import age, count, duration, number, signed
 from spreadlake.times import iso_utc
 
 __all__ = ["Screen", "Watched", "draw", "pick_pairs"]
@@ -165,7 +165,7 @@ def _gauge(zscore: float | None, threshold: float, half: int = 10) -> Text:
 def _alerts(report: LakeReport) -> list[Text]:
     if not report.alerts:
         return []
-    lines = [Text(), Text(f" {len(report.alerts)} open alerts", style="bold red")]
+    lines = [Text(), Text(f" {count(len(report.alerts), 'open alert')}", style="bold red")]
     newest = sorted(report.alerts, key=lambda alert: -alert.opened_at)
     lines += [_alert_line(alert, report.watermark_at) for alert in newest[:_ALERT_LINES]]
     if len(newest) > _ALERT_LINES:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from spreadlake.report import LakeReport, PairReport
-from spreadlake.report.words import signed
+from spreadlake.report.words import count, signed
 from spreadlake.supervisor.screen import Watched, pick_pairs
 
 __all__ = ["summarise"]
@@ -18,7 +18,7 @@ def summarise(
     ticks = f"{report.ticks:,} ticks" + (f" ({rate:,.0f}/s)" if rate is not None else "")
     parts = [ticks, *map(_pair, pick_pairs(report.pairs, watched, _MOST_PAIRS))]
     if report.alerts:
-        parts.append(f"{len(report.alerts)} open alerts")
+        parts.append(count(len(report.alerts), "open alert"))
     parts += [f"{name} {state}" for name, state in children.items() if state != "running"]
     return "; ".join(parts)
 

@@ -90,7 +90,7 @@ def test_a_usual_window_shows_all_there_is() -> None:
         "SYM1USDT 1.50000",
         "SYM1USDT/SYM2USDT   -1.23  +0.91     23.0700",
         "warming up: 37 of 60 bars",
-        "1 open alerts",
+        "1 open alert\n",
         "zscore: A0/B 1s/60 peaked at z -2.50, open for 1.0 s",
         "18:50:04Z collector     INFO    line 4",
     ):
