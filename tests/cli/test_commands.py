@@ -12,6 +12,7 @@ import pytest
 
 from spreadlake import __version__
 from spreadlake.cli import services
+from spreadlake.cli.app import app
 from spreadlake.cli.hints import command_name, hints
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.config import load_settings
@@ -20,10 +21,11 @@ from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
 from tests.running import invoke, run
 
-COMMANDS = [
+CONTRACT = {
     "demo", "up", "replay", "status", "csv", "collect", "analyse", "export-metrics", "roll",
     "simulate",
-]  # fmt: skip
+}  # fmt: skip
+COMMANDS = [command.name or "" for command in app.registered_commands]
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_the_version(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     listed = invoke("--help", cwd=tmp_path).stdout.partition("Commands:")[2]
     assert [line.split()[0] for line in listed.strip().splitlines()] == COMMANDS
+    assert set(COMMANDS) >= CONTRACT
     assert "..." not in listed
 
 
