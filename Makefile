@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: install demo test soak up bench check format lock clean
+.PHONY: install demo test soak up bench dashboards check format lock clean
 
 install: $(DEV)
 
@@ -52,6 +52,9 @@ soak: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+dashboards: $(DEV)
+	$(BIN)/python -m grafana.source
 
 check: $(DEV)
 	$(BIN)/ruff check .

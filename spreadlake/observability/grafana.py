@@ -1,0 +1,64 @@
+"""Grafana's settings for a lake, as environment variables."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["grafana_variables", "make_password"]
+
+
+def grafana_variables(
+    root: Path,
+    assets: Path,
+    password_file: Path,
+    port: int,
+    prometheus_url: str,
+    environment: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables for `grafana server` on the lake in `root`; those of `environment` win.
+
+    Whoever reaches the loopback port may look without logging in, but change nothing; unless
+    there is a Slack address, which is a secret and stands in the notification policies.
+    """
+    make_password(password_file)
+    own = root / "grafana"
+    settings = {
+        "GF_PATHS_PROVISIONING": str(assets / "provisioning"),
+        "GF_PATHS_DATA": str(own),
+        "GF_PATHS_LOGS": str(own / "log"),
+        "GF_LOG_MODE": "file",
+        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+        "GF_SERVER_HTTP_PORT": str(port),
+        "GF_SERVER_ROOT_URL": f"http://127.0.0.1:{port}/",
+        "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{password_file}}}",
+        "GF_AUTH_ANONYMOUS_ENABLED": str(not environment.get("SPREADLAKE_SLACK_URL")).lower(),
+        "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_USERS_DEFAULT_THEME": "dark",
+        "GF_DASHBOARDS_MIN_REFRESH_INTERVAL": "1s",
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(
+            assets / "dashboards" / "spreadlake-pair.json"
+        ),
+        "GF_UNIFIED_ALERTING_ALERTMANAGER_CONFIG_POLL_INTERVAL": "10s",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+    }
+    chosen = {name: environment.get(name, value) for name, value in settings.items()}
+    return chosen | {
+        "SPREADLAKE_DATA": str(root),
+        "SPREADLAKE_DASHBOARDS": str(assets / "dashboards"),
+        "PROMETHEUS_URL": prometheus_url,
+    }
+
+
+def make_password(path: Path) -> None:
+    """Writes a new random password to `path`, readable by its owner, unless there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(18))

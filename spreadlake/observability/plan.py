@@ -1,0 +1,87 @@
+"""What to start, with which settings, and what to tell the user."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spreadlake.errors import ConfigError
+from spreadlake.lake import Lake
+from spreadlake.observability.files import assets_dir
+from spreadlake.observability.grafana import grafana_variables
+from spreadlake.observability.leash import leashed
+from spreadlake.observability.prometheus import prometheus_command
+from spreadlake.ports import check_listen, free_port
+from spreadlake.supervisor.child import ChildSpec
+
+__all__ = ["Observability", "plan_observability"]
+
+_HOST = "127.0.0.1"
+_GRAFANA_PORT = 3000
+_PROMETHEUS_PORT = 9090
+
+
+@dataclass(frozen=True)
+class Observability:
+    """Children for the supervisor, and the addresses that they will have.
+
+    `password_file` holds the password of Grafana's user `admin`.
+    """
+
+    specs: tuple[ChildSpec, ...]
+    grafana_url: str
+    prometheus_url: str
+    password_file: Path
+
+
+def plan_observability(
+    lake: Lake, metrics_address: str, environment: Mapping[str, str] = os.environ
+) -> Observability:
+    """Grafana and Prometheus for `lake`, whose metrics are at `metrics_address` (host:port).
+
+    Their own data goes to `grafana/` and `prometheus/` in the lake's folder; what the environment
+    says about Grafana (`GF_…`) wins. Raises ConfigError saying what to install if one is missing.
+    """
+    grafana, prometheus = _executables()
+    assets = assets_dir()
+    port = _grafana_port(environment)
+    scraper_url = f"http://{_HOST}:{_port_near(_PROMETHEUS_PORT)}"
+    root = lake.root.resolve()
+    scraper = prometheus_command(
+        prometheus, root / "prometheus", assets, metrics_address, scraper_url
+    )
+    password_file = root / "grafana" / "admin-password"
+    variables = grafana_variables(root, assets, password_file, port, scraper_url, environment)
+    url = f"http://{_HOST}:{port}"
+    specs = (
+        ChildSpec("prometheus", lambda: leashed(scraper)),
+        ChildSpec("grafana", lambda: leashed([grafana, "server"], url, password_file), variables),
+    )
+    return Observability(specs, url, scraper_url, password_file)
+
+
+def _executables() -> tuple[str, str]:
+    found = {name: shutil.which(name) for name in ("grafana", "prometheus")}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise ConfigError(
+            f"--grafana needs {' and '.join(missing)} on PATH; install Grafana 12 with its SQLite "
+            "data source (grafana cli plugins install frser-sqlite-datasource) and Prometheus, "
+            "or use docker compose, which brings both"
+        )
+    return str(found["grafana"]), str(found["prometheus"])
+
+
+def _grafana_port(environment: Mapping[str, str]) -> int:
+    chosen = environment.get("GF_SERVER_HTTP_PORT")
+    return int(chosen) if chosen else _port_near(_GRAFANA_PORT)
+
+
+def _port_near(usual: int) -> int:
+    """The usual port, or a free one where something else listens on it."""
+    try:
+        check_listen(_HOST, usual)
+    except ConfigError:
+        return free_port(_HOST)
+    return usual
