@@ -1,4 +1,4 @@
-"""Where the provisioning, dashboards and rules are: in the checkout, or in the package."""
+"""Where the provisioning, the dashboards and the rules are: in the checkout."""
 
 from pathlib import Path
 
@@ -6,15 +6,15 @@ from spreadlake.errors import ConfigError
 
 __all__ = ["assets_dir"]
 
-_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
 def assets_dir() -> Path:
     """The folder with `provisioning/`, `dashboards/` and `prometheus/`."""
-    for folder in (_PACKAGE / "assets", _PACKAGE.parent.parent / "grafana"):
-        if (folder / "provisioning").is_dir():
-            return folder
-    raise ConfigError(
-        f"the folder of the dashboards is neither in {_PACKAGE} nor in "
-        f"{_PACKAGE.parent.parent / 'grafana'}; run spreadlake from its checkout, or install it again"
-    )
+    folder = _CHECKOUT / "grafana"
+    if not (folder / "provisioning").is_dir():
+        raise ConfigError(
+            f"--grafana needs the dashboards, and {folder} is not there; "
+            "run spreadlake from its checkout, or use docker compose"
+        )
+    return folder
