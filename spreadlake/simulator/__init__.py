@@ -16,6 +16,7 @@ from spreadlake.simulator.faults import (
 )
 from spreadlake.simulator.limits import Limits
 from spreadlake.simulator.player import Speed
+from spreadlake.simulator.prepared import Prepared
 from spreadlake.simulator.random_faults import random_faults
 from spreadlake.simulator.recording import Recording
 from spreadlake.simulator.run import ExchangeHandle, exchange_in_thread, run_simulator
@@ -33,6 +34,7 @@ __all__ = [
     "HalfOpen",
     "Limits",
     "Plan",
+    "Prepared",
     "Recording",
     "RefuseHandshake",
     "RestFailure",

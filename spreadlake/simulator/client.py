@@ -48,51 +48,29 @@ class Client:
         self.retired = retired
         self.connection = connection
         self.subscriptions = subscriptions
-        self.frames_sent = 0
-        self._pieces: list[bytes] = []
+        self._frames: list[Frame] = []
+        self.put = self._frames.append
 
     @property
     def is_open(self) -> bool:
         """Whether it can still be written to."""
         return self.connection.state is State.OPEN
 
-    def put(self, frame: Frame) -> None:
-        """Adds a frame."""
-        self.put_message(self.form(frame))
-
-    def form(self, frame: Frame) -> bytes:
-        """The frame as the client's route carries it; one without a stream stays as it is."""
-        if frame.stream is None or frame.combined == self.subscriptions.combined:
-            return frame.payload
-        return _convert(frame)
-
-    def put_message(self, payload: bytes) -> None:
-        """Adds a message as it is; bytes that are not UTF-8 go as a binary message."""
-        length = len(payload)
-        if length < len(_HEADERS) and payload.isascii():
-            self._pieces += (_HEADERS[length], payload)
-        else:
-            self._pieces += (_header(_opcode(payload), length), payload)
-        self.frames_sent += 1
-
     def flush(self, most_unsent: int) -> None:
-        """Writes what was added; a client that is `most_unsent` bytes behind is cut off."""
-        if not self._pieces:
-            return
-        if self.is_open:
-            self.connection.transport.write(b"".join(self._pieces))
+        """Writes the frames that were put; one who is `most_unsent` bytes behind is cut off."""
+        messages = self.messages(self._frames)
+        self._frames.clear()
+        if messages and self.is_open:
+            self.connection.transport.write(_as_websocket(messages))
             if self.unsent > most_unsent:
                 self.connection.transport.abort()
-        self._pieces.clear()
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes added and not written yet."""
-        return sum(map(len, self._pieces))
-
-    def discard(self) -> None:
-        """Forgets what was added and not written."""
-        self._pieces.clear()
+    def messages(self, frames: list[Frame]) -> list[bytes]:
+        """The frames as the client's route carries them; one without a stream stays as it is."""
+        combined = self.subscriptions.combined
+        return [
+            frame.payload if frame.combined == combined else _convert(frame) for frame in frames
+        ]
 
     @property
     def unsent(self) -> int:
@@ -108,6 +86,19 @@ class Client:
                 await asyncio.sleep(0)
 
 
+def _as_websocket(messages: list[bytes]) -> bytes:
+    """The messages with their headers; those that are not UTF-8 become binary messages."""
+    pieces: list[bytes] = []
+    known = len(_HEADERS)
+    for message in messages:
+        length = len(message)
+        if length < known and message.isascii():
+            pieces += (_HEADERS[length], message)
+        else:
+            pieces += (_header(_opcode(message), length), message)
+    return b"".join(pieces)
+
+
 def _opcode(payload: bytes) -> int:
     try:
         payload.decode()
@@ -118,6 +109,8 @@ def _opcode(payload: bytes) -> int:
 
 def _convert(frame: Frame) -> bytes:
     """Wraps a bare event with its stream name, or takes it out of its wrapping."""
+    if frame.stream is None:
+        return frame.payload
     if not frame.combined:
-        return combined_prefix(frame.stream or "") + frame.payload + b"}"
+        return combined_prefix(frame.stream) + frame.payload + b"}"
     return bytes(_decode_wrapped(frame.payload).data)

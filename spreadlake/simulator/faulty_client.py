@@ -14,6 +14,9 @@ from spreadlake.simulator.tampering import TAMPERINGS
 
 __all__ = ["FaultyClient", "end_connection"]
 
+# A stalled connection that is so many messages behind is cut off.
+_MOST_HELD = 500_000
+
 
 def end_connection(connection: ServerConnection, reset: bool, code: int = 1001) -> None:
     """Ends a connection without waiting: with a TCP reset, or with a close frame."""
@@ -44,6 +47,7 @@ class FaultyClient(Client):
         self._faults = faults
         self._gone = False
         self._stalled_until = 0.0
+        self._held: list[bytes] = []
         self._delayed: list[tuple[int, bytes]] = []
         self._acts: dict[type[Plan], Callable[[Any], None]] = {
             Drop: self._drop,
@@ -51,19 +55,33 @@ class FaultyClient(Client):
             Stall: self._stall,
         }
 
-    def put(self, frame: Frame) -> None:
-        """Adds a frame, or what the due faults make of it."""
+    def messages(self, frames: list[Frame]) -> list[bytes]:
+        """What is sent now of the frames, once the due faults have befallen them."""
+        self._held += self._befallen(frames)
         if self._gone:
-            return
-        due = self._faults.frame_due(self.number, frame.symbol)
-        if not due and not self._delayed:
-            super().put(frame)
-            return
-        payloads = [self.form(frame)]
-        for plan in due:
-            payloads = self._befall(plan, payloads)
-        for payload in payloads + self._no_longer_delayed():
-            self.put_message(payload)
+            self._held = []
+        elif len(self._held) > _MOST_HELD:
+            self.connection.transport.abort()
+        if asyncio.get_running_loop().time() < self._stalled_until:
+            return []
+        held, self._held = self._held, []
+        return held
+
+    def _befallen(self, frames: list[Frame]) -> list[bytes]:
+        messages = super().messages(frames)
+        if not self._delayed and self._faults.spare(len(frames)):
+            return messages
+        sent: list[bytes] = []
+        for frame, message in zip(frames, messages, strict=True):
+            if not self._gone:
+                sent += self._sent_for(frame, message)
+        return sent
+
+    def _sent_for(self, frame: Frame, message: bytes) -> list[bytes]:
+        sent = [message]
+        for plan in self._faults.frame_due(self.number, frame.symbol):
+            sent = self._befall(plan, sent)
+        return sent + self._no_longer_delayed()
 
     def _befall(self, plan: Plan, payloads: list[bytes]) -> list[bytes]:
         if isinstance(plan, Tamper):
@@ -92,12 +110,3 @@ class FaultyClient(Client):
 
     def _stall(self, plan: Stall) -> None:
         self._stalled_until = asyncio.get_running_loop().time() + plan.seconds
-
-    def flush(self, most_unsent: int) -> None:
-        """Writes what was added, unless the connection is stalled or gone."""
-        if self._gone:
-            self.discard()
-        elif asyncio.get_running_loop().time() >= self._stalled_until:
-            super().flush(most_unsent)
-        elif self.waiting_bytes > most_unsent:
-            self.connection.transport.abort()

@@ -78,5 +78,4 @@ TAMPERINGS: dict[str, Tampering] = {
 }
 """Every way by its name. `lost` and those that spoil a value leave a hole that REST can fill;
 `duplicated`, `long`, `nested`, `event time ahead`, `not on the market`, `unknown …` and
-`server error` lose nothing;
-`huge` passes the 1 MiB that clients accept by default."""
+`server error` lose nothing; `huge` passes the 1 MiB that clients accept by default."""

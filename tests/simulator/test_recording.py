@@ -179,7 +179,7 @@ def test_a_line_without_end_is_not_read_into_memory(
     monkeypatch.setattr(recorded_lines, "_LONGEST_LINE", 2**20)
     path = tmp_path / "r"
     path.write_bytes(line(1, wrapped(1)) + b"5 " + b"x" * 2**21)
-    with pytest.raises(RecordingError, match="line 2, is not a .* of less than 1 MiB"):
+    with pytest.raises(RecordingError, match=r"line 2, is not a .* of less than 1 MiB"):
         Recording([path])
 
 
