@@ -48,7 +48,7 @@ class AnalyticsJob:
     def configure(self, settings: Settings) -> None:
         """Takes on settings: at the start, and again when the file was edited."""
         self._settings = settings
-        self._pipeline = Pipeline(self._db, self._lake, settings)
+        self._pipeline = Pipeline(self._db, self._lake, settings, self._report)
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
         self._klines = 0
         sync_series(self._db, self._pipeline, settings)
@@ -68,7 +68,7 @@ class AnalyticsJob:
             self._error = ""
         except sqlite3.OperationalError as error:
             self._complain(error)
-            self._pipeline = Pipeline(self._db, self._lake, self._settings)
+            self._pipeline = Pipeline(self._db, self._lake, self._settings, self._report)
             self._klines = 0
         self._last_seconds = time.perf_counter() - begin
         self._steps += 1
@@ -109,6 +109,7 @@ class AnalyticsJob:
         """Computes all slow statistics that are due, here and now."""
         while results := compute_due(self._db):
             store_results(self._db, self._pipeline, results)
+            self._report()
 
     def stop_slow_tests(self) -> None:
         """Ends the process of the slow statistics; what it had not finished stays due."""
@@ -166,7 +167,7 @@ class AnalyticsJob:
                 set_status(self._db, now, {"job": status})
                 self._db.execute(
                     "INSERT OR REPLACE INTO progress VALUES ('read_seq', ?)",
-                    (self._pipeline.read_seq,),
+                    (self._pipeline.done_seq,),
                 )
                 add_counters(self._db, counts)
         except sqlite3.OperationalError as error:

@@ -6,6 +6,7 @@ the first of them, so that a restart reads them again.
 """
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,8 +45,16 @@ class Progress:
 class Pipeline:
     """Takes in trades and keeps every table of `analytics.db` true to them."""
 
-    def __init__(self, db: sqlite3.Connection, lake: Lake, settings: Settings) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        lake: Lake,
+        settings: Settings,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_commit` is called after each transaction: a long catch-up shows that it goes on."""
         self._db = db
+        self._on_commit = on_commit
         self._lateness_ms = round(settings.job.lateness * 1000)
         plan = pair_plan(settings)
         with atomic(db):
@@ -57,14 +66,18 @@ class Pipeline:
         self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
         self.progress = _read_progress(db)
         self.read_seq = self.progress.seq
+        self.done_seq = self.progress.seq  # all up to here are in the tables, or wait for theirs
         self._pending = FEED_SCHEMA.to_frame()
         self._klines: pl.DataFrame | None = None  # those that no bars were made of yet
 
     def ingest(self, trades: pl.DataFrame, seq: int) -> None:
         """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given."""
         self.read_seq = seq
-        if trades.is_empty():
-            return
+        if trades.height:
+            self._take(trades)
+        self.done_seq = seq
+
+    def _take(self, trades: pl.DataFrame) -> None:
         self._advance_watermark(trades)
         late = self._late(trades)
         self._pending = pl.concat([self._pending, self._not_late(trades)])
@@ -119,6 +132,7 @@ class Pipeline:
             self._pending = self._pending.filter(~ready)
             self.progress.final = end
             self._write_progress()
+        self._on_commit()
 
     def _repair(self, late: pl.DataFrame) -> None:
         """Rebuilds what late trades touch, in one transaction."""
@@ -131,6 +145,7 @@ class Pipeline:
                 self.tests.repair(analyser.timeframe, changes, final)
             add_counters(self._db, {("late_trades", ""): late.height})
             self._write_progress()
+        self._on_commit()
 
     def _write_klines(self, klines: pl.DataFrame) -> None:
         """Bars of the symbols whose first own bar is there; the others wait for theirs."""

@@ -50,8 +50,11 @@ def all_analysed(lake: Lake) -> Callable[[], Progress]:
 
     def look() -> Progress:
         with snapshot(lake.analytics_db) as db:
-            seen = 0 if db is None else read_progress(db).get("read_seq", 0)
-        return Progress(seen >= stored, seen, f"trade {seen:,} of {stored:,}")
+            progress = {} if db is None else read_progress(db)
+        seen = progress.get("read_seq", 0)
+        # A long step has read its trades at once, and then works through their time.
+        moved = (seen, progress.get("final_time"), progress.get("seq"))
+        return Progress(seen >= stored, moved, f"trade {seen:,} of {stored:,}")
 
     return look
 
