@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spreadlake import __version__
-from spreadlake.cli import csv, pipeline, replay, services, simulate, status
+from spreadlake.cli import csv, imports, pipeline, replay, services, simulate, status
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.errors import SpreadlakeError
 
@@ -30,6 +30,7 @@ app.command("csv")(csv.csv)
 app.command("collect")(services.collect)
 app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)
+app.command("import")(imports.import_files)
 app.command("roll")(services.roll)
 app.command("simulate")(simulate.simulate)
 

@@ -1,0 +1,88 @@
+"""File names of Binance's public dumps, which say what is in the file. Pure.
+
+Source: Binance public data, `data/futures/um/daily|monthly/aggTrades|klines`.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from spreadlake.errors import InputError
+from spreadlake.pairs import check_symbol
+
+__all__ = ["DumpFile", "DumpKind", "parse_name"]
+
+DumpKind = Literal["aggTrades", "1m"]
+
+_NAME = re.compile(
+    r"(?P<symbol>.+?)-(?P<kind>[A-Za-z0-9]+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.(?:csv|zip)"
+)
+_EXPECTED = (
+    "a dump is named as Binance names it: BTCUSDT-aggTrades-2024-08-08.zip, "
+    "BTCUSDT-aggTrades-2024-08.csv or BTCUSDT-1m-2024-08-08.zip"
+)
+
+
+@dataclass(frozen=True)
+class DumpFile:
+    """A dump, by its name: one symbol's records of the days `first` to `last`, both included."""
+
+    path: Path
+    symbol: str
+    kind: DumpKind
+    first: date
+    last: date
+
+    @property
+    def start_ms(self) -> int:
+        """Start of the first day, Unix ms."""
+        return _midnight_ms(self.first)
+
+    @property
+    def end_ms(self) -> int:
+        """End of the last day, Unix ms."""
+        return _midnight_ms(self.last + timedelta(days=1))
+
+
+def parse_name(path: Path) -> DumpFile:
+    """What the name of a dump says; InputError where it says nothing, or what cannot be used."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise InputError(f"{path}: the name does not tell what is in the file; {_EXPECTED}")
+    try:
+        symbol = check_symbol(match["symbol"])
+        first, last = _days(match["period"])
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {_EXPECTED}") from None
+    return DumpFile(path, symbol, _kind(path, match["kind"]), first, last)
+
+
+def _kind(path: Path, kind: str) -> DumpKind:
+    if kind == "aggTrades":
+        return "aggTrades"
+    if kind == "1m":
+        return "1m"
+    if kind == "trades":
+        raise InputError(
+            f"{path} holds single trades, whose ids count differently from the aggregate trades "
+            "of a lake; download the aggTrades of the same days"
+        )
+    raise InputError(
+        f"{path} holds {kind} records; aggTrades and 1m klines can be imported "
+        "(longer bars are made of these)"
+    )
+
+
+def _days(period: str) -> tuple[date, date]:
+    if len(period) == len("2024-08-08"):
+        day = date.fromisoformat(period)
+        return day, day
+    first = date.fromisoformat(f"{period}-01")
+    next_month = (first + timedelta(days=31)).replace(day=1)
+    return first, next_month - timedelta(days=1)
+
+
+def _midnight_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000

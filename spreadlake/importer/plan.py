@@ -1,0 +1,79 @@
+"""In which order files are taken, and whether their days fit the lake's. Pure.
+
+The job carries the last price over every second without a trade, up to the newest trade of the
+lake. A few days of that are nothing; two years would be sixty million bars of each symbol.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+
+from spreadlake.errors import InputError
+from spreadlake.importer.names import DumpFile
+
+__all__ = ["MOST_DAYS", "Coverage", "check_days", "in_order"]
+
+MOST_DAYS = 7
+"""Days without a trade between two that have some."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The days a lake has trades of, by symbol."""
+
+    days: Mapping[str, Set[date]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> date | None:
+        """The newest day of all symbols."""
+        return max((max(days) for days in self.days.values() if days), default=None)
+
+
+def in_order(files: Iterable[DumpFile], coverage: Coverage) -> list[DumpFile]:
+    """Days before the lake's newest backwards, those after it forwards, each file once.
+
+    So every file joins on to what is there already.
+    """
+    wanted = sorted({file.path.resolve(): file for file in files}.values(), key=_by_day)
+    last = coverage.last
+    if last is None:
+        return wanted
+    after = [file for file in wanted if file.first > last]
+    return [file for file in reversed(wanted) if file.first <= last] + after
+
+
+def check_days(files: Sequence[DumpFile], coverage: Coverage) -> None:
+    """InputError where trades would be far away in time from all others of the lake."""
+    imported: dict[str, set[date]] = {}
+    for file in files:
+        if file.kind == "aggTrades":
+            imported.setdefault(file.symbol, set()).update(_days_of(file))
+    newest = [*(max(days) for days in imported.values()), *filter(None, [coverage.last])]
+    for symbol, days in imported.items():
+        held = coverage.days.get(symbol, set())
+        for earlier, later in _holes(held | days | {max(newest)}):
+            # A hole that was there before is not made by this import.
+            if not (held and min(held) <= earlier and later <= max(held)):
+                raise InputError(_too_far(symbol, earlier, later))
+
+
+def _by_day(file: DumpFile) -> tuple[date, str]:
+    return file.first, file.symbol
+
+
+def _days_of(file: DumpFile) -> Iterable[date]:
+    return (file.first + timedelta(days=n) for n in range((file.last - file.first).days + 1))
+
+
+def _holes(days: Set[date]) -> list[tuple[date, date]]:
+    return [(a, b) for a, b in pairwise(sorted(days)) if (b - a).days - 1 > MOST_DAYS]
+
+
+def _too_far(symbol: str, earlier: date, later: date) -> str:
+    return (
+        f"{symbol} would have no trade from {earlier + timedelta(days=1)} to "
+        f"{later - timedelta(days=1)}, and bars carry the last price over every second of that "
+        f"(at most {MOST_DAYS} days); import the days between too, or choose another folder "
+        "with --data"
+    )

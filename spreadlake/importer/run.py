@@ -1,0 +1,161 @@
+"""Imports dumps into a lake, file by file."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from spreadlake.errors import InputError
+from spreadlake.importer.hours import HourBuffer
+from spreadlake.importer.klines import store_klines
+from spreadlake.importer.merge import ConflictError
+from spreadlake.importer.names import DumpFile, parse_name
+from spreadlake.importer.partitions import HourWriter
+from spreadlake.importer.plan import Coverage, check_days, in_order
+from spreadlake.importer.reader import OnBytes, read_dump, verify_dump
+from spreadlake.importer.record import FileRecord, delete_rolled, record_file
+from spreadlake.lake import Lake, claim, open_ticks_writer, writer_lock
+
+__all__ = ["Imported", "OnFile", "StoppedError", "import_dumps"]
+
+
+class StoppedError(Exception):
+    """The import was told to stop before its end; what was done until then is recorded."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of one file: records read, and how many of them the lake did not have."""
+
+    dump: DumpFile
+    records: int
+    fresh: int
+
+
+# Called at the start of a file; returns what is to be called with the bytes read so far. The
+# second argument says what is being done: "checking" or "importing".
+OnFile = Callable[[DumpFile, str], OnBytes]
+
+
+def import_dumps(
+    lake: Lake, paths: Sequence[Path], on_file: OnFile, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Imported]:
+    """Imports all files; what of them is there already stays as it is.
+
+    Yields after each file. When it ends early, by an error or because `stopped` says so, what was
+    imported until then is recorded, and the same call goes on from there. Raises InputError for
+    what cannot be imported, before anything is written where names and dates can tell, LakeError
+    while a collector runs, or where the lake holds other trades, and StoppedError.
+    """
+    dumps = [parse_name(path) for path in paths]
+    for dump in dumps:
+        if not dump.path.is_file():
+            raise InputError(f"{dump.path} is not there, or is no file")
+    with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
+        coverage = _coverage(lake, db)
+        check_days(dumps, coverage)
+        claim(db, lake, "aggTrade", "exchange")
+        one = _Import(lake, db, stopped)
+        for dump in in_order(dumps, coverage):
+            verify_dump(dump, one.stoppable(on_file(dump, "checking")))
+            yield one.run(dump, one.stoppable(on_file(dump, "importing")))
+
+
+class _Import:
+    """Takes files in, one after another; StoppedError between two hours of one."""
+
+    def __init__(self, lake: Lake, db: sqlite3.Connection, stopped: Callable[[], bool]) -> None:
+        self._lake = lake
+        self._db = db
+        self._stopped = stopped
+
+    def stoppable(self, on_bytes: OnBytes) -> OnBytes:
+        """The same, but it ends the reading when the import is to stop."""
+
+        def read(position: int) -> None:
+            self._check()
+            on_bytes(position)
+
+        return read
+
+    def run(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
+        """Imports one file; InputError where it contradicts the lake."""
+        take = self._trades if dump.kind == "aggTrades" else self._klines
+        try:
+            return take(dump, on_bytes)
+        except ConflictError as error:
+            raise InputError(
+                f"{dump.path} contradicts the lake {self._lake.root}: {error}. Nothing of that "
+                "hour was taken; import it into another folder with --data, or download the file "
+                "again"
+            ) from None
+
+    def _trades(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
+        writer, records = HourWriter(self._lake, self._db, dump.symbol), 0
+        buffer = HourBuffer()
+        with _recording(self._db, dump.symbol) as record:
+            for trades in read_dump(dump, on_bytes):
+                records += trades.height
+                self._take(record, writer, buffer.add(trades))
+            self._take(record, writer, buffer.rest())
+        return Imported(dump, records, record.trades)
+
+    def _take(
+        self, record: FileRecord, writer: HourWriter, hours: Iterable[tuple[int, pl.DataFrame]]
+    ) -> None:
+        for hour_ms, trades in hours:
+            self._check()
+            record.add(writer.write(hour_ms, trades), trades)
+
+    def _klines(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
+        records = fresh = 0
+        for klines in read_dump(dump, on_bytes):
+            records += klines.height
+            fresh += store_klines(self._db, klines)
+        return Imported(dump, records, fresh)
+
+    def _check(self) -> None:
+        if self._stopped():
+            raise StoppedError
+
+
+@contextmanager
+def _recording(db: sqlite3.Connection, symbol: str) -> Iterator[FileRecord]:
+    """Whatever ends the import of a file, the hours that are in place are recorded."""
+    record = FileRecord(symbol)
+    try:
+        yield record
+    finally:
+        record_file(db, record, time.time_ns() // 1_000_000)
+        delete_rolled(db, record)
+
+
+def _coverage(lake: Lake, db: sqlite3.Connection) -> Coverage:
+    days: dict[str, set[date]] = {}
+    for folder in lake.ticks_dir.glob("symbol=*/date=*"):
+        symbol = folder.parent.name.removeprefix("symbol=")
+        day = date.fromisoformat(folder.name.removeprefix("date="))
+        days.setdefault(symbol, set()).add(day)
+    for (symbol,) in db.execute("SELECT symbol FROM symbols").fetchall():
+        days.setdefault(symbol, set()).update(_hot_days(db, symbol))
+    return Coverage(days)
+
+
+def _hot_days(db: sqlite3.Connection, symbol: str) -> set[date]:
+    """Every day from the first to the last of the symbol's hot rows."""
+    ends = [
+        db.execute(
+            f"SELECT time_ms FROM ticks WHERE symbol = ? ORDER BY trade_id {order} LIMIT 1",
+            (symbol,),
+        ).fetchone()
+        for order in ("ASC", "DESC")
+    ]
+    if None in ends:
+        return set()
+    first, last = (datetime.fromtimestamp(row[0] // 1000, UTC).date() for row in ends)
+    return {first + timedelta(days=n) for n in range((last - first).days + 1)}

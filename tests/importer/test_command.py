@@ -1,0 +1,50 @@
+from pathlib import Path
+
+from spreadlake.lake import Lake, writer_lock
+from tests.importer.dumps import day_file, kline_lines, trades, write_dump
+from tests.importer.lakes import held
+from tests.running import invoke, run
+
+ROWS = trades(hours=2)
+
+
+def test_it_says_what_came_of_each_file_and_what_to_do_next(tmp_path: Path) -> None:
+    files = [
+        day_file(tmp_path, ROWS),
+        write_dump(tmp_path, "BTCUSDT-1m-2024-08-08.zip", kline_lines(count=60)),
+    ]
+    result = run("import", *files, "--data", tmp_path / "lake", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert result.stdout.splitlines()[:2] == [
+        "BTCUSDT-aggTrades-2024-08-08.zip: 120 trades",
+        "BTCUSDT-1m-2024-08-08.zip: 60 klines",
+    ]
+    assert "the analytics job takes this in when it runs next" in result.stdout
+    assert f"analyse --data {tmp_path}/lake --rebuild" in result.stdout
+    assert held(tmp_path / "lake") == ROWS
+
+
+def test_the_second_time_there_is_nothing_new(tmp_path: Path) -> None:
+    file = day_file(tmp_path, ROWS)
+    for _ in range(2):
+        result = invoke("import", file, "--data", "lake", cwd=tmp_path)
+    assert result.stdout.splitlines() == [
+        "BTCUSDT-aggTrades-2024-08-08.zip: 0 trades; 120 were there already",
+        "nothing new: all of it was there already",
+    ]
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    result = invoke("import", "nothing-here.zip", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith("spreadlake: error: nothing-here.zip: the name does not tell")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_beside_a_collector_it_says_who_is_in_the_way(tmp_path: Path) -> None:
+    file = day_file(tmp_path, ROWS)
+    with writer_lock(Lake(tmp_path / "lake"), "collector"):
+        result = run("import", file, "--data", "lake", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "already has a collector running (process" in result.stderr

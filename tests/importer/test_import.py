@@ -1,0 +1,263 @@
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from spreadlake.errors import InputError, LakeError
+from spreadlake.importer.hours import HourBuffer
+from spreadlake.lake import HOUR_MS, Lake, claim, open_ticks_writer, writer_lock
+from spreadlake.trades import Trade
+from tests.importer.dumps import (
+    DAY,
+    HOUR,
+    MIDNIGHT,
+    day_file,
+    trade_lines,
+    trades,
+    write_dump,
+)
+from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot
+
+HOURS = 4
+ROWS = trades(hours=HOURS)
+NEXT = trades(start_ms=MIDNIGHT + DAY, hours=HOURS, first_id=ROWS[-1].trade_id + 1)
+ETH = trades("ETHUSDT", hours=HOURS, first_id=5)
+
+
+def test_a_day_becomes_an_hour_to_a_partition(tmp_path: Path) -> None:
+    (imported,) = import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
+    assert (imported.records, imported.fresh) == (240, 240)
+    assert held(tmp_path / "lake") == ROWS
+    assert partitions(tmp_path / "lake") == [
+        f"ticks/symbol=BTCUSDT/date=2024-08-08/{hour:02}.parquet" for hour in range(HOURS)
+    ]
+    assert row(tmp_path / "lake", "SELECT count(*) FROM ticks") == (0,)
+
+
+def test_a_partition_is_as_the_collector_writes_it(tmp_path: Path) -> None:
+    import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
+    path = Lake(tmp_path / "lake").tick_partition("BTCUSDT", MIDNIGHT + 2 * HOUR)
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    assert frame.columns == ["symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker"]
+    assert [Trade(*values) for values in frame.rows()] == ROWS[120:180]
+
+
+def test_the_lake_knows_the_symbol_and_the_job_is_told_each_hour_once(tmp_path: Path) -> None:
+    import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
+    last = ROWS[-1]
+    assert row(tmp_path / "lake", "SELECT * FROM symbols") == (
+        "BTCUSDT", 2_000_000, last.trade_id, last.time_ms, last.price, 240,
+    )  # fmt: skip
+    assert rolls(tmp_path / "lake") == [
+        ("BTCUSDT", MIDNIGHT + n * HOUR, 60, n + 1) for n in range(HOURS)
+    ]
+    assert gaps(tmp_path / "lake") == []
+
+
+def test_importing_again_changes_nothing(tmp_path: Path) -> None:
+    lake, file = tmp_path / "lake", day_file(tmp_path, ROWS)
+    import_all(lake, file)
+    before = (held(lake), rolls(lake), row(lake, "SELECT * FROM symbols"), stamps(lake))
+    (imported,) = import_all(lake, file)
+    assert (imported.records, imported.fresh) == (240, 0)
+    assert (held(lake), rolls(lake), row(lake, "SELECT * FROM symbols"), stamps(lake)) == before
+
+
+def test_a_day_and_its_month_are_the_same_trades(tmp_path: Path) -> None:
+    month = write_dump(tmp_path, "BTCUSDT-aggTrades-2024-08.zip", trade_lines(ROWS + NEXT))
+    lake = tmp_path / "lake"
+    results = import_all(lake, day_file(tmp_path, ROWS), month)
+    # The month begins earlier, so it is taken first.
+    assert [result.fresh for result in results] == [480, 0]
+    assert held(lake) == ROWS + NEXT
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
+    file = day_file(tmp_path, ROWS)
+    assert len(import_all(tmp_path / "lake", file, file)) == 1
+
+
+def test_trades_in_no_order_are_the_same_lake(tmp_path: Path) -> None:
+    mixed = [ROWS[n * 7 % 240] for n in range(240)]
+    import_all(tmp_path / "lake", write_dump(tmp_path, DAY_CSV, trade_lines(mixed)))
+    assert held(tmp_path / "lake") == ROWS
+    assert gaps(tmp_path / "lake") == []
+
+
+DAY_CSV = "BTCUSDT-aggTrades-2024-08-08.csv"
+
+
+def test_an_hour_in_several_pieces_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spreadlake.importer.reader.PIECE_BYTES", 2048)
+    monkeypatch.setattr("spreadlake.importer.run.HourBuffer", lambda: HourBuffer(most_rows=50))
+    store_hot(tmp_path / "lake", ROWS[60:110])
+    (imported,) = import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
+    assert imported.fresh == 190
+    assert held(tmp_path / "lake") == ROWS
+    assert row(tmp_path / "lake", "SELECT ticks FROM symbols") == (240,)
+    assert sum(rows for _, _, rows, _ in rolls(tmp_path / "lake")) == 240
+
+
+def test_hot_rows_of_an_hour_move_to_its_partition(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    store_hot(lake, ROWS[70:160])
+    (imported,) = import_all(lake, day_file(tmp_path, ROWS))
+    assert imported.fresh == 240 - 90
+    assert held(lake) == ROWS
+    assert row(lake, "SELECT count(*) FROM ticks") == (0,)
+    assert row(lake, "SELECT first_id, last_id, ticks FROM symbols") == (
+        ROWS[0].trade_id, ROWS[-1].trade_id, 240,
+    )  # fmt: skip
+    # Never below a seq that was given before: the job would not look there again.
+    assert {seq for *_, seq in rolls(lake)} == set(range(91, 91 + HOURS))
+
+
+def test_hot_rows_that_the_file_does_not_have_are_kept(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    store_hot(lake, ROWS[70:160])
+    import_all(lake, day_file(tmp_path, ROWS[:110]))
+    assert held(lake) == ROWS[:160]
+    assert gaps(lake) == []
+
+
+def test_hours_that_join_the_lake_backwards_are_told_newest_first(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    import_all(lake, day_file(tmp_path, NEXT))
+    import_all(lake, day_file(tmp_path, ROWS), day_file(tmp_path, ETH))
+    order = [(symbol, (hour - MIDNIGHT) // HOUR) for symbol, hour, *_ in rolls(lake)]
+    assert order[:HOURS] == [("BTCUSDT", hour) for hour in range(24, 24 + HOURS)]
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        later = [hour for name, hour in order[HOURS:] if name == symbol]
+        assert later == list(range(HOURS))[::-1]
+
+
+def test_days_that_are_missing_between_are_on_record_until_they_come(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    third = trades(start_ms=MIDNIGHT + 2 * DAY, hours=1, first_id=NEXT[-1].trade_id + 1)
+    import_all(lake, day_file(tmp_path, ROWS), day_file(tmp_path, third))
+    assert gaps(lake) == [(NEXT[0].trade_id, NEXT[-1].trade_id, "lost", "import")]
+    import_all(lake, day_file(tmp_path, NEXT))
+    assert gaps(lake) == []
+    assert held(lake) == ROWS + NEXT + third
+
+
+def test_a_gap_of_the_collector_is_repaired_by_a_file(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    store_hot(lake, ROWS[:100] + ROWS[200:])
+    with_gap = open_ticks_writer(Lake(lake))
+    with_gap.execute(
+        "INSERT INTO gaps(symbol, first_id, last_id, found_ms, cause, state, message) "
+        "VALUES ('BTCUSDT', ?, ?, 1, 'reconnect', 'lost', 'too old')",
+        (ROWS[100].trade_id, ROWS[199].trade_id),
+    )
+    with_gap.close()
+    half = write_dump(tmp_path, DAY_CSV, trade_lines(ROWS[:150]))
+    import_all(lake, half)
+    assert gaps(lake) == [
+        (ROWS[100].trade_id, ROWS[149].trade_id, "repaired", "reconnect"),
+        (ROWS[150].trade_id, ROWS[199].trade_id, "lost", "reconnect"),
+    ]
+    import_all(lake, day_file(tmp_path, ROWS))
+    assert [state for _, _, state, _ in gaps(lake)] == ["repaired", "repaired"]
+    assert held(lake) == ROWS
+
+
+OTHERS: dict[str, Any] = {
+    "price": {"price": 1.5},
+    "qty": {"qty": 7.0},
+    "time": {"time_ms": ROWS[100].time_ms + 1},
+    "side": {"buyer_is_maker": not ROWS[100].buyer_is_maker},
+    "hour": {"time_ms": ROWS[100].time_ms + HOUR},
+}
+
+
+@pytest.mark.parametrize("where", ["hot", "cold"])
+@pytest.mark.parametrize("differs", OTHERS)
+def test_another_trade_by_the_same_id_is_refused(tmp_path: Path, where: str, differs: str) -> None:
+    lake, victim = tmp_path / "lake", ROWS[100]
+    other = victim._replace(**OTHERS[differs])
+    if where == "hot":
+        store_hot(lake, [*ROWS[:100], other])
+    else:
+        import_all(lake, day_file(tmp_path / "first", [*ROWS[:100], other, *ROWS[101:]]))
+    before = held(lake)
+    with pytest.raises(InputError) as caught:
+        import_all(lake, day_file(tmp_path / "second", ROWS))
+    message = str(caught.value)
+    assert "second/BTCUSDT-aggTrades-2024-08-08.zip contradicts the lake" in message
+    assert f"trade {victim.trade_id} is price {victim.price}, qty {victim.qty}" in message
+    assert "in the file, and" in message
+    assert f"price {other.price}, qty {other.qty}" in message
+    assert [trade for trade in held(lake) if trade in before] == before
+    assert row(lake, "SELECT ticks FROM symbols") == (len(held(lake)),)
+
+
+def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    rows = [*ROWS[:10], ROWS[5]._replace(price=1.5), ROWS[5]]
+    with pytest.raises(InputError, match=r"trade 2000005 is there twice: .*price 1\.5"):
+        import_all(tmp_path / "lake", day_file(tmp_path, rows))
+
+
+def test_a_partition_that_somebody_deleted_comes_back(tmp_path: Path) -> None:
+    lake, file = tmp_path / "lake", day_file(tmp_path, ROWS)
+    import_all(lake, file)
+    Lake(lake).tick_partition("BTCUSDT", MIDNIGHT + 2 * HOUR).unlink()
+    assert len(held(lake)) == 180
+    import_all(lake, file)
+    assert held(lake) == ROWS
+
+
+def test_days_far_from_the_others_are_refused(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    import_all(lake, day_file(tmp_path, ROWS))
+    far = trades(start_ms=MIDNIGHT + 30 * DAY, hours=1, first_id=90_000_000)
+    with pytest.raises(InputError, match="no trade from 2024-08-09 to 2024-09-06") as caught:
+        import_all(lake, day_file(tmp_path, far))
+    assert "import the days between too, or choose another folder" in str(caught.value)
+    assert held(lake) == ROWS
+
+
+def test_a_lake_of_single_trades_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    with open_ticks_writer(lake) as db:
+        claim(db, lake, "trade", "exchange")
+    with pytest.raises(LakeError, match="holds trade ids and cannot take aggTrade ids"):
+        import_all(lake.root, day_file(tmp_path, ROWS))
+
+
+def test_the_lake_of_the_demo_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    with open_ticks_writer(lake) as db:
+        claim(db, lake, "aggTrade", "demo")
+    with pytest.raises(LakeError, match="holds trades of the simulated market"):
+        import_all(lake.root, day_file(tmp_path, ROWS))
+
+
+def test_a_running_collector_is_not_disturbed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    with (
+        writer_lock(lake, "collector"),
+        pytest.raises(LakeError, match="already has a collector running"),
+    ):
+        import_all(lake.root, day_file(tmp_path, ROWS))
+
+
+def test_nothing_is_touched_where_one_file_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing.*is not there"):
+        import_all(
+            tmp_path / "lake",
+            day_file(tmp_path, ROWS),
+            tmp_path / "missing" / "BTCUSDT-aggTrades-2024-08-07.zip",
+        )
+    assert not (tmp_path / "lake").exists()
+
+
+def stamps(root: Path) -> dict[str, int]:
+    return {name: (root / name).stat().st_mtime_ns for name in partitions(root)}
+
+
+def test_an_hour_is_what_the_lake_calls_an_hour() -> None:
+    assert HOUR == HOUR_MS
