@@ -36,4 +36,7 @@ def _path(board: Dashboard) -> Path:
 
 
 def _text(board: Dashboard) -> str:
-    return json.dumps(board.build(), cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"
+    model = board.build()
+    for link in model.links or ():
+        link.placement = None  # the SDK would put it into a menu, where nobody looks
+    return json.dumps(model, cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"

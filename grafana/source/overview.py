@@ -62,7 +62,7 @@ def _numbers() -> list[stat.Panel]:
     alerts.thresholds(steps(NEUTRAL, (1, ALARM)))
     ready = number("Pairs with a z-score", "ready")
     ready.mappings(mapped(("^(\\d+) of \\1$", GOOD), (".*", WARN)))
-    age = number("Age of the data", "age_text", "Now less the time of the latest trade analysed.")
+    age = number("Age", "age_text", "Now less the time of the latest trade analysed.")
     age.mappings(AGES)
     reads(placed(stretched, _SUMMARY, 0, 0, 6, 3), LAKE, lake(SUMMARY, ()))
     for name, panel in enumerate((alerts, ready, age), start=2):

@@ -74,28 +74,29 @@ def pair_dashboard() -> build.Dashboard:
 
 
 def _numbers() -> list[stat.Panel]:
-    z = number("z of ${symbol_a} / ${symbol_b}", "z", _Z_TEXT)
+    z = number("z · ${symbol_a}/${symbol_b}", "z", _Z_TEXT)
     z.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
     z.color_scheme(fixed("transparent")).mappings(mapped(("^[▲▼]", ALARM), (".*", "transparent")))
     z.text(build_common.VizTextDisplayOptions().value_size(56))
     state = number("State", "state", _STATE_TEXT)
     state.mappings(mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM)))
-    state.text(build_common.VizTextDisplayOptions().value_size(20))
-    age = number("Age of the data", "age_text", _AGE_TEXT).mappings(AGES)
-    plain = [
-        number("β", "beta"),
-        number("Corr.", "correlation").decimals(3),
-        number("Return corr.", "return_correlation").decimals(3),
-        number("Half-life", "half_life", _HALF_LIFE_TEXT).unit("suffix: bars").decimals(0),
-        number("ADF p", "adf_pvalue", _ADF_TEXT).decimals(3),
-    ]
+    state.text(build_common.VizTextDisplayOptions().value_size(18))
+    age = number("Age", "age_text", _AGE_TEXT).mappings(AGES)
+    age.text(build_common.VizTextDisplayOptions().value_size(26))
     reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
-    others = [(age, 2, 5, 3), (state, 3, 8, 6)]
-    others += [(panel, 4 + at, 14 + 2 * at, 2) for at, panel in enumerate(plain)]
+    others = [(age, 2, 5, 3), (state, 3, 8, 6), (_statistics(), 4, 14, 10)]
     for panel, name, x, width in others:
         reads(placed(panel, name, x, 0, width, 4), PANELS, from_panel(_Z))
-        panel.text(build_common.VizTextDisplayOptions().value_size(20 if panel is state else 26))
     return [z, *(panel for panel, *_ in others)]
+
+
+def _statistics() -> stat.Panel:
+    panel = number("Hedge and mean reversion", _NAMES, _STATISTICS_TEXT)
+    panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+    panel.text(build_common.VizTextDisplayOptions().value_size(20).title_size(12))
+    for name, style in _STATISTICS.items():
+        panel.override_by_name(name, props(style))
+    return panel
 
 
 def _charts() -> list[timeseries.Panel | candlestick.Panel]:
@@ -265,8 +266,17 @@ _BETA_TEXT = (
     "Hedge ratio, units of B against one of A: OLS of A on B over the last ${lookback} bars, "
     "with twice its standard error on either side."
 )
-_HALF_LIFE_TEXT = "Bars in which the spread halves its way to the mean; of configured pairs."
-_ADF_TEXT = (
-    "p-value of the augmented Dickey–Fuller test on the spread; small: it reverts. "
-    "Of configured pairs, once a minute."
+_STATISTICS: dict[str, dict[str, object]] = {
+    "beta": {"displayName": "β"},
+    "correlation": {"displayName": "correlation", "decimals": 3},
+    "return_correlation": {"displayName": "of returns", "decimals": 3},
+    "half_life": {"displayName": "half-life, bars", "decimals": 0},
+    "adf_pvalue": {"displayName": "ADF p", "decimals": 3},
+}
+_NAMES = f"({'|'.join(str(style['displayName']) for style in _STATISTICS.values())})"
+_STATISTICS_TEXT = (
+    "Hedge ratio β; correlation of closes and of log returns over the z window; half-life: bars in "
+    "which the spread goes half its way to the mean; ADF p: p-value of the augmented Dickey–Fuller "
+    "test, small where the spread reverts. The last two are kept for configured pairs, once a "
+    "minute."
 )

@@ -25,15 +25,17 @@ _PAIR_LINK = (
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
 _PAIR_DESCRIPTION = (
-    '{{ $labels.pair }} z is {{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ else }}unknown'
-    '{{ end }}, threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
+    '{{ $labels.pair }} z reached {{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
+    ', threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
     " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars, window {{ $labels.window }},"
     " lookback {{ $labels.lookback }})."
 )
 # The same labels as the alert's own query, so that their values can be shown with it.
 _THRESHOLD = "max_over_time(spreadlake_pair_alert_threshold[1m])"
+# The z-score that was farthest from zero in the minute that the alert looks back over.
+_HIGH, _LOW = (f"{side}_over_time(spreadlake_pair_zscore[1m])" for side in ("max", "min"))
 _ZSCORE = (
-    "last_over_time(spreadlake_pair_zscore[15s])"
+    f"(({_HIGH} >= -{_LOW}) or {_LOW})"
     f" * on(pair, timeframe, window, lookback) group_right() ({_THRESHOLD} * 0 + 1)"
 )
 

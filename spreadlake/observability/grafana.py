@@ -7,6 +7,8 @@ from pathlib import Path
 
 __all__ = ["grafana_variables", "make_password"]
 
+_ADDRESSES = ("SPREADLAKE_EMAIL_TO", "SPREADLAKE_SLACK_URL", "SPREADLAKE_WEBHOOK_URL")
+
 
 def grafana_variables(
     root: Path,
@@ -19,7 +21,7 @@ def grafana_variables(
     """The variables for `grafana server` on the lake in `root`; those of `environment` win.
 
     Whoever reaches the loopback port may look without logging in, but change nothing; unless
-    there is a Slack address, which is a secret and stands in the notification policies.
+    alerts go to an address, which whoever looks could read in the notification policies.
     """
     make_password(password_file)
     own = root / "grafana"
@@ -32,7 +34,7 @@ def grafana_variables(
         "GF_SERVER_HTTP_PORT": str(port),
         "GF_SERVER_ROOT_URL": f"http://127.0.0.1:{port}/",
         "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{password_file}}}",
-        "GF_AUTH_ANONYMOUS_ENABLED": str(not environment.get("SPREADLAKE_SLACK_URL")).lower(),
+        "GF_AUTH_ANONYMOUS_ENABLED": str(not any(map(environment.get, _ADDRESSES))).lower(),
         "GF_USERS_ALLOW_SIGN_UP": "false",
         "GF_USERS_DEFAULT_THEME": "dark",
         "GF_DASHBOARDS_MIN_REFRESH_INTERVAL": "1s",

@@ -15,19 +15,11 @@ from spreadlake.logs import configure_logs
 from spreadlake.observability.checks import check_grafana
 from spreadlake.service import StopSignal
 
-__all__ = ["leashed", "main"]
+__all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 15.0
 _FAILED = 1
-
-
-def leashed(
-    command: Sequence[str], grafana_url: str | None = None, password_file: Path | None = None
-) -> list[str]:
-    """The command that runs `command` on a leash; with a URL it tells when Grafana is ready."""
-    checked = ["--grafana", grafana_url, str(password_file)] if grafana_url else []
-    return [sys.executable, "-P", "-m", __name__, *checked, "--", *command]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

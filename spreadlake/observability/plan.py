@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
 from spreadlake.observability.files import assets_dir
 from spreadlake.observability.grafana import grafana_variables
-from spreadlake.observability.leash import leashed
 from spreadlake.observability.prometheus import prometheus_command
 from spreadlake.ports import check_listen, free_port
 from spreadlake.supervisor.child import ChildSpec
@@ -55,8 +55,8 @@ def plan_observability(
     variables = grafana_variables(root, assets, password_file, port, scraper_url, environment)
     url = f"http://{_HOST}:{port}"
     specs = (
-        ChildSpec("prometheus", lambda: leashed(scraper)),
-        ChildSpec("grafana", lambda: leashed([grafana, "server"], url, password_file), variables),
+        ChildSpec("prometheus", lambda: _leashed(scraper)),
+        ChildSpec("grafana", lambda: _leashed([grafana, "server"], url, password_file), variables),
     )
     return Observability(specs, url, scraper_url, password_file)
 
@@ -71,6 +71,14 @@ def _executables() -> tuple[str, str]:
             "or use docker compose, which brings both"
         )
     return str(found["grafana"]), str(found["prometheus"])
+
+
+def _leashed(
+    command: Sequence[str], grafana_url: str | None = None, password_file: Path | None = None
+) -> list[str]:
+    """The command that runs `command` on a leash; with a URL it tells when Grafana is ready."""
+    checked = ["--grafana", grafana_url, str(password_file)] if grafana_url else []
+    return [sys.executable, "-P", "-m", "spreadlake.observability.leash", *checked, "--", *command]
 
 
 def _grafana_port(environment: Mapping[str, str]) -> int:
