@@ -1,6 +1,8 @@
 """A client whose connection suffers the faults that are planned for it."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,8 @@ from spreadlake.simulator.tampering import TAMPERINGS
 
 __all__ = ["FaultyClient", "end_connection"]
 
+# A socket that does not linger is closed with a TCP reset.
+_NO_LINGER = struct.pack("ii", 1, 0)
 # A stalled connection that is so many messages behind is cut off.
 _MOST_HELD = 500_000
 
@@ -21,6 +25,8 @@ _MOST_HELD = 500_000
 def end_connection(connection: ServerConnection, reset: bool, code: int = 1001) -> None:
     """Ends a connection without waiting: with a TCP reset, or with a close frame."""
     if reset:
+        connected = connection.transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         connection.transport.abort()
         return
     closing = asyncio.create_task(connection.close(code))

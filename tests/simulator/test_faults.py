@@ -115,6 +115,7 @@ def test_a_drop_ends_the_connection_and_the_next_one_lives(reset: bool, code: in
                     await read_to_the_end(client, received)
                 assert len(received) < 30
                 assert (closed.value.rcvd and closed.value.rcvd.code) == code
+                assert isinstance(closed.value.__cause__, ConnectionResetError) == reset
             async with opened(served, combined("BTCUSDT")) as client:
                 assert len(await take(client, 60)) == 60
             await until(lambda: served.status()["connections"] == 0)
