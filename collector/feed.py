@@ -41,7 +41,6 @@ class Feed:
         self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
         self._worked = False
         self._replace: asyncio.Future[str] | None = None
-        self._interrupted: dict[str, str] = {}
 
     @property
     def current(self) -> Session | None:
@@ -67,15 +66,19 @@ class Feed:
     def take(self) -> tuple[list[TradeEvent], Counter[str], dict[str, str]]:
         """Trades that wait, counters since the last time, and symbols that were interrupted."""
         events: list[TradeEvent] = []
+        interrupted: dict[str, str] = {}
         for session in self.sessions:
-            events += session.take()
+            taken = session.take()
+            events += taken
+            if taken and session.follows is not None:
+                interrupted = dict.fromkeys(self.symbols, session.follows)
+                session.follows = None
             self.counts += session.intake.counts
             session.intake.counts.clear()
         self._worked = self._worked or bool(events)
         current = self.sessions[-1:]
         self.sessions = [s for s in self.sessions if s in current or not s.reading.done()]
         counts, self.counts = self.counts, Counter()
-        interrupted, self._interrupted = self._interrupted, {}
         return events, counts, interrupted
 
     async def _until_over(self, session: Session) -> str | None:
@@ -98,6 +101,7 @@ class Feed:
             await old.close()
             log.info("replaced the connection for %s before its end", self.name)
             return new
+        cause = PAUSED if old.intake.paused_lately else "reconnect"
         await old.close()
         if old.flowed >= self._timing.steady:
             self._backoff.reset()
@@ -107,9 +111,8 @@ class Feed:
         )
         await asyncio.sleep(delay)
         new = await self._open()
+        new.follows = cause
         self.counts["reconnects"] += 1
-        cause = PAUSED if old.intake.paused_lately else "reconnect"
-        self._interrupted = dict.fromkeys(self.symbols, cause)
         return new
 
     async def _open(self) -> Session:

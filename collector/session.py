@@ -17,7 +17,7 @@ __all__ = ["Session"]
 # No real frame comes near it; one that does ends the connection (close code 1009).
 _MAX_FRAME_BYTES = 2**20
 # Frames that are held undecoded; beyond it the socket is not read.
-_MAX_QUEUE = 4096
+_MAX_QUEUE = 64
 # The exchange takes 10 messages a second.
 _MESSAGE_PAUSE = 0.2
 
@@ -26,6 +26,7 @@ class Session:
     """Reads one connection into its intake until it fails or is closed.
 
     Times are of the monotonic clock; trades are seen when they are taken, not one by one.
+    `follows` is set where the session before it broke off: the cause of any gap between the two.
     """
 
     def __init__(self, socket: ClientConnection, intake: Intake, messages: Sequence[str]) -> None:
@@ -33,6 +34,7 @@ class Session:
         self.opened = time.monotonic()
         self.first_trade: float | None = None
         self.last_trade: float | None = None
+        self.follows: str | None = None
         self._socket = socket
         self._reading = asyncio.create_task(self._read(messages))
 

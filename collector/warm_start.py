@@ -104,9 +104,11 @@ class WarmStart:
     async def _klines(self, symbol: str) -> bool:
         missing, end_ms = kline_minutes(self._settings), None
         while missing > 0:
-            rows = await self._rest.klines(symbol, "1m", min(missing + 1, _KLINES_PAGE), end_ms)
-            # The newest minute is not over yet.
-            over = rows if end_ms else rows[:-1]
+            # The newest minute is not over yet: it is asked for and left out.
+            newest = 0 if end_ms else 1
+            limit = min(missing + newest, _KLINES_PAGE)
+            rows = await self._rest.klines(symbol, "1m", limit, end_ms)
+            over = rows[: len(rows) - newest]
             if not over:
                 break
             page = over

@@ -13,7 +13,7 @@ from collector.timing import Timing
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import Lake, read_trades
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import SimulatedExchange, SyntheticMarket
+from spreadlake.simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
 from tests.collector.lakes import rows_of
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -86,6 +86,12 @@ def ticks(lake: Lake) -> int:
     return int(str(rows_of(lake, "SELECT count(*) FROM ticks")[0][0]))
 
 
+async def more_ticks(lake: Lake, count: int) -> None:
+    """Waits until so many more trades are stored."""
+    stored = ticks(lake)
+    await until(lambda: ticks(lake) >= stored + count)
+
+
 def counter(lake: Lake, name: str) -> float:
     """A counter, summed over symbols."""
     query = f"SELECT total(value) FROM counters WHERE name = '{name}'"
@@ -96,7 +102,7 @@ def open_gaps(lake: Lake) -> int:
     return len(rows_of(lake, "SELECT id FROM gaps WHERE state = 'open'"))
 
 
-def differences(lake: Lake, exchange: SimulatedExchange) -> dict[str, int]:
+def differences(lake: Lake, exchange: SimulatedExchange | ExchangeHandle) -> dict[str, int]:
     """How many trades are missing, there twice, or not as they were made.
 
     Every trade counts that the exchange made between the first and the last one in the lake.

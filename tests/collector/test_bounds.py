@@ -1,0 +1,197 @@
+"""When trades cannot be stored, reading pauses, memory stays bounded, and nothing is lost."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from collector import service
+from collector.pump import Pump
+from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.simulator import Drop, Faults, SimulatedExchange
+from tests.collector.fake import FakeServer, fake_server, frame
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    collecting,
+    counter,
+    differences,
+    market,
+    open_gaps,
+    settings_for,
+    ticks,
+    until,
+)
+
+BUFFER = 1_000
+
+
+async def send_endlessly(fake: FakeServer, connection: ServerConnection) -> None:
+    """As fast as the client reads."""
+    with suppress(ConnectionClosed):
+        while True:
+            await connection.send(frame(fake.sent + 1))
+            fake.sent += 1
+
+
+@contextmanager
+def locked(lake: Lake) -> Iterator[None]:
+    """Another process keeps the database to itself, as a careless tool would."""
+    with closing(sqlite3.connect(lake.ticks_db, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, *pragmas: str) -> list[sqlite3.Connection]:
+    """The collector's own connection, with settings that a test needs."""
+    opened = []
+
+    def open_writer(lake: Lake) -> sqlite3.Connection:
+        db = open_ticks_writer(lake)
+        for pragma in ("busy_timeout=50", *pragmas):
+            db.execute(f"PRAGMA {pragma}")
+        opened.append(db)
+        return db
+
+    monkeypatch.setattr(service, "open_ticks_writer", open_writer)
+    return opened
+
+
+def test_a_locked_database_pauses_reading_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient(monkeypatch)
+    caplog.set_level("INFO")
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with (
+            fake_server(send_endlessly) as fake,
+            collecting(lake, settings_for(fake, buffer_trades=BUFFER)),
+        ):
+            await until(lambda: ticks(lake) > BUFFER)
+            with locked(lake):
+                sent = -1
+                while sent != fake.sent:  # until the server cannot send any more
+                    sent = fake.sent
+                    await asyncio.sleep(0.5)
+                stored = ticks(lake)
+            await until(lambda: ticks(lake) > sent)
+        assert len(fake.paths) == 1
+        assert sent > stored
+        assert rows_of(lake, "SELECT min(trade_id), max(trade_id) - count(*) FROM ticks") == [
+            (1, 0)
+        ]
+        assert rows_of(lake, "SELECT * FROM gaps") == []
+
+    asyncio.run(scenario())
+    assert caplog.text.count("trades cannot be stored now (database is locked)") == 1
+    assert "trades are stored again" in caplog.text
+
+
+def test_memory_holds_no_more_than_the_buffer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch)
+    most = 0
+
+    async def scenario() -> None:
+        nonlocal most
+        lake = Lake(tmp_path)
+        async with (
+            fake_server(send_endlessly) as fake,
+            collecting(lake, settings_for(fake, buffer_trades=BUFFER)),
+        ):
+            await until(lambda: ticks(lake) > BUFFER)
+            with locked(lake):
+                for _ in range(50):
+                    await asyncio.sleep(0.02)
+                    most = max(most, *(pump.waiting for pump in pumps))
+
+    pumps: list[Pump] = []
+
+    def remember(*arguments: object) -> Pump:
+        pumps.append(Pump(*arguments))  # type: ignore[arg-type]
+        return pumps[-1]
+
+    monkeypatch.setattr("collector.service.Pump", remember)
+    asyncio.run(scenario())
+    assert BUFFER // 2 < most <= BUFFER
+
+
+def test_a_full_disk_is_told_once_and_recovered_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = impatient(monkeypatch, "max_page_count=60")
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(rate=300)) as exchange:
+            async with collecting(lake, settings_for(exchange)):
+                await until(lambda: "database or disk is full" in caplog.text)
+                stored = ticks(lake)
+                await asyncio.sleep(1.0)
+                assert ticks(lake) == stored
+                # In its own thread it is asked again soon, and then there is room.
+                opened[0].execute("PRAGMA max_page_count=1000000")
+                await until(lambda: ticks(lake) > stored + 500 and not open_gaps(lake))
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 500
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+    assert caplog.text.count("trades cannot be stored now (database or disk is full)") == 1
+
+
+def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange drops a client that does not read; the trades in between are a gap."""
+    impatient(monkeypatch)
+    faults = Faults()
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(rate=600), faults=faults) as exchange:
+            async with collecting(lake, settings_for(exchange, buffer_trades=BUFFER)):
+                await until(lambda: ticks(lake) > 300)
+                with locked(lake):
+                    await asyncio.sleep(2.0)
+                    faults.add(Drop())
+                    await asyncio.sleep(1.0)
+                await until(lambda: counter(lake, "dropped") > 0)
+                await until(lambda: not open_gaps(lake))
+            causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
+            assert causes == [("reading paused", "repaired")]
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 1500
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_what_cannot_be_stored_at_the_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient(monkeypatch)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        with ExitStack() as lock:
+            async with (
+                SimulatedExchange(market()) as exchange,
+                collecting(lake, settings_for(exchange)),
+            ):
+                await until(lambda: ticks(lake) > 10)
+                lock.enter_context(locked(lake))
+                await asyncio.sleep(0.5)
+
+    asyncio.run(scenario())
+    assert "could not be stored (database is locked); they are fetched at the next start" in (
+        caplog.text
+    )
