@@ -22,6 +22,7 @@ class TestLake:
     def __init__(self, root: Path) -> None:
         self.lake = Lake(root)
         self.db = open_ticks_writer(self.lake)
+        self.db.execute("PRAGMA synchronous=OFF")
         self._seq = 0
 
     def store(self, trades: Iterable[Trade]) -> None:

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from spreadlake.trades import Trade
@@ -95,8 +96,9 @@ def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict
     la, lb = pa[-lookback:], pb[-lookback:]
     wa, wb = pa[-window:], pb[-window:]
     row: dict[str, Any] = dict.fromkeys(
-        ("alpha", "beta", "spread", "spread_mean", "spread_std", "zscore")
+        ("alpha", "beta", "spread", "spread_mean", "spread_std", "zscore", "beta_stderr")
     )
+    row["r_squared"] = row["kalman_beta"] = None
     row |= {"price_a": pa[-1], "price_b": pb[-1], "correlation": pearson(wa, wb)}
     ra, rb = returns(wa), returns(wb)
     row["return_correlation"] = pearson(ra, rb)
@@ -106,6 +108,7 @@ def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict
     if len(set(lb)) > 1:
         beta = covariance(la, lb) / covariance(lb, lb)
         row["beta"], row["alpha"] = beta, mean(la) - beta * mean(lb)
+        row |= fit_quality(tuple(la), tuple(lb), beta)
         spreads = [x - beta * y for x, y in zip(wa, wb, strict=True)]
         row["spread"], row["spread_mean"] = spreads[-1], mean(spreads)
         std = deviation(spreads)
@@ -113,6 +116,42 @@ def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict
         if std:
             row["zscore"] = (spreads[-1] - row["spread_mean"]) / std
     return row
+
+
+@lru_cache(maxsize=10_000)
+def fit_quality(a: tuple[float, ...], b: tuple[float, ...], beta: float) -> dict[str, float | None]:
+    """Standard error of beta and R², from the residuals of A on B."""
+    n, mean_a, mean_b = len(a), mean(a), mean(b)
+    residuals = [(x - mean_a) - beta * (y - mean_b) for x, y in zip(a, b, strict=True)]
+    sse = math.fsum(r * r for r in residuals)
+    sbb = math.fsum((y - mean_b) ** 2 for y in b)
+    varies = len(set(a)) > 1
+    return {
+        "beta_stderr": math.sqrt(sse / (n - 2) / sbb) if n > 2 else None,
+        "r_squared": 1 - sse / math.fsum((x - mean_a) ** 2 for x in a) if varies else None,
+        "kalman_beta": kalman_beta(a, b, 1e-4, 1e-3) if varies else None,
+    }
+
+
+def kalman_beta(
+    a: Sequence[float], b: Sequence[float], delta: float, observation_variance: float
+) -> float:
+    """Beta after the last bar: state and covariance written out, on standardised prices."""
+    scale_a, scale_b = math.sqrt(covariance(a, a)), math.sqrt(covariance(b, b))
+    mean_a, mean_b = mean(a), mean(b)
+    walk = delta / (1 - delta)
+    alpha = beta = 0.0
+    p = [[10.0, 0.0], [0.0, 10.0]]
+    for price_a, price_b in zip(a, b, strict=True):
+        x, y = (price_b - mean_b) / scale_b, (price_a - mean_a) / scale_a
+        p[0][0] += walk
+        p[1][1] += walk
+        h = [p[0][0] + p[0][1] * x, p[1][0] + p[1][1] * x]
+        s = h[0] + h[1] * x + observation_variance
+        error = y - alpha - beta * x
+        alpha, beta = alpha + h[0] / s * error, beta + h[1] / s * error
+        p = [[p[i][j] - h[i] * h[j] / s for j in (0, 1)] for i in (0, 1)]
+    return beta * scale_a / scale_b
 
 
 def mean(x: Sequence[float]) -> float:

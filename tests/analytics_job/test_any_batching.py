@@ -68,7 +68,7 @@ def _in_pieces(
     job.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     moments,
     st.randoms(use_true_random=False),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from analytics_job import kalman
 from analytics_job.kalman import kalman_beta
 from analytics_job.rolling import Floats, rolling_moments
+from tests.analytics_job import oracle
 
 START = 1_700_000_000
 
@@ -18,25 +19,6 @@ def _legs(seed: int, pairs: int, bars: int, level: float = 100.0) -> tuple[Float
     moves = np.random.default_rng(seed).normal(0, 1e-3, (3, pairs, bars))
     a = level * np.exp(np.cumsum(moves[0] + moves[2], axis=1))
     return a, np.asarray(30 * np.exp(np.cumsum(moves[1] + moves[2], axis=1)))
-
-
-def _filter(a: list[float], b: list[float], delta: float, observation_variance: float) -> float:
-    """Beta after the last bar; state and covariance as plain matrices, prices standardised."""
-    n = len(a)
-    mean_a, mean_b = math.fsum(a) / n, math.fsum(b) / n
-    std_a = math.sqrt(math.fsum((x - mean_a) ** 2 for x in a) / (n - 1))
-    std_b = math.sqrt(math.fsum((x - mean_b) ** 2 for x in b) / (n - 1))
-    state = np.zeros(2)
-    p = np.eye(2) * 10.0
-    q = np.eye(2) * delta / (1 - delta)
-    for x, y in zip(b, a, strict=True):
-        h = np.array([1.0, (x - mean_b) / std_b])
-        p = p + q
-        s = h @ p @ h + observation_variance
-        gain = p @ h / s
-        state = state + gain * ((y - mean_a) / std_a - h @ state)
-        p = p - np.outer(gain, h) @ p
-    return float(state[1] * std_a / std_b)
 
 
 def _betas(
@@ -72,7 +54,7 @@ def test_every_row_is_the_scalar_filter_over_its_lookback(
         for at in range(first[pair] - START + 1, 70):
             low = max(first[pair] - START, at - lookback + 1)
             window = slice(low, at + 1)
-            want = _filter(list(a[pair, window]), list(b[pair, window]), delta, noise)
+            want = oracle.kalman_beta(list(a[pair, window]), list(b[pair, window]), delta, noise)
             assert math.isclose(got[pair, at], want, rel_tol=1e-7, abs_tol=1e-9 * level)
 
 
