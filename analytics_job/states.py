@@ -28,7 +28,7 @@ def series_status(
         message = f"stale: a leg has had no trade for more than {max_stale} bars"
         return SeriesStatus("stale", have, window, message)
     if flat:
-        message = f"flat: no z-score, prices do not vary over {window} bars"
+        message = f"flat: no z-score, a price or the spread does not vary over {window} bars"
         return SeriesStatus("flat", have, window, message)
     if have < lookback:
         message = f"ready: hedge ratio over {have} bars, growing to {lookback}"
