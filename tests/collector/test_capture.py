@@ -1,47 +1,221 @@
-"""Trades from the simulated exchange into a real lake."""
+"""The collector as a service: what it stores, what it tells, what it refuses, how it ends."""
 
-import sqlite3
+import asyncio
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from collector.rest import SymbolInfo
 from collector.service import run
-from spreadlake.config import load_settings
-from spreadlake.lake import Lake
+from collector.symbols import check_listing
+from spreadlake.config import Settings
+from spreadlake.errors import ExchangeError, LakeError
+from spreadlake.lake import Lake, claim, open_ticks_writer, read_status, writer_lock
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import SyntheticMarket, exchange_in_thread
+from spreadlake.simulator import Recording, SimulatedExchange, exchange_in_thread
+from tests.collector.lakes import fill, rows_of, trade, trades
+from tests.collector.live import (
+    SYMBOLS,
+    collecting,
+    counter,
+    differences,
+    market,
+    more_ticks,
+    settings_for,
+    ticks,
+    until,
+)
+from tests.paths import MIXED, TRADES, needed
 
-SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+
+def of_kind(settings: Settings, kind: str, symbols: list[str]) -> Settings:
+    exchange = settings.exchange.model_copy(update={"trades": kind})
+    return settings.model_copy(update={"symbols": symbols, "exchange": exchange})
 
 
-def test_stores_every_trade_with_rising_seq(tmp_path: Path) -> None:
-    with exchange_in_thread(SyntheticMarket(seed=1, symbols=SYMBOLS, rate=100)) as exchange:
-        settings = load_settings(
-            None,
-            symbols=SYMBOLS,
-            exchange={"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
-            collector={"warm_start_minutes": 0},
-        )
-        run(ServiceContext(settings, Lake(tmp_path), duration=2))
-        truth = exchange.truth()
-    db = sqlite3.connect(tmp_path / "ticks.db")
-    for symbol in SYMBOLS:
-        rows = db.execute(
-            "SELECT trade_id, time_ms, price, qty, buyer_is_maker FROM ticks WHERE symbol = ? "
-            "ORDER BY trade_id",
-            (symbol,),
-        ).fetchall()
-        assert len(rows) > 50
-        columns = truth[symbol]
-        start = int(columns.ids.searchsorted(rows[0][0]))
-        part = slice(start, start + len(rows))
-        expected = zip(
-            columns.ids[part].tolist(),
-            columns.times_ms[part].tolist(),
-            columns.prices[part].tolist(),
-            columns.qtys[part].tolist(),
-            columns.buyer_is_maker[part].tolist(),
-            strict=True,
-        )
-        assert rows == list(expected)
-    total, greatest = db.execute("SELECT count(*), max(seq) FROM ticks").fetchone()
-    assert total == greatest
-    db.close()
+def test_runs_for_its_duration_and_stores_every_trade(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with exchange_in_thread(market(rate=100)) as exchange:
+        run(ServiceContext(settings_for(exchange), lake, duration=1.5))
+        found = differences(lake, exchange)
+    assert found.pop("right") > 150
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+    total, greatest = rows_of(lake, "SELECT count(*), max(seq) FROM ticks")[0]
+    assert total == greatest == counter(lake, "ticks") == counter(lake, "frames")
+
+
+@pytest.mark.parametrize("speed", ["max", 200.0])
+def test_a_recorded_capture(tmp_path: Path, speed: Any) -> None:
+    path = needed(TRADES)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(Recording([path]), speed=speed) as exchange:
+            settings = of_kind(settings_for(exchange), "trade", ["BTCUSDT", "ETHUSDT"])
+            async with collecting(lake, settings):
+                await until(lambda: counter(lake, "frames") == 35_389)
+        query = "SELECT symbol, count(*), max(trade_id) - min(trade_id) + 1 FROM ticks GROUP BY 1"
+        assert rows_of(lake, query) == [("BTCUSDT", 21_313, 21_313), ("ETHUSDT", 14_076, 14_076)]
+        assert rows_of(lake, "SELECT * FROM gaps") == []
+
+    asyncio.run(scenario())
+
+
+def test_a_capture_of_many_kinds_of_events(tmp_path: Path) -> None:
+    path = needed(MIXED)
+
+    async def scenario() -> None:
+        lake, recording = Lake(tmp_path), Recording([path])
+        async with SimulatedExchange(recording, speed="max") as exchange:
+            settings = settings_for(exchange).model_copy(update={"symbols": recording.symbols})
+            async with collecting(lake, settings):
+                await until(lambda: ticks(lake) == 91)
+                await exchange.finished()
+        assert ticks(lake) == 91
+        assert counter(lake, "malformed") == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_goes_on_where_the_last_run_ended(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            for _ in range(3):
+                async with collecting(lake, settings_for(exchange)):
+                    await more_ticks(lake, 100)
+                    await until(lambda: not rows_of(lake, "SELECT 1 FROM gaps WHERE state='open'"))
+                await asyncio.sleep(0.3)
+            causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
+            assert causes == [("restart", "repaired")]
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def status_of(lake: Lake) -> dict[str, Any]:
+    with closing(open_ticks_writer(lake)) as db:
+        return dict(read_status(db)["collector"][0])
+
+
+def test_tells_how_it_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, streams_per_connection=2)
+            async with collecting(lake, settings):
+                await more_ticks(lake, 100)
+                await until(lambda: status_of(lake)["connections"] == 2)
+                status = status_of(lake)
+                assert status["state"] == "running"
+                assert [session["streams"] for session in status["sessions"]] == [2, 1]
+                assert status["open_gaps"] == 0
+                assert status["trouble"] is None
+                assert abs(status["lag_seconds"]) < 5
+                assert status["next_roll_ms"] > exchange.clock_ms()
+                assert status["db_bytes"] > 0
+        assert status_of(lake)["state"] == "stopped"
+        assert counter(lake, "commit_seconds") > 0
+
+    asyncio.run(scenario())
+
+
+async def failing(lake: Lake, settings: Settings) -> None:
+    async with collecting(lake, settings) as task:
+        await task
+
+
+def test_a_symbol_that_the_exchange_does_not_know_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            symbols = [*SYMBOLS, "BTCUSD"]
+            await failing(Lake(tmp_path), settings.model_copy(update={"symbols": symbols}))
+
+    with pytest.raises(ExchangeError, match="'BTCUSD'; did you mean BTCUSDT"):
+        asyncio.run(scenario())
+
+
+def test_a_symbol_that_the_lake_holds_is_only_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A contract that was delisted must not keep the others from being captured."""
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        with closing(open_ticks_writer(lake)) as db:
+            db.execute("INSERT INTO symbols VALUES ('GONEUSDT', 1, 9, 1, 1.0, 9)")
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            symbols = [*SYMBOLS, "GONEUSDT"]
+            settings = settings.model_copy(update={"symbols": symbols})
+            async with collecting(lake, settings):
+                await more_ticks(lake, 50)
+
+    asyncio.run(scenario())
+    assert "does not know 'GONEUSDT'" in caplog.text
+
+
+def test_what_is_wrong_with_a_listing() -> None:
+    listing = [SymbolInfo("BTCUSDT", "TRADING"), SymbolInfo("OLDUSDT", "SETTLING")]
+    problems = check_listing(["BTCUSDT", "OLDUSDT", "XYZ"], listing)
+    assert list(problems) == ["OLDUSDT", "XYZ"]
+    assert "status SETTLING); remove it" in problems["OLDUSDT"]
+
+
+def test_a_lake_of_another_kind_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with closing(open_ticks_writer(lake)) as db:
+        claim(db, lake, "trade", "exchange")
+
+    async def scenario() -> None:
+        async with SimulatedExchange(market()) as exchange:
+            await failing(lake, settings_for(exchange))
+
+    with pytest.raises(LakeError, match="holds trade ids and cannot take aggTrade"):
+        asyncio.run(scenario())
+
+
+def test_a_second_collector_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+
+    async def scenario() -> None:
+        async with SimulatedExchange(market()) as exchange:
+            await failing(lake, settings_for(exchange))
+
+    with writer_lock(lake, "collector"), pytest.raises(LakeError, match="already has a collector"):
+        asyncio.run(scenario())
+
+
+def test_finished_hours_roll_while_trades_come(tmp_path: Path) -> None:
+    """Hours from long ago, as they are after a time without a collector."""
+    lake = Lake(tmp_path)
+    fill(lake, trades(range(300)))
+
+    async def scenario() -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, repair_hours=0)
+            async with collecting(lake, settings):
+                await until(lambda: counter(lake, "rolled_hours") == 2)
+                await more_ticks(lake, 100)
+
+    asyncio.run(scenario())
+    assert len(list(lake.ticks_dir.rglob("*.parquet"))) == 2
+    assert rows_of(lake, f"SELECT 1 FROM ticks WHERE time_ms <= {trade(299).time_ms}") == []
+
+
+def test_the_origin_is_on_record(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            SimulatedExchange(market()) as exchange,
+            collecting(Lake(tmp_path), settings_for(exchange), origin="demo"),
+        ):
+            await more_ticks(Lake(tmp_path), 10)
+
+    asyncio.run(scenario())
+    meta = rows_of(Lake(tmp_path), "SELECT key, value FROM meta ORDER BY key")
+    assert meta == [("origin", "demo"), ("trade_kind", "aggTrade")]
