@@ -1,0 +1,44 @@
+"""Health of one service for Docker: `python -m spreadlake.observability.alive SERVICE`."""
+
+import os
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake
+from spreadlake.report import ServiceReport, read_service
+
+__all__ = ["main"]
+
+# Where the services that answer HTTP listen in their containers.
+_ANSWERS = {
+    "exporter": "http://127.0.0.1:9464/metrics",
+    "simulator": "http://127.0.0.1:9443/simulator/status",
+}
+_TIMEOUT = 5.0
+
+
+def main(service: str) -> int:
+    """0 where the service works, else 1 with a line that says why not."""
+    try:
+        if service in _ANSWERS:
+            urllib.request.urlopen(_ANSWERS[service], timeout=_TIMEOUT).close()  # noqa: S310
+            return 0
+        report = _report(service)
+    except (OSError, LakeError) as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        return 1
+    sys.stdout.write(f"{service}: {report.message}\n")
+    return 0 if report.state == "running" else 1
+
+
+def _report(service: str) -> ServiceReport:
+    lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
+    database = lake.ticks_db if service == "collector" else lake.analytics_db
+    return read_service(database, service, time.time())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
