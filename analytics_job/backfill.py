@@ -4,6 +4,7 @@ What the configuration asks for is compared with what `series` and `alert_rules`
 only what is new or defined otherwise is computed, from the stored bars and rows.
 """
 
+import json
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -14,12 +15,25 @@ from analytics_job.plan import pair_plan, rule_definition, series_definition, wa
 from spreadlake.config import Series, Settings
 from spreadlake.lake import atomic
 
-__all__ = ["sync_rules", "sync_series"]
+__all__ = ["sync_rules", "sync_series", "sync_timeframes"]
 
 log = logging.getLogger(__name__)
 
 _KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
 Key = tuple[str, str, int, int]
+
+
+def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
+    """Builds the bars of timeframes that were not kept up to now from the stored 1s bars."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'timeframes'").fetchone()
+    kept, wanted = json.loads(row[0]) if row else [], sorted(pipeline.bars.lengths)
+    if kept == wanted:
+        return
+    with atomic(db):
+        for timeframe in wanted:
+            if timeframe not in kept:
+                pipeline.bars.build(timeframe, pipeline.progress.final_or_start)
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('timeframes', ?)", (json.dumps(wanted),))
 
 
 def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
@@ -51,8 +65,9 @@ def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -
         for key in stored.keys() - watched.keys():
             _drop_rule(db, key)
         for key, series in watched.items():
-            if stored.get(key) != rule_definition(series):
-                _add_rule(db, pipeline, series)
+            definition = rule_definition(series, settings)
+            if stored.get(key) != definition:
+                _add_rule(db, pipeline, series, definition)
 
 
 def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) -> int:
@@ -69,12 +84,14 @@ def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) ->
     return sum(result.have.size for result in results)
 
 
-def _add_rule(db: sqlite3.Connection, pipeline: Pipeline, series: WatchedSeries) -> None:
+def _add_rule(
+    db: sqlite3.Connection, pipeline: Pipeline, series: WatchedSeries, definition: str
+) -> None:
     key = (series.rule, *series.key)
     db.execute("INSERT OR IGNORE INTO alert_counts VALUES (?, ?, ?, ?, ?, 0)", key)
     db.execute(
         "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*key, series.levels.threshold, rule_definition(series)),
+        (*key, series.levels.threshold, definition),
     )
     pipeline.alerts.evaluate_all(series)
 

@@ -23,6 +23,7 @@ _NAMES = ", ".join(BARS_SCHEMA.names())
 _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.
 _NEAR_SECONDS = 60
+_BUILD_SECONDS = 21_600  # 1s bars made into longer ones at a time
 _LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
 
@@ -107,6 +108,17 @@ class BarStore:
                 self.write(timeframe, bars)
                 changed.append(Changed(symbol, bars["time"][0], first // length * length))
         return changed
+
+    def build(self, timeframe: str, final: int) -> None:
+        """Every bar of a timeframe that ends at or before `final`, from the stored 1s bars."""
+        length = self.lengths[timeframe]
+        if length == 1:
+            return
+        step = max(length, _BUILD_SECONDS // length * length)
+        for symbol, first in self.first_bars("1s").items():
+            for low in range(first // length * length, final // length * length, step):
+                high = min(low + step, final // length * length)
+                self.write(timeframe, longer_bars(self.read("1s", low, high, [symbol]), length))
 
     def read(
         self, timeframe: str, start: int, end: int, symbols: Sequence[str] | None = None

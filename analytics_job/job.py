@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 
-from analytics_job.backfill import sync_rules, sync_series
+from analytics_job.backfill import sync_rules, sync_series, sync_timeframes
 from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
 from analytics_job.rebuild import clear_from, rebuild_from
@@ -51,6 +51,7 @@ class AnalyticsJob:
         self._pipeline = Pipeline(self._db, self._lake, settings, self._report)
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
         self._klines = 0
+        sync_timeframes(self._db, self._pipeline)
         sync_series(self._db, self._pipeline, settings)
         sync_rules(self._db, self._pipeline, settings)
 

@@ -47,11 +47,12 @@ def series_definition(settings: Settings) -> str:
     )
 
 
-def rule_definition(watched: WatchedSeries) -> str:
-    """What a rule's events depend on besides its series; events of another are found anew."""
+def rule_definition(watched: WatchedSeries, settings: Settings) -> str:
+    """What a rule's events depend on besides the trades; events of another are found anew."""
     levels, gates = watched.levels, watched.gates
     return json.dumps(
         {
+            "series": series_definition(settings),
             "threshold": levels.threshold,
             "close_below": levels.close_below,
             "min_bars": levels.min_bars,

@@ -1,7 +1,8 @@
 """A real lake that tests write trades into, and the real job that reads them."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ class TestLake:
                     (self._seq, *trade),
                 )
 
+    def has_table(self, name: str) -> bool:
+        if not self.lake.analytics_db.exists():
+            return False
+        with closing(open_reader(self.lake.analytics_db)) as db:
+            rows = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchall()
+        return bool(rows)
+
     def table(self, name: str) -> list[dict[str, Any]]:
         with closing(open_reader(self.lake.analytics_db)) as db:
             db.row_factory = sqlite3.Row
@@ -59,3 +67,11 @@ def run_job(root: Path, config: Settings, batches: Sequence[Sequence[Trade]]) ->
         job.step()
     job.close()
     return lake
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Polls until `condition` holds; AssertionError when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
