@@ -38,5 +38,5 @@ def _path(board: Dashboard) -> Path:
 def _text(board: Dashboard) -> str:
     model = board.build()
     for link in model.links or ():
-        link.placement = None  # the SDK would put it into a menu, where nobody looks
+        link.placement = ""  # the SDK would put it into a menu, where nobody looks
     return json.dumps(model, cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"

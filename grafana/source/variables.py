@@ -95,7 +95,7 @@ def _bars(
 ) -> build.QueryVariable:
     usual_ones = "".join(f" UNION SELECT {bars}" for bars in usual)
     sql = f"""SELECT CAST(bars AS TEXT) FROM (
-  SELECT {column} AS bars FROM pair_status{usual_ones} ORDER BY bars)"""
+  SELECT {column} AS bars FROM pair_status GROUP BY 1{usual_ones} ORDER BY bars)"""
     return _query(name, label, sql, default).allow_custom_value(bool(usual))
 
 

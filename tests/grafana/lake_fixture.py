@@ -67,7 +67,10 @@ def _prices(seconds: int) -> dict[str, Floats]:
     common = np.cumsum(rng.normal(0, 1.2e-4, seconds))
     prices = {}
     for symbol, price, beta, tick in zip(
-        SYMBOLS, (64_000, 3_100, 150, 0.0123), (1.0, 1.15, 1.4, 1.8), (0.1, 0.01, 0.01, 1e-7),
+        SYMBOLS,
+        (64_000, 3_100, 150, 0.0123),
+        (1.0, 1.15, 1.4, 1.8),
+        (0.1, 0.01, 0.01, 1e-7),
         strict=True,
     ):
         noise = np.zeros(seconds)

@@ -26,37 +26,43 @@ class Posts:
     received: list[tuple[str, Any]] = field(default_factory=list)
 
 
+class _MailHandler(socketserver.StreamRequestHandler):
+    """Enough SMTP to take a mail: says yes to everything."""
+
+    mails: Mails
+
+    def handle(self) -> None:
+        recipients: list[str] = []
+        self._say("220 sink")
+        while line := self.rfile.readline():
+            word = line[:4].upper()
+            if word == b"QUIT":
+                return self._say("221 bye")
+            if word == b"RCPT":
+                recipients.append(line.decode().split(":", 1)[1].strip().strip("<>"))
+            if word == b"DATA":
+                self._say("354 go on")
+                self.mails.received.append((recipients, self._text()))
+                recipients = []
+            self._say("250 ok")
+        return None
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def _text(self) -> str:
+        lines = []
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            lines.append(line)
+        return b"".join(lines).decode()
+
+
 @contextmanager
 def mail_sink() -> Iterator[Mails]:
     """A server that takes every mail."""
     mails = Mails()
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            recipients: list[str] = []
-            self._say("220 sink")
-            while line := self.rfile.readline():
-                word = line[:4].upper()
-                if word == b"RCPT":
-                    recipients.append(line.decode().split(":", 1)[1].strip().strip("<>"))
-                if word == b"DATA":
-                    self._say("354 go on")
-                    mails.received.append((recipients, self._text()))
-                    recipients = []
-                self._say("221 bye" if word == b"QUIT" else "250 ok")
-                if word == b"QUIT":
-                    return
-
-        def _say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
-
-        def _text(self) -> str:
-            lines = []
-            while (line := self.rfile.readline()) not in (b".\r\n", b""):
-                lines.append(line)
-            return b"".join(lines).decode()
-
-    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+    handler = type("Handler", (_MailHandler,), {"mails": mails})
+    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)) as port:
         mails.port = port
         yield mails
 
@@ -74,7 +80,7 @@ def post_sink() -> Iterator[Posts]:
             self.end_headers()
             self.wfile.write(b"ok")
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:

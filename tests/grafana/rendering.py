@@ -1,0 +1,108 @@
+"""Stands in for the browser and the SQLite plugin: fills in variables, runs the SQL, judges it."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.paths import ROOT
+
+DASHBOARDS = ROOT / "grafana" / "dashboards"
+DEFAULTS = {
+    "symbol_a": "BTCUSDT",
+    "symbol_b": "ETHUSDT",
+    "timeframe": "1s",
+    "window": "60",
+    "lookback": "300",
+    "threshold": "2",
+}
+_QUOTED = re.compile(r"\$\{(\w+):sqlstring\}")
+_LEFT_OVER = re.compile(r"\$\{?\w+")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a query gave."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def column(self, name: str) -> list[Any]:
+        at = self.columns.index(name)
+        return [row[at] for row in self.rows]
+
+    def row(self, number: int = 0) -> dict[str, Any]:
+        return dict(zip(self.columns, self.rows[number], strict=True))
+
+
+@dataclass(frozen=True)
+class LakeQuery:
+    """A query of the lake in a dashboard, and which columns are times."""
+
+    where: str
+    sql: str
+    times: tuple[str, ...] = ()
+
+
+def dashboard(uid: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((DASHBOARDS / f"{uid}.json").read_text("utf-8"))
+    return content
+
+
+def all_dashboards() -> list[dict[str, Any]]:
+    return [dashboard(path.stem) for path in sorted(DASHBOARDS.glob("*.json"))]
+
+
+def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
+    """Every query of panels, variables and annotations."""
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            if "rawQueryText" in target:
+                assert target["rawQueryText"] == target["queryText"], panel["title"]
+                assert target["queryType"] == "table", "a time series without rows is an error"
+                yield LakeQuery(panel["title"], target["queryText"], tuple(target["timeColumns"]))
+    for variable in board.get("templating", {}).get("list", []):
+        if variable["type"] == "query":
+            yield LakeQuery(f"variable {variable['name']}", variable["query"])
+    for annotation in board.get("annotations", {}).get("list", []):
+        target = annotation["target"]
+        yield LakeQuery(annotation["name"], target["queryText"], tuple(target["timeColumns"]))
+
+
+def fill(sql: str, since: float, until: float, step: float = 1.0, **variables: str) -> str:
+    """The SQL as Grafana sends it: times in ms, strings quoted and escaped."""
+    values = DEFAULTS | variables
+    filled = _QUOTED.sub(lambda match: "'" + values[match[1]].replace("'", "''") + "'", sql)
+    for name, seconds in (("__from", since), ("__to", until), ("__interval_ms", step)):
+        filled = filled.replace(f"${name}", str(int(seconds * 1000)))
+    return filled
+
+
+def query(lake: Path, sql: str) -> Table:
+    """Runs the SQL as the data source does: read-only, at most one statement."""
+    left = _LEFT_OVER.search(re.sub(r"'[^']*'", "", sql))
+    assert left is None, f"{left[0] if left else ''} is filled in by nobody"
+    uri = f"file:{lake / 'analytics.db'}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        cursor = db.execute(sql)
+        return Table(tuple(column[0] for column in cursor.description), cursor.fetchall())
+
+
+def judge(found: Table, times: tuple[str, ...], where: str) -> None:
+    """The plugin's rules that break silently: what is a time, and what type a column has."""
+    for name in times:
+        for value in found.column(name):
+            assert value is None or (isinstance(value, int) and 1e9 < value < 4e9), (
+                f"{where}: {name} = {value!r} is not in Unix seconds"
+            )
+    for at, name in enumerate(found.columns):
+        kinds = [type(row[at]) for row in found.rows if row[at] is not None]
+        if kinds and kinds[0] is int:
+            assert float not in kinds, (
+                f"{where}: {name} begins with a whole number, so it stays one"
+            )
+        assert len({str if kind is str else float for kind in kinds}) <= 1, f"{where}: {name}"

@@ -1,0 +1,150 @@
+"""Every SQL of every panel, variable and annotation runs on a lake, under the plugin's rules."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from spreadlake.lake import Lake, open_analytics_writer
+from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, SYMBOLS, FixtureLake, build_lake
+from tests.grafana.rendering import (
+    LakeQuery,
+    all_dashboards,
+    dashboard,
+    fill,
+    judge,
+    lake_queries,
+    query,
+)
+
+QUERIES = {
+    f"{board['title']}: {found.where}": found
+    for board in all_dashboards()
+    for found in lake_queries(board)
+}
+EVERY = pytest.mark.parametrize("name", QUERIES)
+RUBBISH = {
+    "window": "; DROP TABLE bars",
+    "lookback": "-3",
+    "threshold": "two",
+    "timeframe": "x'y",
+    "symbol_b": "O'HARA",
+}
+
+
+def of(title: str, board: str = "spreadlake-pair") -> LakeQuery:
+    return next(found for found in lake_queries(dashboard(board)) if found.where == title)
+
+
+@EVERY
+@pytest.mark.parametrize("timeframe", ["1s", "1m"])
+def test_it_gives_rows_as_the_plugin_needs_them(
+    fixture_lake: FixtureLake, name: str, timeframe: str
+) -> None:
+    found = QUERIES[name]
+    sql = fill(found.sql, fixture_lake.end - 900, fixture_lake.end + 1, 2, timeframe=timeframe)
+    table = query(fixture_lake.lake.root, sql)
+    judge(table, found.times, name)
+    assert table.rows or timeframe == "1m", "40 minutes are too short for 60 bars of 1m"
+
+
+@EVERY
+def test_it_runs_on_a_lake_without_rows(tmp_path: Path, name: str) -> None:
+    open_analytics_writer(Lake(tmp_path)).close()
+    table = query(tmp_path, fill(QUERIES[name].sql, 1e9, 1.1e9))
+    judge(table, QUERIES[name].times, name)
+
+
+@EVERY
+def test_it_takes_whatever_is_typed(fixture_lake: FixtureLake, name: str) -> None:
+    sql = fill(QUERIES[name].sql, fixture_lake.end - 60, fixture_lake.end, 1, **RUBBISH)
+    query(fixture_lake.lake.root, sql)
+
+
+def test_legs_are_any_two_symbols(fixture_lake: FixtureLake) -> None:
+    root = fixture_lake.lake.root
+    legs_a = query(root, fill(of("variable symbol_a").sql, 0, 1)).column("symbol")
+    assert sorted(legs_a) == sorted(SYMBOLS)
+    assert legs_a[0] == "BTCUSDT", "leg A of a configured pair comes first"
+    for leg_a in legs_a:
+        sql = fill(of("variable symbol_b").sql, 0, 1, symbol_a=leg_a)
+        legs_b = query(root, sql).column("symbol")
+        assert sorted([leg_a, *legs_b]) == sorted(SYMBOLS)
+    assert query(root, fill(of("variable symbol_b").sql, 0, 1, symbol_a="ETHUSDT")).rows[0] == (
+        "SOLUSDT",
+    )
+
+
+def test_bars_to_choose_from_are_configured_and_usual_ones_in_order(
+    fixture_lake: FixtureLake,
+) -> None:
+    found = query(fixture_lake.lake.root, fill(of("variable window").sql, 0, 1))
+    assert [row[0] for row in found.rows] == ["30", "60", "120", "240", "600"]
+    overview = of("variable window", "spreadlake-overview")
+    found = query(fixture_lake.lake.root, fill(overview.sql, 0, 1))
+    assert [row[0] for row in found.rows] == ["30", "60", "120"]
+
+
+NUMBERS = of("z · ${symbol_a}/${symbol_b}")
+
+
+def state(lake: FixtureLake, until: float | None = None, **variables: str) -> dict[str, object]:
+    end = lake.end + 1 if until is None else until
+    table = query(lake.lake.root, fill(NUMBERS.sql, end - 900, end, 1, **variables))
+    assert len(table.rows) == 1, "always one row, so that there is always a word"
+    return table.row()
+
+
+def test_state_while_warming_up(fixture_lake: FixtureLake) -> None:
+    found = state(fixture_lake, symbol_b=LATE_SYMBOL)
+    assert found["state"] == f"warming up: {LATE_BARS} of 60 bars"
+    assert found["z"] is None
+    assert found["zscore"] is None
+
+
+def test_state_when_ready(fixture_lake: FixtureLake) -> None:
+    found = state(fixture_lake)
+    assert found["state"] == "ready: hedge ratio over 300 bars"
+    assert str(found["age_text"]).endswith(" s")
+    assert found["half_life"] == 41
+    assert state(fixture_lake, symbol_b=LATE_SYMBOL, window="20")["state"] == (
+        f"ready: hedge ratio over {LATE_BARS} bars, growing to 300"
+    )
+
+
+def test_state_without_bars(fixture_lake: FixtureLake, tmp_path: Path) -> None:
+    before = fixture_lake.start - 100
+    assert state(fixture_lake, until=before)["state"] == "no bars before this time range"
+    later = str(state(fixture_lake, until=fixture_lake.end + 5000)["state"])
+    assert later.startswith("no bars in this time range: the newest is of ")
+    assert state(fixture_lake, symbol_a="NONE")["state"] == "no bars yet of NONE and ETHUSDT"
+
+
+def test_state_when_late_or_stale_or_flat(tmp_path: Path) -> None:
+    end = 1_900_000_000
+    with closing(open_analytics_writer(Lake(tmp_path))) as db:
+        for symbol, jumps, trades in (("BTCUSDT", 7, 3), ("ETHUSDT", 11, 3), ("DULL", 1, 3)):
+            rows = [
+                (symbol, end - 399 + i, 100.0 + i % jumps, trades if i < 300 else 0)
+                for i in range(400)
+            ]
+            db.executemany(
+                "INSERT INTO bars VALUES (?1, '1s', ?2, ?3, ?3, ?3, ?3, 1, 1, 1, ?4)", rows
+            )
+            db.execute("INSERT INTO first_bars VALUES (?, '1s', ?)", (symbol, end - 399))
+    lake = FixtureLake(Lake(tmp_path), end - 399, end)
+    stale = "stale: a leg has had no trade for more than 30 bars"
+    ready = "ready: hedge ratio over 300 bars"
+    assert state(lake)["state"] == stale
+    assert state(lake, until=end - 69)["state"] == stale
+    assert state(lake, until=end - 71)["state"] == ready
+    flat = "flat: no z-score, prices do not vary over 60 bars"
+    assert state(lake, until=end - 200, symbol_a="DULL", symbol_b="DULL")["state"] == flat
+
+
+def test_late_is_told_where_the_range_ends_now(fixture_lake: FixtureLake, tmp_path: Path) -> None:
+    old = build_lake(tmp_path, int(time.time()) - 120, seconds=400)
+    assert str(state(old, until=time.time())["state"]).startswith("late: no newer bar for ")
+    history = state(old, until=old.end - 100)
+    assert str(history["state"]).startswith("ready")
