@@ -1,0 +1,146 @@
+"""docker-compose.yml: safe by default, and everything in it exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from spreadlake.cli.app import app
+from spreadlake.config.load import OTHER_VARIABLES
+from spreadlake.config.settings import Settings
+from tests.paths import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("collector", "analytics-job", "exporter", "simulator")
+EVERY = pytest.mark.parametrize("name", SERVICES)
+
+
+def demo_variables() -> dict[str, str]:
+    lines = (ROOT / "demo.env").read_text("utf-8").splitlines()
+    settings = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in settings}
+
+
+def environment(service: dict[str, Any]) -> dict[str, str | None]:
+    found = service.get("environment", {})
+    return dict.fromkeys(found) if isinstance(found, list) else found
+
+
+def test_the_live_services_need_no_profile_and_the_simulator_needs_one() -> None:
+    live = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert live == {"collector", "analytics-job", "exporter", "prometheus", "grafana"}
+    assert SERVICES["simulator"]["profiles"] == ["demo"]
+
+
+@EVERY
+def test_a_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert not service["user"].startswith(("0", "root"))
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["networks"] == ["spreadlake"]
+    assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@EVERY
+def test_ports_are_on_loopback(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+@EVERY
+def test_images_and_the_plugin_are_pinned(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert image == "spreadlake:local" or re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", image)
+    if name == "grafana":
+        assert re.fullmatch(
+            r"frser-sqlite-datasource@\d+\.\d+\.\d+",
+            SERVICES[name]["environment"]["GF_PLUGINS_PREINSTALL_SYNC"],
+        )
+
+
+def test_there_is_no_default_password() -> None:
+    wanted = SERVICES["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
+    assert re.fullmatch(r"\$\{GF_SECURITY_ADMIN_PASSWORD:\?.*no default.*\}", wanted)
+    assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+
+
+@EVERY
+def test_mounts_come_from_the_checkout_or_a_declared_volume(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", mount).split(":")[0]
+        if source.startswith("./"):
+            assert (ROOT / source).exists(), mount
+        else:
+            assert source in COMPOSE["volumes"], mount
+
+
+@EVERY
+def test_services_wait_for_services_that_exist(name: str) -> None:
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        assert other in SERVICES
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        if "profiles" in SERVICES[other]:
+            assert how["required"] is False
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_commands_and_options_exist(name: str) -> None:
+    command, *options = SERVICES[name]["command"]
+    known = get_command(app).commands[command]  # type: ignore[attr-defined]
+    flags = {flag for parameter in known.params for flag in parameter.opts}
+    assert {option for option in options if option.startswith("--")} <= flags
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_health_is_asked_of_the_service_itself(name: str) -> None:
+    *python, module, service = SERVICES[name]["healthcheck"]["test"]
+    assert (python, service) == (["CMD", "python", "-m"], name)
+    assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
+
+
+@EVERY
+def test_variables_are_known(name: str) -> None:
+    for variable in environment(SERVICES[name]):
+        if variable.startswith("SPREADLAKE_"):
+            section = variable.removeprefix("SPREADLAKE_").split("__")[0].lower()
+            assert variable in OTHER_VARIABLES or section in Settings.model_fields
+
+
+def test_the_demo_goes_to_the_simulator_and_says_so() -> None:
+    demo = demo_variables()
+    assert demo["COMPOSE_PROFILES"] == "demo"
+    port = SERVICES["simulator"]["command"][-1]
+    passed = environment(SERVICES["collector"])
+    for key, scheme in (("WS", "ws"), ("REST", "http")):
+        name = f"SPREADLAKE_EXCHANGE__{key}_URL"
+        assert demo[name] == f"{scheme}://simulator:{port}"
+        assert name in passed
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    assert all(name in text or name.startswith("COMPOSE_") for name in demo)
+
+
+def test_grafana_reads_the_lake_and_cannot_write_it() -> None:
+    mounts = SERVICES["grafana"]["volumes"]
+    assert "lake:/lake:ro" in mounts
+    group = SERVICES["collector"]["user"].split(":")[1]
+    assert SERVICES["grafana"]["group_add"] == [group]
+    assert "lake:/lake" in SERVICES["exporter"]["volumes"], "it keeps the empty log, see there"
+
+
+def test_the_image_copies_what_exists_and_what_is_not_ignored() -> None:
+    kept = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+    for source in " ".join(copied).split():
+        assert Path(ROOT / source).exists(), source
+        assert f"!{source}" in kept, source
+    user = re.search(r"^USER (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert user is not None
+    assert user[1] == SERVICES["collector"]["user"]
