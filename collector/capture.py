@@ -66,17 +66,18 @@ class Capture:
         collector, exchange = settings.collector, settings.exchange
         groups = symbols_per_connection(settings.symbols, collector.streams_per_connection)
         # Half of the memory is for trades that are read, half for those being stored.
-        limit = max(1, collector.buffer_trades // 2 // len(groups))
+        share = max(1, collector.buffer_trades // 2 // len(groups))
 
         def new_intake() -> Intake:
             recorder = self._parts.recorder
-            return Intake(exchange.trades, limit, self._pump.hurry, recorder)
+            return Intake(exchange.trades, share, self._pump.hurry, recorder)
 
         return [
             Feed(
                 symbols,
                 subscribe(exchange.ws_url, symbols, exchange.trades),
                 new_intake,
+                share,
                 collector.connection_hours * 3600,
                 timing,
             )

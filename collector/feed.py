@@ -9,7 +9,7 @@ from collector.backoff import Backoff
 from collector.batch import PAUSED
 from collector.intake import Intake
 from collector.planning import Subscription
-from collector.retry import ConnectionVerdict, explain, verdict
+from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
 from spreadlake.errors import ExchangeError
@@ -21,13 +21,17 @@ log = logging.getLogger(__name__)
 
 
 class Feed:
-    """The sessions of one set of symbols: one that is current, and those it takes over from."""
+    """The sessions of one set of symbols: one that is current, and those it takes over from.
+
+    Together they hold at most `share` trades in memory.
+    """
 
     def __init__(
         self,
         symbols: tuple[str, ...],
         subscription: Subscription,
         new_intake: Callable[[], Intake],
+        share: int,
         max_age: float,
         timing: Timing,
     ) -> None:
@@ -36,6 +40,7 @@ class Feed:
         self.counts: Counter[str] = Counter()
         self._subscription = subscription
         self._new_intake = new_intake
+        self._share = share
         self._max_age = max_age
         self._timing = timing
         self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
@@ -78,6 +83,7 @@ class Feed:
         self._worked = self._worked or bool(events)
         current = self.sessions[-1:]
         self.sessions = [s for s in self.sessions if s in current or not s.reading.done()]
+        self._divide()
         counts, self.counts = self.counts, Counter()
         return events, counts, interrupted
 
@@ -101,7 +107,8 @@ class Feed:
             await old.close()
             log.info("replaced the connection for %s before its end", self.name)
             return new
-        cause = PAUSED if old.intake.paused_lately else "reconnect"
+        # A session that brought nothing passes on what the one before it had broken off for.
+        cause = old.follows or (PAUSED if old.intake.paused_lately else "reconnect")
         await old.close()
         if old.flowed >= self._timing.steady:
             self._backoff.reset()
@@ -123,15 +130,21 @@ class Feed:
                 await self._refused(error)
             else:
                 self.sessions.append(session)
+                self._divide()
                 log.info("connected for %s", self.name)
                 return session
+
+    def _divide(self) -> None:
+        """Sessions that overlap share the memory of one."""
+        for session in self.sessions:
+            session.intake.limit = max(1, self._share // len(self.sessions))
 
     async def _refused(self, error: Exception) -> None:
         if verdict(error, worked=self._worked) is ConnectionVerdict.FATAL:
             raise ExchangeError(
                 f"{self._subscription.url[:100]} cannot be used: {explain(error)}"
             ) from error
-        delay = self._backoff.next()
+        delay = max(self._backoff.next(), retry_after(error))
         log.warning(
             "no connection for %s (%s); trying again in %.1f s", self.name, explain(error), delay
         )

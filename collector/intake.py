@@ -84,6 +84,7 @@ class Intake:
             self._taken.clear()
             self._on_full()
             await self._taken.wait()
+            self._paused = time.monotonic()
 
     def _reject(self, frame: bytes, error: FrameError) -> None:
         self.counts["malformed"] += 1

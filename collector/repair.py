@@ -32,6 +32,8 @@ class Repairer:
         self._rest = parts.rest
         self._timing = parts.timing
         self._backoff = Backoff(parts.timing.backoff_first, parts.timing.backoff_cap)
+        # When each gap that is not confirmed was first seen here, by its row.
+        self._seen: dict[int, float] = {}
         # By symbol and last id: how often trades were asked for in vain, and when to ask again.
         self._absent: Counter[tuple[str, int]] = Counter()
         self._again: dict[tuple[str, int], float] = {}
@@ -53,8 +55,10 @@ class Repairer:
 
     async def _confirm(self) -> None:
         """Gaps that did not close by themselves in a moment are counted, told and repaired."""
-        before = time.time_ns() // 1_000_000 - int(self._timing.disorder * 1000)
-        real = [g for g in self._store.gaps.gaps() if not g.confirmed and g.found_ms <= before]
+        now = time.monotonic()
+        new = {gap.row: gap for gap in self._store.gaps.gaps() if not gap.confirmed}
+        self._seen = {row: self._seen.get(row, now) for row in new}
+        real = [gap for row, gap in new.items() if now - self._seen[row] >= self._timing.disorder]
         if not real:
             return
         await self._writer.persist(lambda: self._store.confirm(real))

@@ -9,6 +9,7 @@ from collector.feed import Feed
 from collector.parts import Parts
 from collector.pump import Pump
 from collector.roll import next_roll_ms
+from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper
 
 __all__ = ["Reporter"]
@@ -49,11 +50,19 @@ class Reporter:
             "commit_seconds": store.commit_seconds,
             "lag_seconds": None if watermark is None else (now_ms - watermark) / 1000,
             "wal_bytes": self._wal.size,
-            "db_bytes": self._parts.lake.ticks_db.stat().st_size,
+            "db_bytes": self._db_bytes(),
             "open_gaps": len(store.gaps.gaps()),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
             "trouble": self._parts.writer.trouble,
         }
+
+    def _db_bytes(self) -> int:
+        path = self._parts.lake.ticks_db
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            # What is written now goes to a file that nobody will find again.
+            raise ServiceError(f"{path} was removed while trades were stored in it") from None
 
 
 def _session(feed: Feed) -> dict[str, Any]:

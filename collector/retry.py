@@ -5,7 +5,7 @@ from enum import Enum
 
 from websockets.exceptions import InvalidStatus, InvalidURI
 
-__all__ = ["ConnectionVerdict", "explain", "verdict"]
+__all__ = ["ConnectionVerdict", "explain", "retry_after", "verdict"]
 
 # Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
 # that follows when those were not heeded.
@@ -41,6 +41,14 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
         isinstance(error, InvalidStatus) and _is_refusal(error.response.status_code)
     )
     return ConnectionVerdict.FATAL if fatal else ConnectionVerdict.RETRY
+
+
+def retry_after(error: BaseException) -> float:
+    """Seconds that the exchange asks us to wait (Retry-After), 0 where it does not."""
+    if not isinstance(error, InvalidStatus):
+        return 0.0
+    header = error.response.headers.get("Retry-After", "")
+    return float(header) if header.isdecimal() else 0.0
 
 
 def explain(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from collector.addresses import is_local
 from collector.intake import Intake
 from collector.planning import Subscription
 from collector.timing import Timing
@@ -43,6 +44,7 @@ class Session:
         """Connects, subscribes and starts to read; raises what `connect` raises."""
         socket = await connect(
             subscription.url,
+            proxy=None if is_local(subscription.url) else True,
             compression=None,
             max_size=_MAX_FRAME_BYTES,
             max_queue=_MAX_QUEUE,
@@ -86,7 +88,7 @@ class Session:
     async def close(self) -> None:
         """Stops reading and closes the socket; what was read stays in the intake."""
         self._reading.cancel()
-        await asyncio.wait([self._reading])
+        await asyncio.gather(self._reading, return_exceptions=True)
         await self._socket.close()
 
     async def _read(self, messages: Sequence[str]) -> None:

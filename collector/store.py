@@ -104,7 +104,8 @@ class TickStore:
     def lose(self, symbol: str, lost: IdRange, message: str) -> None:
         """Closes what is still open of a range as beyond repair."""
         self._change_gaps(lambda: self.gaps.lose(symbol, lost, self._now_ms(), message), {})
-        self._ledger.divide(self._codes[symbol], self.gaps.holes(symbol))
+        if symbol in self._codes:
+            self._ledger.divide(self._codes[symbol], self.gaps.holes(symbol))
 
     def last_time_ms(self, symbol: str) -> int | None:
         """The greatest trade time held of a symbol."""

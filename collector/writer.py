@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from collector.rate import Bounded
+from spreadlake.errors import LakeError
 
 __all__ = ["WriterThread"]
 
@@ -21,7 +22,9 @@ class WriterThread:
     def __init__(self, retry_cap: float) -> None:
         self._executor = ThreadPoolExecutor(1, "writer")
         self._retry_cap = retry_cap
-        self._warn = Bounded(log.error, 30.0)
+        self._warn = Bounded(log.error, 60.0)
+        self._tell = Bounded(log.info, 60.0)
+        self._failing = 0
         self.trouble: str | None = None
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -32,28 +35,51 @@ class WriterThread:
         """Runs `function` until the disk and the database let it succeed.
 
         A lock, a full disk and a failing one (sqlite3.OperationalError) are waited out with
-        growing delays; `trouble` says so meanwhile. Anything else is raised.
+        growing delays; `trouble` says so meanwhile. LakeError where the database is damaged.
         """
+        try:
+            return await self.run(function)
+        except sqlite3.OperationalError as error:
+            self._trouble(error)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(error) from error
+        return await self._retry(function)
+
+    async def _retry(self, function: Callable[[], T]) -> T:
+        self._failing += 1
+        try:
+            result = await self._until_it_succeeds(function)
+        finally:
+            self._failing -= 1
+        # Something small may be written while the trades themselves still cannot be.
+        if not self._failing:
+            self.trouble = None
+            self._tell("trades are stored again")
+        return result
+
+    async def _until_it_succeeds(self, function: Callable[[], T]) -> T:
         delay = 0.05
         while True:
+            await asyncio.sleep(delay)
+            delay = min(self._retry_cap, delay * 2)
             try:
-                result = await self.run(function)
+                return await self.run(function)
             except sqlite3.OperationalError as error:
-                self.trouble = str(error)
-                self._warn(
-                    "trades cannot be stored now (%s); kept in memory and tried again", error
-                )
-                await asyncio.sleep(delay)
-                delay = min(self._retry_cap, delay * 2)
-            else:
-                self._recovered()
-                return result
+                self._trouble(error)
+            except sqlite3.DatabaseError as error:
+                raise _damaged(error) from error
+
+    def _trouble(self, error: sqlite3.OperationalError) -> None:
+        self.trouble = str(error)
+        self._warn("trades cannot be stored now (%s); kept in memory and tried again", error)
 
     def close(self) -> None:
         """Waits for what is running, and ends the thread."""
         self._executor.shutdown(wait=True)
 
-    def _recovered(self) -> None:
-        if self.trouble is not None:
-            log.info("trades are stored again")
-            self.trouble = None
+
+def _damaged(error: sqlite3.DatabaseError) -> LakeError:
+    return LakeError(
+        f"ticks.db cannot be written: {error}; restore it, or move it away and start again: "
+        "trades that are missing are then fetched"
+    )

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
+from collector.addresses import is_local
 from collector.rest.answers import (
     Kline,
     SymbolInfo,
@@ -52,7 +53,9 @@ class RestClient:
         self._counts = counts
         self._budget = budget
         self._turn = asyncio.Lock()
-        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout)
+        self._http = httpx.AsyncClient(
+            base_url=base_url, timeout=timeout, trust_env=not is_local(base_url)
+        )
 
     async def __aenter__(self) -> Self:
         return self

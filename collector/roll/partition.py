@@ -22,20 +22,34 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
     read back is not what was written, or not what SQLite says of the hot rows in `summary`. The
     name beside it is always the same, so that what a crash leaves there is written over.
     """
-    rows = _merge(hot, path)
-    _make_folders(path.parent)
     beside = path.with_name(f"{path.name}.writing")
-    with beside.open("wb") as file:
+    try:
+        rows = _merge(hot, path)
+        _make_folders(path.parent)
+        _write(beside, rows)
+        _check(beside, rows, hot, summary)
+        beside.replace(path)
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(f"{path}: {error}") from error
+    finally:
+        # Gone already, unless something went wrong; on a full disk its room is needed.
+        beside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return rows.height
+
+
+def _write(path: Path, rows: pl.DataFrame) -> None:
+    with path.open("wb") as file:
         rows.write_parquet(file, compression="zstd")
         file.flush()
         os.fsync(file.fileno())
-    written = pl.read_parquet(beside, hive_partitioning=False)
+
+
+def _check(path: Path, rows: pl.DataFrame, hot: pl.DataFrame, summary: HotPart) -> None:
+    written = pl.read_parquet(path, hive_partitioning=False)
     own = written.join(hot.select("trade_id"), on="trade_id", how="semi")
     if not written.equals(rows) or not _agrees(own, summary):
-        raise LakeError(f"{beside} does not hold what was written; the hour stays in ticks.db")
-    beside.replace(path)
-    _sync_folder(path.parent)
-    return rows.height
+        raise LakeError(f"{path} does not hold what was written; the hour stays in ticks.db")
 
 
 def _merge(hot: pl.DataFrame, path: Path) -> pl.DataFrame:

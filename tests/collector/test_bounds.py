@@ -1,7 +1,9 @@
 """When trades cannot be stored, reading pauses, memory stays bounded, and nothing is lost."""
 
 import asyncio
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from collector import service
 from collector.pump import Pump
+from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.simulator import Drop, Faults, SimulatedExchange
 from tests.collector.fake import FakeServer, fake_server, frame
@@ -195,3 +198,73 @@ def test_what_cannot_be_stored_at_the_end_is_told(
     assert "could not be stored (database is locked); they are fetched at the next start" in (
         caplog.text
     )
+
+
+def test_a_damaged_database_is_told_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = impatient(monkeypatch)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with (
+            SimulatedExchange(market()) as exchange,
+            collecting(lake, settings_for(exchange)) as task,
+        ):
+            await until(lambda: ticks(lake) > 10)
+            opened[0].close()
+            await task
+
+    with pytest.raises(LakeError, match=r"ticks\.db cannot be written"):
+        asyncio.run(scenario())
+
+
+def test_a_lake_that_was_removed_is_noticed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        lake = Lake(tmp_path / "lake")
+        async with (
+            SimulatedExchange(market()) as exchange,
+            collecting(lake, settings_for(exchange)) as task,
+        ):
+            await until(lambda: ticks(lake) > 10)
+            shutil.rmtree(lake.root)
+            await task
+
+    with pytest.raises(ServiceError, match=r"ticks\.db was removed"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.soak
+def test_a_disk_that_is_really_full(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """On a small file system of its own, filled and emptied by a file beside the lake."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    caplog.set_level("INFO")
+    ballast = tmp_path / "ballast"
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path / "lake")
+        async with SimulatedExchange(market(rate=400)) as exchange:
+            async with collecting(lake, settings_for(exchange)):
+                await until(lambda: ticks(lake) > 500)
+                ballast.write_bytes(bytes(shutil.disk_usage(tmp_path).free - 2**16))
+                await until(lambda: "trades cannot be stored now" in caplog.text)
+                await asyncio.sleep(5.0)
+                stored = ticks(lake)
+                ballast.unlink()
+                await until(lambda: "trades are stored again" in caplog.text)
+                await until(lambda: ticks(lake) > stored + 2_000 and not open_gaps(lake))
+            return differences(lake, exchange)
+
+    try:
+        found = asyncio.run(scenario())
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+    said = [record.message for record in caplog.records if "stored" in record.message]
+    print(f"\nfull disk: {found}; log: {said}")
+    assert found.pop("right") > 4_000
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+    assert len(said) == 2

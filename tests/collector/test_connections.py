@@ -11,9 +11,10 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 
+from collector.addresses import is_local
 from collector.backoff import Backoff
 from collector.planning import subscribe, symbols_per_connection
-from collector.retry import ConnectionVerdict, explain, verdict
+from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
 from spreadlake.simulator import (
@@ -83,6 +84,26 @@ def test_backoff_doubles_with_jitter_up_to_its_cap() -> None:
     assert backoff.next() <= 0.5
 
 
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("ws://127.0.0.1:9000/market", True),
+        ("http://localhost", True),
+        ("http://[::1]:80", True),
+        ("wss://fstream.binance.com", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_no_proxy_leads_to_this_machine(url: str, local: bool) -> None:
+    assert is_local(url) is local
+
+
+def test_an_exchange_that_says_how_long_to_wait_is_heeded() -> None:
+    asking = InvalidStatus(Response(429, "", Headers({"Retry-After": "17"})))
+    assert retry_after(asking) == 17.0
+    assert retry_after(status(503)) == retry_after(TimeoutError()) == 0.0
+
+
 def test_symbols_are_spread_evenly() -> None:
     symbols = [f"S{i}" for i in range(450)]
     groups = symbols_per_connection(symbols, 200)
@@ -149,7 +170,12 @@ def test_a_server_that_accepts_and_drops_is_not_hammered(tmp_path: Path) -> None
     assert 2 <= connects <= 14
 
 
-def test_connections_are_replaced_in_time_without_a_gap(tmp_path: Path) -> None:
+def test_connections_are_replaced_in_time_without_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)
         async with SimulatedExchange(market()) as exchange:
