@@ -78,10 +78,14 @@ def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) ->
     if final is None or pair.a not in firsts or pair.b not in firsts:
         return 0
     analyser = next(a for a in pipeline.analysers if a.timeframe == timeframe)
-    low = analyser.bar_number(max(firsts[pair.a], firsts[pair.b]))
-    results = analyser.compute((pair,), low, analyser.bar_number(final), pair_plan(settings))
+    low, end = (analyser.bar_number(t) for t in (max(firsts[pair.a], firsts[pair.b]), final))
+    rows = 0
+    for result in analyser.compute((pair,), low, end, pair_plan(settings)):
+        rows += result.have.size
+        if result.start + result.have.shape[1] == end:
+            pipeline.status.update(timeframe, [result])
     pipeline.tests.fall_due_for(pair, timeframe, max(firsts[pair.a], firsts[pair.b]), final)
-    return sum(result.have.size for result in results)
+    return rows
 
 
 def _add_rule(

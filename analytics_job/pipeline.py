@@ -80,7 +80,9 @@ class Pipeline:
     def _take(self, trades: pl.DataFrame) -> None:
         self._advance_watermark(trades)
         late = self._late(trades)
-        self._pending = pl.concat([self._pending, self._not_late(trades)])
+        # A trade that waits is given again if its hour rolls away in the meantime.
+        pending = pl.concat([self._pending, self._not_late(trades)])
+        self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)
         if late.height:
             self._repair(late)
         self.finalise()

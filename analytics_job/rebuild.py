@@ -1,5 +1,6 @@
 """`analyse --rebuild`: all tables again from the trades, hot and cold."""
 
+import math
 import sqlite3
 from contextlib import closing
 
@@ -7,7 +8,7 @@ import polars as pl
 
 from analytics_job.feed import FEED_SCHEMA
 from analytics_job.pipeline import Pipeline
-from spreadlake.lake import Lake, atomic, iter_trades, open_reader
+from spreadlake.lake import HOUR_MS, Lake, atomic, iter_trades, open_reader
 from spreadlake.lake.trades import trades_span
 from spreadlake.times import timeframe_seconds
 
@@ -25,8 +26,9 @@ def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
     the longest bar that holds `start`. Runs inside the caller's transaction.
     """
     if start is not None:
-        start = _bar_start(db, start)
+        start = _begin(db, start)
     low = 0 if start is None else start
+    _forget_symbols(db, low)
     for table, column in _BY_TIME.items():
         db.execute(f"DELETE FROM {table} WHERE {column} >= ?", (low,))
     db.execute("DELETE FROM alert_events WHERE opened_at >= ?", (low,))
@@ -40,7 +42,8 @@ def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
         "= (c.rule, c.pair, c.timeframe, c.window_bars, c.lookback_bars))"
     )
     db.execute("DELETE FROM first_bars WHERE time >= ?", (low,))
-    db.execute("DELETE FROM pair_status")
+    if start is None:
+        db.execute("DELETE FROM pair_status")
     db.execute("DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time')")
     if start is not None:
         db.execute("INSERT INTO progress VALUES ('final_time', ?)", (start,))
@@ -68,16 +71,31 @@ def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: 
 def _seq_before(lake: Lake, final: int, last_seq: int) -> int:
     """The sequence number after which every trade that is not final yet will be read."""
     with closing(open_reader(lake.ticks_db)) as ticks:
-        row = ticks.execute(
-            "SELECT MIN(seq) FROM ticks WHERE time_ms >= ?", (final * 1000,)
+        hot, rolled = ticks.execute(
+            "SELECT (SELECT MIN(seq) FROM ticks WHERE time_ms >= ?1), "
+            "(SELECT MIN(max_seq) FROM rolls WHERE hour_ms + ?2 > ?1)",
+            (final * 1000, HOUR_MS),
         ).fetchone()
-    return last_seq if row[0] is None else min(last_seq, int(row[0]) - 1)
+    return min([last_seq, *(int(seq) - 1 for seq in (hot, rolled) if seq is not None)])
 
 
-def _bar_start(db: sqlite3.Connection, start: int) -> int:
-    """The greatest second at or before `start` where bars of every timeframe begin."""
+def _begin(db: sqlite3.Connection, start: int) -> int | None:
+    """The last second at or before `start` where bars of every timeframe begin.
+
+    None where all trades come after it; nothing is final after `final_time`.
+    """
+    first = db.execute("SELECT MIN(time) FROM first_bars WHERE timeframe = '1s'").fetchone()[0]
+    final = db.execute("SELECT value FROM progress WHERE key = 'final_time'").fetchone()
+    if first is None or final is None:
+        return None
     names = [row[0] for row in db.execute("SELECT DISTINCT timeframe FROM first_bars")]
-    lengths = [timeframe_seconds(name) for name in names] or [1]
-    while any(start % length for length in lengths):
-        start = min(start // length * length for length in lengths)
-    return start
+    start = min(start, int(final[0]))
+    start -= start % math.lcm(*(timeframe_seconds(name) for name in names))
+    return start if start > first else None
+
+
+def _forget_symbols(db: sqlite3.Connection, low: int) -> None:
+    """Symbols without a trade before `low`: what bars they have before it are klines'."""
+    where = "symbol IN (SELECT symbol FROM first_bars WHERE timeframe = '1s' AND time >= ?)"
+    db.execute(f"DELETE FROM bars WHERE {where}", (low,))
+    db.execute(f"DELETE FROM first_bars WHERE {where}", (low,))

@@ -45,8 +45,8 @@ def trades_span(lake: Lake) -> TradeSpan | None:
     hours = [
         lake.partition_hour(path)[1] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
     ]
-    lows = [low] * (low is not None) + [min(hours)] * bool(hours)
-    highs = [high] * (high is not None) + [max(hours) + HOUR_MS - 1] * bool(hours)
+    lows = [time for time in (low, min(hours, default=None)) if time is not None]
+    highs = [high] * (high is not None) + [hour + HOUR_MS - 1 for hour in hours]
     if not lows:
         return None
     return TradeSpan(min(lows), max(highs), max(hot_seq or 0, cold_seq or 0))

@@ -7,10 +7,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings, load_settings
-from spreadlake.lake import Lake, atomic, open_reader, open_ticks_writer
-from spreadlake.trades import Trade
+from spreadlake.lake import (
+    HOUR_MS,
+    TRADES_SCHEMA,
+    Lake,
+    atomic,
+    open_reader,
+    open_ticks_writer,
+)
+from spreadlake.trades import COLUMNS, Trade
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 
@@ -24,7 +33,11 @@ class TestLake:
         self.lake = Lake(root)
         self.db = open_ticks_writer(self.lake)
         self.db.execute("PRAGMA synchronous=OFF")
-        self._seq = 0
+        last = self.db.execute(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM ticks), "
+            "(SELECT coalesce(max(max_seq), 0) FROM rolls))"
+        ).fetchone()
+        self._seq = int(last[0])
 
     def store(self, trades: Iterable[Trade]) -> None:
         with atomic(self.db):
@@ -34,6 +47,29 @@ class TestLake:
                     "INSERT OR IGNORE INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (self._seq, *trade),
                 )
+
+    def roll(self, symbol: str, hour_ms: int) -> None:
+        """As the collector does with a finished hour: to its partition, then out of SQLite."""
+        where = "symbol = ? AND time_ms >= ? AND time_ms < ?"
+        key = (symbol, hour_ms, hour_ms + HOUR_MS)
+        rows = self.db.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE {where} ORDER BY time_ms, trade_id", key
+        ).fetchall()
+        if not rows:
+            return
+        path = self.lake.tick_partition(symbol, hour_ms)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame = pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+        if path.exists():
+            frame = pl.concat([pl.read_parquet(path, hive_partitioning=False), frame])
+        frame.sort("time_ms", "trade_id").write_parquet(path)
+        with atomic(self.db):
+            top = self.db.execute(f"SELECT MAX(seq) FROM ticks WHERE {where}", key).fetchone()[0]
+            self.db.execute(
+                "INSERT OR REPLACE INTO rolls VALUES (?, ?, ?, ?, 0)",
+                (symbol, hour_ms, frame.height, top),
+            )
+            self.db.execute(f"DELETE FROM ticks WHERE {where}", key)
 
     def has_table(self, name: str) -> bool:
         if not self.lake.analytics_db.exists():
