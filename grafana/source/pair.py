@@ -236,7 +236,7 @@ def _tables() -> list[table.Panel]:
             placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))
         ).with_transformation(or_say()),
         reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)).with_transformation(
-            or_say()
+            or_say("pair")
         ),
     ]
 

@@ -34,10 +34,11 @@ CHARTS = pair_sql(
 FROM sampled ORDER BY time""",
 )
 
+# What people export: no column that is only for the panel.
 ALIGNED = pair_sql(
     "all",
-    """SELECT '' AS _, time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
-  correlation, return_correlation
+    f"""SELECT time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
+  correlation, return_correlation, {PAIR} AS pair
 FROM numbers ORDER BY time""",
 )
 

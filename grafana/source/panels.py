@@ -136,10 +136,12 @@ def keep(*names: str) -> DataTransformerConfig:
     )
 
 
-def or_say() -> DataTransformerConfig:
+def or_say(constant: str = "_") -> DataTransformerConfig:
     """Without rows the panel then says its `no_value`, where Grafana would draw an empty frame.
 
-    The query has a column `_` that is always the same: rows make one frame, no rows make none.
+    The query has a column that is the same in all rows: rows make one frame, no rows make none.
+    The column `_` is only for this, and is not shown.
     """
-    options = {"fields": ["_"], "keepFields": False, "naming": {"asLabels": False}}
+    shown = constant != "_"
+    options = {"fields": [constant], "keepFields": shown, "naming": {"asLabels": False}}
     return DataTransformerConfig(id_val="partitionByValues", options=options)
