@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: install demo test soak up bench dashboards check format lock clean
+.PHONY: install demo test soak up bench dashboards docs check format lock clean
 
 install: $(DEV)
 
@@ -55,6 +55,9 @@ bench: $(DEV)
 
 dashboards: $(DEV)
 	$(BIN)/python -m grafana.source
+
+docs: $(DEV)
+	$(BIN)/python -m docs.source
 
 check: $(DEV)
 	$(BIN)/ruff check .

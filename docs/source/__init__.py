@@ -1,0 +1,1 @@
+"""Makes the tables of the reference and the picture of the architecture: `make docs`."""
