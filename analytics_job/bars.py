@@ -103,10 +103,13 @@ class BarStore:
         changed = []
         for symbol, first in self.first_bars("1s").items():
             own = klines.filter((pl.col("symbol") == symbol) & (pl.col("timeframe") == "1m"))
-            bars = bars_before(own, symbol, length, first // length * length)
-            if bars.height:
+            end = first // length * length
+            bars = bars_before(own, symbol, length, end)
+            if bars.height and not bars.equals(
+                self.read(timeframe, bars["time"][0], end, [symbol])
+            ):
                 self.write(timeframe, bars)
-                changed.append(Changed(symbol, bars["time"][0], first // length * length))
+                changed.append(Changed(symbol, bars["time"][0], end))
         return changed
 
     def build(self, timeframe: str, final: int) -> None:

@@ -160,6 +160,7 @@ class Pipeline:
                 changes = self.bars.write_klines(analyser.timeframe, ready)
                 for results in analyser.repair(changes, self.progress.final_or_start):
                     self._follow_repair(analyser, results)
+                self.tests.repair(analyser.timeframe, changes, self.progress.final_or_start)
         rest = klines.filter(~pl.col("symbol").is_in(list(firsts)))
         self._klines = None if rest.is_empty() else rest
 

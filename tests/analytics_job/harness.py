@@ -15,6 +15,7 @@ from spreadlake.lake import (
     HOUR_MS,
     TRADES_SCHEMA,
     Lake,
+    add_counters,
     atomic,
     open_reader,
     open_ticks_writer,
@@ -47,6 +48,13 @@ class TestLake:
                     "INSERT OR IGNORE INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (self._seq, *trade),
                 )
+
+    def store_klines(self, klines: Sequence[tuple[Any, ...]]) -> None:
+        with atomic(self.db):
+            self.db.executemany(
+                f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * 11)})", klines
+            )
+            add_counters(self.db, {("klines", ""): len(klines)})
 
     def roll(self, symbol: str, hour_ms: int) -> None:
         """As the collector does with a finished hour: to its partition, then out of SQLite."""

@@ -168,6 +168,28 @@ def test_what_is_removed_leaves_no_status_line_and_no_open_event(tmp_path: Path)
     lake.close()
 
 
+def test_a_new_series_says_at_once_what_it_is_worth(tmp_path: Path) -> None:
+    """Its next bar may be an hour away."""
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, _settings({}))
+    lake.store(TRADES)
+    job.step()
+    job.configure(
+        _settings({"pairs": "all", "timeframes": ["1s", "1m"], "windows": [3, 20], "alerts": []})
+    )
+    states = {_key(line): line["state"] for line in lake.table("pair_status")}
+    assert states == {
+        (pair, timeframe, window, 40): "warming" if (timeframe, window) == ("1m", 20) else "ready"
+        for pair in ("AUSDT/BUSDT", "AUSDT/CUSDT", "BUSDT/CUSDT")
+        for timeframe in ("1s", "1m")
+        for window in (3, 20)
+    }
+    have = {line["bars_have"] for line in lake.table("pair_status") if line["timeframe"] == "1m"}
+    assert have == {4}
+    job.close()
+    lake.close()
+
+
 def test_no_pairs_and_no_rules_still_make_bars(tmp_path: Path) -> None:
     config = _settings({"pairs": [], "alerts": []})
     lake = harness.run_job(tmp_path, config, [TRADES])
