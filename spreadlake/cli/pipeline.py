@@ -18,7 +18,7 @@ from spreadlake.cli.options import (
     parse_whole,
 )
 from spreadlake.config import Settings, find_config, load_settings
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, Origin, check_claim
 from spreadlake.ports import check_listen, free_port
 from spreadlake.report import last_trade_ms
 from spreadlake.supervisor.specs import Launcher, exchange_variables
@@ -89,8 +89,11 @@ def _run(
     from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
 
     url, launcher = _with_metrics_address(launcher, settings)
-    demo_lake = simulator_port is not None
-    specs = [launcher.collector("demo" if demo_lake else "exchange"), launcher.job()]
+    origin: Origin = "exchange" if simulator_port is None else "demo"
+    kind = settings.exchange.trades if simulator_port is None else "aggTrade"
+    # Before anything starts: the job, with other settings, would change what such a lake holds.
+    check_claim(launcher.lake, kind, origin)
+    specs = [launcher.collector(origin), launcher.job()]
     specs.append(launcher.exporter())
     if simulator_port is not None:
         specs.append(launcher.simulator(simulator_port, market))

@@ -15,7 +15,7 @@ from spreadlake.cli.options import DataOption, SpeedOption
 from spreadlake.cli.simulate import check_kind
 from spreadlake.config import Settings, load_settings
 from spreadlake.errors import InputError
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, check_claim
 from spreadlake.logs import configure_logs
 from spreadlake.ports import free_port
 from spreadlake.report import last_trade_ms, totals_of
@@ -68,6 +68,7 @@ def replay(
     settings = load_settings(config)
     symbols = _replayed(settings, recording, config)
     lake = Lake(data)
+    check_claim(lake, recording.kind, "exchange")
     _check_times(lake, recording)
     market: list[object] = [
         *_absolute(files),

@@ -10,7 +10,7 @@ from spreadlake.lake.connect import (
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.identity import Origin, claim
+from spreadlake.lake.identity import Origin, check_claim, claim
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.status import add_counters, read_counters, read_status, set_status
 
@@ -25,6 +25,7 @@ __all__ = [
     "WalKeeper",
     "add_counters",
     "atomic",
+    "check_claim",
     "claim",
     "hour_of",
     "iter_trades",

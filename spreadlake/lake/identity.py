@@ -4,11 +4,11 @@ import sqlite3
 from typing import Literal
 
 from spreadlake.errors import LakeError
-from spreadlake.lake.connect import atomic
+from spreadlake.lake.connect import atomic, open_reader
 from spreadlake.lake.layout import Lake
 from spreadlake.trades import TradeKind
 
-__all__ = ["Origin", "claim"]
+__all__ = ["Origin", "check_claim", "claim"]
 
 Origin = Literal["exchange", "demo"]
 
@@ -20,6 +20,27 @@ def claim(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -
 
     `db` is the writer's connection to `ticks.db`.
     """
+    _refuse_other(db, lake, kind, origin)
+    with atomic(db):
+        db.executemany(
+            "INSERT OR IGNORE INTO meta VALUES (?, ?)",
+            [("trade_kind", kind), ("origin", origin)],
+        )
+
+
+def check_claim(lake: Lake, kind: TradeKind, origin: Origin) -> None:
+    """LakeError if the lake is there and `claim` would refuse it; changes nothing."""
+    if not lake.ticks_db.exists():
+        return
+    db = open_reader(lake.ticks_db)
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0]:  # 0: its tables are yet to be made
+            _refuse_other(db, lake, kind, origin)
+    finally:
+        db.close()
+
+
+def _refuse_other(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -> None:
     held = dict(db.execute("SELECT key, value FROM meta").fetchall())
     if held.get("trade_kind", kind) != kind:
         raise LakeError(
@@ -30,9 +51,4 @@ def claim(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -
         raise LakeError(
             f"lake {lake.root} holds {_ORIGIN_WORDS[held['origin']]} and cannot take "
             f"{_ORIGIN_WORDS[origin]}; choose another folder with --data"
-        )
-    with atomic(db):
-        db.executemany(
-            "INSERT OR IGNORE INTO meta VALUES (?, ?)",
-            [("trade_kind", kind), ("origin", origin)],
         )

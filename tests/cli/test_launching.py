@@ -12,10 +12,11 @@ import pytest
 from spreadlake.cli import pipeline, replay
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError
-from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake import Lake, Origin, claim, open_ticks_writer
 from spreadlake.supervisor.child import ChildSpec
 from spreadlake.supervisor.pipeline import Pipeline
 from spreadlake.supervisor.specs import Launcher, exchange_variables
+from spreadlake.trades import TradeKind
 from tests.fixture_lake import START, WATERMARK_MS, make_ticks, writing
 from tests.running import invoke
 
@@ -180,3 +181,28 @@ def test_children_share_the_overrides(tmp_path: Path) -> None:
     assert arguments(specs[1]) == [
         "analyse", "--data", str(tmp_path), "--config", os.devnull, "--once",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin", "command"),
+    [("aggTrade", "exchange", "demo"), ("aggTrade", "demo", "up"), ("trade", "exchange", "up")],
+)
+def test_a_lake_of_another_exchange_is_refused_before_anything_starts(
+    tmp_path: Path, pipelines: list[Pipeline], kind: TradeKind, origin: Origin, command: str
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    db = open_ticks_writer(lake)
+    claim(db, lake, kind, origin)
+    db.close()
+    ended = invoke(command, "--data", str(lake.root), cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"lake {lake.root} holds" in ended.stderr
+    assert pipelines == []
+
+
+def test_a_lake_whose_tables_are_yet_to_be_made_is_taken(
+    tmp_path: Path, pipelines: list[Pipeline]
+) -> None:
+    (tmp_path / "ticks.db").touch()
+    assert invoke("demo", "--data", str(tmp_path), cwd=tmp_path).returncode == 0
+    assert len(pipelines) == 1
