@@ -166,15 +166,19 @@ class AnalyticsJob:
         try:
             with atomic(self._db):
                 set_status(self._db, now, {"job": status})
-                self._db.execute(
-                    "INSERT OR REPLACE INTO progress VALUES ('read_seq', ?)",
-                    (self._pipeline.done_seq,),
-                )
+                self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", self._seen())
                 add_counters(self._db, counts)
         except sqlite3.OperationalError as error:
             self._complain(error)
             return
         self._steps, self._seconds = 0, 0.0
+
+    def _seen(self) -> list[tuple[str, int]]:
+        """What was seen of the trades, whether or not a bar became final with it."""
+        seen = [("read_seq", self._pipeline.done_seq)]
+        if self._pipeline.progress.final is not None:
+            seen.append(("watermark_ms", self._pipeline.progress.watermark_ms))
+        return seen
 
 
 def _now_ms() -> int:
