@@ -91,6 +91,8 @@ def csv_lines(
 def _target(output: str | None, key: SeriesKey) -> Path:
     name = f"{key.pair.replace('/', '_')}_{key.timeframe}.csv"
     path = Path(name if output is None else output)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     return path / name if path.is_dir() else path
 
 
