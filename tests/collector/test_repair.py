@@ -29,6 +29,7 @@ from tests.collector.live import (
     counter,
     differences,
     market,
+    more_ticks,
     open_gaps,
     settings_for,
     ticks,
@@ -187,7 +188,7 @@ def test_a_gap_from_before_the_repair_limit_is_lost(tmp_path: Path) -> None:
         hour = 3_600_000
         async with SimulatedExchange(market(rate=20)) as exchange:
             now = exchange.clock_ms()
-            old = exchange.truth(since_ms=now - 30 * hour, until_ms=now - 30 * hour + 60_000)
+            old = exchange.truth(since_ms=now - hour, until_ms=now - hour + 60_000)
             event = trade(int(old["BTCUSDT"].ids[0]))
             event.time_ms = int(old["BTCUSDT"].times_ms[0])
             fill(lake, [event])
@@ -199,7 +200,7 @@ def test_a_gap_from_before_the_repair_limit_is_lost(tmp_path: Path) -> None:
             lost = ("lost", "restart", "older than collector.repair_hours = 0.01")
             assert rows_of(lake, query) == [lost]
             first, last = rows_of(lake, "SELECT first_id, last_id FROM gaps WHERE state='lost'")[0]
-            truth = exchange.truth(since_ms=now - 31 * hour)["BTCUSDT"]
+            truth = exchange.truth(since_ms=now - 2 * hour)["BTCUSDT"]
             kept = truth.times_ms[truth.ids > int(str(last))]
             assert int(str(first)) == event.trade_id + 1
             assert now - 60_000 < int(kept[0]) < now
@@ -240,8 +241,9 @@ def test_an_id_from_nowhere_does_not_keep_the_repair_busy(tmp_path: Path) -> Non
             async with collecting(lake, settings_for(exchange)):
                 lost = "SELECT 1 FROM gaps WHERE state = 'lost' AND symbol = 'BTCUSDT'"
                 await until(lambda: rows_of(lake, lost) and not open_gaps(lake))
-                requests, stored = counter(lake, "rest_requests"), ticks(lake)
-                await until(lambda: ticks(lake) > stored + 200)
+                await more_ticks(lake, 50)
+                requests = counter(lake, "rest_requests")
+                await more_ticks(lake, 200)
                 assert counter(lake, "rest_requests") == requests
             found = differences(lake, exchange)
             assert (found["missing"], found["twice"]) == (0, 0)

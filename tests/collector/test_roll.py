@@ -20,13 +20,12 @@ from spreadlake.lake import (
     HOUR_MS,
     TRADES_SCHEMA,
     Lake,
-    open_ticks_writer,
     read_trades,
     writer_lock,
 )
 from spreadlake.service import ServiceContext
 from spreadlake.wire import TradeEvent
-from tests.collector.lakes import PER_HOUR, START_MS, A, B, fill, rows_of, trades
+from tests.collector.lakes import PER_HOUR, START_MS, A, B, fill, quick_writer, rows_of, trades
 
 HOURS = 3
 END_MS = START_MS + HOURS * HOUR_MS
@@ -40,7 +39,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def roll_until(lake: Lake, before_ms: int) -> int:
-    with closing(open_ticks_writer(lake)) as db:
+    with closing(quick_writer(lake)) as db:
         return roll_all(lake, db, before_ms)
 
 
@@ -250,9 +249,11 @@ def test_readers_see_each_trade_once_while_it_is_rolled(
 
     reader = threading.Thread(target=read)
     reader.start()
-    roll_until(lake, END_MS)
-    done.set()
-    reader.join()
+    try:
+        roll_until(lake, END_MS)
+    finally:
+        done.set()
+        reader.join()
     assert len(seen) > 1
     assert all(seen)
 

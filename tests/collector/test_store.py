@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from collector.batch import PAUSED, Batch
 from collector.gaps import IdRange
 from collector.store import TickStore
-from spreadlake.lake import Lake, open_ticks_writer, read_counters
+from spreadlake.lake import Lake, read_counters
 from spreadlake.wire import AggTrade, MarketTrade, TradeEvent
+from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"
 GAP_COLUMNS = "symbol, first_id, last_id, cause, state"
@@ -34,7 +35,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def db(lake: Lake) -> Iterator[sqlite3.Connection]:
-    connection = open_ticks_writer(lake)
+    connection = quick_writer(lake)
     yield connection
     connection.close()
 
@@ -215,7 +216,7 @@ def test_any_arrival_order_stores_the_same(
     events += shuffled.sample(events, 30)
     shuffled.shuffle(events)
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    db = open_ticks_writer(lake)
+    db = quick_writer(lake)
     store = TickStore(db, [A, B])
     for start in range(0, len(events), size):
         store.write(Batch(events[start : start + size]))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from collector.batch import Batch
 from collector.store import TickStore
-from spreadlake.lake import Lake, WalKeeper, open_reader, open_ticks_writer
-from tests.collector.lakes import A, rows_of, trades, wait_until
+from spreadlake.lake import Lake, WalKeeper, open_reader
+from tests.collector.lakes import A, quick_writer, rows_of, trades, wait_until
 
 LIMIT = 2**20
 BATCH = 2_000
@@ -63,9 +63,9 @@ def times_cut(sizes: list[int]) -> int:
 def test_the_log_is_cut_back_though_readers_never_rest(tmp_path: Path) -> None:
     """Beside a lake whose log nobody cuts back: there it only ever grows."""
     left, kept = Lake(tmp_path / "left"), Lake(tmp_path / "kept")
-    with closing(open_ticks_writer(left)) as db, overlapping_readers(left, 0.05):
+    with closing(quick_writer(left)) as db, overlapping_readers(left, 0.05):
         assert times_cut(write_batches(db, left, None, 50)) == 0
-    with closing(open_ticks_writer(kept)) as db, overlapping_readers(kept, 0.05) as reads:
+    with closing(quick_writer(kept)) as db, overlapping_readers(kept, 0.05) as reads:
         assert times_cut(write_batches(db, kept, LIMIT, 200)) >= 2
     assert reads[0] > 20
     assert rows_of(kept, "SELECT count(*) FROM ticks") == [(200 * BATCH,)]
@@ -73,7 +73,7 @@ def test_the_log_is_cut_back_though_readers_never_rest(tmp_path: Path) -> None:
 
 def test_a_reader_that_stays_is_waited_out(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with closing(open_ticks_writer(lake)) as db:
+    with closing(quick_writer(lake)) as db:
         store, keeper = TickStore(db, [A]), WalKeeper(db, lake.ticks_db, 1)
         with closing(open_reader(lake.ticks_db)) as reader:
             reader.execute("BEGIN")
