@@ -45,7 +45,7 @@ up: $(RUN)
 	@$(BIN)/spreadlake up $(ARGS)
 
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile $(ARGS)
 
 soak: $(DEV)
 	$(BIN)/python -m pytest -m soak -s --timeout 7200 $(ARGS)

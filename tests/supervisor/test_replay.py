@@ -219,4 +219,4 @@ def test_frames_of_earlier_runs_do_not_count(tmp_path: Path) -> None:
 def test_a_lake_that_is_yet_to_be_made(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     assert frames_counted(lake) == 0
-    assert all_analysed(lake)() == Progress(True, 0, "trade 0 of 0")
+    assert all_analysed(lake)() == Progress(True, (0, None, None), "trade 0 of 0")
