@@ -19,10 +19,10 @@ REFERENCE = (DOCS / "reference.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:
-    """The text under a heading, up to the next heading of the same level."""
-    level = title.split(" ", maxsplit=1)[0]
+    """The text under a heading, up to the next heading of the same level or a higher one."""
+    level = len(title.split(" ", maxsplit=1)[0])
     start = REFERENCE.index(f"\n{title}\n") + len(title) + 2
-    end = re.search(rf"^{level} ", REFERENCE[start:], re.MULTILINE)
+    end = re.search(rf"^#{{1,{level}}} ", REFERENCE[start:], re.MULTILINE)
     return REFERENCE[start:][: end.start()] if end else REFERENCE[start:]
 
 

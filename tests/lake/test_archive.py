@@ -1,0 +1,135 @@
+"""Archived bars and analytics, and readers that see SQLite and Parquet as one."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from spreadlake.lake import Lake, atomic, open_analytics_writer
+from spreadlake.lake.archive import (
+    fetch_frame,
+    piece_path,
+    piece_seconds,
+    read_archive,
+    read_rows,
+)
+from spreadlake.lake.parquet import write_durably
+
+MIDNIGHT = 1_723_161_600  # 2024-08-09T00:00:00Z
+HOUR, DAY = 3_600, 86_400
+PAIR = "BTCUSDT/ETHUSDT"
+KEY = [("pair", PAIR), ("timeframe", "1s"), ("window_bars", 60), ("lookback_bars", 300)]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+@pytest.fixture
+def db(lake: Lake) -> Iterator[sqlite3.Connection]:
+    with closing(open_analytics_writer(lake)) as connection:
+        yield connection
+
+
+def put_bars(db: sqlite3.Connection, timeframe: str, times: list[int], close: float) -> None:
+    with atomic(db):
+        db.executemany(
+            "INSERT INTO bars VALUES ('BTCUSDT', ?, ?, 1, 1, 1, ?, 0, 0, 0, 0)",
+            [(timeframe, time, close) for time in times],
+        )
+
+
+def put_rows(db: sqlite3.Connection, times: list[int], zscore: float, window: int = 60) -> None:
+    with atomic(db):
+        db.executemany(
+            "INSERT INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, "
+            "symbol_a, symbol_b, price_a, price_b, zscore) "
+            "VALUES (?, '1s', ?, 300, ?, 'BTCUSDT', 'ETHUSDT', 1, 1, ?)",
+            [(PAIR, window, time, zscore) for time in times],
+        )
+
+
+def archive(db: sqlite3.Connection, path: Path, table: str, where: str = "TRUE") -> None:
+    """Moves rows of a table to a file."""
+    write_durably(fetch_frame(db, table, where, ()), path)
+    db.execute(f"DELETE FROM {table} WHERE {where}")
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "start", "path"),
+    [
+        ("1s", MIDNIGHT + 5 * HOUR, "timeframe=1s/symbol=BTCUSDT/date=2024-08-09/05.parquet"),
+        ("30s", MIDNIGHT, "timeframe=30s/symbol=BTCUSDT/date=2024-08-09/00.parquet"),
+        ("1m", MIDNIGHT, "timeframe=1m/symbol=BTCUSDT/date=2024-08-09/day.parquet"),
+        ("4h", MIDNIGHT, "timeframe=4h/symbol=BTCUSDT/date=2024-08-09/day.parquet"),
+    ],
+)
+def test_an_hour_or_a_day_to_a_file(lake: Lake, timeframe: str, start: int, path: str) -> None:
+    found = piece_path(lake, "bars", timeframe, "BTCUSDT", start)
+    assert found == lake.root / "bars" / path
+    assert piece_seconds(timeframe) == (DAY if found.stem == "day" else HOUR)
+
+
+def test_a_pair_is_one_folder(lake: Lake) -> None:
+    path = piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT)
+    assert path.parent.parent.name == "pair=BTCUSDT%2FETHUSDT"
+
+
+def test_columns_are_typed_as_they_are_declared(lake: Lake, db: sqlite3.Connection) -> None:
+    frame = fetch_frame(db, "bars", "TRUE", ())
+    assert frame.schema["symbol"] == pl.String
+    assert frame.schema["time"] == pl.Int64
+    assert frame.schema["close"] == pl.Float64
+    put_bars(db, "1s", [MIDNIGHT], 2.0)
+    assert fetch_frame(db, "bars", "close > ?", (1,)).height == 1
+
+
+def test_pieces_come_in_order_and_only_those_that_are_asked_for(
+    lake: Lake, db: sqlite3.Connection
+) -> None:
+    times = [MIDNIGHT + n * HOUR // 2 for n in range(-4, 4)]
+    put_bars(db, "1s", times, 1.0)
+    for start in range(MIDNIGHT - 2 * HOUR, MIDNIGHT + 2 * HOUR, HOUR):
+        path = piece_path(lake, "bars", "1s", "BTCUSDT", start)
+        archive(db, path, "bars", f"time >= {start} AND time < {start + HOUR}")
+    read = [
+        frame["time"].to_list()
+        for frame in read_archive(lake, "bars", "1s", "BTCUSDT", times[1], times[6])
+    ]
+    assert read == [times[1:2], times[2:4], times[4:6]]
+    assert list(read_archive(lake, "bars", "1s", "ETHUSDT", 0, 2**40)) == []
+
+
+def test_rows_in_both_places_are_one_series_and_sqlite_has_the_newer(
+    lake: Lake, db: sqlite3.Connection
+) -> None:
+    times = list(range(MIDNIGHT, MIDNIGHT + 10))
+    put_rows(db, times[:7], 1.0)
+    archive(db, piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT), "pair_analytics")
+    put_rows(db, times[5:], 2.0)
+    frame = rows(db, lake, MIDNIGHT, MIDNIGHT + 10)
+    assert frame["time"].to_list() == times
+    assert frame["zscore"].to_list() == [1.0] * 5 + [2.0] * 5
+
+
+def test_other_series_of_the_same_file_are_left_out(lake: Lake, db: sqlite3.Connection) -> None:
+    put_rows(db, [MIDNIGHT], 1.0, window=30)
+    put_rows(db, [MIDNIGHT], 2.0, window=60)
+    archive(db, piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT), "pair_analytics")
+    assert rows(db, lake, 0, 2**40)["zscore"].to_list() == [2.0]
+
+
+def test_without_files_there_is_what_is_in_sqlite(lake: Lake, db: sqlite3.Connection) -> None:
+    put_rows(db, [MIDNIGHT + 1, MIDNIGHT], 1.0)
+    assert rows(db, lake, 0, 2**40)["time"].to_list() == [MIDNIGHT, MIDNIGHT + 1]
+    assert rows(db, lake, MIDNIGHT + 1, 2**40).height == 1
+    assert rows(db, lake, MIDNIGHT, MIDNIGHT).height == 0
+
+
+def rows(db: sqlite3.Connection, lake: Lake, start: int, end: int) -> Any:
+    return read_rows(db, lake, "pair_analytics", KEY, start, end)
