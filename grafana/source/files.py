@@ -38,5 +38,6 @@ def _path(board: Dashboard) -> Path:
 def _text(board: Dashboard) -> str:
     model = board.build()
     for link in model.links or ():
-        link.placement = ""  # the SDK would put it into a menu, where nobody looks
+        # The SDK would put it into a menu, where nobody looks.
+        link.placement = None  # type: ignore[assignment]
     return json.dumps(model, cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import dashboard as build
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.source.style import LAKE, QUIET
 from grafana.source.variables import Variable
 
-__all__ = ["OVERVIEW_UID", "PAIR_UID", "PIPELINE_UID", "RUNBOOK_UID", "annotated", "framed"]
+__all__ = ["OVERVIEW_UID", "PAIR_UID", "PIPELINE_UID", "RUNBOOK_UID", "framed"]
 
 PAIR_UID = "spreadlake-pair"
 OVERVIEW_UID = "spreadlake-overview"
@@ -57,15 +54,6 @@ def framed(
         if other != uid:
             board.link(_link(other))
     return board
-
-
-def annotated(
-    board: build.Dashboard, name: str, query: Builder[Dataquery], panels: list[int]
-) -> build.Dashboard:
-    """The dashboard with a switch for marks on these panels, off at first."""
-    annotation = build.AnnotationQuery().name(name).datasource(LAKE).target(query).enable(False)
-    only = build.AnnotationPanelFilter().ids(panels)
-    return board.annotation(annotation.filter(only).icon_color(QUIET))
 
 
 def _timepicker() -> build.TimePicker:

@@ -12,9 +12,8 @@ from grafana_foundation_sdk.models.candlestick import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source import variables
-from grafana.source.frame import PAIR_UID, annotated, framed
+from grafana.source.frame import PAIR_UID, framed
 from grafana.source.pair_queries import (
-    ALERT_MARKS,
     ALERTS,
     ALIGNED,
     CHARTS,
@@ -67,7 +66,6 @@ def pair_dashboard() -> build.Dashboard:
             variables.datasource(),
         ],
     )
-    annotated(board, "Alerts", lake(ALERT_MARKS, ("time", "timeEnd"), "Anno"), [_ZSCORE])
     for panel in (*_numbers(), *_charts(), *_tables()):
         board.with_panel(panel)
     return board

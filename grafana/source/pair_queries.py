@@ -2,7 +2,6 @@
 
 from grafana.source.pair_sql import (
     FROM,
-    LOOKBACK,
     NOW,
     PAIR,
     SYMBOL_A,
@@ -11,14 +10,13 @@ from grafana.source.pair_sql import (
     TIMEFRAME,
     TO,
     WATERMARK,
-    WINDOW,
     duration,
     pair_sql,
     seconds_of,
     signed,
 )
 
-__all__ = ["ALERTS", "ALERT_MARKS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
+__all__ = ["ALERTS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
 
 # Every chart reads this one query, so that all of them show the same bars.
 CHARTS = pair_sql(
@@ -116,18 +114,9 @@ JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.time =
 ORDER BY time"""
 
 
-_OF_PAIR = f"FROM alert_events WHERE pair = {PAIR}"
-
 ALERTS = f"""SELECT '' AS _, opened_at AS opened, rule,
   timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series,
   threshold, opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed,
   CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL) AS lasted,
   CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state
-{_OF_PAIR} ORDER BY opened_at DESC LIMIT 500"""
-
-ALERT_MARKS = f"""SELECT opened_at AS time, coalesce(closed_at, {TO}) AS "timeEnd",
-  rule || ': |z| > ' || threshold AS title,
-  printf('z %.2f at open, %.2f at peak', opened_zscore, peak_zscore) AS text
-{_OF_PAIR} AND timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}
-  AND opened_at <= {TO} AND coalesce(closed_at, {TO}) >= {FROM}
-ORDER BY opened_at DESC LIMIT 200"""
+FROM alert_events WHERE pair = {PAIR} ORDER BY opened_at DESC LIMIT 500"""

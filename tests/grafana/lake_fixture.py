@@ -66,17 +66,17 @@ def _prices(seconds: int) -> dict[str, Floats]:
     rng = np.random.default_rng(20)
     common = np.cumsum(rng.normal(0, 1.2e-4, seconds))
     prices = {}
-    for symbol, price, beta, tick in zip(
+    for symbol, price, beta, digits in zip(
         SYMBOLS,
         (64_000, 3_100, 150, 0.0123),
         (1.0, 1.15, 1.4, 1.8),
-        (0.1, 0.01, 0.01, 1e-7),
+        (1, 2, 2, 7),
         strict=True,
     ):
         noise = np.zeros(seconds)
         for i in range(1, seconds):
             noise[i] = 0.985 * noise[i - 1] + rng.normal(0, 8e-5)
-        prices[symbol] = np.round(price * np.exp(beta * common + noise) / tick) * tick
+        prices[symbol] = np.round(price * np.exp(beta * common + noise), digits)
     return prices
 
 

@@ -58,7 +58,7 @@ def all_dashboards() -> list[dict[str, Any]]:
 
 
 def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
-    """Every query of panels, variables and annotations."""
+    """Every query of panels and variables."""
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             if "rawQueryText" in target:
@@ -68,9 +68,6 @@ def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
     for variable in board.get("templating", {}).get("list", []):
         if variable["type"] == "query":
             yield LakeQuery(f"variable {variable['name']}", variable["query"])
-    for annotation in board.get("annotations", {}).get("list", []):
-        target = annotation["target"]
-        yield LakeQuery(annotation["name"], target["queryText"], tuple(target["timeColumns"]))
 
 
 def fill(sql: str, since: float, until: float, step: float = 1.0, **variables: str) -> str:

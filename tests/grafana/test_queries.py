@@ -1,4 +1,4 @@
-"""Every SQL of every panel, variable and annotation runs on a lake, under the plugin's rules."""
+"""Every SQL of every panel and variable runs on a lake, under the plugin's rules."""
 
 import time
 from contextlib import closing

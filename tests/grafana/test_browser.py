@@ -1,0 +1,191 @@
+"""The dashboards in a real browser on a real Grafana: what is drawn, chosen and exported."""
+
+import csv
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
+from tests.grafana.rendering import all_dashboards, dashboard, query
+from tests.grafana.stack import Stack, browsing, running_stack, visiting
+
+PATIENCE = 30_000  # ms
+# Whether anything is painted on a canvas.
+_PAINTED = """canvas => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return pixels.some((value, at) => at % 4 === 3 && value > 0);
+}"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    lake = build_lake(tmp_path_factory.mktemp("browser"), int(time.time()) - 1)
+    with running_stack(lake) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as found:
+        yield found
+
+
+def panel_of(page: Page, number: int) -> Any:
+    return page.locator(f'[data-viz-panel-key="panel-{number}"]')
+
+
+@pytest.mark.parametrize("board", all_dashboards(), ids=lambda board: board["uid"])
+def test_every_panel_draws(stack: Stack, browser: Browser, board: dict[str, Any]) -> None:
+    live = board["uid"] == "spreadlake-pipeline"  # Prometheus knows nothing of before it began
+    path = f"/d/{board['uid']}" if live else f"/d/{board['uid']}?refresh="
+    with visiting(browser, stack, path, height=3000) as visit:
+        for panel in board["panels"]:
+            shown = panel_of(visit.page, panel["id"])
+            expect(shown).to_be_visible(timeout=PATIENCE)
+            empty = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")
+            if panel.get("targets"):
+                expect(shown).not_to_contain_text(
+                    re.compile(f"No data|{re.escape(empty)}"), timeout=PATIENCE
+                )
+            if panel["type"] in ("timeseries", "candlestick"):
+                canvas = shown.locator("canvas").first
+                expect(canvas).to_be_visible(timeout=PATIENCE)
+                assert canvas.evaluate(_PAINTED), panel["title"]
+        assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
+        assert visit.failures == []
+
+
+def test_grafana_has_no_complaint_about_the_provisioning(stack: Stack) -> None:
+    found = {board["uid"] for board in stack.get("/api/search?type=dash-db").json()}
+    assert found == {board["uid"] for board in all_dashboards()}
+    rules = stack.get("/api/v1/provisioning/alert-rules").json()
+    assert len(rules) == 11
+    log = (stack.lake.lake.root / "grafana" / "log" / "grafana.log").read_text()
+    provisioning = [line for line in log.splitlines() if "provisioning" in line]
+    assert not [line for line in provisioning if "level=error" in line or "level=warn" in line]
+
+
+def test_the_pair_dashboard_is_home_and_links_keep_what_was_chosen(
+    stack: Stack, browser: Browser
+) -> None:
+    with visiting(browser, stack, "/") as visit:
+        visit.title("z · BTCUSDT/ETHUSDT")
+    with visiting(browser, stack, "/d/spreadlake-pair?var-window=30&refresh=") as visit:
+        visit.title("z-score · 30 bars")
+        visit.page.get_by_role("link", name="Overview").click()
+        visit.title("Pairs by |z|")
+        assert "var-window=30" in visit.page.url
+        visit.page.get_by_role("link", name="ETHUSDT/SOLUSDT").first.click()
+        visit.title("z · ETHUSDT/SOLUSDT")
+        visit.title("z-score · 30 bars")
+        assert visit.failures == []
+
+
+CHOICES = [
+    ("A", "BTCUSDT", "SOLUSDT", "z · SOLUSDT/ETHUSDT"),
+    ("B", "ETHUSDT", "SOLUSDT", "z · BTCUSDT/SOLUSDT"),
+    ("Timeframe", "1s", "1m", "BTCUSDT_ETHUSDT_1m"),
+    ("z window", "60", "120", "z-score · 120 bars"),
+    ("z window", "60", "47", "z-score · 47 bars"),
+    ("Lookback", "300", "600", "Hedge ratio β · 600 bars"),
+    ("Lookback", "300", "77", "Hedge ratio β · 77 bars"),
+]
+
+
+@pytest.mark.parametrize(("label", "before", "after", "title"), CHOICES)
+def test_a_drop_down_changes_what_is_drawn(
+    stack: Stack, browser: Browser, label: str, before: str, after: str, title: str
+) -> None:
+    with visiting(browser, stack, "/d/spreadlake-pair?refresh=", height=2600) as visit:
+        visit.title("z · BTCUSDT/ETHUSDT")
+        numbers = panel_of(visit.page, 4)
+        expect(numbers).to_contain_text("correlation", timeout=PATIENCE)
+        was = numbers.inner_text(), panel_of(visit.page, 18).inner_text()
+        choose(visit.page, before, after)
+        visit.title(title)
+        expect(visit.page.get_by_text(re.compile("^(ready|warming up|flat)"))).to_be_visible()
+        visit.page.wait_for_function(
+            "([number, was]) => document.querySelector("
+            "`[data-viz-panel-key='panel-${number}']`).innerText !== was",
+            arg=[18, was[1]],
+            timeout=PATIENCE,
+        )
+        assert visit.failures == []
+
+
+def choose(page: Page, before: str, after: str) -> None:
+    """Picks or types another value in the drop-down that shows `before`."""
+    name = "data-testid Dashboard template variables Variable Value DropDown value link text"
+    page.get_by_test_id(f"{name} {before}").first.click()
+    page.keyboard.type(after)
+    page.keyboard.press("Enter")
+
+
+def test_a_typed_threshold_colours_the_number(stack: Stack, browser: Browser) -> None:
+    with visiting(browser, stack, "/d/spreadlake-pair?refresh=&var-threshold=9") as visit:
+        z = panel_of(visit.page, 1)
+        expect(z).to_contain_text(re.compile(r"[+−]\d\.\d\d"), timeout=PATIENCE)
+        expect(z).not_to_contain_text(re.compile("[▲▼]"))
+        choose(visit.page, "9", "0.0001")
+        expect(z).to_contain_text(re.compile("[▲▼]"), timeout=PATIENCE)
+
+
+def test_warming_up_is_told_and_is_no_error(stack: Stack, browser: Browser) -> None:
+    path = f"/d/spreadlake-pair?refresh=&var-symbol_b={LATE_SYMBOL}"
+    with visiting(browser, stack, path, height=2600) as visit:
+        expected = f"warming up: {LATE_BARS} of 60 bars"
+        expect(panel_of(visit.page, 3)).to_contain_text(expected, timeout=PATIENCE)
+        for number in (10, 12, 13, 14, 18):
+            expect(panel_of(visit.page, number)).to_contain_text("Nothing to draw yet")
+        for number in (11, 15, 16):
+            canvas = panel_of(visit.page, number).locator("canvas").first
+            expect(canvas).to_be_visible(timeout=PATIENCE)
+        assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
+        assert visit.failures == []
+
+
+def test_the_aligned_table_is_exported_as_csv(
+    stack: Stack, browser: Browser, tmp_path: Path
+) -> None:
+    path = "/d/spreadlake-pair?refresh=&viewPanel=panel-18"
+    with visiting(browser, stack, path) as visit:
+        visit.title("BTCUSDT_ETHUSDT_1s")
+        expect(visit.page.get_by_text("price_a").first).to_be_visible(timeout=PATIENCE)
+        visit.page.get_by_role("heading", name="BTCUSDT_ETHUSDT_1s").first.hover()
+        visit.page.keyboard.press("i")
+        button = visit.page.get_by_role("button", name="Download CSV")
+        button.wait_for(timeout=PATIENCE)
+        with visit.page.expect_download() as download:
+            button.click()
+        assert download.value.suggested_filename.startswith("BTCUSDT_ETHUSDT_1s-data-")
+        download.value.save_as(tmp_path / "table.csv")
+    assert_csv(stack.lake, tmp_path / "table.csv")
+
+
+def assert_csv(lake: FixtureLake, path: Path) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:5] == ["time", "price_a", "price_b", "spread", "zscore"]
+    stored = query(
+        lake.lake.root,
+        "SELECT strftime('%Y-%m-%d %H:%M:%S', time, 'unixepoch') AS at, price_a, zscore "
+        "FROM pair_analytics WHERE pair = 'BTCUSDT/ETHUSDT' AND timeframe = '1s' "
+        "AND window_bars = 60 ORDER BY time",
+    )
+    kept = {row[0]: row for row in stored.rows}
+    assert len(rows) == 900
+    for row in rows:
+        _, price, zscore = kept[row["time"]]
+        assert float(row["price_a"]) == price
+        assert float(row["zscore"]) == pytest.approx(zscore, abs=6e-4)
+
+
+def test_the_panels_titles_are_what_the_tests_name() -> None:
+    titles = {panel["id"]: panel["title"] for panel in dashboard("spreadlake-pair")["panels"]}
+    assert titles[1] == "z · ${symbol_a}/${symbol_b}"
+    assert titles[18] == "${symbol_a}_${symbol_b}_${timeframe}"
