@@ -16,6 +16,7 @@ from tests.collector.live import (
     counter,
     differences,
     market,
+    more_ticks,
     open_gaps,
     settings_for,
     ticks,
@@ -117,7 +118,9 @@ def test_one_silent_symbol_among_others_is_named_and_repaired(
             async with collecting(lake, settings_for(exchange, silence_seconds=0.7)):
                 await until(lambda: "ETHUSDT trades, but its stream is silent" in caplog.text)
                 await until(lambda: counter(lake, "reconnects") >= 1)
-                await until(lambda: not faults.pending and not open_gaps(lake))
+                await until(lambda: not faults.pending)
+                await more_ticks(lake, 200)
+                await until(lambda: not open_gaps(lake))
             assert rows_of(lake, "SELECT DISTINCT symbol FROM gaps WHERE cause = 'silence'")
             return differences(lake, exchange)
 
