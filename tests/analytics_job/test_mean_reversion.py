@@ -41,6 +41,26 @@ def test_adf_and_engle_granger_are_those_of_statsmodels(seed: int, scale: float)
     assert tests.observations == 300
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(MIN_BARS, 400),
+    st.sampled_from([0.0, 0.8, 0.95, 1.0]),
+    st.sampled_from([2, 4, 12]),
+)
+def test_the_lags_are_those_that_statsmodels_chooses(
+    seed: int, bars: int, phi: float, decimals: int
+) -> None:
+    a, b = (np.round(leg, decimals) for leg in _legs(seed, bars, phi))
+    tests = pair_tests(a, b)
+    spread = a - np.polyfit(b - b[0], a, 1)[0] * b
+    centred = spread - spread[0]
+    want = adfuller(centred, regression="c", autolag="AIC", result_object=False)[1]
+    assert math.isclose(tests.adf_pvalue or 0, want, rel_tol=1e-5, abs_tol=1e-9)
+    want = coint(a, b, trend="c", autolag="aic")[1]
+    assert math.isclose(tests.cointegration_pvalue or 0, want, rel_tol=1e-5, abs_tol=1e-9)
+
+
 def test_a_spread_that_comes_back_is_told_from_one_that_does_not() -> None:
     coming_back, walking = pair_tests(*_legs(1, phi=0.7)), pair_tests(*_legs(1, phi=1.0))
     assert (coming_back.adf_pvalue or 1) < 0.01 < 0.05 < (walking.adf_pvalue or 0)
@@ -87,6 +107,13 @@ def test_theil_sen_is_the_median_of_all_slopes(points: list[tuple[int, float]]) 
         assert math.isclose(got, statistics.median(slopes), rel_tol=1e-9, abs_tol=1e-9)
     else:
         assert got is None
+
+
+def test_theil_sen_of_a_long_lookback_thins_the_bars() -> None:
+    a, b = _legs(8, 2_501)
+    thinned = theilslopes(a[::-3], b[::-3]).slope
+    assert theil_sen_beta(a, b) == thinned
+    assert abs(thinned - np.polyfit(b, a, 1)[0]) < 0.05
 
 
 def test_theil_sen_shrugs_off_outliers() -> None:
