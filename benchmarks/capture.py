@@ -27,6 +27,7 @@ from collector.store import TickStore
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
+from spreadlake.wire import AggTrade
 
 __all__ = ["main"]
 
@@ -157,8 +158,8 @@ async def _store_steadily(url: str, seconds: float) -> dict[str, Any]:
 
     def on_stored(batch: Batch, _: Stored) -> None:
         now_ms = time.time_ns() / 1e6
-        sent = np.fromiter((event.time_ms for event in batch.events), float, len(batch.events))
-        delays.append((now_ms - sent).astype(np.float32))
+        sent = [event.time_ms for event in batch.events if isinstance(event, AggTrade)]
+        delays.append((now_ms - np.array(sent)).astype(np.float32))
 
     async def stop_later() -> None:
         for _ in range(4):

@@ -1,11 +1,11 @@
 """What goes from the connections to the store, and what comes back. Plain data."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spreadlake.wire import TradeEvent
+from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["PAUSED", "Batch", "Stored"]
 
@@ -17,12 +17,14 @@ PAUSED = "reading paused"
 class Batch:
     """Trades to store in one transaction, with the counters that belong to them.
 
+    Among them are events that are no trades but take an id, so that no id seems to be missing.
+
     `interrupted` names the symbols whose stream was broken before these trades, and by what: a
     jump of their ids has that cause. `source` says whether the trades came by the stream, to fill
     gaps, or as the history before the first live one.
     """
 
-    events: list[TradeEvent] = field(default_factory=list)
+    events: Sequence[TradeEvent | OffMarket] = ()
     counts: Counter[str] = field(default_factory=Counter)
     interrupted: dict[str, str] = field(default_factory=dict)
     source: Literal["live", "repair", "history"] = "live"

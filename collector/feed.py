@@ -13,7 +13,7 @@ from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
 from spreadlake.errors import ExchangeError
-from spreadlake.wire import TradeEvent
+from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["Feed"]
 
@@ -68,9 +68,9 @@ class Feed:
         if self._replace is not None and not self._replace.done():
             self._replace.set_result(reason)
 
-    def take(self) -> tuple[list[TradeEvent], Counter[str], dict[str, str]]:
+    def take(self) -> tuple[list[TradeEvent | OffMarket], Counter[str], dict[str, str]]:
         """Trades that wait, counters since the last time, and symbols that were interrupted."""
-        events: list[TradeEvent] = []
+        events: list[TradeEvent | OffMarket] = []
         interrupted: dict[str, str] = {}
         for session in self.sessions:
             taken = session.take()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from collector.rate import Bounded
 from collector.recorder import Recorder
 from spreadlake.trades import TradeKind
-from spreadlake.wire import FrameDecoder, FrameError, Ignored, TradeEvent
+from spreadlake.wire import FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
 
 __all__ = ["Intake"]
 
@@ -37,7 +37,7 @@ class Intake:
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
         self._decode = FrameDecoder(kind).decode
-        self._events: list[TradeEvent] = []
+        self._events: list[TradeEvent | OffMarket] = []
         self._on_full = on_full
         self._recorder = recorder
         self._taken = asyncio.Event()
@@ -71,7 +71,7 @@ class Intake:
         """Whether reading had to wait for room within the last minute."""
         return time.monotonic() - self._paused < _LATELY
 
-    def take(self) -> list[TradeEvent]:
+    def take(self) -> list[TradeEvent | OffMarket]:
         """All that is waiting; makes room."""
         events = self._events[:]
         self._events.clear()

@@ -19,8 +19,8 @@ Index = NDArray[np.int64]
 class SymbolPlan(NamedTuple):
     """What a batch brings for one symbol.
 
-    `latest` is the position in the batch of the trade with the greatest id, None where that id
-    was held before.
+    `fresh` counts the new trades, `passed` the new ids that are of no trade; `latest` is the
+    position in the batch of the newest trade, None where the batch has none that is newer.
     """
 
     code: int
@@ -28,6 +28,7 @@ class SymbolPlan(NamedTuple):
     fresh: int
     duplicates: int
     latest: int | None
+    passed: int = 0
     opened: tuple[IdRange, ...] = ()
     changed: tuple[HoleChange, ...] = ()
 
@@ -47,21 +48,32 @@ class Ledger:
 
     held: dict[int, Held] = field(default_factory=dict)
 
-    def plan(self, codes: Index, ids: Index) -> Plan:
-        """Plans a batch: `codes` and `ids` of its trades in any order; code -1 is not wanted."""
+    def plan(self, codes: Index, ids: Index, real: NDArray[np.bool_] | None = None) -> Plan:
+        """Plans a batch: `codes` and `ids` of its events in any order; code -1 is not wanted.
+
+        `real` tells which of them are trades; None: all of them.
+        """
         order = _by_code_and_id(codes, ids)
         unknown = int(np.searchsorted(codes[order], 0))
         order = order[unknown:]
         if not order.size:
             return Plan(order, [], unknown)
         codes, ids = codes[order], ids[order]
+        trades = np.ones(order.size, bool) if real is None else real[order]
         starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
-        jumps = self._jumps(codes, ids, starts)
+        uneven = self._jumps(codes, ids, starts) | ~np.logical_and.reduceat(trades, starts)
         ends = np.concatenate((starts[1:], [order.size]))
-        bounds = zip(starts.tolist(), ends.tolist(), jumps.tolist(), strict=True)
-        parts = [self._part(codes, ids, order, *bound) for bound in bounds]
-        kept = [keep for keep, _ in parts]
-        return Plan(np.concatenate(kept), [symbol for _, symbol in parts], unknown)
+        stored, symbols = np.ones(order.size, bool), []
+        for start, end, plain in zip(
+            starts.tolist(), ends.tolist(), (~uneven).tolist(), strict=True
+        ):
+            part, code = slice(start, end), int(codes[start])
+            if plain:
+                symbols.append(self._plain(code, ids[part], order[part]))
+                continue
+            symbol, stored[part] = self._uneven(code, ids[part], order[part], trades[part])
+            symbols.append(symbol)
+        return Plan(order[stored], symbols, unknown)
 
     def apply(self, plan: Plan) -> None:
         """Takes over what a plan says, after its trades were stored."""
@@ -80,25 +92,33 @@ class Ledger:
         previous[starts] = np.where(np.array(lasts) < 0, ids[starts] - 1, lasts)
         return np.add.reduceat(ids - previous != 1, starts).astype(bool)
 
-    def _part(
-        self, codes: Index, ids: Index, order: Index, start: int, end: int, jumps: bool
-    ) -> tuple[Index, SymbolPlan]:
-        code, last = int(codes[start]), int(ids[end - 1])
+    def _plain(self, code: int, ids: Index, positions: Index) -> SymbolPlan:
+        """Nearly every part of a batch: trades that follow on, one by one, from what is held."""
         held = self.held.get(code)
-        positions = order[start:end]
-        if not jumps:
-            first, holes = (held.first, held.holes) if held else (int(ids[start]), ())
-            grown = Held(first, last, holes)
-            return positions, SymbolPlan(code, grown, end - start, 0, int(positions[-1]))
-        found = absorb(held, ids[start:end])
-        keep = positions[found.fresh]
-        ahead = bool(keep.size) and (held is None or last > held.last)
-        latest = int(keep[-1]) if ahead else None
-        duplicates = end - start - keep.size
-        plan = SymbolPlan(
-            code, found.held, keep.size, duplicates, latest, found.opened, found.changed
-        )
-        return keep, plan
+        first, holes = (held.first, held.holes) if held else (int(ids[0]), ())
+        grown = Held(first, int(ids[-1]), holes)
+        return SymbolPlan(code, grown, ids.size, 0, int(positions[-1]))
+
+    def _uneven(
+        self, code: int, ids: Index, positions: Index, trades: NDArray[np.bool_]
+    ) -> tuple[SymbolPlan, NDArray[np.bool_]]:
+        """Any other part, with the mask of what is to be stored of it."""
+        held = self.held.get(code)
+        found = absorb(held, ids)
+        stored = found.fresh & trades
+        fresh, new = int(stored.sum()), int(found.fresh.sum())
+        newer = stored if held is None else stored & (ids > held.last)
+        latest = int(positions[newer][-1]) if newer.any() else None
+        return SymbolPlan(
+            code,
+            found.held,
+            fresh,
+            ids.size - new,
+            latest,
+            new - fresh,
+            found.opened,
+            found.changed,
+        ), stored
 
 
 def _by_code_and_id(codes: Index, ids: Index) -> Index:

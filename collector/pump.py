@@ -8,6 +8,7 @@ from collector.batch import Batch, Stored
 from collector.feed import Feed
 from collector.store import TickStore
 from collector.writer import WriterThread
+from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["Pump"]
 
@@ -66,11 +67,12 @@ class Pump:
         self._full.clear()
 
     def _take(self) -> Batch:
-        batch = Batch([], Counter(self.counts), {})
+        trades: list[TradeEvent | OffMarket] = []
+        batch = Batch(trades, Counter(self.counts))
         self.counts.clear()
         for feed in self.feeds:
             events, counts, interrupted = feed.take()
-            batch.events.extend(events)
+            trades += events
             batch.counts.update(counts)
             batch.interrupted.update(interrupted)
             batch.counts["frames"] += len(events) + counts["ignored"] + counts["malformed"]

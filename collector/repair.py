@@ -90,7 +90,7 @@ class Repairer:
         for absent in reading.absent:
             await self._note_absent(gap, absent)
         if reading.trades:
-            batch = Batch([*reading.trades], source="repair")
+            batch = Batch(reading.trades, source="repair")
             await self._writer.persist(lambda: self._store.write(batch))
             if reading.trades[-1].trade_id == gap.range.last:
                 log.info("%s: repaired", _name(gap))

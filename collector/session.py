@@ -11,7 +11,7 @@ from collector.addresses import is_local
 from collector.intake import Intake
 from collector.planning import Subscription
 from collector.timing import Timing
-from spreadlake.wire import TradeEvent
+from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["Session"]
 
@@ -55,7 +55,7 @@ class Session:
         )
         return cls(socket, intake, subscription.messages)
 
-    def take(self) -> list[TradeEvent]:
+    def take(self) -> list[TradeEvent | OffMarket]:
         """The trades that wait to be stored."""
         events = self.intake.take()
         if events:

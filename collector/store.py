@@ -18,7 +18,7 @@ from collector.ledger import Ledger, Plan, SymbolPlan
 from collector.rest.answers import Kline, kline_row
 from collector.ticks_sql import insert_trades
 from spreadlake.lake import add_counters, atomic, set_status
-from spreadlake.wire import TradeEvent
+from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["TickStore"]
 
@@ -28,6 +28,7 @@ ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = exclud
   last_time_ms = excluded.last_time_ms, last_price = excluded.last_price,
   ticks = ticks + excluded.ticks
 """
+Events = Sequence[TradeEvent | OffMarket]
 Counts = defaultdict[tuple[str, str], float]
 
 
@@ -138,11 +139,12 @@ class TickStore:
                 self._last[code] = _Last(time_ms, price)
                 self._causes[symbol] = "restart"
 
-    def _plan(self, events: list[TradeEvent]) -> Plan:
-        code_of = self._codes.get
-        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, len(events))
-        ids = np.fromiter((e.trade_id for e in events), np.int64, len(events))
-        return self._ledger.plan(codes, ids)
+    def _plan(self, events: Events) -> Plan:
+        code_of, size = self._codes.get, len(events)
+        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
+        ids = np.fromiter((e.trade_id for e in events), np.int64, size)
+        trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
+        return self._ledger.plan(codes, ids, None if trades.all() else trades)
 
     def _counts(self, batch: Batch, plan: Plan) -> Counts:
         counts = Counts(float, {(name, ""): value for name, value in batch.counts.items()})
@@ -153,6 +155,7 @@ class TickStore:
             symbol = self._symbols[part.code]
             counts["ticks", symbol] += part.fresh
             counts["duplicates", symbol] += part.duplicates
+            counts["ignored", ""] += part.passed
             if self._cause(symbol) == PAUSED:
                 counts["dropped", ""] += sum(gap.size for gap in part.opened)
             if batch.source == "repair":
@@ -171,26 +174,30 @@ class TickStore:
             if part.opened:
                 self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
-    def _write_trades(self, events: list[TradeEvent], plan: Plan) -> None:
-        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+    def _write_trades(self, events: Events, plan: Plan) -> None:
+        kept = [events[i] for i in plan.keep.tolist()]
+        insert_trades(self.db, kept, self._next_seq)
+        changed = (s for s in plan.symbols if s.fresh or s.passed)
+        rows = ((s, self._newest(events, s)) for s in changed)
         self.db.executemany(
-            _UPSERT_SYMBOL, [self._symbol_row(events, s) for s in plan.symbols if s.fresh]
+            _UPSERT_SYMBOL, [self._symbol_row(s, newest) for s, newest in rows if newest]
         )
 
-    def _symbol_row(self, events: list[TradeEvent], part: SymbolPlan) -> tuple[object, ...]:
-        last = self._newest(events, part)
+    def _symbol_row(self, part: SymbolPlan, last: _Last) -> tuple[object, ...]:
         return (self._symbols[part.code], part.held.first, part.held.last, *last, part.fresh)
 
-    def _newest(self, events: list[TradeEvent], part: SymbolPlan) -> _Last:
+    def _newest(self, events: Events, part: SymbolPlan) -> _Last | None:
+        """Time and price of the newest trade of a symbol; None before its first one."""
         known = self._last.get(part.code)
-        if part.latest is None and known is not None:
+        event = events[part.latest] if part.latest is not None else None
+        if event is None or isinstance(event, OffMarket):
             return known
-        event = events[part.latest or 0]
         return _Last(max(event.time_ms, known.time_ms if known else 0), event.price)
 
     def _apply(self, batch: Batch, plan: Plan, seconds: float) -> None:
         for part in plan.symbols:
-            self._last[part.code] = self._newest(batch.events, part)
+            if newest := self._newest(batch.events, part):
+                self._last[part.code] = newest
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds

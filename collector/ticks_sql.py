@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 
+from msgspec import Struct
 from msgspec.structs import astuple
-
-from spreadlake.wire import TradeEvent
 
 __all__ = ["insert_trades"]
 
@@ -22,8 +21,8 @@ _ROWS = (1000, 100, 10, 1)
 _STORED = 6
 
 
-def insert_trades(db: sqlite3.Connection, events: Sequence[TradeEvent], seq: int) -> int:
-    """Inserts `events` under seq, seq + 1, …; returns how many were not there before."""
+def insert_trades(db: sqlite3.Connection, events: Sequence[Struct], seq: int) -> int:
+    """Inserts trade events under seq, seq + 1, …; returns how many were not there before."""
     before = db.total_changes
     start = 0
     for rows in _ROWS:

@@ -97,7 +97,7 @@ class WarmStart:
             # However long ago it was: a symbol has a price only after its first trade.
             wanted = wanted or page[-1:]
         if wanted:
-            batch = Batch([*wanted], source="history")
+            batch = Batch(wanted, source="history")
             await self._writer.persist(lambda: self._store.write(batch))
         return len(wanted) == len(page)
 

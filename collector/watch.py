@@ -97,7 +97,7 @@ class Watch:
         if not latest or not self._is_newer(latest[-1]):
             return False
         if self._ids_compare:
-            batch = Batch([*latest], interrupted={symbol: "silence"}, source="repair")
+            batch = Batch(latest, interrupted={symbol: "silence"}, source="repair")
             await self._writer.persist(lambda: self._store.write(batch))
         return known
 

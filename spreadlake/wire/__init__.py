@@ -6,6 +6,7 @@ from spreadlake.wire.decode import (
     FrameError,
     Ignored,
     MarketTrade,
+    OffMarket,
     TradeEvent,
     as_trade,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "FrameError",
     "Ignored",
     "MarketTrade",
+    "OffMarket",
     "TradeEvent",
     "as_trade",
     "combined_url",

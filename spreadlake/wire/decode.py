@@ -18,13 +18,15 @@ __all__ = [
     "FrameError",
     "Ignored",
     "MarketTrade",
+    "OffMarket",
     "TradeEvent",
     "as_trade",
 ]
 
 # Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
 # the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
-_TradeId = Annotated[int, Meta(ge=0, lt=2**53)]
+_ID_LIMIT = 2**53
+_TradeId = Annotated[int, Meta(ge=0, lt=_ID_LIMIT)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]  # up to the year 2100
 _Amount = Annotated[float, Meta(gt=0, lt=1e15)]
 _MAX_EVENT_DISTANCE_MS = 86_400_000
@@ -38,6 +40,13 @@ class Ignored(Struct, frozen=True):
     """A frame that is normal and holds no trade for the lake; `what` says what it is."""
 
     what: str
+
+
+class OffMarket(Ignored, frozen=True):
+    """A `trade` event of the insurance fund or of deleveraging: no trade, but its id is taken."""
+
+    symbol: str
+    trade_id: int
 
 
 class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
@@ -103,7 +112,7 @@ class FrameDecoder:
         if type(event) is not self._wanted:
             return Ignored(f"a trade event that is not {self._kind}")
         if type(event) is MarketTrade and event.market != "MARKET":
-            return Ignored(f"a trade with X={event.market}")
+            return _off_market(event.market, event.symbol, event.trade_id)
         event_ms = event.event_ms
         if event_ms is not None and abs(event_ms - event.time_ms) > _MAX_EVENT_DISTANCE_MS:
             raise FrameError(
@@ -121,7 +130,9 @@ class FrameDecoder:
         if kind not in ("aggTrade", "trade"):
             return Ignored(f"a {kind} event")
         if kind == "trade" and event.get("X", "MARKET") != "MARKET":
-            return Ignored(f"a trade with X={event['X']}")
+            if self._kind != "trade":
+                return Ignored(f"a trade event that is not {self._kind}")
+            return _off_market(event["X"], event.get("s"), event.get("t"))
         try:
             return self._check(_decode_bare(msgspec.json.encode(event)))
         except msgspec.DecodeError as bad:
@@ -137,6 +148,13 @@ def _event_of(frame: bytes | str) -> dict[str, Any] | None:
     if isinstance(value, dict) and isinstance(value.get("data"), dict):
         value = value["data"]
     return value if isinstance(value, dict) else None
+
+
+def _off_market(market: object, symbol: object, trade_id: object) -> Ignored:
+    what = f"a trade with X={market}"
+    if isinstance(symbol, str) and type(trade_id) is int and 0 <= trade_id < _ID_LIMIT:
+        return OffMarket(what, symbol, trade_id)
+    return Ignored(what)
 
 
 def _not_an_event(value: dict[str, Any]) -> Ignored:

@@ -1,6 +1,7 @@
 """The collector as a service: what it stores, what it tells, what it refuses, how it ends."""
 
 import asyncio
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,32 @@ def test_a_capture_of_many_kinds_of_events(tmp_path: Path) -> None:
                 await exchange.finished()
         assert ticks(lake) == 91
         assert counter(lake, "malformed") == 0
+
+    asyncio.run(scenario())
+
+
+def test_events_of_the_insurance_fund_are_no_gaps(tmp_path: Path) -> None:
+    """As @trade streams carry them, with and without a price."""
+
+    def line(trade_id: int, **other: object) -> str:
+        event = {"e": "trade", "E": trade_id, "T": 10**12 + trade_id, "s": "BTCUSDT"}
+        event |= {"t": trade_id, "p": "9.5", "q": "1", "X": "MARKET", "m": True, **other}
+        del event["E"]
+        return f"{trade_id} " + json.dumps({"stream": "btcusdt@trade", "data": event})
+
+    path = tmp_path / "recording.jsonl"
+    off_market = [line(3, X="INSURANCE_FUND"), line(4, X="NA", p="0", q="0")]
+    path.write_text("\n".join([line(1), line(2), *off_market, line(5)]))
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path / "lake")
+        async with SimulatedExchange(Recording([path]), speed="max") as exchange:
+            settings = of_kind(settings_for(exchange), "trade", ["BTCUSDT"])
+            async with collecting(lake, settings):
+                await until(lambda: counter(lake, "frames") == 5)
+        assert rows_of(lake, "SELECT trade_id FROM ticks") == [(1,), (2,), (5,)]
+        assert rows_of(lake, "SELECT * FROM gaps") == []
+        assert counter(lake, "ignored") == 2
 
     asyncio.run(scenario())
 

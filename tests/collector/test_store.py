@@ -13,7 +13,7 @@ from collector.batch import PAUSED, Batch
 from collector.gaps import IdRange
 from collector.store import TickStore
 from spreadlake.lake import Lake, read_counters
-from spreadlake.wire import AggTrade, MarketTrade, TradeEvent
+from spreadlake.wire import AggTrade, MarketTrade, OffMarket, TradeEvent
 from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"
@@ -82,6 +82,26 @@ def test_market_trades_are_stored_alike(lake: Lake, db: sqlite3.Connection) -> N
     assert reopened(lake, "SELECT count(*), max(seq), sum(qty) FROM ticks") == [
         (1204, 1204, 2408.0)
     ]
+
+
+def test_ids_of_no_trades_are_held_but_not_stored(lake: Lake, db: sqlite3.Connection) -> None:
+    """Events of the insurance fund count in the ids of `trade` streams."""
+    store = TickStore(db, [A, B])
+    passed = [OffMarket("a trade with X=NA", A, i) for i in (3, 4, 6, 7)]
+    stored = store.write(Batch([*trades(1, 2, 5), *passed, OffMarket("", B, 9)]))
+    assert stored.ticks == {A: 3}
+    assert ids(lake) == [1, 2, 5]
+    assert reopened(lake, "SELECT * FROM gaps") == []
+    assert reopened(lake, "SELECT symbol, first_id, last_id, last_price, ticks FROM symbols") == [
+        (A, 1, 7, 105.0, 3)
+    ]
+    assert read_counters(db)["ignored", ""] == 5
+    restarted = TickStore(db, [A, B])
+    assert restarted.write(Batch([*trades(8), passed[0]])).duplicates == 1
+    restarted.write(Batch([OffMarket("", A, 9)]))
+    restarted.write(Batch(trades(11)))
+    assert reopened(lake, "SELECT first_id, last_id FROM gaps") == [(10, 10)]
+    assert reopened(lake, "SELECT seq FROM ticks ORDER BY seq") == [(1,), (2,), (3,), (4,), (5,)]
 
 
 def test_symbols_that_are_not_wanted_are_ignored(lake: Lake, db: sqlite3.Connection) -> None:
