@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: install demo test soak up bench dashboards docs check format lock clean
+.PHONY: install demo test soak up bench dashboards docs audit check format lock clean
 
 install: $(DEV)
 
@@ -58,6 +58,9 @@ dashboards: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python -m docs.source
+
+audit: $(DEV)
+	@$(BIN)/python .ci/audit.py
 
 check: $(DEV)
 	$(BIN)/ruff check .
