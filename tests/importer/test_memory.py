@@ -1,0 +1,61 @@
+"""A month of a busy symbol is imported in little memory."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.importer.dumps import MIDNIGHT
+from tests.running import environment
+
+ROWS = 8_000_000
+PIECE = 500_000
+
+# The child tells its own peak: that of all children would be the greatest of any test.
+IMPORT = """
+import resource, sys
+from pathlib import Path
+from spreadlake.importer import import_dumps
+from spreadlake.lake import Lake
+paths = [Path(sys.argv[1])]
+for one in import_dumps(Lake(Path(sys.argv[2])), paths, lambda dump, doing: lambda position: None):
+    print(one.fresh)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def write_month(path: Path) -> int:
+    """A zip of many trades over twenty days; returns the size of the CSV in it."""
+    rng, size = np.random.default_rng(3), 0
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(path.with_suffix(".csv").name, "w", force_zip64=True) as file,
+    ):
+        for first in range(0, ROWS, PIECE):
+            ids = np.arange(first, first + PIECE)
+            times = MIDNIGHT + ids * (20 * 86_400_000 // ROWS)
+            prices = np.round(60_000 + rng.normal(0, 50, PIECE), 1)
+            columns = zip(ids.tolist(), prices.tolist(), times.tolist(), strict=True)
+            text = "".join(f"{n},{p},0.01,{n},{n},{t},true\n" for n, p, t in columns)
+            size += file.write(text.encode())
+    return size
+
+
+@pytest.mark.soak
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-aggTrades-2024-08.zip"
+    size = write_month(path)
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT, str(path), str(tmp_path / "lake")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    fresh, peak_kb = map(int, result.stdout.split())
+    assert fresh == ROWS
+    assert peak_kb * 1024 < 400 * 2**20 < size
