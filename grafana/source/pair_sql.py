@@ -5,8 +5,9 @@ over `ROWS n-1 PRECEDING` of prices less a price near by: the bars are cut into 
 windows long, each with its own centre and with the bars before it that its windows reach back to.
 Without that, squares of the price would eat the digits that the variance is made of.
 
-Over more than LONG bars, a series that the analytics job keeps is read from where it keeps it: a
-day of 1s bars then takes a tenth of the time.
+Over more than LONG bars, a series that the analytics job keeps is read from where it keeps it. Of
+one that it does not keep, a chart then computes only some bars, each exactly: a day of 1s bars
+would take longer than the dashboard waits between two refreshes.
 """
 
 from typing import Literal
@@ -88,11 +89,13 @@ _KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
 
-def _args(since: str) -> str:
+def _args(since: str, rows: Rows) -> str:
     return f"""args AS MATERIALIZED (
   SELECT len, n, m, stale, since, max(n, m, stale + 1) * len AS reach,
     4 * max(n, m, stale + 1) * len AS span,
     ({TO} - since) / len > {LONG} AND EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS kept,
+    {int(rows == "sampled")} AND ({TO} - since) / len > {LONG}
+      AND NOT EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS sparse,
     (SELECT max(time) FROM first_bars
      WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first
   FROM (
@@ -106,7 +109,7 @@ _CHUNKS = f"""chunks AS (
     CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
     CASE WHEN b.trades > 0 THEN b.time END AS traded_b
   FROM args CROSS JOIN (SELECT 0 AS later UNION ALL SELECT 1)
-  JOIN bars AS a ON NOT kept AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
+  JOIN bars AS a ON NOT kept AND NOT sparse AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
     AND a.time BETWEEN since - reach AND {TO}
   JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
   WHERE later = 0 OR a.time % span >= span - reach)"""
@@ -129,7 +132,7 @@ def _sums(suffix: str, window: str, x: str = "x", y: str = "y") -> str:
     )
 
 
-_SUMS = f"""sums AS (
+_DENSE = f"""dense AS (
   SELECT time, chunk, a, b, x, y, place, last_a, last_b,
     count(*) OVER w AS nw, {_sums("w", "w")},
     count(*) OVER l AS nl, {_sums("l", "l")},
@@ -137,6 +140,60 @@ _SUMS = f"""sums AS (
   FROM centred
   WINDOW w AS (PARTITION BY chunk ORDER BY time ROWS {WINDOW} - 1 PRECEDING),
     l AS (PARTITION BY chunk ORDER BY time ROWS {LOOKBACK} - 1 PRECEDING))"""
+
+# Every so many bars one, so that no more than about _BARS bars are read for all their windows.
+_BARS = 100_000
+_POINTS = f"""points AS MATERIALIZED (
+  WITH RECURSIVE stepping(at, stride) AS (
+    SELECT {_NEWEST}, ({TO} - since) * max(n, m) / {_BARS} / len * len + len
+    FROM args WHERE sparse
+    UNION ALL
+    SELECT at - stride, stride FROM stepping WHERE at - stride >= (SELECT since FROM args))
+  SELECT args.*, at, a.close AS a, b.close AS b FROM args JOIN stepping
+  JOIN bars AS a ON a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time = at
+  JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = at)"""
+
+
+def _if_within(bars: str, suffix: str) -> str:
+    """Sums of the last `bars` bars up to the point, of prices less the point's own."""
+    x, y = "(i.close - points.a)", "(j.close - points.b)"
+    terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
+    inside = f"CASE WHEN i.time > at - {bars} * len THEN"
+    return ", ".join(
+        [f"count({inside} 1 END) AS n{suffix}"]
+        + [f"sum({inside} {term} END) AS {name}{suffix}" for name, term in terms.items()]
+    )
+
+
+_SPARSE = f"""sparse_prices AS MATERIALIZED (
+  SELECT at, points.a, points.b, len, span, n, count(*) AS place,
+    max(CASE WHEN i.trades > 0 THEN i.time END) AS last_a,
+    max(CASE WHEN j.trades > 0 THEN j.time END) AS last_b,
+    {_if_within("n", "w")}, {_if_within("m", "l")}
+  FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
+    AND i.time BETWEEN at - reach + len AND at
+  CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
+  GROUP BY at),
+sparse_returns AS MATERIALIZED (
+  SELECT at, count(*) AS nr, sum(u) AS xr, sum(v) AS yr, sum(u * u) AS xxr, sum(v * v) AS yyr,
+    sum(u * v) AS xyr
+  FROM (SELECT at, ln(i.close / h.close) AS u, ln(j.close / k.close) AS v
+    FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
+      AND i.time BETWEEN at - (n - 2) * len AND at
+    CROSS JOIN bars AS h ON h.symbol = {SYMBOL_A} AND h.timeframe = {TIMEFRAME}
+      AND h.time = i.time - len
+    CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
+    CROSS JOIN bars AS k ON k.symbol = {SYMBOL_B} AND k.timeframe = {TIMEFRAME}
+      AND k.time = i.time - len)
+  GROUP BY at)"""
+
+_MOMENT_SUMS = [f"{name}{suffix}" for suffix in "wlr" for name in ("n", "x", "y", "xx", "yy", "xy")]
+_SUMS = f"""sums AS (
+  SELECT time, chunk, a, b, x, y, place, last_a, last_b, {", ".join(_MOMENT_SUMS)} FROM dense
+  UNION ALL
+  SELECT at, at / span, a, b, 0.0, 0.0, place, last_a, last_b, {", ".join(_MOMENT_SUMS)}
+  FROM sparse_prices JOIN sparse_returns USING (at))"""
+_ONLY_DENSE = "sums AS (SELECT * FROM dense)"
 
 
 def _squares(name: str, a: str, b: str, suffix: str) -> str:
@@ -199,7 +256,9 @@ def pair_sql(rows: Rows, select: str) -> str:
     are not complete have no row.
     """
     since = _NEWEST if rows == "newest" else FROM
-    tables = [_args(since), _CHUNKS, _CENTRED, _SUMS, _moments(), _HEDGE, _SPREAD, _NUMBERS]
+    sums = [_POINTS, _SPARSE, _SUMS] if rows == "sampled" else [_ONLY_DENSE]
+    tables = [_args(since, rows), _CHUNKS, _CENTRED, _DENSE, *sums]
+    tables += [_moments(), _HEDGE, _SPREAD, _NUMBERS]
     if rows == "sampled":
         tables.append(_SAMPLED)
     return f"WITH {', '.join(tables)}\n{select}"

@@ -123,8 +123,22 @@ def test_a_long_range_of_a_kept_series_is_read_from_where_it_is_kept(
     assert len(kept.rows) == len(again.rows)
     for number in range(len(kept.rows)):
         assert_close(kept.row(number), again.row(number))
-    other = computed(fixture_lake, since, fixture_lake.end, window="61")
-    assert len(other.rows) == len(kept.rows) - 1, "a series that nobody keeps is still computed"
+
+
+def test_a_long_range_of_another_series_has_fewer_points_and_each_is_exact(
+    fixture_lake: FixtureLake,
+) -> None:
+    since, until = fixture_lake.end - LONG - 1, fixture_lake.end
+    for window, lookback in (("61", "300"), ("7", "20"), ("9", "1000")):
+        chosen = {"window": window, "lookback": lookback}
+        every = computed(fixture_lake, since, until, **chosen)
+        some = computed(fixture_lake, since, until, "sampled", 1, **chosen)
+        place = {time: number for number, time in enumerate(every.column("time"))}
+        assert 30 < len(some.rows) < len(every.rows)
+        assert some.column("time")[-1] == until, "the newest bar is always one of them"
+        for number in range(len(some.rows)):
+            row = some.row(number)
+            assert_close(row, every.row(place[row["time"]]))
 
 
 def test_a_stale_leg_has_prices_and_no_numbers(tmp_path: Path) -> None:
