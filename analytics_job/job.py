@@ -4,6 +4,8 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import closing
 
 from analytics_job.backfill import sync_rules, sync_series, sync_timeframes
 from analytics_job.feed import TickFeed
@@ -12,6 +14,7 @@ from analytics_job.rebuild import clear_from, rebuild_from
 from analytics_job.retention import Retention
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
+from spreadlake.errors import LakeError
 from spreadlake.lake import (
     Lake,
     add_counters,
@@ -43,17 +46,26 @@ class AnalyticsJob:
         self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
         self._error = ""
         self._klines = 0
-        self.configure(settings)
+        self._settings = settings
+        self._prepare()
 
     def configure(self, settings: Settings) -> None:
-        """Takes on settings: at the start, and again when the file was edited."""
+        """Takes on edited settings; the next step tries again where they cannot be stored now."""
         self._settings = settings
+        self._ready = False
+        self._guarded(self._prepare)
+
+    def _prepare(self) -> None:
+        """Brings the tables in line with the settings, and reads where the work stands."""
+        settings = self._settings
+        self._ready = False
         self._pipeline = Pipeline(self._db, self._lake, settings, self._report)
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
         self._klines = 0
         sync_timeframes(self._db, self._pipeline)
         sync_series(self._db, self._pipeline, settings)
         sync_rules(self._db, self._pipeline, settings)
+        self._ready = True
 
     def step(self) -> None:
         """Takes in everything that is new.
@@ -62,15 +74,7 @@ class AnalyticsJob:
         transaction had in memory is read again from the lake.
         """
         begin = time.perf_counter()
-        try:
-            self._take_in_all()
-            self._store_slow_results()
-            self._wal.keep()
-            self._error = ""
-        except sqlite3.OperationalError as error:
-            self._complain(error)
-            self._pipeline = Pipeline(self._db, self._lake, self._settings, self._report)
-            self._klines = 0
+        self._guarded(self._work)
         self._last_seconds = time.perf_counter() - begin
         self._steps += 1
         self._seconds += self._last_seconds
@@ -80,9 +84,9 @@ class AnalyticsJob:
         """Computes everything from the second `start` on (None: all) again from the trades."""
         with atomic(self._db):
             start = clear_from(self._db, start)
-        self.configure(self._settings)
+        self._prepare()
         rebuild_from(self._db, self._lake, self._pipeline, start)
-        self.configure(self._settings)
+        self._prepare()
 
     def roll_piece(self) -> bool:
         """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
@@ -100,11 +104,11 @@ class AnalyticsJob:
         """One batch of slow statistics; called on a thread of its own."""
         if self._slow is None:
             return
-        db = open_reader(self._lake.analytics_db)
         try:
-            self._slow.run(db)
-        finally:
-            db.close()
+            with closing(open_reader(self._lake.analytics_db)) as db:
+                self._slow.run(db, self._pipeline)
+        except (sqlite3.OperationalError, LakeError):
+            return  # the step, which meets the same, tells it
 
     def finish_tests(self) -> None:
         """Computes all slow statistics that are due, here and now."""
@@ -124,6 +128,22 @@ class AnalyticsJob:
         self._feed.close()
         self._db.close()
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except sqlite3.OperationalError as error:
+            self._complain(error)
+            self._ready = False
+        else:
+            self._error = ""
+
+    def _work(self) -> None:
+        if not self._ready:
+            self._prepare()
+        self._take_in_all()
+        self._store_slow_results()
+        self._wal.keep()
+
     def _take_in_all(self) -> None:
         version = self._feed.klines_version()
         if version != self._klines:
@@ -137,9 +157,11 @@ class AnalyticsJob:
         self._pipeline.finalise()
 
     def _store_slow_results(self) -> None:
-        if self._slow is not None and (results := self._slow.finished()):
-            store_results(self._db, self._pipeline, results)
-            self._slow.stored()
+        if self._slow is None:
+            return
+        with self._slow.finished(self._pipeline) as results:
+            if results:
+                store_results(self._db, self._pipeline, results)
 
     def _complain(self, error: Exception) -> None:
         self._error = f"{self._lake.analytics_db} cannot be written: {error}; trying again"

@@ -1,13 +1,16 @@
 """Computes the slow statistics beside the steps, in a process of its own."""
 
+import logging
 import os
 import queue
 import signal
 import sqlite3
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import NamedTuple
 
 from analytics_job.mean_reversion import PairTests, pair_tests
 from analytics_job.pipeline import Pipeline
@@ -16,6 +19,8 @@ from analytics_job.tests_store import DueTest, closes, take
 from spreadlake.lake import atomic
 
 __all__ = ["SlowTests", "compute_due", "store_results"]
+
+log = logging.getLogger(__name__)
 
 _BATCH = 64
 _POLL_SECONDS = 0.1
@@ -40,38 +45,69 @@ class SlowTests:
     """Takes what is due on a thread, computes in a niced process, and hands results to the step."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
-        self._results: queue.Queue[list[Result]] = queue.Queue()
+        self._pool = _pool()
+        self._batches: queue.Queue[_Batch] = queue.Queue()
         self._closing = threading.Event()
 
-    def run(self, db: sqlite3.Connection) -> None:
+    def run(self, db: sqlite3.Connection, pipeline: Pipeline) -> None:
         """One batch, read through `db`: returns when its results have been stored by a step."""
         due = take(db, _BATCH)
         if not due or self._closing.is_set():
             return
-        future = self._pool.submit(_compute, [closes(db, one) for one in due])
-        while not future.done():
-            if self._closing.wait(_POLL_SECONDS):
-                return
-        self._results.put(list(zip(due, future.result(), strict=True)))
-        while self._results.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
+        pipeline.tests.begin_batch()
+        tests = self._computed([closes(db, one) for one in due])
+        if not tests:
+            return
+        self._batches.put(_Batch(pipeline, list(zip(due, tests, strict=True))))
+        while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
             pass
 
-    def finished(self) -> list[Result]:
-        """Results that wait to be stored; `stored` is called when they are."""
+    def _computed(self, legs: list[tuple[Floats, Floats]]) -> list[PairTests]:
+        """Nothing if the job is ending, or the process did: the tests stay due."""
         try:
-            return self._results.get_nowait()
-        except queue.Empty:
+            future = self._pool.submit(_compute, legs)
+            while not future.done():
+                if self._closing.wait(_POLL_SECONDS):
+                    return []
+            return future.result()
+        except BrokenExecutor:
+            if not self._closing.is_set():
+                log.warning("the process of the slow statistics ended; starting another")
+                self._pool = _pool()
             return []
 
-    def stored(self) -> None:
-        """What `finished` gave has been stored."""
-        self._results.task_done()
+    @contextmanager
+    def finished(self, pipeline: Pipeline) -> Iterator[list[Result]]:
+        """Results to store; the next batch begins when they have been, or could not be.
+
+        What was changed since the batch was read, and all of it if another pipeline has taken
+        over since, is left out and stays due.
+        """
+        try:
+            batch = self._batches.get_nowait()
+        except queue.Empty:
+            yield []
+            return
+        try:
+            changed = pipeline.tests.changed_in_batch
+            same = batch.pipeline is pipeline
+            yield [result for result in batch.results if same and result[0] not in changed]
+        finally:
+            self._batches.task_done()
 
     def close(self) -> None:
         """Gives up what is being computed: it stays due."""
         self._closing.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Batch(NamedTuple):
+    pipeline: Pipeline
+    results: list[Result]
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
 
 
 def _compute(legs: list[tuple[Floats, Floats]]) -> list[PairTests]:

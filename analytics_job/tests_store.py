@@ -44,6 +44,8 @@ class TestStore:
         self._plan = plan
         self._lengths = lengths
         self._interval = max(1, round(interval))
+        self._changed: set[DueTest] = set()
+        self._changed_before: set[DueTest] = set()
 
     def fall_due(self, timeframe: str, start: int, end: int) -> None:
         """Writes down the tests at the interval's multiples in (start, end], for every pair."""
@@ -59,7 +61,20 @@ class TestStore:
         reach = max(self._plan.lookbacks) * length
         for change in changes:
             pairs = [pair for pair in self._plan.pairs if change.symbol in pair]
-            self._due(timeframe, pairs, change.start, min(change.end + reach + length, final))
+            end = min(change.end + reach + length, final)
+            self._changed.update(self._due(timeframe, pairs, change.start, end))
+
+    def begin_batch(self) -> None:
+        """Closes are about to be read on another thread; `changed_in_batch` counts from here on.
+
+        A change that is being written just now is not among the closes yet: it counts as well.
+        """
+        self._changed_before, self._changed = self._changed, set()
+
+    @property
+    def changed_in_batch(self) -> set[DueTest]:
+        """Tests that fell due again since the batch began, or shortly before."""
+        return self._changed | self._changed_before
 
     def put(self, due: DueTest, tests: PairTests) -> None:
         """Stores a result (no row where there were no bars); the test is no longer due."""
@@ -75,22 +90,24 @@ class TestStore:
             key,
         )
 
-    def _due(self, timeframe: str, pairs: Sequence[Pair], start: int, end: int) -> None:
+    def _due(self, timeframe: str, pairs: Sequence[Pair], start: int, end: int) -> list[DueTest]:
         length, step = self._lengths[timeframe], self._interval
         boundaries = range((start // step + 1) * step, end + 1, step)
         ends = ((boundary, boundary // length * length) for boundary in boundaries)
         # A long bar is tested once, at the first boundary at or after its end.
         times = [bar_end - length for boundary, bar_end in ends if bar_end > boundary - step]
+        due = [
+            DueTest(timeframe, time, pair.name, lookback)
+            for time in times
+            for pair in pairs
+            for lookback in self._plan.lookbacks
+        ]
         self._db.executemany(
             "INSERT OR IGNORE INTO tests_due(timeframe, time, pair, lookback_bars) "
             "VALUES (?, ?, ?, ?)",
-            [
-                (timeframe, time, pair.name, lookback)
-                for time in times
-                for pair in pairs
-                for lookback in self._plan.lookbacks
-            ],
+            [(one.timeframe, one.time, one.pair, one.lookback) for one in due],
         )
+        return due
 
 
 def take(db: sqlite3.Connection, count: int) -> list[DueTest]:

@@ -7,9 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from analytics_job.job import AnalyticsJob
+from analytics_job.rolling import Floats
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import (
     HOUR_MS,
@@ -111,6 +113,10 @@ def run_job(root: Path, config: Settings, batches: Sequence[Sequence[Trade]]) ->
         job.step()
     job.close()
     return lake
+
+
+def floats(values: Iterable[float]) -> Floats:
+    return np.array(list(values), dtype=np.float64)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
