@@ -4,14 +4,20 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
 
+if TYPE_CHECKING:
+    from spreadlake.observability import Observability
+
 __all__ = ["command_name", "hints"]
 
 
-def hints(title: str, lake: Lake, settings: Settings, url: str) -> str:
+def hints(
+    title: str, lake: Lake, settings: Settings, url: str, watch: "Observability | None" = None
+) -> str:
     """Lines that name the lake, the metrics, and the commands that look at them."""
     command, data = command_name(), shlex.quote(str(lake.root))
     lines = [
@@ -24,6 +30,8 @@ def hints(title: str, lake: Lake, settings: Settings, url: str) -> str:
         s = settings.series[0]
         series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"  csv      {command} csv --data {data} {series}")
+    if watch is not None:
+        lines.append(f"  grafana  {watch.grafana_url}   (admin: {watch.password_file})")
     return "\n".join(lines)
 
 

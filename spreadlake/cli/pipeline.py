@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -23,7 +24,15 @@ from spreadlake.ports import check_listen, free_port
 from spreadlake.report import last_trade_ms
 from spreadlake.supervisor.specs import Launcher, exchange_variables
 
+if TYPE_CHECKING:
+    from spreadlake.observability import Observability
+
 __all__ = ["demo", "up"]
+
+GrafanaOption = Annotated[
+    bool,
+    typer.Option("--grafana", help="Grafana and Prometheus as well, where they are installed."),
+]
 
 
 def demo(
@@ -46,6 +55,7 @@ def demo(
         int,
         typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the simulated market."),
     ] = 1,
+    grafana: GrafanaOption = False,
 ) -> None:
     """Run everything on a simulated exchange.
 
@@ -63,15 +73,19 @@ def demo(
         ahead = ["--start-ms", last_ms] if last_ms > time.time() * 1000 else []
         return ["--speed", speed, "--seed", seed, *ahead]
 
-    _run("spreadlake demo, a simulated market", launcher, settings, duration, port, market)
+    title = "spreadlake demo, a simulated market"
+    _run(title, launcher, settings, duration, port, market, grafana=grafana)
 
 
 def up(
-    data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    grafana: GrafanaOption = False,
 ) -> None:
     """Run everything on the live exchange."""
     path = find_config(config)
-    _run("spreadlake", Launcher(Lake(data), path), load_settings(path), duration)
+    _run("spreadlake", Launcher(Lake(data), path), load_settings(path), duration, grafana=grafana)
 
 
 def _demo_data() -> Path:
@@ -85,6 +99,8 @@ def _run(
     duration: float | None,
     simulator_port: int | None = None,
     market: Callable[[], Sequence[object]] = list,
+    *,
+    grafana: bool,
 ) -> None:
     from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
 
@@ -97,10 +113,20 @@ def _run(
     specs.append(launcher.exporter())
     if simulator_port is not None:
         specs.append(launcher.simulator(simulator_port, market))
-    typer.echo(hints(title, launcher.lake, settings, url))
+    watch = _observability(launcher.lake, url) if grafana else None
+    specs += watch.specs if watch else ()
+    typer.echo(hints(title, launcher.lake, settings, url, watch))
     facts = [f"{launcher.lake.root}   {url}"]
     pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
     typer.echo(run_pipeline(pipeline, duration))
+
+
+def _observability(lake: Lake, url: str) -> "Observability":
+    from spreadlake.observability import plan_observability  # noqa: PLC0415 seldom wanted
+
+    address = urlsplit(url)
+    host = "127.0.0.1" if address.hostname in (None, "0.0.0.0", "::") else address.hostname  # noqa: S104
+    return plan_observability(lake, f"{host}:{address.port}")
 
 
 def _with_metrics_address(launcher: Launcher, settings: Settings) -> tuple[str, Launcher]:
