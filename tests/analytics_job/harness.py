@@ -21,6 +21,7 @@ from spreadlake.lake import (
     atomic,
     open_reader,
     open_ticks_writer,
+    read_status,
 )
 from spreadlake.trades import COLUMNS, Trade
 
@@ -113,6 +114,13 @@ def run_job(root: Path, config: Settings, batches: Sequence[Sequence[Trade]]) ->
         job.step()
     job.close()
     return lake
+
+
+def job_status(lake: TestLake) -> dict[str, Any]:
+    """What the job says of itself; empty before it has said anything."""
+    with closing(open_reader(lake.lake.analytics_db)) as db:
+        status, _ = read_status(db).get("job", ({}, 0))
+    return dict(status)
 
 
 def floats(values: Iterable[float]) -> Floats:
