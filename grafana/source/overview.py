@@ -172,7 +172,7 @@ _NUMBERS = (
     ("beta", "β", 4),
 )
 _SPARKLINE = {
-    "displayName": "z, last 15 min of 1s bars",
+    "displayName": "z, last 900 bars",
     "custom.cellOptions": {
         "type": "sparkline",
         "hideValue": True,
@@ -181,14 +181,15 @@ _SPARKLINE = {
     },
     "color": {"mode": "fixed", "fixedColor": NEUTRAL},
 }
-# Blue for moving against each other, orange for moving together, nothing for neither.
+# Blue for moving against each other, amber for moving together, nothing for neither; all dark
+# enough for white letters in either theme.
 _SCALE = (
-    (-1.0, "#0072B2"),
-    (-0.7, "rgba(86, 180, 233, 0.55)"),
-    (-0.4, "rgba(86, 180, 233, 0.25)"),
+    (-1.0, "#005F94"),
+    (-0.7, "#2F6F96"),
+    (-0.4, "#5F7F92"),
     (-0.1, "transparent"),
-    (0.1, "rgba(230, 159, 0, 0.12)"),
-    (0.4, "rgba(230, 159, 0, 0.3)"),
-    (0.7, "rgba(230, 159, 0, 0.55)"),
+    (0.1, "#857A66"),
+    (0.4, "#8F7338"),
+    (0.7, "#996300"),
     (0.999999, "transparent"),
 )
