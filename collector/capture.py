@@ -10,7 +10,7 @@ from collector.intake import Intake
 from collector.parts import Parts
 from collector.planning import subscribe, symbols_per_connection
 from collector.pump import Pump
-from collector.repair import Repairer
+from collector.repair import Repairer, confirm_open
 from collector.report import Reporter
 from collector.roll import Roller
 from collector.symbols import check_symbols
@@ -32,7 +32,7 @@ class Capture:
         self._feeds = self._plan_feeds()
         self._reporter = Reporter(parts, pump, self._feeds)
         pump.feeds = self._feeds
-        pump.on_stored = lambda _, stored: self._watch.hear(stored)
+        pump.on_stored = self._watch.hear
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
@@ -89,6 +89,7 @@ class Capture:
             async with asyncio.timeout(self._parts.timing.last_flush):
                 await self._pump.flush()
                 await self._pump.flush()
+                await confirm_open(self._parts)
                 await self._reporter.report("stopped")
         except TimeoutError:
             log.error(  # noqa: TRY400 the traceback would tell nothing

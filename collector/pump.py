@@ -24,10 +24,11 @@ class Pump:
         self._writer = writer
         self._interval = interval
         self._full = asyncio.Event()
-        self._pending = Batch()
+        self._storing: asyncio.Task[None] | None = None
+        self._batch = Batch()
         self.feeds: Sequence[Feed] = ()
         self.counts: Counter[str] = Counter()
-        self.on_stored: Callable[[Batch, Stored], None] = lambda _batch, _stored: None
+        self.on_stored: Callable[[Stored], None] = lambda _: None
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -37,15 +38,21 @@ class Pump:
 
     async def flush(self) -> None:
         """Stores all that waits; returns when it is durable."""
-        # A batch that was cancelled on its way is still here: no trade may be let go.
-        if self._pending.empty:
-            self._pending = self._take()
-        if self._pending.empty:
-            return
-        batch = self._pending
+        if self._storing is None:
+            self._batch = self._take()
+            if self._batch.empty:
+                return
+            self._storing = asyncio.create_task(self._persist(self._batch))
+        try:
+            # Whoever waits may be cancelled; the batch is stored all the same, and only once.
+            await asyncio.shield(self._storing)
+        finally:
+            if self._storing.done():
+                self._storing, self._batch = None, Batch()
+
+    async def _persist(self, batch: Batch) -> None:
         stored = await self._writer.persist(lambda: self._store.write(batch))
-        self._pending = Batch()
-        self.on_stored(batch, stored)
+        self.on_stored(stored)
 
     def hurry(self) -> None:
         """Flushes now instead of at the end of the interval: a connection waits for room."""
@@ -54,7 +61,7 @@ class Pump:
     @property
     def waiting(self) -> int:
         """Trades in memory."""
-        return len(self._pending.events) + sum(
+        return len(self._batch.events) + sum(
             len(session.intake) for feed in self.feeds for session in feed.sessions
         )
 

@@ -14,7 +14,7 @@ from collector.parts import Parts
 from collector.rate import Bounded
 from collector.rest import PAGE, RestError, RestRefusedError
 
-__all__ = ["Repairer"]
+__all__ = ["Repairer", "confirm_open"]
 
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
@@ -135,3 +135,10 @@ class Repairer:
 
 def _name(gap: Gap) -> str:
     return f"{gap.symbol} ids {gap.range.first} to {gap.range.last}"
+
+
+async def confirm_open(parts: Parts) -> None:
+    """Counts every gap that is still open: at the end there is no moment left to wait for it."""
+    new = [gap for gap in parts.store.gaps.gaps() if not gap.confirmed]
+    if new:
+        await parts.writer.persist(lambda: parts.store.confirm(new))

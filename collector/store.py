@@ -40,7 +40,8 @@ class _Last(NamedTuple):
 class TickStore:
     """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock.
 
-    `db` is its connection, for what else has to be written by the same thread.
+    `db` is its connection, for what else has to be written by the same thread; `watermark_ms` is
+    the greatest trade time stored.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class TickStore:
         self._next_seq = _next_seq(db)
         self._ledger = Ledger()
         self._last: dict[int, _Last] = {}
+        self.watermark_ms: int | None = None
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self.commit_seconds = 0.0
@@ -113,11 +115,6 @@ class TickStore:
         last = self._last.get(self._codes[symbol])
         return last.time_ms if last else None
 
-    @property
-    def watermark_ms(self) -> int | None:
-        """The greatest trade time stored."""
-        return max((last.time_ms for last in self._last.values()), default=None)
-
     def last_id(self, symbol: str) -> int | None:
         """The greatest id held of a symbol."""
         held = self._ledger.held.get(self._codes[symbol])
@@ -136,8 +133,12 @@ class TickStore:
             code = self._codes.get(symbol)
             if code is not None:
                 self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
-                self._last[code] = _Last(time_ms, price)
+                self._remember(code, _Last(time_ms, price))
                 self._causes[symbol] = "restart"
+
+    def _remember(self, code: int, last: _Last) -> None:
+        self._last[code] = last
+        self.watermark_ms = max(self.watermark_ms or 0, last.time_ms)
 
     def _plan(self, events: Events) -> Plan:
         code_of, size = self._codes.get, len(events)
@@ -197,7 +198,7 @@ class TickStore:
     def _apply(self, batch: Batch, plan: Plan, seconds: float) -> None:
         for part in plan.symbols:
             if newest := self._newest(batch.events, part):
-                self._last[part.code] = newest
+                self._remember(part.code, newest)
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds

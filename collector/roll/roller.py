@@ -32,6 +32,7 @@ _ROWS = 5_000
 _PAGES = 500
 
 Step = Callable[[], object]
+Written = list[tuple[HotPart, int]]
 
 
 def roll_all(lake: Lake, db: sqlite3.Connection, before_ms: int) -> int:
@@ -44,7 +45,7 @@ def roll_all(lake: Lake, db: sqlite3.Connection, before_ms: int) -> int:
     return hours
 
 
-def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> list[tuple[HotPart, int]]:
+def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> Written:
     """Puts the partitions of all symbols of an hour in place, with the rows each then has.
 
     Reads by a connection of its own, so that it can run beside the writer. Between two symbols
@@ -67,9 +68,7 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> list[tuple[H
     return written
 
 
-def _deletions(
-    db: sqlite3.Connection, hour: HotHour, written: list[tuple[HotPart, int]]
-) -> Iterator[Step]:
+def _deletions(db: sqlite3.Connection, hour: HotHour, written: Written) -> Iterator[Step]:
     """The writer's part, in steps that are short enough to go between two batches."""
     deleted, more = 1, True
 
@@ -96,6 +95,7 @@ class Roller:
         self._lake = parts.lake
         self._db = parts.store.db
         self._stop = threading.Event()
+        self._writing: list[asyncio.Task[Written]] = []
         self._warn = Bounded(log.error, 60.0)
 
     async def run(self) -> None:
@@ -105,7 +105,9 @@ class Roller:
                 await asyncio.sleep(self._parts.timing.roll_interval)
                 await self._pass()
         finally:
+            # Nobody else may write partitions before this thread has ended.
             self._stop.set()
+            await asyncio.gather(*self._writing, return_exceptions=True)
 
     async def _pass(self) -> None:
         watermark = self._parts.store.watermark_ms
@@ -120,11 +122,16 @@ class Roller:
     async def _roll(self, before_ms: int) -> None:
         hour = await self._next(0)
         while hour is not None and hour.hour_ms + HOUR_MS <= before_ms:
-            written = await asyncio.to_thread(write_hour, self._lake, hour, self._stop)
+            written = await self._write(hour)
             for step in _deletions(self._db, hour, written):
                 await self._parts.writer.persist(step)
             log.info("rolled %d symbols of the hour %s", len(written), _name(hour))
             hour = await self._next(hour.hour_ms + HOUR_MS)
+
+    async def _write(self, hour: HotHour) -> Written:
+        writing = asyncio.create_task(asyncio.to_thread(write_hour, self._lake, hour, self._stop))
+        self._writing = [writing]
+        return await asyncio.shield(writing)
 
     async def _next(self, from_ms: int) -> HotHour | None:
         return await self._parts.writer.run(lambda: next_hour(self._db, from_ms))
