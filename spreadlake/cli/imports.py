@@ -1,6 +1,8 @@
 """`spreadlake import`: Binance's public dump files into a lake."""
 
+import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import typer
 from spreadlake.cli.hints import command_name
 from spreadlake.cli.options import DataOption
 from spreadlake.lake import Lake
+from spreadlake.report import last_trade_ms
 from spreadlake.service import StopSignal
 
 if TYPE_CHECKING:
@@ -60,11 +63,24 @@ def _line(imported: "Imported") -> str:
 def _summary(done: list["Imported"], data: Path) -> str:
     if not any(imported.fresh for imported in done):
         return "nothing new: all of it was there already"
-    return (
+    lines = [
         "the analytics job takes this in when it runs next; "
-        "for more than a few days it is faster to compute everything again:\n"
-        f"  {command_name()} analyse --data {data} --rebuild"
-    )
+        "for more than a few days it is faster to compute everything again:",
+        f"  {command_name()} analyse --data {shlex.quote(str(data))} --rebuild",
+    ]
+    if _long_ago(Lake(data)):
+        lines.append(
+            "capture live trades in another folder: bars are carried over any time between"
+        )
+    return "\n".join(lines)
+
+
+def _long_ago(lake: Lake) -> bool:
+    """Whether the time from the newest trade until now is more than an import may leave out."""
+    from spreadlake.importer.plan import MOST_DAYS  # noqa: PLC0415 slow to import
+
+    newest = last_trade_ms(lake)
+    return newest is not None and time.time() - newest / 1000 > MOST_DAYS * 86_400
 
 
 @contextmanager

@@ -1,7 +1,8 @@
+import time
 from pathlib import Path
 
 from spreadlake.lake import Lake, writer_lock
-from tests.importer.dumps import day_file, kline_lines, trades, write_dump
+from tests.importer.dumps import DAY, day_file, kline_lines, trades, write_dump
 from tests.importer.lakes import held
 from tests.running import invoke, run
 
@@ -22,7 +23,17 @@ def test_it_says_what_came_of_each_file_and_what_to_do_next(tmp_path: Path) -> N
     ]
     assert "the analytics job takes this in when it runs next" in result.stdout
     assert f"analyse --data {tmp_path}/lake --rebuild" in result.stdout
+    assert "capture live trades in another folder" in result.stdout
     assert held(tmp_path / "lake") == ROWS
+
+
+def test_a_lake_of_these_days_can_go_on_live(tmp_path: Path) -> None:
+    today = int(time.time()) // 86_400 * 86_400_000
+    file = day_file(tmp_path, trades(start_ms=today - DAY, hours=1))
+    result = invoke("import", file, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "the analytics job takes this in" in result.stdout
+    assert "another folder" not in result.stdout
 
 
 def test_the_second_time_there_is_nothing_new(tmp_path: Path) -> None:
