@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Sequence
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_job.job import AnalyticsJob
+from spreadlake.config import Settings
+from spreadlake.times import timeframe_seconds
 from spreadlake.trades import Trade
 from tests.analytics_job import harness, oracle
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 EPOCH_MS = 1_700_000_000_000
-CONFIG = harness.settings(
+PLAIN = harness.settings(
     symbols=SYMBOLS,
     pairs="all",
     timeframes=["1s", "5s"],
@@ -30,21 +32,41 @@ CONFIG = harness.settings(
         {"name": "gated", "window": 5, "threshold": 0.5, "min_correlation": 0.1},
     ],
 )
+# No 1s analytics, bars that no minute is a whole number of, a pair both ways round, windows
+# longer and shorter than lookbacks.
+ODD = harness.settings(
+    symbols=SYMBOLS,
+    pairs=[["AUSDT", "BUSDT"], ["BUSDT", "AUSDT"], ["CUSDT", "BUSDT"]],
+    timeframes=["7s", "2s"],
+    windows=[9, 2],
+    lookbacks=[2, 5],
+    max_stale_bars=1,
+    job={"lateness": 3.3},
+    alerts=[
+        {"name": "two", "window": 2, "timeframe": "2s", "threshold": 0.6, "min_bars": 3},
+        {"name": "seven", "window": 2, "timeframe": "7s", "lookback": 5, "threshold": 0.5},
+    ],
+)
+PRICES = {
+    "PLAIN": [99.0, 100.0, 100.5, 101.25, 103.0, 1e-5, 123_456.7],
+    "ODD": [1e-8, 1.1e-8, 3e-8, 1e9, 1.0000001e9],
+}
+SIZES = {"PLAIN": [0.001, 0.1, 1.0, 3.3], "ODD": [1e-8, 1.0, 1e14]}
+Row = tuple[str, int, float, float, bool]
 
-moments = st.lists(
-    st.tuples(
+
+def _moments(kind: str) -> st.SearchStrategy[list[Row]]:
+    trade = st.tuples(
         st.sampled_from(SYMBOLS),
         st.integers(0, 60_000),
-        st.sampled_from([99.0, 100.0, 100.5, 101.25, 103.0, 1e-5, 123_456.7]),
-        st.sampled_from([0.001, 0.1, 1.0, 3.3]),
+        st.sampled_from(PRICES[kind]),
+        st.sampled_from(SIZES[kind]),
         st.booleans(),
-    ),
-    min_size=1,
-    max_size=120,
-)
+    )
+    return st.lists(trade, min_size=1, max_size=120)
 
 
-def _trades(rows: list[tuple[str, int, float, float, bool]]) -> list[Trade]:
+def _trades(rows: list[Row]) -> list[Trade]:
     """Ids rise with time, as the exchange gives them."""
     ids = dict.fromkeys(SYMBOLS, 1000)
     trades = []
@@ -55,78 +77,100 @@ def _trades(rows: list[tuple[str, int, float, float, bool]]) -> list[Trade]:
 
 
 def _in_pieces(
-    lake: harness.TestLake, trades: list[Trade], cuts: list[int], restarts: set[int]
+    lake: harness.TestLake,
+    config: Settings,
+    trades: list[Trade],
+    cuts: list[int],
+    restarts: set[int],
 ) -> None:
-    job = AnalyticsJob(lake.lake, CONFIG)
+    job = AnalyticsJob(lake.lake, config)
     bounds = sorted({0, len(trades), *(cut % (len(trades) + 1) for cut in cuts)})
     for number, (low, high) in enumerate(pairwise(bounds)):
         lake.store(trades[low:high])
         job.step()
         if number in restarts:
             job.close()
-            job = AnalyticsJob(lake.lake, CONFIG)
+            job = AnalyticsJob(lake.lake, config)
     job.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    moments,
-    st.randoms(use_true_random=False),
-    st.lists(st.integers(0, 200), max_size=8),
-    st.sets(st.integers(0, 8)),
-)
+cuts_ = st.lists(st.integers(0, 200), max_size=8)
+restarts_ = st.sets(st.integers(0, 8))
+randoms_ = st.randoms(use_true_random=False)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_moments("PLAIN"), randoms_, cuts_, restarts_)
 def test_late_trades_pieces_and_restarts_change_nothing(
-    rows: list[tuple[str, int, float, float, bool]],
-    random: Any,
-    cuts: list[int],
-    restarts: set[int],
+    rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
+) -> None:
+    _check(PLAIN, rows, random, cuts, restarts)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_moments("ODD"), randoms_, cuts_, restarts_)
+def test_nor_do_they_with_odd_timeframes_pairs_windows_and_prices(
+    rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
+) -> None:
+    _check(ODD, rows, random, cuts, restarts)
+
+
+def _check(
+    config: Settings, rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
 ) -> None:
     trades = _trades(rows)
     shuffled = list(trades)
     random.shuffle(shuffled)
     with tempfile.TemporaryDirectory() as folder:
-        once = harness.run_job(Path(folder, "once"), CONFIG, [trades])
+        once = harness.run_job(Path(folder, "once"), config, [trades])
         live = harness.TestLake(Path(folder, "live"))
-        _in_pieces(live, shuffled, cuts, restarts)
+        _in_pieces(live, config, shuffled, cuts, restarts)
         assert live.tables() == once.tables()
-        _check_against_loop(once, trades)
+        _check_against_loop(once, config, trades)
         once.close()
         live.close()
 
 
-def _check_against_loop(lake: harness.TestLake, trades: Sequence[Trade]) -> None:
-    final = (max(t.time_ms for t in trades) - 250) // 1000
+def _check_against_loop(lake: harness.TestLake, config: Settings, trades: Sequence[Trade]) -> None:
+    late = round(config.job.lateness * 1000)
+    final = max(
+        (max(t.time_ms for t in trades) - late) // 1000, min(t.time_ms for t in trades) // 1000
+    )
     seconds = oracle.second_bars(trades, final)
-    stored: dict[str, Any] = {"1s": {}, "5s": {}}
+    stored: dict[str, Any] = {name: {} for name in ("1s", *config.timeframes)}
     for row in lake.table("bars"):
         bar = tuple(row[name] for name in list(row)[3:])
         stored[row["timeframe"]].setdefault(row["symbol"], {})[row["time"]] = bar
-    for timeframe, length in (("1s", 1), ("5s", 5)):
+    for timeframe, got in stored.items():
+        length = timeframe_seconds(timeframe)
         bars = {s: oracle.longer_bars(own, length, final) for s, own in seconds.items()}
         bars = {s: own for s, own in bars.items() if own}
-        _assert_close(stored[timeframe], bars)
-        _check_rows(lake, timeframe, length, bars)
+        _assert_close(got, bars)
+        if timeframe in config.timeframes:
+            _check_rows(lake, config, timeframe, bars)
 
 
 def _check_rows(
-    lake: harness.TestLake, timeframe: str, length: int, bars: dict[str, oracle.Bars]
+    lake: harness.TestLake, config: Settings, timeframe: str, bars: dict[str, oracle.Bars]
 ) -> None:
-    table = [row for row in lake.table("pair_analytics") if row["timeframe"] == timeframe]
-    for a, b in combinations(SYMBOLS, 2):
-        for window in (2, 5):
-            for lookback in (3, 7):
-                expected = oracle.analytics(
-                    bars.get(a, {}), bars.get(b, {}), length, window, lookback, 4
-                )
-                rows = {
-                    row["time"]: row
-                    for row in table
-                    if (row["pair"], row["window_bars"], row["lookback_bars"])
-                    == (f"{a}/{b}", window, lookback)
-                }
-                assert rows.keys() == expected.keys()
-                for time, row in expected.items():
-                    _assert_row(rows[time], row)
+    table = lake.table("pair_analytics")
+    for series in config.series:
+        if series.timeframe != timeframe:
+            continue
+        expected = oracle.analytics(
+            bars.get(series.pair.a, {}),
+            bars.get(series.pair.b, {}),
+            timeframe_seconds(timeframe),
+            series.window,
+            series.lookback,
+            config.max_stale_bars,
+        )
+        key = (series.pair.name, timeframe, series.window, series.lookback)
+        names = ("pair", "timeframe", "window_bars", "lookback_bars")
+        rows = {row["time"]: row for row in table if tuple(row[n] for n in names) == key}
+        assert rows.keys() == expected.keys()
+        for time, row in expected.items():
+            _assert_row(rows[time], row)
 
 
 def _assert_row(row: dict[str, Any], expected: dict[str, Any]) -> None:
