@@ -80,7 +80,7 @@ def test_the_pair_dashboard_is_home_and_links_keep_what_was_chosen(
         visit.page.get_by_role("link", name="Overview").click()
         visit.title("Pairs by |z|")
         assert "var-window=30" in visit.page.url
-        visit.page.get_by_role("link", name="ETHUSDT/SOLUSDT").first.click()
+        panel_of(visit.page, 5).get_by_role("link", name="ETHUSDT/SOLUSDT").click()
         visit.title("z · ETHUSDT/SOLUSDT")
         visit.title("z-score · 30 bars")
         assert visit.failures == []
