@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from spreadlake.wire import AggTrade
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (
+    FAST,
     collecting,
     counter,
     differences,
@@ -268,5 +270,22 @@ def test_a_lake_of_trade_ids_records_what_it_cannot_repair(tmp_path: Path) -> No
                 query = "SELECT first_id, last_id, message FROM gaps WHERE state = 'lost'"
                 await until(lambda: rows_of(lake, query))
             assert rows_of(lake, query) == [(3, 8, "only aggTrade can be fetched by id")]
+
+    asyncio.run(scenario())
+
+
+def test_a_gap_that_is_open_at_the_end_is_counted(tmp_path: Path) -> None:
+    async def jump(_: FakeServer, connection: ServerConnection) -> None:
+        for trade_id in (1, 2, 9):
+            await connection.send(frame(trade_id))
+        await connection.wait_closed()
+
+    async def scenario() -> None:
+        lake, patient = Lake(tmp_path), replace(FAST, disorder=3600.0)
+        async with fake_server(jump) as fake, collecting(lake, settings_for(fake), patient):
+            await until(lambda: open_gaps(lake))
+            assert counter(lake, "gaps") == 0
+        assert open_gaps(lake) == 1
+        assert counter(lake, "gaps") == 1
 
     asyncio.run(scenario())
