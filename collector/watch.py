@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 
 from collector.batch import Batch, Stored
 from collector.feed import Feed
@@ -35,6 +36,7 @@ class Watch:
         now, least = time.monotonic(), parts.settings.collector.silence_seconds
         self._silence = SilenceWatch(parts.settings.symbols, least, now)
         self._excused = now
+        self._told_ms: Counter[str] = Counter()
 
     def hear(self, stored: Stored) -> None:
         """Takes in what arrived live."""
@@ -61,7 +63,7 @@ class Watch:
                 await self._judge_symbol(feed, session, symbol)
 
     async def _judge(self, feed: Feed, session: Session, seconds: float) -> None:
-        if session.last_trade is not None and await self._all_quiet(feed, session):
+        if await self._all_quiet(feed, session):
             return
         log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, _ROUTES)
         feed.replace("silence")
@@ -69,28 +71,31 @@ class Watch:
     async def _all_quiet(self, feed: Feed, session: Session) -> bool:
         try:
             for symbol in self._silence.liveliest(feed.symbols, _ASKED):
-                if await self._missed(session, symbol):
+                known = self._silence.known(symbol, session.opened)
+                # Of a connection that never brought a trade any trade makes a suspect.
+                if await self._is_behind(symbol) and (known or session.last_trade is None):
                     return False
         except RestError:
             return False
         return True
 
     async def _judge_symbol(self, feed: Feed, session: Session, symbol: str) -> None:
+        known = self._silence.known(symbol, session.opened)
         try:
-            missed = await self._missed(session, symbol)
+            behind = await self._is_behind(symbol)
         except RestError as error:
             log.debug("%s is silent and the exchange cannot be asked: %s", symbol, error)
             return
-        if missed:
+        # A trade from before the connection is no fault of the connection.
+        if behind and known:
             log.warning("%s trades, but its stream is silent", symbol)
             feed.replace(f"silence of {symbol}")
 
-    async def _missed(self, session: Session, symbol: str) -> bool:
-        """Whether the exchange has a newer trade of `symbol` that the stream did not bring.
+    async def _is_behind(self, symbol: str) -> bool:
+        """Whether the exchange has a newer trade of `symbol` than we have.
 
         That trade is stored, so that those before it are found missing and repaired.
         """
-        known = self._silence.known(symbol, session.opened)
         self._silence.asked(symbol, time.monotonic())
         latest = await self._rest.latest_trades(symbol, 1)
         await asyncio.sleep(self._timing.disorder)
@@ -99,11 +104,13 @@ class Watch:
         if self._ids_compare:
             batch = Batch(latest, interrupted={symbol: "silence"}, source="repair")
             await self._writer.persist(lambda: self._store.write(batch))
-        return known
+        return True
 
     def _is_newer(self, latest: AggTrade) -> bool:
         if self._ids_compare:
             last_id = self._store.last_id(latest.symbol)
             return last_id is None or latest.trade_id > last_id
-        last_ms = self._store.last_time_ms(latest.symbol)
-        return last_ms is None or latest.time_ms > last_ms
+        # Ids of another kind tell nothing; times of the exchange can be compared.
+        last_ms = max(self._store.last_time_ms(latest.symbol) or 0, self._told_ms[latest.symbol])
+        self._told_ms[latest.symbol] = latest.time_ms
+        return latest.time_ms > last_ms

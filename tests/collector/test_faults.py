@@ -154,7 +154,7 @@ def _grown(lake: Lake, beginning: int) -> bool:
 
 def test_sigkill_at_any_moment(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    found = killed_again_and_again(lake, kills=3, seed=1)
+    found = killed_again_and_again(lake, kills=2, seed=1)
     assert found.pop("right") > 1000
     assert found == CLEAN
     causes = {row[0] for row in rows_of(lake, "SELECT DISTINCT cause FROM gaps")}
@@ -259,7 +259,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(["e", "E", "s", "a", "t", "p", "q", "T", "m", "X"]), JSON),
     st.booleans(),

@@ -130,18 +130,22 @@ def test_one_silent_symbol_among_others_is_named_and_repaired(
     assert "BTCUSDT trades, but" not in caplog.text
 
 
+async def asked(lake: Lake, times: int) -> None:
+    requests = counter(lake, "rest_requests")
+    await until(lambda: counter(lake, "rest_requests") >= requests + times)
+
+
 def test_an_exchange_that_trades_nothing_is_no_fault(tmp_path: Path) -> None:
-    """As at the end of a recording: REST has nothing newer either."""
+    """As at the end of a recording: REST has nothing newer either, before and after a restart."""
 
     async def scenario() -> None:
         lake = Lake(tmp_path)
         source = market()
-        async with SimulatedExchange(source, start_ms=10**12, end_ms=10**12 + 1500) as exchange:
-            async with collecting(lake, settings_for(exchange, silence_seconds=0.5)):
-                await exchange.finished()
-                requests = counter(lake, "rest_requests")
-                await until(lambda: counter(lake, "rest_requests") >= requests + 3)
-                await asyncio.sleep(0.5)
+        async with SimulatedExchange(source, start_ms=10**12, end_ms=10**12 + 1000) as exchange:
+            for _ in range(2):
+                async with collecting(lake, settings_for(exchange, silence_seconds=0.3)):
+                    await exchange.finished()
+                    await asked(lake, 4)
             assert counter(lake, "reconnects") == 0
             assert ticks(lake) > 50
 

@@ -66,9 +66,9 @@ def test_the_log_is_cut_back_though_readers_never_rest(tmp_path: Path) -> None:
     with closing(quick_writer(left)) as db, overlapping_readers(left, 0.05):
         assert times_cut(write_batches(db, left, None, 50)) == 0
     with closing(quick_writer(kept)) as db, overlapping_readers(kept, 0.05) as reads:
-        assert times_cut(write_batches(db, kept, LIMIT, 200)) >= 2
-    assert reads[0] > 20
-    assert rows_of(kept, "SELECT count(*) FROM ticks") == [(200 * BATCH,)]
+        assert times_cut(write_batches(db, kept, LIMIT, 120)) >= 2
+    assert reads[0] > 10
+    assert rows_of(kept, "SELECT count(*) FROM ticks") == [(120 * BATCH,)]
 
 
 def test_a_reader_that_stays_is_waited_out(tmp_path: Path) -> None:
