@@ -83,9 +83,8 @@ def _pairs() -> table.Panel:
     z = {"mappings": z_colours, "custom.cellOptions": cell, "custom.align": "right"}
     panel.override_by_name("z", props(z | {"custom.width": 90}))
     for name, title, digits in _NUMBERS:
-        panel.override_by_name(
-            name, props({"displayName": title, "decimals": digits, "custom.width": 90})
-        )
+        style: dict[str, object] = {"displayName": title, "custom.width": 95}
+        panel.override_by_name(name, props(style | ({"decimals": digits} if digits else {})))
     state = {"mappings": mapped(("^ready", GOOD), ("^warming", "#56B4E9"), (".*", ALARM))}
     panel.override_by_name(
         "state", props(state | {"custom.cellOptions": cell, "custom.width": 200})
@@ -123,14 +122,14 @@ def _join_sparks() -> list[DataTransformerConfig]:
 
 def _open_alerts() -> table.Panel:
     panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
-    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 165}))
+    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 160}))
     panel.override_by_name("series", props({"displayName": "series"}))
     for name, title in (("z_opened", "z at open"), ("z_peak", "z at peak"), ("z_now", "z now")):
         panel.override_by_name(
-            name, props({"displayName": title, "decimals": 2, "custom.width": 85})
+            name, props({"displayName": title, "decimals": 2, "custom.width": 74})
         )
-    panel.override_by_name("rule", props({"custom.width": 90}))
-    panel.override_by_name("since", props({"displayName": "open for", "custom.width": 85}))
+    panel.override_by_name("rule", props({"custom.width": 75}))
+    panel.override_by_name("since", props({"displayName": "open for", "custom.width": 80}))
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
         panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
     return reads(placed(panel, 6, 14, 3, 10, 6), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
@@ -151,6 +150,7 @@ def _matrix() -> table.Panel:
             {
                 "custom.cellOptions": {"type": "color-background", "mode": "basic"},
                 "custom.align": "center",
+                "custom.minWidth": 60,
             }
         ),
     )
@@ -169,7 +169,7 @@ _NOWHERE = {"viz": True}
 _NUMBERS = (
     ("correlation", "corr.", 3),
     ("return_correlation", "return corr.", 3),
-    ("beta", "β", 4),
+    ("beta", "β", None),
 )
 _SPARKLINE = {
     "displayName": "z, last 900 bars",

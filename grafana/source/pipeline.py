@@ -103,7 +103,7 @@ def _since() -> bargauge.Panel:
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .name_placement(common.BarGaugeNamePlacement.LEFT)
-        .unit("s")
+        .unit(_SECONDS)
         .decimals(1)
         .min(0)
         .max(20)
