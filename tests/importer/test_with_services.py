@@ -111,3 +111,16 @@ def test_klines_that_come_later_are_noticed(tmp_path: Path) -> None:
     minutes = TestLake(lake)
     assert len([b for b in minutes.table("bars") if b["time"] < MIDNIGHT // 1000]) == 1440
     minutes.close()
+
+
+def test_live_trades_after_an_import_join_on_to_its_last_second(tmp_path: Path) -> None:
+    """The last imported second is not over: it waits for what is live, though it is in Parquet."""
+    lake = tmp_path / "lake"
+    import_all(lake, day_file(tmp_path, A[:1200]), day_file(tmp_path, B[:900]))
+    analysed(lake, rebuild=True)
+    with open_ticks_writer(Lake(lake)) as db:
+        store = TickStore(db, ["BTCUSDT", "ETHUSDT"])
+        store.write(Batch([AggTrade(*trade) for trade in A[1200:1300]]))
+        store.write(Batch([AggTrade(*trade) for trade in B[900:1000]]))
+    gone_on = analysed(lake)
+    assert gone_on == analysed(lake, rebuild=True)
