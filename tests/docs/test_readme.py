@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.cli.hints import hints
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
@@ -44,7 +46,7 @@ def test_the_screen_looks_as_shown(tmp_path: Path) -> None:
     assert heads[0].rstrip() in block_with("$ make demo").text
 
 
-def test_the_metrics_are_as_shown() -> None:
+def test_the_metrics_are_as_shown(tmp_path: Path) -> None:
     text = block_with("$ curl").text
     shown = "".join(line + "\n" for line in text.splitlines() if not line.startswith("$"))
     samples = [one for family in text_string_to_metric_families(shown) for one in family.samples]
@@ -54,9 +56,14 @@ def test_the_metrics_are_as_shown() -> None:
     for sample in samples:
         assert sample.name == family.name
         assert set(sample.labels) == labels
-    pattern = re.search(r"grep -E '([^']*)'", text)
+    pattern = re.search(r"grep '([^']*)'", text)
     assert pattern is not None
-    assert all(re.search(pattern[1], line) for line in shown.splitlines())
+    wanted = re.compile(pattern[1].replace("{", r"\{"))
+    assert all(wanted.search(line) for line in shown.splitlines())
+    scrape = generate_latest(LakeMetrics(parts_of(make_lake(tmp_path), load_settings(None))))
+    found = [line for line in scrape.decode().splitlines() if wanted.search(line)]
+    assert found
+    assert all(line.startswith("spreadlake_pair_zscore{") for line in found)
 
 
 def test_it_names_nothing_that_compose_does_not_know() -> None:
