@@ -1,0 +1,1 @@
+"""How fast it is, as ratios within one run: the machines are too noisy for times."""

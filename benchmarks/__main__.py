@@ -1,0 +1,20 @@
+"""`python -m benchmarks [analytics] [capture]`: a line a figure; both parts unless one is named."""
+
+import importlib
+import sys
+
+PARTS = ("analytics", "capture")
+
+
+def main() -> None:
+    """Runs the parts that are named."""
+    wanted = sys.argv[1:] or list(PARTS)
+    for part in wanted:
+        if part not in PARTS:
+            sys.exit(f"benchmarks: there is no {part!r}; there are {', '.join(PARTS)}")
+    for part in wanted:
+        importlib.import_module(f"benchmarks.{part}").main()
+
+
+if __name__ == "__main__":
+    main()

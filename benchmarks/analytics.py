@@ -1,0 +1,142 @@
+"""The analytics: a step by the history behind it, and the pair maths against other libraries."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from statsmodels.regression.rolling import RollingOLS
+from statsmodels.tools import add_constant
+
+from analytics_job.feed import FEED_SCHEMA
+from analytics_job.pair_math import correlation, hedge_ratio, spread_zscore
+from analytics_job.pipeline import Pipeline
+from analytics_job.rolling import Floats, rolling_moments
+from spreadlake.config import load_settings
+from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
+
+__all__ = ["main"]
+
+SYMBOLS = [f"S{n}USDT" for n in range(10)]
+START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
+STEPS = 60
+BARS = 86_400
+WINDOW, LOOKBACK = 60, 300
+
+
+def main() -> None:
+    """Prints one line a figure."""
+    history()
+    pairs_together()
+    against_libraries()
+
+
+def history() -> None:
+    """Steps of 10 symbols, 45 pairs, two timeframes and three windows: 24 h stored against 1 h."""
+    with tempfile.TemporaryDirectory() as folder:
+        short = _steps(Path(folder, "1h"), SYMBOLS, 1)
+        long = _steps(Path(folder, "24h"), SYMBOLS, 24)
+    print(
+        f"analytics: a step with 45 pairs, 24 h stored {long * 1e3:.1f} ms, 1 h stored "
+        f"{short * 1e3:.1f} ms: ratio {long / short:.2f} (target 1.2; under 50 ms)"
+    )
+
+
+def pairs_together() -> None:
+    """45 pairs in one step against 45 steps of one pair each."""
+    with tempfile.TemporaryDirectory() as folder:
+        together = _steps(Path(folder, "45"), SYMBOLS, 1)
+        single = _steps(Path(folder, "1"), SYMBOLS[:2], 1)
+    print(
+        f"analytics: 45 pairs in one step {together * 1e3:.1f} ms, 45 steps of one pair "
+        f"{45 * single * 1e3:.1f} ms: ratio {45 * single / together:.1f}"
+    )
+
+
+def against_libraries() -> None:
+    """Rolling hedge ratio, z-score and correlation of a day of 1s bars."""
+    rng = np.random.default_rng(7)
+    b = 3_500 + np.cumsum(rng.normal(0, 0.1, BARS))
+    a = 25 * b + np.cumsum(rng.normal(0, 1, BARS)) * 0.2 + rng.normal(0, 2, BARS)
+    own = _best(lambda: _own(a, b), 7)
+    pandas = _best(lambda: _pandas(pd.Series(a), pd.Series(b)), 7)
+    rolling_ols = _best(lambda: RollingOLS(a, add_constant(b), window=LOOKBACK).fit(), 1)
+    print(
+        f"analytics: {BARS:,} bars in {own * 1e3:.0f} ms; pandas {pandas * 1e3:.0f} ms, ratio "
+        f"{pandas / own:.1f} (target 1); RollingOLS, the hedge ratio alone, "
+        f"{rolling_ols:.1f} s, ratio {rolling_ols / own:.0f} (target 60)"
+    )
+
+
+def _own(a: Floats, b: Floats) -> Any:
+    first = np.zeros(1, dtype=np.int64)
+    pair = a[None, :], b[None, :]
+    hedge = hedge_ratio(*pair, rolling_moments(*pair, LOOKBACK, 0, first, BARS))
+    m = rolling_moments(*pair, WINDOW, 0, first, BARS)
+    return hedge.beta, spread_zscore(*pair, hedge.beta, m).zscore, correlation(m)
+
+
+def _pandas(a: "pd.Series[float]", b: "pd.Series[float]") -> Any:
+    """The same numbers: a spread with each row's own beta has its moments from the legs'."""
+    beta = a.rolling(LOOKBACK).cov(b) / b.rolling(LOOKBACK).var()
+    wa, wb = a.rolling(WINDOW), b.rolling(WINDOW)
+    variance = wa.var() - 2 * beta * wa.cov(b) + beta**2 * wb.var()
+    zscore = (a - beta * b - (wa.mean() - beta * wb.mean())) / np.sqrt(variance)
+    return beta, zscore, wa.corr(b)
+
+
+def _steps(root: Path, symbols: list[str], hours: int) -> float:
+    """Median seconds of a live step, with `hours` of 1s bars and rows stored before it."""
+    lake, settings = Lake(root), load_settings(None, symbols=symbols, alerts=_rules())
+    open_ticks_writer(lake).close()
+    db = open_analytics_writer(lake)
+    pipeline = Pipeline(db, lake, settings)
+    rng = np.random.default_rng(3)
+    for hour in range(hours):
+        pipeline.ingest(_trades(rng, symbols, hour * 3_600, 3_600), 0)
+    seconds = []
+    for step in range(STEPS):
+        trades = _trades(rng, symbols, hours * 3_600 + step, 1)
+        begin = time.perf_counter()
+        pipeline.ingest(trades, 0)
+        seconds.append(time.perf_counter() - begin)
+    db.close()
+    return statistics.median(seconds)
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [{"name": "zscore", "window": 60, "threshold": 2.0}]
+
+
+def _trades(rng: np.random.Generator, symbols: list[str], start: int, seconds: int) -> pl.DataFrame:
+    """Three trades a second of every symbol, with one walk behind them all."""
+    n = seconds * 3
+    times = START_MS + start * 1_000 + np.arange(n) * 333
+    walk = np.sin(times / 9e5) + np.cumsum(rng.normal(0, 0.002, n))
+    frames = [
+        {
+            "seq": np.zeros(n, dtype=np.int64),
+            "symbol": [symbol] * n,
+            "trade_id": start * 3 + np.arange(n),
+            "time_ms": times + place,
+            "price": 100.0 * (place + 1) + walk + rng.normal(0, 0.01, n),
+            "qty": np.ones(n),
+            "buyer_is_maker": np.arange(n) % 2,
+        }
+        for place, symbol in enumerate(symbols)
+    ]
+    return pl.concat([pl.DataFrame(frame, schema=FEED_SCHEMA) for frame in frames])
+
+
+def _best(call: Callable[[], Any], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return min(times)
