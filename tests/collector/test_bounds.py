@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from spreadlake.simulator import Drop, Faults, SimulatedExchange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
+    FAST,
     collecting,
     counter,
     differences,
@@ -31,6 +33,8 @@ from tests.collector.live import (
 )
 
 BUFFER = 1_000
+# Pongs are not read either while reading pauses.
+PATIENT = replace(FAST, ping_interval=20.0)
 
 
 async def send_endlessly(fake: FakeServer, connection: ServerConnection) -> None:
@@ -75,7 +79,7 @@ def test_a_locked_database_pauses_reading_and_loses_nothing(
         lake = Lake(tmp_path)
         async with (
             fake_server(send_endlessly) as fake,
-            collecting(lake, settings_for(fake, buffer_trades=BUFFER)),
+            collecting(lake, settings_for(fake, buffer_trades=BUFFER), PATIENT),
         ):
             await until(lambda: ticks(lake) > BUFFER)
             with locked(lake):
@@ -138,7 +142,7 @@ def test_a_full_disk_is_told_once_and_recovered_from(
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: "database or disk is full" in caplog.text)
                 stored = ticks(lake)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(0.5)
                 assert ticks(lake) == stored
                 # In its own thread it is asked again soon, and then there is room.
                 opened[0].execute("PRAGMA max_page_count=1000000")
@@ -164,9 +168,9 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
             async with collecting(lake, settings_for(exchange, buffer_trades=BUFFER)):
                 await until(lambda: ticks(lake) > 300)
                 with locked(lake):
-                    await asyncio.sleep(2.0)
+                    await asyncio.sleep(1.2)
                     faults.add(Drop())
-                    await asyncio.sleep(1.0)
+                    await until(lambda: faults.fired)
                 await until(lambda: counter(lake, "dropped") > 0)
                 await until(lambda: not open_gaps(lake))
             causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
@@ -188,11 +192,11 @@ def test_what_cannot_be_stored_at_the_end_is_told(
         with ExitStack() as lock:
             async with (
                 SimulatedExchange(market()) as exchange,
-                collecting(lake, settings_for(exchange)),
+                collecting(lake, settings_for(exchange), replace(FAST, last_flush=0.5)),
             ):
                 await until(lambda: ticks(lake) > 10)
                 lock.enter_context(locked(lake))
-                await asyncio.sleep(0.5)
+                await until(lambda: "cannot be stored now" in caplog.text)
 
     asyncio.run(scenario())
     assert "could not be stored (database is locked); they are fetched at the next start" in (

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from spreadlake.wire import AggTrade, FrameDecoder, FrameError, Ignored, MarketT
 from tests.collector.fake import frame
 from tests.collector.lakes import rows_of, wait_until
 from tests.collector.live import (
+    FAST,
     SYMBOLS,
     collecting,
     counter,
@@ -106,18 +108,21 @@ COLLECTOR = """
 import json, sys
 from pathlib import Path
 from collector.service import run
+from collector.timing import Timing
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
-from tests.collector.live import FAST
-settings = load_settings(None, **json.loads(sys.argv[2]))
-run(ServiceContext(settings, Lake(Path(sys.argv[1])), options={"timing": FAST}))
+lake, settings, timing = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+options = {"timing": Timing(**timing)}
+run(ServiceContext(load_settings(None, **settings), Lake(lake), options=options))
 """
 
 
 def start(lake: Lake, overrides: dict[str, Any]) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, "-c", COLLECTOR, str(lake.root), json.dumps(overrides)]
-    return subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    arguments = [str(lake.root), json.dumps(overrides), json.dumps(asdict(FAST))]
+    return subprocess.Popen(
+        [sys.executable, "-c", COLLECTOR, *arguments], stderr=subprocess.DEVNULL
+    )
 
 
 def killed_again_and_again(lake: Lake, kills: int, seed: int) -> Counter[str]:
