@@ -44,7 +44,7 @@ _SPARK_STEP = f"max({_SECONDS}, {SPARK_BARS} * {_SECONDS} / 90)"
 # of its step.
 SPARKS = f"""SELECT time / {_SPARK_STEP} * {_SPARK_STEP} AS time, pair, z
 FROM (SELECT a.time, a.pair, a.zscore AS z, max(abs(a.zscore))
-  FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s JOIN pair_analytics AS a
+  FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s CROSS JOIN pair_analytics AS a
     ON a.pair = s.pair AND a.timeframe = {TIMEFRAME} AND a.window_bars = {WINDOW}
     AND a.lookback_bars = {LOOKBACK}
     AND a.time BETWEEN max({FROM}, {TO} - {SPARK_BARS} * {_SECONDS}) AND {TO}
@@ -80,8 +80,8 @@ MATRIX = f"""WITH newest AS MATERIALIZED (
 returns AS MATERIALIZED (
   SELECT b.symbol, b.time,
     ln(b.close / lag(b.close) OVER (PARTITION BY b.symbol ORDER BY b.time)) AS r
-  FROM newest JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
-  JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
+  FROM newest CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+  CROSS JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
     AND b.time > newest.time - ({LOOKBACK}) * {_SECONDS} AND b.time <= newest.time),
 sums AS (
   SELECT x.symbol AS a, y.symbol AS b, count(*) AS n, sum(x.r) AS x, sum(y.r) AS y,

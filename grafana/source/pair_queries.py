@@ -93,7 +93,7 @@ _STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"
 # From the bars alone, so that there are prices also where there is no z-score yet. SQLite takes
 # the closes from the row that has the newest time.
 PRICES = f"""SELECT '' AS _, max(a.time) AS time, a.close AS price_a, b.close AS price_b
-FROM bars AS a JOIN bars AS b
+FROM bars AS a CROSS JOIN bars AS b
   ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
 WHERE a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time BETWEEN {FROM} AND {TO}
 GROUP BY a.time / {_STEP} ORDER BY 2"""
@@ -109,8 +109,8 @@ def candles(symbol: str) -> str:
 SELECT '' AS _, steps.first / {_STEP} * {_STEP} AS time,
   o.open, steps.high, steps.low, c.close, steps.volume
 FROM steps
-JOIN bars AS o ON o.symbol = {symbol} AND o.timeframe = {TIMEFRAME} AND o.time = steps.first
-JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.time = steps.last
+CROSS JOIN bars AS o ON o.symbol = {symbol} AND o.timeframe = {TIMEFRAME} AND o.time = steps.first
+CROSS JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.time = steps.last
 ORDER BY time"""
 
 

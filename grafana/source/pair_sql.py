@@ -104,14 +104,18 @@ def _args(since: str, rows: Rows) -> str:
         AS stale))"""
 
 
+# CROSS JOIN keeps the order of the tables. Left to itself the planner may begin with a table whose
+# range of times it does not know yet, and read all of its history.
 _CHUNKS = f"""chunks AS (
   SELECT a.time, a.time / span + later AS chunk, a.close AS a, b.close AS b,
     CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
     CASE WHEN b.trades > 0 THEN b.time END AS traded_b
   FROM args CROSS JOIN (SELECT 0 AS later UNION ALL SELECT 1)
-  JOIN bars AS a ON NOT kept AND NOT sparse AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
+  CROSS JOIN bars AS a ON NOT kept AND NOT sparse
+    AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
     AND a.time BETWEEN since - reach AND {TO}
-  JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
+  CROSS JOIN bars AS b
+    ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
   WHERE later = 0 OR a.time % span >= span - reach)"""
 
 _CENTRED = """centred AS (
@@ -149,9 +153,9 @@ _POINTS = f"""points AS MATERIALIZED (
     FROM args WHERE sparse
     UNION ALL
     SELECT at - stride, stride FROM stepping WHERE at - stride >= (SELECT since FROM args))
-  SELECT args.*, at, a.close AS a, b.close AS b FROM args JOIN stepping
-  JOIN bars AS a ON a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time = at
-  JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = at)"""
+  SELECT args.*, at, a.close AS a, b.close AS b FROM args CROSS JOIN stepping
+  CROSS JOIN bars AS a ON a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time = at
+  CROSS JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = at)"""
 
 
 def _if_within(bars: str, suffix: str) -> str:
@@ -245,7 +249,7 @@ _NUMBERS = f"""numbers AS MATERIALIZED (
   UNION ALL
   SELECT time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std,
     correlation, return_correlation, beta_stderr, beta IS NULL, len
-  FROM args JOIN pair_analytics ON kept AND {_KEPT} AND time BETWEEN since AND {TO})"""
+  FROM args CROSS JOIN pair_analytics ON kept AND {_KEPT} AND time BETWEEN since AND {TO})"""
 
 
 def pair_sql(rows: Rows, select: str) -> str:

@@ -1,5 +1,6 @@
 """Every SQL of every panel and variable runs on a lake, under the plugin's rules."""
 
+import re
 import time
 from contextlib import closing
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_it_runs_on_a_lake_without_rows(tmp_path: Path, name: str) -> None:
 def test_it_takes_whatever_is_typed(fixture_lake: FixtureLake, name: str) -> None:
     sql = fill(QUERIES[name].sql, fixture_lake.end - 60, fixture_lake.end, 1, **RUBBISH)
     query(fixture_lake.lake.root, sql)
+
+
+@EVERY
+def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> None:
+    """Large tables are read by a range of times, or one row at a time."""
+    sql = fill(QUERIES[name].sql, fixture_lake.end - 60, fixture_lake.end)
+    plan = query(fixture_lake.lake.root, f"EXPLAIN QUERY PLAN {sql}").column("detail")
+    reads = [line for line in plan if re.search(r"\(symbol=|\(pair=.*lookback_bars=\?", line)]
+    once = re.compile(r"SEARCH (bars|b|newest|pair_analytics|pair_tests|series|pair_status) ")
+    for line in reads:
+        assert "time>?" in line or "time=?" in line or once.match(line), line
+    assert not [line for line in plan if re.match(r"SCAN (bars|pair_analytics)\b", line)]
 
 
 def test_legs_are_any_two_symbols(fixture_lake: FixtureLake) -> None:
