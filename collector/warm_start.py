@@ -12,7 +12,7 @@ from collector.rest import PAGE, RestError
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["WarmStart", "kline_minutes"]
+__all__ = ["WarmStart", "kline_minutes", "whole_bars_from"]
 
 log = logging.getLogger(__name__)
 _MINUTE_MS = 60_000
@@ -30,6 +30,18 @@ def kline_minutes(settings: Settings) -> int:
     return max((bars * length // 60 for length in lengths if length % 60 == 0), default=0)
 
 
+def whole_bars_from(settings: Settings, start_ms: int) -> int:
+    """The time at or before `start_ms` from which trades make whole bars.
+
+    What lies before is known from klines: a bar that trades begin in the middle of would be
+    wrong. Of the timeframes the longest counts that the warm start itself is as long as.
+    """
+    span = settings.collector.warm_start_minutes * 60
+    lengths = [timeframe_seconds(timeframe) for timeframe in settings.timeframes]
+    longest_ms = max((length for length in lengths if length <= span), default=1) * 1000
+    return start_ms // longest_ms * longest_ms
+
+
 class WarmStart:
     """History of new symbols: 1m klines, then trades from the newest page back.
 
@@ -44,6 +56,7 @@ class WarmStart:
         self._rest = parts.rest
         self._timing = parts.timing
         self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
+        self._start_ms: int | None = None  # the same for all symbols, and from page to page
 
     async def run(self) -> None:
         """Returns when all is there; failures are told, and leave what could be had."""
@@ -91,8 +104,10 @@ class WarmStart:
             page = [trade for trade in page if trade.trade_id < first]
         if not page:
             return False
-        start_ms = (self._store.watermark_ms or page[-1].time_ms) - self._span_ms
-        wanted = [trade for trade in page if trade.time_ms >= start_ms]
+        if self._start_ms is None:
+            newest_ms = self._store.watermark_ms or page[-1].time_ms
+            self._start_ms = whole_bars_from(self._settings, newest_ms - self._span_ms)
+        wanted = [trade for trade in page if trade.time_ms >= self._start_ms]
         if first is None:
             # However long ago it was: a symbol has a price only after its first trade.
             wanted = wanted or page[-1:]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.warm_start import kline_minutes
+from collector.warm_start import kline_minutes, whole_bars_from
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.simulator import Faults, RestFailure, SimulatedExchange, When
@@ -41,6 +41,20 @@ def test_klines_cover_the_longest_series(overrides: dict[str, Any], minutes: int
     assert kline_minutes(load_settings(None, **overrides)) == minutes
 
 
+@pytest.mark.parametrize(
+    ("timeframes", "start_ms"),
+    [
+        (["1s"], 1_700_000_099_000),
+        (["1s", "1m"], 1_700_000_040_000),
+        (["1m", "5m"], 1_699_999_800_000),
+        (["1m", "1h"], 1_700_000_040_000),  # an hour is longer than the warm start
+    ],
+)
+def test_trades_begin_where_bars_begin(timeframes: list[str], start_ms: int) -> None:
+    settings = load_settings(None, timeframes=timeframes)
+    assert whole_bars_from(settings, 1_700_000_099_123) == start_ms
+
+
 def spans(lake: Lake) -> dict[str, int]:
     """Minutes of trades held of each symbol."""
     rows = rows_of(lake, "SELECT symbol, max(time_ms) - min(time_ms) FROM ticks GROUP BY symbol")
@@ -53,11 +67,16 @@ def test_history_joins_on_to_the_live_trades(tmp_path: Path) -> None:
         async with SimulatedExchange(market(rate=10)) as exchange:
             settings = settings_for(exchange, warm_start_minutes=15)
             async with collecting(lake, settings):
-                await until(lambda: spans(lake) == dict.fromkeys(SYMBOLS, 15))
+                await until(
+                    lambda: list(spans(lake)) == SYMBOLS and min(spans(lake).values()) >= 15
+                )
                 await more_ticks(lake, 50)
                 assert open_gaps(lake) == 0
             assert rows_of(lake, "SELECT * FROM gaps") == []
             assert counter(lake, "repaired_ticks") == 0
+            first = rows_of(lake, "SELECT min(time_ms) FROM ticks GROUP BY symbol")
+            # The first minute is whole: it begins with the exchange's first trades of it.
+            assert all(int(str(row[0])) % MINUTE_MS < 10_000 for row in first)
             return differences(lake, exchange)
 
     found = asyncio.run(scenario())
