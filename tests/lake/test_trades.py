@@ -93,7 +93,7 @@ def test_an_own_reader_can_be_handed_in(tmp_path: Path) -> None:
         assert db.execute("SELECT count(*) FROM ticks").fetchone() == (len(BTC),)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(["hot", "cold", "both"]), min_size=24, max_size=24))
 def test_wherever_each_trade_is_all_are_read_once(places: list[str]) -> None:
     everything = BTC + ETH
