@@ -22,8 +22,13 @@ SECONDS = 60.0
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours without what would configure spreadlake, and with `variables`."""
+    """Ours without what would configure spreadlake, and with `variables`.
+
+    Nor with the size of a terminal: a worker of the tests has one of its own in there.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("SPREADLAKE_")}
+    for size in ("COLUMNS", "LINES"):
+        kept.pop(size, None)
     return kept | variables
 
 
