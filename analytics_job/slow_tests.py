@@ -96,9 +96,16 @@ class SlowTests:
             self._batches.task_done()
 
     def close(self) -> None:
-        """Gives up what is being computed: it stays due."""
+        """Gives up what is being computed: it stays due.
+
+        The process is ended, not waited for: on a busy machine it, being niced, could keep the
+        job from stopping in time.
+        """
         self._closing.set()
+        workers = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
 
 
 class _Batch(NamedTuple):

@@ -27,7 +27,7 @@ CONFIGURATION = """\
 symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT"]
 windows = [60]
 [job]
-tests_interval = 300
+tests_interval = 3600
 """
 HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
 
