@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -22,8 +22,24 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 2**18
 _TICK = 0.02
 _START_MS = 1_760_000_000_000
+_FIRST_ID = 10**9
 
-Send = Callable[[socket.socket, list[str]], None]
+_PING, _PONG = 0x89, 0x8A
+
+
+class Client:
+    """A connection that two threads may write to: whole chunks, one after the other."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        with self._lock:
+            self.connection.sendall(data)
+
+
+Send = Callable[[Client, list[str]], None]
 
 
 class Firehose(NamedTuple):
@@ -82,12 +98,25 @@ def _serve(client: socket.socket, begun: Connection, send: Send) -> None:
         )
         begun.send(time.monotonic())
         streams = unquote(path).partition("streams=")[2].split("/")
-        try:
-            send(client, [stream.partition("@")[0].upper() for stream in streams])
-            while client.recv(2**16):
-                pass
-        except OSError:
-            return
+        symbols = [stream.partition("@")[0].upper() for stream in streams]
+        shared = Client(client)
+        threading.Thread(target=_send, args=(send, shared, symbols), daemon=True).start()
+        _answer_pings(shared)
+
+
+def _send(send: Send, client: Client, symbols: list[str]) -> None:
+    with suppress(OSError):
+        send(client, symbols)
+
+
+def _answer_pings(client: Client) -> None:
+    """Until the client is gone; a ping comes alone and is short."""
+    with suppress(OSError):
+        while data := client.connection.recv(2**12):
+            if data[0] == _PING:
+                size, mask, body = data[1] & 0x7F, data[2:6], data[6:]
+                payload = bytes(body[i] ^ mask[i % 4] for i in range(size))
+                client.send(bytes((_PONG, size)) + payload)
 
 
 def _handshake(client: socket.socket) -> tuple[str, bytes]:
@@ -110,23 +139,24 @@ def _flooding(frames: int) -> Send:
             chunk.clear()
     chunks.append(bytes(chunk))
 
-    def send(client: socket.socket, _: list[str]) -> None:
+    def send(client: Client, _: list[str]) -> None:
         for part in chunks:
-            client.sendall(part)
+            client.send(part)
 
     return send
 
 
 def _trickling(rate: float) -> Send:
-    def send(client: socket.socket, symbols: list[str]) -> None:
+    def send(client: Client, symbols: list[str]) -> None:
         started, sent = time.monotonic(), 0
         while True:
             due = int((time.monotonic() - started) * rate * len(symbols))
             now_ms = time.time_ns() // 1_000_000
             numbers = range(sent, due)
-            client.sendall(
+            client.send(
                 b"".join(
-                    _frame(symbols[n % len(symbols)], n // len(symbols), now_ms) for n in numbers
+                    _frame(symbols[n % len(symbols)], _FIRST_ID + n // len(symbols), now_ms)
+                    for n in numbers
                 )
             )
             sent = due
