@@ -23,6 +23,8 @@ zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
         ("2024-08-09 00:00:00Z", MIDNIGHT),
         ("2024-08-09", MIDNIGHT),
         ("20240809T000000Z", MIDNIGHT),
+        ("2024-08-09t00:00:00z", MIDNIGHT),
+        ("2024-08-09t02:00:00.25+02:00", MIDNIGHT + 0.25),
         ("  2024-08-09T02:00:00+02:00 ", MIDNIGHT),
         ("2024-08-08T19:30:00-04:30", MIDNIGHT),
         ("2024-08-09T00:00:00.25Z", MIDNIGHT + 0.25),

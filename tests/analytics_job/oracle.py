@@ -121,14 +121,13 @@ def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict
 @lru_cache(maxsize=10_000)
 def fit_quality(a: tuple[float, ...], b: tuple[float, ...], beta: float) -> dict[str, float | None]:
     """Standard error of beta and R², from the residuals of A on B."""
-    n, mean_a, mean_b = len(a), mean(a), mean(b)
-    residuals = [(x - mean_a) - beta * (y - mean_b) for x, y in zip(a, b, strict=True)]
-    sse = math.fsum(r * r for r in residuals)
-    sbb = math.fsum((y - mean_b) ** 2 for y in b)
+    n, from_a, from_b = len(a), from_mean(a), from_mean(b)
+    sse = math.fsum((x - beta * y) ** 2 for x, y in zip(from_a, from_b, strict=True))
+    sbb = math.fsum(y * y for y in from_b)
     varies = len(set(a)) > 1
     return {
         "beta_stderr": math.sqrt(sse / (n - 2) / sbb) if n > 2 else None,
-        "r_squared": 1 - sse / math.fsum((x - mean_a) ** 2 for x in a) if varies else None,
+        "r_squared": 1 - sse / math.fsum(x * x for x in from_a) if varies else None,
         "kalman_beta": kalman_beta(a, b, 1e-4, 1e-3) if varies else None,
     }
 
@@ -159,8 +158,15 @@ def mean(x: Sequence[float]) -> float:
 
 
 def covariance(x: Sequence[float], y: Sequence[float]) -> float:
-    mx, my = mean(x), mean(y)
-    return math.fsum((p - mx) * (q - my) for p, q in zip(x, y, strict=True)) / (len(x) - 1)
+    products = (p * q for p, q in zip(from_mean(x), from_mean(y), strict=True))
+    return math.fsum(products) / (len(x) - 1)
+
+
+def from_mean(x: Sequence[float]) -> list[float]:
+    """x less its mean, by way of the first value: exactly 0 where x does not vary."""
+    moves = [value - x[0] for value in x]
+    middle = mean(moves)
+    return [move - middle for move in moves]
 
 
 def deviation(x: Sequence[float]) -> float | None:

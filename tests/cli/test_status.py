@@ -180,6 +180,31 @@ def test_an_exporter_of_this_lake_and_one_of_another(tmp_path: Path) -> None:
     assert there["message"].endswith(f"serves {(tmp_path / 'other').resolve()}")
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("symbols = 1", "spreadlake.toml: symbols = 1: must be a list"),
+        ("[exporter", "spreadlake.toml is not valid TOML"),
+    ],
+)
+def test_a_wrong_configuration_does_not_hide_the_lake(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    make_ticks(tmp_path / "lake")
+    (tmp_path / "spreadlake.toml").write_text(written)
+    report = as_json(tmp_path)
+    exporter = report["services"][2]
+    assert report["ticks"] == 890
+    assert (exporter["name"], exporter["state"]) == ("exporter", "unknown")
+    assert exporter["message"].startswith(f"the configuration is wrong: {said}")
+    (shown,) = (
+        line
+        for line in invoke("status", "--data", "lake", cwd=tmp_path).stdout.splitlines()
+        if "exporter" in line
+    )
+    assert said in shown
+
+
 def test_a_damaged_database_is_one_message(tmp_path: Path) -> None:
     make_ticks(tmp_path / "lake")
     (tmp_path / "lake" / "analytics.db").write_bytes(b"nonsense" * 1000)

@@ -28,17 +28,17 @@ HOLD = """
 import sys
 from pathlib import Path
 from spreadlake.lake import Lake, writer_lock
-with writer_lock(Lake(Path(sys.argv[1])), "collector"):
+with writer_lock(Lake(Path(sys.argv[1])), sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 @contextmanager
-def holder(root: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the collector's lock."""
+def holder(root: Path, service: str = "collector") -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a service's lock."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(root)],
+        [sys.executable, "-c", HOLD, str(root), service],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -53,12 +53,17 @@ def holder(root: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_a_second_writer_is_told_who_is_in_the_way(tmp_path: Path) -> None:
-    with holder(tmp_path) as process:
-        with pytest.raises(LakeError) as caught, writer_lock(Lake(tmp_path), "collector"):
+@pytest.mark.parametrize(
+    ("service", "named"), [("collector", "a collector"), ("analytics-job", "an analytics-job")]
+)
+def test_a_second_writer_is_told_who_is_in_the_way(
+    tmp_path: Path, service: str, named: str
+) -> None:
+    with holder(tmp_path, service) as process:
+        with pytest.raises(LakeError) as caught, writer_lock(Lake(tmp_path), service):
             pass
         assert str(caught.value) == (
-            f"lake {tmp_path} already has a collector running (process {process.pid}); "
+            f"lake {tmp_path} already has {named} running (process {process.pid}); "
             "stop it, or choose another folder with --data"
         )
 

@@ -119,7 +119,7 @@ def test_a_mistake_is_told_below_the_screen(tmp_path: Path) -> None:
 
 def test_without_a_terminal_there_are_lines(tmp_path: Path) -> None:
     ended = subprocess.run(
-        program(tmp_path, 1.0),
+        program(tmp_path, 3.0),
         capture_output=True,
         text=True,
         env=environment(),
