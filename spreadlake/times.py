@@ -45,7 +45,7 @@ def parse_time(text: str) -> float:
     if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", stripped):
         return _epoch(stripped)
     try:
-        moment = datetime.fromisoformat(stripped)
+        moment = datetime.fromisoformat(stripped.upper())  # t and z are as good as T and Z
     except ValueError:
         raise InputError(
             f"time {text!r} is not understood; write 2024-08-09T00:00:00Z, 2024-08-09, "

@@ -67,8 +67,9 @@ def _lock(file: IO[str], lake: Lake, service: str) -> None:
     except OSError:
         file.seek(0)
         holder = file.read().strip() or "unknown"
+        article = "an" if service[0] in "aeiou" else "a"
         raise LakeError(
-            f"lake {lake.root} already has a {service} running (process {holder}); "
+            f"lake {lake.root} already has {article} {service} running (process {holder}); "
             "stop it, or choose another folder with --data"
         ) from None
     file.seek(0)
