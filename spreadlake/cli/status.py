@@ -11,8 +11,9 @@ import typer
 from spreadlake.cli.exporter_probe import probe_exporter
 from spreadlake.cli.options import ConfigOption, DataOption
 from spreadlake.config import find_config, load_settings
+from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
-from spreadlake.report import LakeReport, report_on
+from spreadlake.report import LakeReport, ServiceReport, report_on
 
 __all__ = ["status"]
 
@@ -28,15 +29,23 @@ def status(
 
     What each service is doing, freshness, gaps, warm-up of every pair, open alerts.
     """
-    settings = load_settings(find_config(config))
     lake = Lake(data)
     report = report_on(lake, time.time())
-    exporter = probe_exporter(settings.exporter.host, settings.exporter.port, lake)
-    report = replace(report, services=[*report.services, exporter])
+    report = replace(report, services=[*report.services, _exporter(config, lake)])
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=1, allow_nan=False))
     else:
         _print(report)
+
+
+def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
+    """The exporter by its own answer; a wrong configuration hides its address, not the lake."""
+    try:
+        settings = load_settings(find_config(config))
+    except ConfigError as error:
+        reason = "; ".join(str(error).splitlines())
+        return ServiceReport("exporter", "unknown", f"its address is not known: {reason}")
+    return probe_exporter(settings.exporter.host, settings.exporter.port, lake)
 
 
 def _print(report: LakeReport) -> None:

@@ -17,7 +17,7 @@ __all__ = [
     "SymbolReport",
 ]
 
-ServiceState = Literal["running", "late", "stopped", "never started"]
+ServiceState = Literal["running", "late", "stopped", "never started", "unknown"]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ STATE_STYLES = {
     "late": "bold red",
     "stopped": "yellow",
     "never started": "dim",
+    "unknown": "yellow",
 }
 
 
