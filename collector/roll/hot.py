@@ -49,7 +49,7 @@ class HotPart:
     first_id: int
     last_id: int
     max_seq: int
-    time_sum: int
+    time_sum: int  # of ms into the hour: whole times would overflow 64 bits in a wild hour
     price_sum: float
     qty_sum: float
 
@@ -68,8 +68,9 @@ def next_hour(db: sqlite3.Connection, from_ms: int) -> HotHour | None:
 def hot_parts(db: sqlite3.Connection, hour: HotHour) -> list[HotPart]:
     """The symbols of an hour, with counts and sums to check a partition against."""
     rows = db.execute(
-        "SELECT symbol, count(*), min(trade_id), max(trade_id), max(seq), sum(time_ms), "
-        f"total(price), total(qty) FROM ticks WHERE {_IN_HOUR} GROUP BY symbol ORDER BY symbol",
+        "SELECT symbol, count(*), min(trade_id), max(trade_id), max(seq), "
+        f"sum(time_ms % {HOUR_MS}), total(price), total(qty) "
+        f"FROM ticks WHERE {_IN_HOUR} GROUP BY symbol ORDER BY symbol",
         hour.limits,
     )
     return [HotPart(*row) for row in rows]

@@ -1,6 +1,8 @@
 """Writes Parquet files that are either not there or whole."""
 
 import os
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -9,28 +11,57 @@ from spreadlake.errors import LakeError
 
 __all__ = ["write_durably"]
 
+Check = Callable[[pl.DataFrame], None]
 
-def write_durably(frame: pl.DataFrame, path: Path) -> None:
+
+def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -> None:
     """Writes `frame` beside `path` (zstd), syncs it, reads it back, and renames it over `path`.
 
-    After a crash at any moment `path` is what it was before or the whole new file. Raises
-    LakeError if the file does not read back as it was written.
+    After a crash at any moment `path` is what it was before or the whole new file, and so it is
+    after any error; folders that are made for it are as durable as the file. `check` is given
+    the rows as they were read back, and raises what speaks against them. LakeError if the file
+    does not read back as it was written, or Polars cannot write it; OSError where the disk fails.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Always the same name, so that what a crash leaves there is written over.
     beside = path.with_suffix(".tmp")
-    frame.write_parquet(beside, compression="zstd")
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    if not pl.read_parquet(beside, hive_partitioning=False).equals(frame, null_equal=True):
-        raise LakeError(f"{beside} does not read back as it was written; is the disk failing?")
-    beside.rename(path)
+    try:
+        _make_folders(path.parent)
+        _write(frame, beside)
+        written = pl.read_parquet(beside, hive_partitioning=False)
+        if not written.equals(frame, null_equal=True):
+            raise LakeError(f"{beside} does not read back as it was written; is the disk failing?")
+        if check is not None:
+            check(written)
+        beside.replace(path)
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(f"{path} cannot be written: {error}") from error
+    finally:
+        # Gone already, unless something went wrong; on a full disk its room is needed.
+        beside.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
-    """A rename is durable once its folder is."""
-    folder = os.open(path, os.O_RDONLY)
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    whole = BytesIO()
+    frame.write_parquet(whole, compression="zstd")
+    with path.open("wb") as file:
+        # Not left to Polars, to which a full disk is an error of the format.
+        file.write(whole.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folders(folder: Path) -> None:
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        _sync_folder(one.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is durable once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

@@ -1,6 +1,9 @@
 """Names, identities, counters and files that are there or not."""
 
-from contextlib import closing
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -60,6 +63,61 @@ def test_a_file_that_does_not_read_back_leaves_the_one_before(
         write_durably(FRAME, path)
     monkeypatch.undo()
     assert pl.read_parquet(path).equals(FRAME, null_equal=True)
+
+
+def test_what_speaks_against_a_file_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "00.parquet"
+    write_durably(FRAME, path)
+
+    def refuse(rows: pl.DataFrame) -> None:
+        raise LakeError(f"{rows.height} rows are too few")
+
+    with pytest.raises(LakeError, match="1 rows are too few"):
+        write_durably(FRAME.head(1), path, refuse)
+    assert pl.read_parquet(path).equals(FRAME)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond `size`, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_nothing_is_left_beside_a_file_that_there_is_no_room_for(tmp_path: Path) -> None:
+    path = tmp_path / "00.parquet"
+    write_durably(FRAME, path)
+    with pytest.raises(OSError, match="File too large"), no_room_beyond(100):
+        write_durably(FRAME.head(1), path)
+    assert pl.read_parquet(path).equals(FRAME)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_polars_cannot_write_is_an_error_of_the_lake(tmp_path: Path) -> None:
+    path = tmp_path / "00.parquet"
+    with pytest.raises(LakeError, match=r"00\.parquet cannot be written"):
+        write_durably(pl.DataFrame({"a": [object()]}, schema={"a": pl.Object}), path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_folders_are_as_durable_as_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def note(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", note)
+    path = tmp_path / "a" / "b" / "00.parquet"
+    write_durably(FRAME, path)
+    folders = [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    assert {folder.stat().st_ino for folder in folders} | {path.stat().st_ino} == set(synced)
 
 
 @pytest.mark.parametrize(
