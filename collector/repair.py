@@ -81,7 +81,7 @@ class Repairer:
         if self._settings.exchange.trades != "aggTrade":
             await self._lose(gap, gap.range, "only aggTrade can be fetched by id")
             return
-        if gap.symbol not in self._settings.symbols or self._asked_lately(gap):
+        if self._asked_lately(gap):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
         reading = read_page(gap.range, page, PAGE)

@@ -51,8 +51,10 @@ class TickStore:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.db = db
-        self._symbols = list(symbols)
-        self._codes = {symbol: code for code, symbol in enumerate(symbols)}
+        # Those that are captured, and after them those that the lake holds from earlier.
+        self._symbols = list(dict.fromkeys([*symbols, *_symbols_held(db)]))
+        self._captured = len(set(symbols))
+        self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
         self._now_ms = now_ms
         self._next_seq = _next_seq(db)
         self._ledger = Ledger()
@@ -68,7 +70,7 @@ class TickStore:
         """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
         started = time.perf_counter()
         self._causes.update(batch.interrupted)
-        plan = self._plan(batch.events)
+        plan = self._plan(batch)
         counts = self._counts(batch, plan)
         try:
             with atomic(self.db):
@@ -130,19 +132,22 @@ class TickStore:
             "SELECT symbol, first_id, last_id, last_time_ms, last_price FROM symbols"
         )
         for symbol, first, last, time_ms, price in rows.fetchall():
-            code = self._codes.get(symbol)
-            if code is not None:
-                self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
-                self._remember(code, _Last(time_ms, price))
-                self._causes[symbol] = "restart"
+            code = self._codes[symbol]
+            self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
+            self._remember(code, _Last(time_ms, price))
+            self._causes[symbol] = "restart"
 
     def _remember(self, code: int, last: _Last) -> None:
         self._last[code] = last
         self.watermark_ms = max(self.watermark_ms or 0, last.time_ms)
 
-    def _plan(self, events: Events) -> Plan:
+    def _plan(self, batch: Batch) -> Plan:
+        events = batch.events
         code_of, size = self._codes.get, len(events)
         codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
+        if batch.source == "live":
+            # What comes by the stream and was not asked for is not what it says it is.
+            codes[codes >= self._captured] = -1
         ids = np.fromiter((e.trade_id for e in events), np.int64, size)
         trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
         return self._ledger.plan(codes, ids, None if trades.all() else trades)
@@ -217,6 +222,10 @@ class TickStore:
             self.gaps.discard()
             raise
         self.gaps.settle()
+
+
+def _symbols_held(db: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in db.execute("SELECT symbol FROM symbols ORDER BY symbol")]
 
 
 def _next_seq(db: sqlite3.Connection) -> int:
