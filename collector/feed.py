@@ -12,6 +12,7 @@ from collector.planning import Subscription
 from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
+from collector.wording import shortened
 from spreadlake.errors import ExchangeError
 from spreadlake.wire import OffMarket, TradeEvent
 
@@ -153,5 +154,4 @@ class Feed:
     @property
     def name(self) -> str:
         """Its symbols, shortened for the log."""
-        more = len(self.symbols) - 3
-        return ", ".join(self.symbols[:3]) + (f" and {more} more" if more > 0 else "")
+        return shortened(self.symbols)

@@ -1,4 +1,4 @@
-"""Fetches recent history for symbols that the lake does not hold yet."""
+"""Fetches recent history for symbols that the lake does not hold yet, or not all of it."""
 
 import asyncio
 import logging
@@ -7,8 +7,10 @@ from contextlib import suppress
 
 from collector.backoff import Backoff
 from collector.batch import Batch
+from collector.history import MissingHistory
 from collector.parts import Parts
 from collector.rest import PAGE, RestError
+from collector.wording import shortened
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 
@@ -46,7 +48,9 @@ class WarmStart:
     """History of new symbols: 1m klines, then trades from the newest page back.
 
     Backwards, because what is held is in one piece at any time, wherever it is interrupted, and
-    because the newest minutes make the first analytics.
+    because the newest minutes make the first analytics. What an earlier start left unfinished is
+    taken up where it ended, back to the time that was meant then: however long ago that was, what
+    is missing is only what lies before the first trade held.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -55,29 +59,54 @@ class WarmStart:
         self._writer = parts.writer
         self._rest = parts.rest
         self._timing = parts.timing
+        self._missing = MissingHistory(parts.store, parts.settings)
         self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
-        self._start_ms: int | None = None  # the same for all symbols, and from page to page
+        self._start_ms: int | None = None  # the same for all new symbols
 
     async def run(self) -> None:
         """Returns when all is there; failures are told, and leave what could be had."""
-        symbols = [s for s in self._settings.symbols if self._store.last_id(s) is None]
-        if not self._span_ms or not symbols:
+        # First of all: once a trade is stored, nothing else tells that its symbol is new.
+        await self._save()
+        if not self._missing.symbols:
             return
-        for symbol in symbols:
-            await self._attempt(symbol, self._klines)
-        if self._settings.exchange.trades == "aggTrade":
-            await self._wait_for_live(symbols)
-            await self._trades(symbols)
-        log.info("recent history is there")
+        for symbol in list(self._missing.klines):
+            if await self._attempt(symbol, self._klines):
+                self._missing.klines.remove(symbol)
+                await self._save()
+        if self._missing.trades:
+            await self._wait_for_live(list(self._missing.trades))
+            await self._trades()
+        self._tell()
 
-    async def _trades(self, symbols: list[str]) -> None:
+    def _tell(self) -> None:
+        if incomplete := self._missing.symbols:
+            log.warning(
+                "recent history of %s is not complete; it is fetched at the next start, "
+                "and every trade from now on is captured all the same",
+                shortened(incomplete),
+            )
+        else:
+            log.info("recent history is there")
+
+    async def _save(self) -> None:
+        await self._writer.persist(self._missing.save)
+
+    async def _trades(self) -> None:
         """A page of each in turn, so that all of them soon have their newest minutes."""
-        unfinished = symbols
-        while unfinished:
-            unfinished = [s for s in unfinished if await self._attempt(s, self._trades_before)]
+        turn = list(self._missing.trades)
+        while turn:
+            turn = [symbol for symbol in turn if await self._goes_on(symbol)]
 
-    async def _attempt(self, symbol: str, step: Callable[[str], Awaitable[bool]]) -> bool:
-        """Runs one step, again where it fails; whether there is more to do."""
+    async def _goes_on(self, symbol: str) -> bool:
+        """Fetches one page; whether there is another one to be had now."""
+        finished = await self._attempt(symbol, self._trades_before)
+        if finished:
+            del self._missing.trades[symbol]
+            await self._save()
+        return finished is False
+
+    async def _attempt(self, symbol: str, step: Callable[[str], Awaitable[bool]]) -> bool | None:
+        """Runs one step, again where it fails; whether it was the last one, None if it failed."""
         backoff = Backoff(self._timing.backoff_first, self._timing.backoff_cap)
         for _ in range(_ATTEMPTS):
             try:
@@ -86,7 +115,7 @@ class WarmStart:
                 reason = error
                 await asyncio.sleep(backoff.next())
         log.warning("history of %s could not be fetched: %s", symbol, reason)
-        return False
+        return None
 
     async def _wait_for_live(self, symbols: list[str]) -> None:
         """History joins on to the first live trade where there soon is one."""
@@ -103,18 +132,27 @@ class WarmStart:
             page = await self._rest.trades_from(symbol, max(0, first - PAGE))
             page = [trade for trade in page if trade.trade_id < first]
         if not page:
-            return False
-        if self._start_ms is None:
-            newest_ms = self._store.watermark_ms or page[-1].time_ms
-            self._start_ms = whole_bars_from(self._settings, newest_ms - self._span_ms)
-        wanted = [trade for trade in page if trade.time_ms >= self._start_ms]
+            return True
+        start_ms = await self._back_to(symbol, page[-1].time_ms)
+        wanted = [trade for trade in page if trade.time_ms >= start_ms]
         if first is None:
             # However long ago it was: a symbol has a price only after its first trade.
             wanted = wanted or page[-1:]
         if wanted:
             batch = Batch(wanted, source="history")
             await self._writer.persist(lambda: self._store.write(batch))
-        return len(wanted) == len(page)
+        return len(wanted) < len(page)
+
+    async def _back_to(self, symbol: str, newest_ms: int) -> int:
+        """The time that trades are fetched back to; on record before the first of them is."""
+        start_ms = self._missing.trades[symbol]
+        if start_ms is None:
+            if self._start_ms is None:
+                newest_ms = max(newest_ms, self._store.watermark_ms or 0)
+                self._start_ms = whole_bars_from(self._settings, newest_ms - self._span_ms)
+            start_ms = self._missing.trades[symbol] = self._start_ms
+            await self._save()
+        return start_ms
 
     async def _klines(self, symbol: str) -> bool:
         missing, end_ms = kline_minutes(self._settings), None
@@ -129,4 +167,4 @@ class WarmStart:
             page = over
             await self._writer.persist(lambda: self._store.write_klines(symbol, "1m", page))  # noqa: B023
             missing, end_ms = missing - len(over), rows[0].open_ms - 1
-        return False
+        return True

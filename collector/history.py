@@ -1,0 +1,58 @@
+"""Which history is still to be fetched, on record, so that a start that was interrupted goes on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from collector.store import TickStore
+from spreadlake.config import Settings
+from spreadlake.lake import read_status
+
+__all__ = ["MissingHistory"]
+
+_KEY = "warm_start"
+
+
+class MissingHistory:
+    """What the configured symbols lack; `save` makes it durable, to be called in the writer thread.
+
+    `klines` are the symbols without their klines. `trades` are those whose trades do not reach
+    back far enough yet, with the time (Unix ms) that they are fetched back to: None until the
+    first of them tell what time it is at the exchange. A new symbol is one that the lake holds no
+    trades of; it lacks all.
+    """
+
+    def __init__(self, store: TickStore, settings: Settings) -> None:
+        self._store = store
+        self._saved = _read(store)
+        self.klines: list[str] = []
+        self.trades: dict[str, int | None] = {}
+        if settings.collector.warm_start_minutes:
+            self._add(settings)
+
+    def _add(self, settings: Settings) -> None:
+        new = {symbol for symbol in settings.symbols if self._store.last_id(symbol) is None}
+        klines, trades = self._saved["klines"], self._saved["trades"]
+        for symbol in settings.symbols:
+            if symbol in new or symbol in klines:
+                self.klines.append(symbol)
+            # Only aggTrade can be fetched by id.
+            if settings.exchange.trades == "aggTrade" and (symbol in new or symbol in trades):
+                self.trades[symbol] = None if symbol in new else trades[symbol]
+
+    @property
+    def symbols(self) -> list[str]:
+        """All that lack something."""
+        return list(dict.fromkeys([*self.klines, *self.trades]))
+
+    def save(self) -> None:
+        """Writes it down, where it is not what the lake says already."""
+        now = {"klines": list(self.klines), "trades": dict(self.trades)}
+        if now != self._saved:
+            self._store.write_status({_KEY: now})
+            self._saved = now
+
+
+def _read(store: TickStore) -> Mapping[str, Any]:
+    nothing: dict[str, Any] = {"klines": [], "trades": {}}
+    value, _ = read_status(store.db).get(_KEY, (nothing, 0))
+    return {**nothing, **value}

@@ -1,0 +1,13 @@
+"""Words for people. Pure."""
+
+from collections.abc import Sequence
+
+__all__ = ["shortened"]
+
+_NAMED = 3
+
+
+def shortened(symbols: Sequence[str]) -> str:
+    """The first few of them by name, and how many more there are."""
+    more = len(symbols) - _NAMED
+    return ", ".join(symbols[:_NAMED]) + (f" and {more} more" if more > 0 else "")
