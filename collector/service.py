@@ -16,7 +16,14 @@ from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, claim, open_reader, open_ticks_writer, writer_lock
+from spreadlake.lake import (
+    Lake,
+    WalKeeper,
+    claim,
+    open_reader,
+    open_ticks_writer,
+    writer_lock,
+)
 from spreadlake.service import ServiceContext, StopSignal
 
 __all__ = ["roll", "run", "serve"]
@@ -43,6 +50,7 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
         claim(db, lake, settings.exchange.trades, context.options.get("origin", "exchange"))
         await _capture(context, TickStore(db, settings.symbols), stopped)
+        WalKeeper(db, lake.ticks_db).empty()
 
 
 def roll(context: ServiceContext) -> None:
@@ -58,6 +66,7 @@ def roll(context: ServiceContext) -> None:
             (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
             before_ms = finished_before(watermark or 0, 0)
         log.info("rolled %d hours", roll_all(lake, db, before_ms))
+        WalKeeper(db, lake.ticks_db).empty()
 
 
 @contextmanager

@@ -57,6 +57,15 @@ class WalKeeper:
         self._wait_ms = shorter if truncated else longer
         return truncated
 
+    def empty(self, wait_ms: int = 2_000) -> bool:
+        """Brings all of the log into the database, at the end of its writer; whether that was done.
+
+        The database can then be copied as one file. Readers and writers in the way are waited
+        for at most `wait_ms`; if they stay, the log stays, and nothing is lost.
+        """
+        self._wait_ms = wait_ms
+        return self._truncate()
+
     def _truncate(self) -> bool:
         started = self._clock()
         self._db.execute(f"PRAGMA busy_timeout={self._wait_ms}")
