@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +12,9 @@ import typer
 
 from spreadlake.cli.hints import command_name
 from spreadlake.cli.options import DataOption
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, open_reader
 from spreadlake.report import last_trade_ms
+from spreadlake.report.words import count
 from spreadlake.service import StopSignal
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def import_files(
     except StoppedError:
         typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    typer.echo(_summary(done, data))
+    typer.echo(_summary(done, Lake(data)))
 
 
 def _line(imported: "Imported") -> str:
@@ -60,19 +61,43 @@ def _line(imported: "Imported") -> str:
     return f"{text}; {known:,} were there already" if known else text
 
 
-def _summary(done: list["Imported"], data: Path) -> str:
+def _summary(done: list["Imported"], lake: Lake) -> str:
+    notes = _notes(lake)
     if not any(imported.fresh for imported in done):
-        return "nothing new: all of it was there already"
+        read = any(imported.records for imported in done)
+        nothing = (
+            "nothing new: all of it was there already" if read else "nothing is in these files"
+        )
+        return "\n".join([nothing, *notes])
     lines = [
+        *notes,
         "the analytics job takes this in when it runs next; "
         "for more than a few days it is faster to compute everything again:",
-        f"  {command_name()} analyse --data {shlex.quote(str(data))} --rebuild",
+        f"  {command_name()} analyse --data {shlex.quote(str(lake.root))} --rebuild",
     ]
-    if _long_ago(Lake(data)):
+    if _long_ago(lake):
         lines.append(
             "capture live trades in another folder: bars are carried over any time between"
         )
     return "\n".join(lines)
+
+
+def _notes(lake: Lake) -> list[str]:
+    """Lines about trades between the imported ones that no file had, and klines that wait."""
+    from spreadlake.importer import left_out, waiting_klines  # noqa: PLC0415 slow to import
+
+    with closing(open_reader(lake.ticks_db)) as db:
+        missing = [
+            f"{one.symbol}: {one.trades:,} trades in between were in no file "
+            f"({count(one.ranges, 'gap')}); import the days that are missing"
+            for one in left_out(db)
+        ]
+        waiting = [
+            f"{symbol}: klines become bars before the first trade, and there is none yet; "
+            "import aggTrades of the days after, or capture"
+            for symbol in waiting_klines(db)
+        ]
+    return missing + waiting
 
 
 def _long_ago(lake: Lake) -> bool:

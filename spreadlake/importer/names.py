@@ -49,6 +49,8 @@ class DumpFile:
 def parse_name(path: Path) -> DumpFile:
     """What the name of a dump says; InputError where it says nothing, or what cannot be used."""
     match = _NAME.fullmatch(path.name)
+    if path.suffix == ".CHECKSUM":
+        raise InputError(f"{path} is the checksum of a dump; leave it out, as in *.zip")
     if match is None:
         raise InputError(f"{path}: the name does not tell what is in the file; {_EXPECTED}")
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -57,6 +58,7 @@ class HourWriter:
         self._known = known_ids(db, symbol)
         self._index: dict[Path, IdRange] | None = None
         self._written: dict[int, int] = {}
+        self._brought: dict[Path, IdRange] = {}
 
     def write(self, hour_ms: int, new: pl.DataFrame) -> WrittenHour:
         """Puts an hour in place; ConflictError where the lake holds other trades by the same id."""
@@ -68,6 +70,7 @@ class HourWriter:
         self._refuse_ids_of_other_hours(new, held, path)
         if rows.height != cold.height:
             write_durably(rows, path)
+        self._remember(path, new, rows)
         counted = self._counted(hour_ms, cold.height, hot.height, held.height)
         self._written[hour_ms] = rows.height
         return WrittenHour(hour_ms, rows.height, rows.height - counted, hot.height > 0)
@@ -108,8 +111,8 @@ class HourWriter:
 
     def _refuse_ids_of_other_hours(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> None:
         """A trade that the lake has, but not in this hour, has another time there."""
-        missing = new.join(held, on="trade_id", how="anti")["trade_id"].sort().to_numpy()
-        for frame in self._partitions_with(self._known.among(missing), path):
+        missing = new.join(held, on="trade_id", how="anti")["trade_id"].unique().sort().to_numpy()
+        for frame in self._partitions_with(self._elsewhere(missing, path), path):
             row, theirs = (
                 new.join(frame, on="trade_id").row(0, named=True),
                 frame.row(0, named=True),
@@ -118,6 +121,23 @@ class HourWriter:
                 f"trade {row['trade_id']} is {row_in_words(row)} in the file, and "
                 f"{row_in_words(theirs)} in the lake"
             )
+
+    def _elsewhere(self, ids: Ids, path: Path) -> Ids:
+        """Those of `ids` that the lake has, or that this file may have brought to other hours."""
+        found = [self._known.among(ids)]
+        for other, brought in self._brought.items():
+            if other != path and ids.size and brought.first <= ids[-1] and brought.last >= ids[0]:
+                found.append(ids[(ids >= brought.first) & (ids <= brought.last)])
+        return np.unique(np.concatenate(found))
+
+    def _remember(self, path: Path, new: pl.DataFrame, rows: pl.DataFrame) -> None:
+        brought, held = _span(new), _span(rows)
+        before = self._brought.get(path, brought)
+        self._brought[path] = IdRange(
+            min(before.first, brought.first), max(before.last, brought.last)
+        )
+        if self._index is not None:
+            self._index[path] = held
 
     def _partitions_with(self, ids: Ids, but: Path) -> Iterator[pl.DataFrame]:
         """Rows with one of `ids` in the other partitions; mostly there are no ids to look for."""
@@ -138,6 +158,11 @@ def _read_partition(path: Path) -> pl.DataFrame:
     if not path.exists():
         return TRADES_SCHEMA.to_frame()
     return pl.read_parquet(path, hive_partitioning=False).cast(TRADES_SCHEMA)
+
+
+def _span(trades: pl.DataFrame) -> IdRange:
+    first, last = trades.select(a=pl.col("trade_id").min(), b=pl.col("trade_id").max()).row(0)
+    return IdRange(first, last)
 
 
 def _id_range(path: Path) -> IdRange:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from spreadlake.errors import InputError
-from spreadlake.importer.names import DumpFile
+from spreadlake.importer.names import DumpFile, DumpKind
 
 __all__ = ["MOST_DAYS", "Coverage", "check_days", "in_order"]
 
@@ -20,9 +20,10 @@ MOST_DAYS = 7
 
 @dataclass(frozen=True)
 class Coverage:
-    """The days a lake has trades of, by symbol."""
+    """The days a lake has trades of, and those it has klines of, by symbol."""
 
     days: Mapping[str, Set[date]] = field(default_factory=dict)
+    klines: Mapping[str, Set[date]] = field(default_factory=dict)
 
     @property
     def last(self) -> date | None:
@@ -44,18 +45,33 @@ def in_order(files: Iterable[DumpFile], coverage: Coverage) -> list[DumpFile]:
 
 
 def check_days(files: Sequence[DumpFile], coverage: Coverage) -> None:
-    """InputError where trades would be far away in time from all others of the lake."""
-    imported: dict[str, set[date]] = {}
-    for file in files:
-        if file.kind == "aggTrades":
-            imported.setdefault(file.symbol, set()).update(_days_of(file))
-    newest = [*(max(days) for days in imported.values()), *filter(None, [coverage.last])]
-    for symbol, days in imported.items():
-        held = coverage.days.get(symbol, set())
-        for earlier, later in _holes(held | days | {max(newest)}):
+    """InputError where records would be far away in time from all others of the lake."""
+    trades, klines = _days_by_symbol(files, "aggTrades"), _days_by_symbol(files, "1m")
+    newest = [*(max(days) for days in trades.values()), *filter(None, [coverage.last])]
+    for symbol in dict.fromkeys((*trades, *klines)):
+        held = _used(coverage.days.get(symbol, set()), coverage.klines.get(symbol, set()))
+        days = _used(
+            coverage.days.get(symbol, set()) | trades.get(symbol, set()),
+            coverage.klines.get(symbol, set()) | klines.get(symbol, set()),
+        )
+        ends = {max(newest)} if symbol in trades else set()
+        for earlier, later in _holes(days | ends):
             # A hole that was there before is not made by this import.
             if not (held and min(held) <= earlier and later <= max(held)):
                 raise InputError(_too_far(symbol, earlier, later))
+
+
+def _days_by_symbol(files: Sequence[DumpFile], kind: DumpKind) -> dict[str, Set[date]]:
+    found: dict[str, Set[date]] = {}
+    for file in files:
+        if file.kind == kind:
+            found[file.symbol] = found.get(file.symbol, set()) | set(_days_of(file))
+    return found
+
+
+def _used(trades: Set[date], klines: Set[date]) -> Set[date]:
+    """Days that have bars of their own: klines become bars only before the first trade."""
+    return trades | {day for day in klines if not trades or day <= min(trades)}
 
 
 def _by_day(file: DumpFile) -> tuple[date, str]:
@@ -72,7 +88,7 @@ def _holes(days: Set[date]) -> list[tuple[date, date]]:
 
 def _too_far(symbol: str, earlier: date, later: date) -> str:
     return (
-        f"{symbol} would have no trade from {earlier + timedelta(days=1)} to "
+        f"{symbol} would have nothing from {earlier + timedelta(days=1)} to "
         f"{later - timedelta(days=1)}, and bars carry the last price over every second of that "
         f"(at most {MOST_DAYS} days); import the days between too, or choose another folder "
         "with --data"

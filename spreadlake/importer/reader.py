@@ -3,8 +3,10 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any, cast
 
 import polars as pl
@@ -13,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from spreadlake.errors import InputError
 from spreadlake.importer.columns import LAYOUTS, Layout, RecordError
-from spreadlake.importer.names import DumpFile
+from spreadlake.importer.names import DumpFile, parse_name
 
 __all__ = ["OnBytes", "read_dump", "verify_dump"]
 
@@ -26,12 +28,20 @@ OnBytes = Callable[[int], None]
 
 
 def verify_dump(dump: DumpFile, on_bytes: OnBytes) -> None:
-    """Reads a zip once against its checksum; InputError where it is damaged.
+    """Reads a dump once from end to end; InputError where it is damaged or cannot be true.
 
-    The checksum stands at the end, and no record of a damaged file may get into the lake.
+    A wrong line may stand anywhere, and the checksum of a zip stands at its end; no record of
+    such a file may get into the lake.
     """
-    if dump.path.suffix != ".zip":
-        return
+    try:
+        for _ in read_dump(dump, on_bytes):
+            pass
+    except InputError:
+        _verify_checksum(dump, on_bytes)  # damage explains any line
+        raise
+
+
+def _verify_checksum(dump: DumpFile, on_bytes: OnBytes) -> None:
     with _open(dump) as (file, position):
         while file.read(PIECE_BYTES):
             on_bytes(position())
@@ -50,7 +60,7 @@ def read_dump(dump: DumpFile, on_bytes: OnBytes) -> Iterator[pl.DataFrame]:
             try:
                 yield layout.convert(cast("pl.DataFrame", pl.from_arrow(batch)), dump)
             except RecordError as error:
-                raise InputError(f"{dump.path}: {error}") from None
+                raise _wrong(dump, str(error)) from None
 
 
 @contextmanager
@@ -77,7 +87,21 @@ def _member(archive: zipfile.ZipFile, dump: DumpFile) -> zipfile.ZipInfo:
     members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
     if len(members) != 1:
         raise InputError(f"{dump.path} holds {len(members)} CSV files; a dump holds one")
+    _refuse_other_name(members[0], dump)
     return members[0]
+
+
+def _refuse_other_name(member: zipfile.ZipInfo, dump: DumpFile) -> None:
+    """InputError where the file in a zip is of another symbol or day than the zip's name says."""
+    name = Path(member.filename).name
+    try:
+        inner = parse_name(Path(name))
+    except InputError:
+        return  # it may have any name that says nothing
+    if replace(inner, path=dump.path) != dump:
+        raise InputError(
+            f"{dump.path} holds {name}: one of the two names is wrong; download it again"
+        )
 
 
 def _skip_header(file: IO[bytes], dump: DumpFile, layout: Layout) -> int:
@@ -90,15 +114,21 @@ def _skip_header(file: IO[bytes], dump: DumpFile, layout: Layout) -> int:
         raise InputError(f"{dump.path}: {_columns_message(len(cells), dump, layout)}")
     if cells[0].isdigit():
         return 0
-    if cells[0].lower() != layout.names[0]:
-        raise InputError(
-            f"{dump.path}: the first column is {cells[0]!r}; expected are {', '.join(layout.names)}"
-        )
+    _check_header(cells, dump, layout)
     return 1
 
 
+def _check_header(cells: Sequence[str], dump: DumpFile, layout: Layout) -> None:
+    for number, (cell, name) in enumerate(zip(cells, layout.names, strict=True), 1):
+        if name in layout.types and cell.strip().lower() != name:
+            raise InputError(
+                f"{dump.path}: column {number} is {cell!r}; expected are {', '.join(layout.names)}"
+            )
+
+
 def _columns_message(count: int, dump: DumpFile, layout: Layout) -> str:
-    message = f"{count} columns in the first line, and {dump.kind} dumps have {len(layout.names)}"
+    columns = "1 column" if count == 1 else f"{count} columns"
+    message = f"{columns} in the first line, and {dump.kind} dumps have {len(layout.names)}"
     if dump.kind == "aggTrades" and count == _SPOT_COLUMNS:
         return (
             f"{message}: this is a dump of the spot market, whose trade ids are others; download "
@@ -118,6 +148,8 @@ def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, skipped: int) -> I
                 column_names=layout.names,
                 skip_rows=skipped,
             ),
+            # Dumps quote nothing; with quotes, a stray one would take the lines after it along.
+            parse_options=pa_csv.ParseOptions(quote_char=False),
             convert_options=pa_csv.ConvertOptions(
                 column_types={name: _TYPES[kind] for name, kind in layout.types.items()},
                 include_columns=list(layout.types),
@@ -128,11 +160,17 @@ def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, skipped: int) -> I
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):  # a header and no record
             return
-        raise InputError(f"{dump.path}: {_in_words(str(error), layout)}") from None
+        raise _wrong(dump, _in_words(str(error), layout)) from None
+
+
+def _wrong(dump: DumpFile, what: str) -> InputError:
+    return InputError(f"{dump.path}: {what}; nothing of this file was taken, download it again")
 
 
 def _in_words(message: str, layout: Layout) -> str:
-    """Arrow counts the columns, which have names here."""
+    """One line without control characters; Arrow counts the columns, which have names here."""
+    if "straddles two block boundaries" in message:
+        return f"a line is longer than {PIECE_BYTES:,} bytes"
     for number, name in enumerate(layout.names):
         message = message.replace(f"In CSV column #{number}: ", f"column {name}: ")
-    return message
+    return "".join(letter if letter.isprintable() else "�" for letter in message)

@@ -7,6 +7,8 @@ ids that are missing in between are in `gaps`, so that nothing that is missing g
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import polars as pl
 
@@ -15,7 +17,7 @@ from spreadlake.importer.partitions import WrittenHour
 from spreadlake.lake import HOUR_MS, atomic
 from spreadlake.report import newest_seq
 
-__all__ = ["FileRecord", "delete_rolled", "record_file"]
+__all__ = ["FileRecord", "LeftOut", "delete_rolled", "left_out", "record_file", "waiting_klines"]
 
 _CAUSE = "import"
 _MESSAGE = "not in the imported files; import the days that are missing"
@@ -46,6 +48,32 @@ class FileRecord:
     def trades(self) -> int:
         """Trades that the lake did not have."""
         return sum(hour.uncounted for hour in self.hours)
+
+
+class LeftOut(NamedTuple):
+    """Trades of one symbol between the imported ones that no file brought, in so many ranges."""
+
+    symbol: str
+    trades: int
+    ranges: int
+
+
+def left_out(db: sqlite3.Connection) -> list[LeftOut]:
+    """What imports have left out so far, by symbol."""
+    rows = db.execute(
+        "SELECT symbol, sum(last_id - first_id + 1), count(*) FROM gaps "
+        "WHERE state = 'lost' AND cause = ? GROUP BY symbol ORDER BY symbol",
+        (_CAUSE,),
+    )
+    return [LeftOut(*row) for row in rows]
+
+
+def waiting_klines(db: sqlite3.Connection) -> list[str]:
+    """Symbols that have klines and no trade yet: the job can make no bars of these."""
+    rows = db.execute(
+        "SELECT DISTINCT symbol FROM klines EXCEPT SELECT symbol FROM symbols ORDER BY 1"
+    )
+    return [symbol for (symbol,) in rows]
 
 
 def record_file(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None:
@@ -82,6 +110,7 @@ def delete_rolled(db: sqlite3.Connection, record: FileRecord) -> None:
 def _record_rolls(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None:
     """Each hour under a seq of its own, so that the job takes in every one of them.
 
+    One hour's is as many further as it has trades: so seqs count what is yet to be analysed.
     Hours before the newest trade of the lake come newest first: the job carries the last price of
     an hour up to the next trade, and so never across all the hours that are still to come.
     """
@@ -93,12 +122,13 @@ def _record_rolls(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> No
     row = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
     ahead = not hours or row[0] is None or min(hours) > row[0]
     ordered = sorted(hours, reverse=not ahead)
+    last = accumulate((hours[hour] for hour in ordered), initial=newest_seq(db))
     db.executemany(
         "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
         "rows = excluded.rows, max_seq = excluded.max_seq, rolled_ms = excluded.rolled_ms",
         [
             (record.symbol, hour, hours[hour], seq, now_ms)
-            for seq, hour in enumerate(ordered, newest_seq(db) + 1)
+            for hour, (_, seq) in zip(ordered, pairwise(last), strict=True)
         ],
     )
 

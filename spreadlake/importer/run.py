@@ -19,7 +19,7 @@ from spreadlake.importer.partitions import HourWriter
 from spreadlake.importer.plan import Coverage, check_days, in_order
 from spreadlake.importer.reader import OnBytes, read_dump, verify_dump
 from spreadlake.importer.record import FileRecord, delete_rolled, record_file
-from spreadlake.lake import Lake, claim, open_ticks_writer, writer_lock
+from spreadlake.lake import Lake, check_claim, claim, open_ticks_writer, writer_lock
 
 __all__ = ["Imported", "OnFile", "StoppedError", "import_dumps"]
 
@@ -52,11 +52,9 @@ def import_dumps(
     what cannot be imported, before anything is written where names and dates can tell, LakeError
     while a collector runs, or where the lake holds other trades, and StoppedError.
     """
-    dumps = [parse_name(path) for path in paths]
-    for dump in dumps:
-        if not dump.path.is_file():
-            raise InputError(f"{dump.path} is not there, or is no file")
+    dumps = [_dump_at(path) for path in paths]
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
+        check_claim(lake, "aggTrade", "exchange")
         coverage = _coverage(lake, db)
         check_days(dumps, coverage)
         claim(db, lake, "aggTrade", "exchange")
@@ -64,6 +62,19 @@ def import_dumps(
         for dump in in_order(dumps, coverage):
             verify_dump(dump, one.stoppable(on_file(dump, "checking")))
             yield one.run(dump, one.stoppable(on_file(dump, "importing")))
+
+
+def _dump_at(path: Path) -> DumpFile:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the files in it, such as {path}/*.zip")
+    if "*" in path.name:
+        raise InputError(
+            f"{path} matches no file, or the * is in quotes, where it is only a letter"
+        )
+    dump = parse_name(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there, or is no file")
+    return dump
 
 
 class _Import:
@@ -91,8 +102,8 @@ class _Import:
         except ConflictError as error:
             raise InputError(
                 f"{dump.path} contradicts the lake {self._lake.root}: {error}. Nothing of that "
-                "hour was taken; import it into another folder with --data, or download the file "
-                "again"
+                "hour or the hours after it was taken; download the file again, or import it into "
+                "another folder with --data"
             ) from None
 
     def _trades(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
@@ -143,7 +154,10 @@ def _coverage(lake: Lake, db: sqlite3.Connection) -> Coverage:
         days.setdefault(symbol, set()).add(day)
     for (symbol,) in db.execute("SELECT symbol FROM symbols").fetchall():
         days.setdefault(symbol, set()).update(_hot_days(db, symbol))
-    return Coverage(days)
+    klines: dict[str, set[date]] = {}
+    for symbol, day in db.execute("SELECT DISTINCT symbol, time / 86400 FROM klines").fetchall():
+        klines.setdefault(symbol, set()).add(date(1970, 1, 1) + timedelta(days=day))
+    return Coverage(days, klines)
 
 
 def _hot_days(db: sqlite3.Connection, symbol: str) -> set[date]:

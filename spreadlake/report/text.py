@@ -44,7 +44,9 @@ def _headline(report: LakeReport) -> Text:
         f"lake {report.lake} ({of}{', ' if report.trade_kind else ''}{report.trade_kind or ''})"
     ]
     lines.append(f"{report.ticks:,} trades, the latest {_when(report, report.last_trade_at)}")
-    analysed = f"analysed up to {_when(report, report.watermark_at)}"
+    analysed = "not analysed yet"
+    if report.watermark_at is not None:
+        analysed = f"analysed up to {_when(report, report.watermark_at)}"
     if report.ticks_unprocessed:
         analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
     return Text("\n".join([*lines, analysed]))

@@ -2,7 +2,15 @@ import time
 from pathlib import Path
 
 from spreadlake.lake import Lake, writer_lock
-from tests.importer.dumps import DAY, day_file, kline_lines, trades, write_dump
+from tests.importer.dumps import (
+    DAY,
+    MIDNIGHT,
+    day_file,
+    kline_lines,
+    trade_lines,
+    trades,
+    write_dump,
+)
 from tests.importer.lakes import held
 from tests.running import invoke, run
 
@@ -43,6 +51,40 @@ def test_the_second_time_there_is_nothing_new(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         "BTCUSDT-aggTrades-2024-08-08.zip: 0 trades; 120 were there already",
         "nothing new: all of it was there already",
+    ]
+
+
+def test_days_that_are_missing_are_told(tmp_path: Path) -> None:
+    later = trades(start_ms=ROWS[0].time_ms + 2 * DAY, hours=1, first_id=ROWS[-1].trade_id + 51)
+    result = invoke(
+        "import",
+        day_file(tmp_path, ROWS),
+        day_file(tmp_path, later),
+        "--data",
+        "lake",
+        cwd=tmp_path,
+    )
+    assert result.stdout.splitlines()[2] == (
+        "BTCUSDT: 50 trades in between were in no file (1 gap); import the days that are missing"
+    )
+    told = invoke("status", "--data", "lake", cwd=tmp_path).stdout
+    assert "180 trades are yet to be analysed" in told
+    assert "not analysed yet" in told
+
+
+def test_klines_without_trades_wait(tmp_path: Path) -> None:
+    klines = write_dump(tmp_path, "BTCUSDT-1m-2024-08-07.zip", kline_lines(MIDNIGHT - DAY, count=3))
+    told = invoke("import", klines, "--data", "lake", cwd=tmp_path).stdout
+    assert "BTCUSDT: klines become bars before the first trade, and there is none yet" in told
+    told = invoke("import", day_file(tmp_path, ROWS), "--data", "lake", cwd=tmp_path).stdout
+    assert "klines" not in told
+
+
+def test_an_empty_day_is_not_called_known(tmp_path: Path) -> None:
+    file = write_dump(tmp_path, "BTCUSDT-aggTrades-2024-08-08.zip", trade_lines([]))
+    assert invoke("import", file, "--data", "lake", cwd=tmp_path).stdout.splitlines() == [
+        "BTCUSDT-aggTrades-2024-08-08.zip: 0 trades",
+        "nothing is in these files",
     ]
 
 

@@ -13,6 +13,7 @@ from tests.importer.dumps import (
     HOUR,
     MIDNIGHT,
     day_file,
+    kline_lines,
     trade_lines,
     trades,
     write_dump,
@@ -50,7 +51,7 @@ def test_the_lake_knows_the_symbol_and_the_job_is_told_each_hour_once(tmp_path: 
         "BTCUSDT", 2_000_000, last.trade_id, last.time_ms, last.price, 240,
     )  # fmt: skip
     assert rolls(tmp_path / "lake") == [
-        ("BTCUSDT", MIDNIGHT + n * HOUR, 60, n + 1) for n in range(HOURS)
+        ("BTCUSDT", MIDNIGHT + n * HOUR, 60, 60 * (n + 1)) for n in range(HOURS)
     ]
     assert gaps(tmp_path / "lake") == []
 
@@ -112,7 +113,7 @@ def test_hot_rows_of_an_hour_move_to_its_partition(tmp_path: Path) -> None:
         ROWS[0].trade_id, ROWS[-1].trade_id, 240,
     )  # fmt: skip
     # Never below a seq that was given before: the job would not look there again.
-    assert {seq for *_, seq in rolls(lake)} == set(range(91, 91 + HOURS))
+    assert [seq for *_, seq in rolls(lake)] == [90 + 60 * (n + 1) for n in range(HOURS)]
 
 
 def test_hot_rows_that_the_file_does_not_have_are_kept(tmp_path: Path) -> None:
@@ -201,6 +202,33 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
         import_all(tmp_path / "lake", day_file(tmp_path, rows))
 
 
+def test_a_trade_that_a_file_has_in_two_hours_is_refused(tmp_path: Path) -> None:
+    rows = [*ROWS[:200], ROWS[5]._replace(time_ms=ROWS[200].time_ms), *ROWS[200:]]
+    with pytest.raises(InputError, match=r"trade 2000005 is .*T03:20:00.* and .*T00:05:00"):
+        import_all(tmp_path / "lake", day_file(tmp_path, rows))
+    assert held(tmp_path / "lake") == ROWS[:180]
+
+
+@pytest.mark.parametrize("suffix", ["zip", "csv"])
+def test_nothing_of_a_file_with_a_wrong_line_is_taken(tmp_path: Path, suffix: str) -> None:
+    lines = [*trade_lines(ROWS), "2000240,0,1,1,1,1723089600000,true"]
+    file = write_dump(tmp_path, f"BTCUSDT-aggTrades-2024-08-08.{suffix}", lines)
+    with pytest.raises(InputError, match=r"price 0\.0, .*nothing of this file was taken"):
+        import_all(tmp_path / "lake", file)
+    assert partitions(tmp_path / "lake") == []
+    assert row(tmp_path / "lake", "SELECT count(*) FROM symbols") == (0,)
+
+
+def test_what_is_named_and_is_no_dump_is_told(tmp_path: Path) -> None:
+    for path, said in {
+        tmp_path: r"is a folder; name the files in it, such as .*/\*\.zip",
+        tmp_path / "*.zip": r"\*\.zip matches no file, or the \* is in quotes",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            import_all(tmp_path / "lake", path)
+    assert not (tmp_path / "lake").exists()
+
+
 def test_a_partition_that_somebody_deleted_comes_back(tmp_path: Path) -> None:
     lake, file = tmp_path / "lake", day_file(tmp_path, ROWS)
     import_all(lake, file)
@@ -214,10 +242,33 @@ def test_days_far_from_the_others_are_refused(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     import_all(lake, day_file(tmp_path, ROWS))
     far = trades(start_ms=MIDNIGHT + 30 * DAY, hours=1, first_id=90_000_000)
-    with pytest.raises(InputError, match="no trade from 2024-08-09 to 2024-09-06") as caught:
+    with pytest.raises(
+        InputError, match="would have nothing from 2024-08-09 to 2024-09-06"
+    ) as caught:
         import_all(lake, day_file(tmp_path, far))
     assert "import the days between too, or choose another folder" in str(caught.value)
     assert held(lake) == ROWS
+
+
+def test_klines_far_from_the_trades_are_refused(tmp_path: Path) -> None:
+    lake, old = tmp_path / "lake", "BTCUSDT-1m-2022-08-08.csv"
+    import_all(lake, day_file(tmp_path, ROWS))
+    file = write_dump(tmp_path, old, kline_lines(MIDNIGHT - 731 * DAY, count=3))
+    with pytest.raises(InputError, match="would have nothing from 2022-08-09 to 2024-08-07"):
+        import_all(lake, file)
+    # Where there are no trades yet, they are the first records, and the trades come too late.
+    import_all(tmp_path / "other", file)
+    with pytest.raises(InputError, match="would have nothing from 2022-08-09 to 2024-08-07"):
+        import_all(tmp_path / "other", day_file(tmp_path, ROWS))
+
+
+def test_klines_after_the_first_trade_are_far_from_nothing(tmp_path: Path) -> None:
+    """No bars are made of them."""
+    lake = tmp_path / "lake"
+    import_all(lake, day_file(tmp_path, ROWS))
+    late = kline_lines(MIDNIGHT + 30 * DAY, count=3)
+    (imported,) = import_all(lake, write_dump(tmp_path, "BTCUSDT-1m-2024-09-07.csv", late))
+    assert imported.fresh == 3
 
 
 def test_a_lake_of_single_trades_is_refused(tmp_path: Path) -> None:
@@ -232,6 +283,9 @@ def test_the_lake_of_the_demo_is_refused(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     with open_ticks_writer(lake) as db:
         claim(db, lake, "aggTrade", "demo")
+        # Far away from the file: that is not what is wrong.
+        db.execute("INSERT INTO symbols VALUES ('BTCUSDT', 1, 1, 1, 1.0, 1)")
+        db.execute("INSERT INTO ticks VALUES (1, 'BTCUSDT', 1, 1790000000000, 1.0, 1.0, 1)")
     with pytest.raises(LakeError, match="holds trades of the simulated market"):
         import_all(lake.root, day_file(tmp_path, ROWS))
 

@@ -37,7 +37,7 @@ def test_a_file_covers_its_days_and_no_more() -> None:
     [
         ("trades.zip", "the name does not tell"),
         ("BTCUSDT-aggTrades-2024-08-08.gz", "the name does not tell"),
-        ("BTCUSDT-aggTrades-2024-08-08.zip.CHECKSUM", "the name does not tell"),
+        ("BTCUSDT-aggTrades-2024-08-08.zip.CHECKSUM", "is the checksum of a dump; leave it out"),
         ("btcusdt-aggTrades-2024-08-08.zip", "must be in upper case: BTCUSDT"),
         ("BTCUSDT-aggTrades-2024-13-08.zip", "month must be in 1..12"),
         ("BTCUSDT-trades-2024-08-08.zip", "download the aggTrades of the same days"),

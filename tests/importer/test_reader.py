@@ -42,6 +42,29 @@ def test_every_form_of_a_dump_gives_the_same_trades(
     assert frame.rows() == [tuple(row) for row in ROWS]
 
 
+PLAIN = "\n".join(trade_lines(ROWS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        PLAIN + "\n\n\n",
+        PLAIN.replace("\n", "\r\n") + "\r\n",
+        "\ufeff" + PLAIN,
+        "\ufeff" + PLAIN.partition("\n")[2],
+        PLAIN.replace("true", "True").replace("false", "False"),
+        PLAIN.replace("true", "TRUE").replace("false", "FALSE"),
+        PLAIN.replace(",60000.0,", ",6e4,").replace(",0.001,", ",1E-3,"),
+    ],
+    ids=["no end", "blank end", "CRLF", "BOM", "BOM alone", "True", "TRUE", "6e4"],
+)
+def test_what_editors_and_scripts_make_of_a_dump_is_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / f"{DAY}.csv"
+    path.write_bytes(text.encode())
+    assert read(path).rows() == [tuple(row) for row in ROWS]
+
+
 @given(st.decimals("0.00000001", "999999", places=8))
 def test_a_price_is_the_same_number_as_live(decimal: object) -> None:
     line = f"1,{decimal},1,1,1,{MIDNIGHT},true"
@@ -90,7 +113,13 @@ GOOD = trade_lines(ROWS[:2], header=False)
         ([*GOOD, "3,1.5,0,1,1,1723075200000,true"], "qty 0.0"),
         ([*GOOD, "-3,1.5,1,1,1,1723075200000,true"], "trade_id -3"),
         ([*GOOD, "3,1.5,1,1,1,1723075200,true"], "cannot be of 2024-08-08 .* time_ms 1723075200"),
-        (["what,is,this,file,made,of,then"], "first column is 'what'"),
+        ([*GOOD, '3,"1.5,1,1,1,1723075200000,true', *GOOD], "column price: Row #3: .*'\"1.5'"),
+        ([*GOOD, "3,\0,1,1,1,1723075200000,true"], "column price: Row #3: .*'\ufffd'"),
+        ([*GOOD, "3,1" + "0" * 9_000_000], "a line is longer than 4,194,304 bytes"),
+        ([*GOOD, TRADES_HEADER], "column agg_trade_id: Row #3"),
+        ([TRADES_HEADER.replace("price,quantity", "quantity,price")], "column 2 is 'quantity'"),
+        (["", *GOOD], "1 column in the first line"),
+        (["what,is,this,file,made,of,then"], "column 1 is 'what'"),
         (["1,2,3"], "3 columns in the first line, and aggTrades dumps have 7"),
         ([f"{GOOD[0]},true"], "a dump of the spot market"),
         ([KLINES_HEADER], "12 columns in the first line"),
@@ -101,6 +130,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, lines: list[str], said: str) -> N
     with pytest.raises(InputError, match=said) as caught:
         read(path)
     assert str(path) in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -140,6 +170,26 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / f"{DAY}.csv"
     path.touch()
     with pytest.raises(InputError, match="is empty"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("member", "fits"),
+    [
+        (f"{DAY}.csv", True),
+        ("some/where/x.csv", True),
+        ("ETHUSDT-aggTrades-2024-08-08.csv", False),
+        ("BTCUSDT-aggTrades-2024-08-09.csv", False),
+    ],
+)
+def test_a_zip_and_what_is_in_it_have_one_name(tmp_path: Path, member: str, fits: bool) -> None:
+    path = tmp_path / f"{DAY}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, "\n".join(GOOD))
+    if fits:
+        assert read(path).height == 2
+        return
+    with pytest.raises(InputError, match=f"holds {member}: one of the two names is wrong"):
         read(path)
 
 

@@ -1,9 +1,13 @@
 """What the job and the collector make of a lake that was imported into."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from analytics_job.job import AnalyticsJob
+from analytics_job.pipeline import Pipeline
 from collector.batch import Batch
 from collector.store import TickStore
 from spreadlake.config import Settings
@@ -64,6 +68,26 @@ def test_history_before_the_lake_gives_the_tables_of_a_rebuild(tmp_path: Path) -
     taken_in = analysed(lake)
     assert taken_in == analysed(lake, rebuild=True)
     assert min(row["time"] for row in taken_in["bars"]) == EARLIER[0].time_ms // 1000
+
+
+def test_a_rebuild_that_was_cut_off_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    import_all(lake, day_file(tmp_path, A), day_file(tmp_path, B))
+    whole = analysed(lake, rebuild=True)
+    advance, calls = Pipeline._advance, count(1)
+
+    def cut_off(pipeline: Pipeline, end: int) -> None:
+        advance(pipeline, end)
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "_advance", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            analysed(lake, rebuild=True)
+    assert analysed(lake) == whole
 
 
 def test_the_collector_goes_on_after_the_last_imported_trade(tmp_path: Path) -> None:
