@@ -1,6 +1,7 @@
 """The commands that run one service in this process, as docker-compose does."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from spreadlake.cli.options import ConfigOption, DataOption, DurationOption, parse_seconds
+from spreadlake.cli.rebuild import rebuilding
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.errors import InputError, ServiceError
 from spreadlake.lake import Lake
@@ -67,12 +69,13 @@ def analyse(
     """Compute bars, analytics and alerts."""
     if start is not None and not rebuild:
         raise InputError(f"--from {start} needs --rebuild: without it only what is new is analysed")
-    options = {
+    options: dict[str, Any] = {
         "once": once,
         "rebuild": rebuild,
         "from": None if start is None else parse_time(start),
     }
-    _run("analytics-job", data, config, duration, options, lateness)
+    with rebuilding(Lake(data), options["from"]) if rebuild else nullcontext():
+        _run("analytics-job", data, config, duration, options, lateness)
 
 
 def export_metrics(

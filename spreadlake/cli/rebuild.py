@@ -1,0 +1,131 @@
+"""What `spreadlake analyse --rebuild` shows: how far it is, and at the end what it did.
+
+The job is asked nothing: it leaves in the lake how far it has come.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from spreadlake.lake import Lake
+from spreadlake.report import read_progress, snapshot
+from spreadlake.report.words import count, duration
+from spreadlake.times import iso_utc
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ["rebuilding"]
+
+_LOOK_SECONDS = 0.5
+_JOINED_SECONDS = 10.0
+_NEAR_SECONDS = 120  # so near to its end the rest of it is done in one transaction
+
+
+@contextmanager
+def rebuilding(lake: Lake, start: float | None) -> Iterator[None]:
+    """Within it the job rebuilds `lake` from the Unix second `start` on (None: everything)."""
+    from rich.console import Console  # noqa: PLC0415 slow to import
+
+    console, began = Console(file=sys.stderr), time.monotonic()
+    with _ending_at_once(console):
+        if console.is_terminal and lake.ticks_db.exists():
+            with _bar(console, lake, start):
+                yield
+        else:
+            yield
+    typer.echo(_summary(lake, start, time.monotonic() - began))
+
+
+@contextmanager
+def _ending_at_once(console: "Console") -> Iterator[None]:
+    """Ctrl-C ends the process where it stands, as a loss of power would: the lake bears that.
+
+    An exception in the middle of a transaction would have to be carried out of many places.
+    """
+
+    def end(*_: object) -> None:
+        console.show_cursor()
+        typer.echo("\ninterrupted; the job goes on from here when it runs next", err=True)
+        os._exit(130)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bar(console: "Console", lake: Lake, start: float | None) -> Iterator[None]:
+    from rich.progress import (  # noqa: PLC0415 slow to import
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    done = threading.Event()
+    with Progress(*columns, console=console, transient=True) as bar:
+        watcher = threading.Thread(target=_watch, args=(bar, lake, start, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join(_JOINED_SECONDS)
+
+
+def _watch(bar: "Progress", lake: Lake, start: float | None, done: threading.Event) -> None:
+    from spreadlake.lake.trades import trades_span  # noqa: PLC0415 slow to import
+
+    span = trades_span(lake)
+    if span is None:
+        return
+    first = max(span.first_ms / 1000, start or 0)
+    task = bar.add_task("rebuilding", total=max(1.0, span.last_ms / 1000 - first))
+    while not done.wait(_LOOK_SECONDS):
+        final, due = _look(lake)
+        if final is None:
+            continue
+        text = f"rebuilt up to {iso_utc(final)}"
+        if final >= span.last_ms // 1000 - _NEAR_SECONDS:
+            text = f"slow statistics, {count(due, 'row')} to go"
+        bar.update(task, completed=final - first, description=text)
+
+
+def _look(lake: Lake) -> tuple[int | None, int]:
+    """Up to which second bars are final, and how many slow statistics are due."""
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return None, 0
+        due = db.execute("SELECT count(*) FROM tests_due").fetchone()[0]
+        return read_progress(db).get("final_time"), due
+
+
+def _summary(lake: Lake, start: float | None, seconds: float) -> str:
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return f"nothing to rebuild in lake {lake.root}"
+        final = read_progress(db).get("final_time")
+        symbols, first = db.execute(
+            "SELECT count(*), min(time) FROM first_bars WHERE timeframe = '1s'"
+        ).fetchone()
+        series = db.execute("SELECT count(*) FROM series").fetchone()[0]
+    if first is None or final is None:
+        return f"nothing to rebuild: lake {lake.root} has no trades"
+    begin, end = (iso_utc(int(t)) for t in (max(first, start or 0), final))
+    return (
+        f"rebuilt in {duration(seconds)}: bars of {count(symbols, 'symbol')}, {series} series of "
+        f"pair analytics and their alerts, from {begin} to {end}"
+    )

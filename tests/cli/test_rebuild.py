@@ -1,0 +1,69 @@
+"""`spreadlake analyse --rebuild`: what it shows, and how it ends."""
+
+import sys
+from pathlib import Path
+
+from spreadlake.lake import Lake, open_ticks_writer
+from tests.fixture_lake import make_lake
+from tests.importer.dumps import day_file, trades
+from tests.importer.lakes import import_all
+from tests.running import invoke, run
+from tests.supervisor.test_terminal import on_terminal
+
+CONFIG = """
+symbols = ["BTCUSDT", "ETHUSDT"]
+timeframes = ["1m"]
+windows = [30]
+[job]
+tests_interval = 3600
+"""
+
+
+def test_at_its_end_it_says_what_it_did(tmp_path: Path) -> None:
+    (tmp_path / "spreadlake.toml").write_text(CONFIG)
+    files = [
+        day_file(tmp_path, trades(hours=2)),
+        day_file(tmp_path, trades("ETHUSDT", hours=2, first_id=5)),
+    ]
+    import_all(tmp_path / "lake", *files)
+    ended = run("analyse", "--rebuild", "--data", "lake", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (line,) = ended.stdout.splitlines()
+    start, _, span = line.partition("bars of ")
+    assert start.startswith("rebuilt in ")
+    assert span == (
+        "2 symbols, 1 series of pair analytics and their alerts, "
+        "from 2024-08-08T00:00:00Z to 2024-08-08T01:58:59Z"
+    )
+    part = ["--from", "2024-08-08T01:00Z"]
+    ended = run("analyse", "--rebuild", *part, "--data", "lake", cwd=tmp_path)
+    assert ended.stdout.endswith(" from 2024-08-08T01:00:00Z to 2024-08-08T01:58:59Z\n")
+
+
+def test_a_lake_without_trades_has_nothing_to_rebuild(tmp_path: Path) -> None:
+    open_ticks_writer(Lake(tmp_path / "lake")).close()
+    ended = invoke("analyse", "--rebuild", "--data", "lake", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "nothing to rebuild: lake lake has no trades\n")
+
+
+def test_where_no_lake_is_it_says_so(tmp_path: Path) -> None:
+    ended = invoke("analyse", "--rebuild", "--data", "lake", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "no lake in lake: ticks.db is not there" in ended.stderr
+
+
+def test_on_a_terminal_it_shows_how_far_it_is_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake")
+    program = (
+        f"import os, time; os.chdir({str(tmp_path)!r})\n"
+        "from pathlib import Path\n"
+        "from spreadlake.cli.rebuild import rebuilding\n"
+        "from spreadlake.lake import Lake\n"
+        "with rebuilding(Lake(Path('lake')), None):\n"
+        "    time.sleep(60)\n"
+    )
+    shown = b"slow statistics, "  # the lake of the test is analysed up to its end
+    code, wrote = on_terminal([sys.executable, "-c", program], enough=lambda text: shown in text)
+    assert code == 130
+    assert "interrupted; the job goes on from here when it runs next" in wrote
+    assert "Traceback" not in wrote
