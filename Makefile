@@ -15,22 +15,22 @@ install: $(DEV)
 define install_locked
 	@if command -v uv >/dev/null 2>&1; then \
 	  test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); \
-	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+	  uv pip install --python $(BIN)/python --require-hashes -r $(1) && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV); \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(1) && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 endef
 
 $(RUN): requirements.lock pyproject.toml | python-version
-	@echo "installing spreadlake into $(VENV) (once)"
+	@echo "installing spreadlake into $(VENV); this takes about a minute, once"
 	$(call install_locked,requirements.lock)
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml | python-version
-	@echo "installing spreadlake and its development tools into $(VENV) (once)"
+	@echo "installing spreadlake and its development tools into $(VENV); this takes about a minute, once"
 	$(call install_locked,requirements-dev.lock)
 	@touch $@ $(RUN)
 
