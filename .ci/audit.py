@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 _UNREACHABLE = re.compile(r"connect|resol|timed? ?out|unreachable|no route|\b50\d\b", re.IGNORECASE)
+_ERROR = re.compile(r"[\w.]*(?:Error|Timeout|Exception)\b")
+_LONGEST = 200
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -67,9 +69,18 @@ def audit(lock: str) -> dict[str, Any] | str:
     try:
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:
-        lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
-        return lines[-1]
+        return reason_in(result.stderr) or f"exit code {result.returncode}"
     return report
+
+
+def reason_in(stderr: str) -> str:
+    """Why there is no report: the last line, or an error before it that explains it.
+
+    An answer such as 503 ends in an error without words; what it was stands further up.
+    """
+    lines = stderr.strip().splitlines()
+    errors = [line for line in lines if _ERROR.match(line) and _UNREACHABLE.search(line)]
+    return (errors or lines or [""])[-1][:_LONGEST]
 
 
 if __name__ == "__main__":

@@ -61,6 +61,36 @@ def test_what_could_not_be_asked_is_said_and_is_no_pass(verdict: Callable[..., A
     assert "no route to host" in message
 
 
+DOWN = """\
+Traceback (most recent call last):
+  File "connectionpool.py", line 1, in query
+requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: x
+
+The above exception was the direct cause of the following exception:
+
+pip_audit._service.interface.ServiceError
+"""
+
+
+def test_a_service_that_is_down_cannot_be_asked(
+    audit: ModuleType, verdict: Callable[..., Any]
+) -> None:
+    reason = audit.reason_in(DOWN)
+    assert reason.startswith("requests.exceptions.HTTPError: 503 Server Error")
+    message, code = verdict(reason)
+    assert (message[:8], code) == ("skipped:", 0)
+
+
+def test_any_other_error_is_told_by_its_last_line(
+    audit: ModuleType, verdict: Callable[..., Any]
+) -> None:
+    broken = DOWN.replace("503 Server Error: Service Unavailable", "403 Client Error")
+    reason = audit.reason_in(broken)
+    assert reason == "pip_audit._service.interface.ServiceError"
+    assert verdict(reason)[1] == 1
+    assert audit.reason_in("") == ""
+
+
 def test_an_audit_that_breaks_fails(verdict: Callable[..., Any]) -> None:
     message, code = verdict("requirements.lock: invalid requirement on line 7")
     assert (message, code) == (
