@@ -26,8 +26,11 @@ __all__ = [
 # Below this share of the legs' own variance, the variance of the spread is lost in rounding when
 # it is taken from moments, and is taken from the spread itself.
 _ILL_CONDITIONED = 1e-6
+# Below this share of the prices, so are the digits of the spread's distance from its mean.
+_TINY = 1e-8
 # A spread whose deviation is less than this share of the prices is rounding, not movement.
 _FLAT = 1e-14
+_PIECE = 8_192  # pairs times rows at a time: what is computed on stays in the processor's cache
 _CELLS = 1_000_000  # bars of windows taken one by one that are held at a time, to bound memory
 
 
@@ -61,21 +64,34 @@ def hedge_ratio(a: Floats, b: Floats, m: Moments) -> Hedge:
     a, b: (pairs, columns) closes, whose last columns are the rows of `m`. NaN where B does not
     vary; no standard error below 3 bars, no R² where A does not vary.
     """
-    beta = _divide(m.sab, m.sbb)
-    sse = np.maximum(m.saa - beta * m.sab, 0.0)
-    for direct in _one_by_one(a, b, beta, m, (sse <= _ILL_CONDITIONED * m.saa) & (m.saa > 0)):
+    out = np.empty((4, *m.n.shape))
+    for last, columns in _pieces(a, m):
+        _hedge_ratio(a[:, :last], b[:, :last], m.at(columns), out[..., columns])
+    return Hedge(*out)
+
+
+def _hedge_ratio(a: Floats, b: Floats, m: Moments, out: Floats) -> None:
+    """Writes the four arrays of `Hedge` to `out`, (4, pairs, rows)."""
+    alpha, beta, stderr, r_squared = out
+    _divide(m.sab, m.sbb, beta)
+    np.multiply(beta, m.mean_b, out=alpha)
+    np.subtract(m.mean_a, alpha, out=alpha)
+    sse = beta * m.sab
+    np.subtract(m.saa, sse, out=sse)
+    np.maximum(sse, 0.0, out=sse)
+    for direct in _one_by_one(a, b, beta, m, sse < _ILL_CONDITIONED * m.saa):
         sse[direct.rows] = direct.squares
-    return Hedge(
-        alpha=m.mean_a - beta * m.mean_b,
-        beta=beta,
-        beta_stderr=np.sqrt(_divide(_divide(sse, m.n - 2), m.sbb)),
-        r_squared=1.0 - _divide(sse, m.saa),
-    )
+    _divide(sse, m.saa, r_squared)
+    np.subtract(1.0, r_squared, out=r_squared)
+    _divide(sse, (m.n - 2) * m.sbb, stderr)
+    np.sqrt(stderr, out=stderr)
 
 
 def correlation(m: Moments) -> Floats:
     """Pearson correlation over the moments' window; NaN where a leg does not vary."""
-    return np.clip(_divide(m.sab, np.sqrt(m.saa) * np.sqrt(m.sbb)), -1.0, 1.0)
+    out = np.empty(m.n.shape)
+    _divide(m.sab, np.sqrt(m.saa) * np.sqrt(m.sbb), out)
+    return np.clip(out, -1.0, 1.0, out=out)
 
 
 def log_returns(x: Floats) -> Floats:
@@ -97,20 +113,47 @@ def spread_zscore(a: Floats, b: Floats, beta: Floats, m: Moments) -> Spread:
     a, b: (pairs, columns) closes, whose last columns are the rows; `m` holds the rows' moments
     over the z-score's window. z = (spread_t − mean) / std, NaN where the spread does not vary.
     """
-    rows = beta.shape[1]
-    leg_a, leg_b = a[:, -rows:], beta * b[:, -rows:]
-    spread = leg_a - leg_b
-    mean = m.mean_a - beta * m.mean_b
-    b_squares = beta * beta * m.sbb
-    squares = m.saa - 2 * beta * m.sab + b_squares
-    legs = m.saa + b_squares
+    out = np.empty((4, *beta.shape))
+    for last, columns in _pieces(a, m):
+        part = beta[:, columns]
+        _spread_zscore(a[:, :last], b[:, :last], part, m.at(columns), out[..., columns])
+    return Spread(*out)
+
+
+def _spread_zscore(a: Floats, b: Floats, beta: Floats, m: Moments, out: Floats) -> None:
+    """Writes the four arrays of `Spread` to `out`, (4, pairs, rows)."""
+    spread, mean, std, zscore = out
+    leg_a, leg_b = a[:, -beta.shape[1] :], beta * b[:, -beta.shape[1] :]
+    np.subtract(leg_a, leg_b, out=spread)
+    np.multiply(beta, m.mean_b, out=mean)
+    np.subtract(m.mean_a, mean, out=mean)
     distance = spread - mean
-    for direct in _one_by_one(a, b, beta, m, (squares <= _ILL_CONDITIONED * legs) & (legs > 0)):
-        squares[direct.rows], distance[direct.rows] = direct.squares, direct.distance
+    legs = beta * m.sbb
+    legs *= beta
+    legs += m.saa
+    squares = beta * m.sab
+    squares *= -2.0
+    squares += legs
+    size = np.square(leg_a)
+    size += np.square(leg_b, out=leg_b)
+    for direct in _one_by_one(a, b, beta, m, _lost(squares, legs, m.n * size)):
+        flat = direct.squares <= _FLAT**2 * (m.n * size)[direct.rows]
+        squares[direct.rows] = np.where(flat, 0.0, direct.squares)
+        distance[direct.rows] = direct.distance
         mean[direct.rows] = spread[direct.rows] - direct.distance
-    std = np.sqrt(_divide(np.maximum(squares, 0.0), m.n - 1))
-    std[std <= _FLAT * np.maximum(np.abs(leg_a), np.abs(leg_b))] = 0.0
-    return Spread(spread, mean, std, _divide(distance, std))
+    np.maximum(squares, 0.0, out=squares)
+    _divide(squares, m.n - 1, std)
+    np.sqrt(std, out=std)
+    _divide(distance, std, zscore)
+
+
+def _lost(squares: Floats, legs: Floats, prices: Floats) -> NDArray[np.bool_]:
+    """Where moments leave too few digits: beside the legs' squares, or the prices' own."""
+    least = legs * _ILL_CONDITIONED
+    prices *= _TINY**2
+    least += prices
+    lost = squares < least
+    return lost & (legs > 0) if lost.any() else lost
 
 
 class _Direct(NamedTuple):
@@ -147,11 +190,20 @@ def _one_by_one(
             yield _Direct((p, r), ((moves - mean[:, None]) ** 2).sum(axis=1), -mean)
 
 
-def _divide(x: Floats, y: Floats) -> Floats:
-    """x / y, NaN where y is not positive."""
+def _pieces(a: Floats, m: Moments) -> Iterator[tuple[int, slice]]:
+    """Columns of the rows, some at a time, and the number of columns of `a` up to their end."""
+    pairs, rows = m.n.shape
+    step = max(1, _PIECE // max(1, pairs))
+    for at in range(0, rows, step):
+        end = min(at + step, rows)
+        yield a.shape[1] - rows + end, slice(at, end)
+
+
+def _divide(x: Floats, y: Floats, out: Floats) -> None:
+    """Writes x / y to `out`, NaN where y is not positive."""
     positive = y > 0
     if positive.all():
-        return np.asarray(x / y)
-    out = np.full(np.broadcast_shapes(x.shape, y.shape), np.nan)
-    np.divide(x, y, out=out, where=positive)
-    return out
+        np.divide(x, y, out=out)
+    else:
+        out.fill(np.nan)
+        np.divide(x, y, out=out, where=positive)

@@ -13,7 +13,6 @@ exactly zero.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ __all__ = ["Floats", "Ints", "Moments", "rolling_moments", "rolling_sum"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_CELLS = 8_192  # pairs times rows at a time: what is computed on stays in the processor's cache
+_CELLS = 16_384  # pairs times rows at a time: what is computed on stays in the processor's cache
 _WIDE = 128  # from how many sums side by side on it pays to add them up place by place
 
 
@@ -42,6 +41,11 @@ class Moments:
     sbb: Floats
     sab: Floats
 
+    def at(self, columns: slice) -> "Moments":
+        """Those of some of the rows."""
+        parts = (self.n, self.mean_a, self.mean_b, self.saa, self.sbb, self.sab)
+        return Moments(*(part[:, columns] for part in parts))
+
 
 def rolling_moments(
     a: Floats, b: Floats, width: int, start: int, first: Ints, rows: int
@@ -55,12 +59,22 @@ def rolling_moments(
     """
     out = np.empty((6, len(a), rows))
     step = max(1, _CELLS // max(1, len(a)))
-    for at in range(0, rows, step):
-        end = min(at + step, rows)
+    at = 0
+    while at < rows:
+        end = _end(at, at + step, rows, width, start + a.shape[1] - rows)
         last = a.shape[1] - rows + end
         layout = _Layout.of(last, width, start, first, end - at)
         _moments(layout, a[:, :last], b[:, :last], out[:, :, at:end])
+        at = end
     return Moments(*out)
+
+
+def _end(begin: int, end: int, rows: int, width: int, start: int) -> int:
+    """Where the piece from `begin` to about `end` ends: between two blocks, or with the rows."""
+    if end >= rows:
+        return rows
+    border = (start + end) // width * width - start
+    return border if border > begin else end
 
 
 def rolling_sum(x: Floats, width: int, start: int, first: Ints, rows: int) -> Floats:
@@ -83,14 +97,15 @@ def _moments(layout: "_Layout", a: Floats, b: Floats, out: Floats) -> None:
         _products(layout, ahead, centres),
         _products(layout, behind, layout.with_block_before(centres)),
     )
-    n, s1 = layout.counts(), sums[:, :2]
+    layout.lay_out(sums, out[1:])
+    n, s1, squares, product = out[0], out[1:3], out[3:5], out[5]
+    n[...] = layout.counts()
     offset = s1 / n  # of the mean from the centre
-    sums[:, 2:4] -= s1 * offset
-    sums[:, 4] -= s1[:, 0] * offset[:, 1]
-    np.maximum(sums[:, 2:4], 0.0, out=sums[:, 2:4])
-    layout.lay_out(np.broadcast_to(n, sums[:, :1].shape), out[:1])
-    layout.lay_out(np.add(offset, centres, out=offset), out[1:3])
-    layout.lay_out(sums[:, 2:], out[3:])
+    product -= s1[0] * offset[1]
+    s1 *= offset
+    squares -= s1
+    np.maximum(squares, 0.0, out=squares)
+    np.add(offset, layout.by_row(centres), out=s1)
 
 
 def _products(layout: "_Layout", prices: Floats, centres: Floats) -> Floats:
@@ -183,12 +198,18 @@ class _Layout:
         return ahead[low:]
 
     def counts(self) -> Floats | float:
-        """Bars in each window, blocked; 1 before the first bar, where nothing is read."""
+        """(pairs, rows): bars in each window; 1 before the first bar, where nothing is read."""
         if not self.warming:
             return float(self.width)
-        starts = np.arange(self.row_block, self.blocks) * self.width
-        index = np.arange(*self._span)[:, None, None, None] + starts
+        index = np.arange(self.pad + self.columns - self.rows, self.pad + self.columns)
         return np.asarray(np.clip(index - self.first + 1, 1, self.width), dtype=np.float64)
+
+    def by_row(self, x: Floats) -> Floats:
+        """What is one for each row block, for each of its rows."""
+        if x.shape[-1] == 1:
+            return x
+        place = (self.pad + self.columns - self.rows) % self.width
+        return np.repeat(x, self.width, axis=-1)[..., place : place + self.rows]
 
     def lay_out(self, x: Floats, out: Floats) -> None:
         """Blocked → (series, pairs, rows)."""
@@ -202,5 +223,8 @@ def _accumulate(x: Floats) -> None:
     if x[:1].size < _WIDE:
         np.cumsum(x, axis=0, out=x)
         return
-    for before, at in pairwise(x):
-        np.add(before, at, out=at)
+    flat = x.reshape(len(x), -1)
+    before = flat[0]
+    for at in flat[1:]:
+        np.add(before, at, at)
+        before = at

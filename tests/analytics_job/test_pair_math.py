@@ -198,6 +198,21 @@ def test_a_spread_far_smaller_than_its_legs_keeps_its_digits(level: float, noise
         assert math.isclose(spread.zscore[0, at], z, abs_tol=1e-7)
 
 
+@pytest.mark.parametrize("level", [1e-5, 1.0, 1e5])
+@pytest.mark.parametrize("moves", [1e-7, 1e-9, 1e-11, 1e-13])
+def test_a_spread_far_smaller_than_the_prices_keeps_its_digits(level: float, moves: float) -> None:
+    """Legs that move on their own, by a few units in their last places at the least."""
+    rng = np.random.default_rng(12)
+    a, b = (level * (1 + moves * rng.normal(size=(2, 1, 90)))) * [[[3.0]], [[1.0]]]
+    hedge, spread = _analyse(a, b, 60, 60)
+    for at in (59, 75, 89):
+        window = slice(at - 59, at + 1)
+        stderr, std, z = _exactly(a[0, window], b[0, window], hedge.beta[0, at])
+        assert math.isclose(hedge.beta_stderr[0, at], stderr, rel_tol=1e-7)
+        assert math.isclose(spread.std[0, at], std, rel_tol=1e-7)
+        assert math.isclose(spread.zscore[0, at], z, abs_tol=1e-7)
+
+
 @pytest.mark.parametrize("level", [1e-5, 0.1, 61_234.5])
 def test_an_exact_multiple_has_no_zscore(level: float) -> None:
     _, b = _legs(8, 120, 1.0, level)
