@@ -6,15 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_job.resample import (
-    BARS_SCHEMA,
-    bars_before,
-    carry,
-    longer_bars,
-    second_bars,
-)
+from analytics_job.resample import bars_before, carry, longer_bars, second_bars
 from spreadlake.lake import Lake, read_trades
-from spreadlake.lake.archive import read_archive
+from spreadlake.lake.archive import archived_until, read_archive
+from spreadlake.lake.bars import BARS_SCHEMA
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["BarStore", "Changed"]
@@ -136,7 +131,7 @@ class BarStore:
                 (symbol, timeframe, start, end),
             ).fetchall()
         hot = pl.DataFrame(rows, schema=BARS_SCHEMA, orient="row")
-        if start >= self._archived_until(timeframe):
+        if start >= archived_until(self._db, timeframe):
             return hot
         return self._with_archived(hot, timeframe, start, end, names)
 
@@ -146,13 +141,6 @@ class BarStore:
             "SELECT symbol, time FROM first_bars WHERE timeframe = ?", (timeframe,)
         )
         return dict(rows.fetchall())
-
-    def _archived_until(self, timeframe: str) -> int:
-        """Bars before this may be in Parquet."""
-        row = self._db.execute(
-            "SELECT value FROM progress WHERE key = ?", (f"archived:{timeframe}",)
-        ).fetchone()
-        return 0 if row is None else int(row[0])
 
     def _with_archived(
         self, hot: pl.DataFrame, timeframe: str, start: int, end: int, symbols: Sequence[str]
@@ -189,7 +177,7 @@ class BarStore:
 
     def _next_traded(self, symbol: str, start: int, final: int) -> int:
         """The next second from `start` on that has a trade; `final` if there is none."""
-        while start < min(final, self._archived_until("1s")):
+        while start < min(final, archived_until(self._db, "1s")):
             bars = self.read("1s", start, start + _LOOK_SECONDS, [symbol])
             traded = bars.filter(pl.col("trades") > 0)
             if traded.height:

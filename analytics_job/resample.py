@@ -6,22 +6,9 @@ without a trade carries the previous close with no volume, so that pairs align.
 
 import polars as pl
 
-__all__ = ["BARS_SCHEMA", "bars_before", "carry", "longer_bars", "second_bars"]
+from spreadlake.lake.bars import BARS_SCHEMA
 
-BARS_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String,
-        "time": pl.Int64,
-        "open": pl.Float64,
-        "high": pl.Float64,
-        "low": pl.Float64,
-        "close": pl.Float64,
-        "volume": pl.Float64,
-        "quote_volume": pl.Float64,
-        "taker_buy_volume": pl.Float64,
-        "trades": pl.Int64,
-    }
-)
+__all__ = ["bars_before", "carry", "longer_bars", "second_bars"]
 
 _SUMS = ("volume", "quote_volume", "taker_buy_volume", "trades")
 _PRICES = ("open", "high", "low", "close")

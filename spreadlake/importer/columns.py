@@ -10,25 +10,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from spreadlake.importer.names import DumpFile, DumpKind
+from spreadlake.lake.bars import KLINES_SCHEMA
 from spreadlake.lake.trades import TRADES_SCHEMA
 
-__all__ = ["KLINES_SCHEMA", "LAYOUTS", "Layout", "RecordError"]
-
-KLINES_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String,
-        "timeframe": pl.String,
-        "time": pl.Int64,
-        "open": pl.Float64,
-        "high": pl.Float64,
-        "low": pl.Float64,
-        "close": pl.Float64,
-        "volume": pl.Float64,
-        "quote_volume": pl.Float64,
-        "taker_buy_volume": pl.Float64,
-        "trades": pl.Int64,
-    }
-)
+__all__ = ["LAYOUTS", "Layout", "RecordError"]
 
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138

@@ -19,6 +19,7 @@ from spreadlake.times import timeframe_seconds
 
 __all__ = [
     "ArchivedTable",
+    "archived_until",
     "fetch_frame",
     "next_piece",
     "piece_path",
@@ -27,9 +28,9 @@ __all__ = [
     "read_rows",
 ]
 
-ArchivedTable = Literal["bars", "pair_analytics"]
+ArchivedTable = Literal["bars", "pair_analytics", "pair_tests"]
 
-_NAME_COLUMN = {"bars": "symbol", "pair_analytics": "pair"}
+_NAME_COLUMN = {"bars": "symbol", "pair_analytics": "pair", "pair_tests": "pair"}
 _TYPES = {"TEXT": pl.String(), "INTEGER": pl.Int64(), "REAL": pl.Float64()}
 _DAY = 86_400
 _HOUR = 3_600
@@ -46,6 +47,14 @@ def piece_path(lake: Lake, table: ArchivedTable, timeframe: str, name: str, star
     piece = f"{begin:%H}" if piece_seconds(timeframe) == _HOUR else "day"
     folder = _series_folder(lake, table, timeframe, name)
     return folder / f"date={begin:%Y-%m-%d}" / f"{piece}.parquet"
+
+
+def archived_until(db: sqlite3.Connection, timeframe: str) -> int:
+    """Rows before this time (s) may be in Parquet; asked after SQLite's rows, it misses none."""
+    row = db.execute(
+        "SELECT value FROM progress WHERE key = ?", (f"archived:{timeframe}",)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def fetch_frame(
