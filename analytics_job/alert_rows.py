@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analytics_job.pair_rows import PairRows
 from analytics_job.rolling import Floats, Ints
-from analytics_job.row_archive import RowArchive
+from analytics_job.row_archive import RowArchive, TestKey
 from spreadlake.lake import Lake
 
 __all__ = ["SERIES", "AlertRows", "Key", "RowReader", "rows_of"]
@@ -70,16 +70,36 @@ class RowReader:
         if len(times) == 0:
             return np.empty(0)
         pair, timeframe, _, lookback = key
+        tests = self._tests((pair, timeframe, lookback), int(times[0]), int(times[-1]))
+        known = np.array([test[0] for test in tests])
+        values = [np.nan, *(np.nan if test[1] is None else test[1] for test in tests)]
+        return np.asarray(np.array(values)[np.searchsorted(known, times, side="right")])
+
+    def next_test(self, key: TestKey, after: int) -> int | None:
+        """Time of the first test later than `after`."""
+        archived = self._archive.next_test(key, after)
+        if archived is not None:
+            return archived
+        row = self._db.execute(
+            "SELECT MIN(time) FROM pair_tests "
+            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time > ?",
+            (*key, after),
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def _tests(self, key: TestKey, first: int, last: int) -> Sequence[tuple[int, float | None]]:
+        """(time, ADF p-value) up to `last`, from the latest test at or before `first` on."""
         tests = self._db.execute(
             "SELECT time, adf_pvalue FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 "
             "AND lookback_bars = ?3 AND time <= ?4 AND time >= coalesce((SELECT MAX(time) "
             "FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 AND lookback_bars = ?3 "
             "AND time <= ?5), 0) ORDER BY time",
-            (pair, timeframe, lookback, int(times[-1]), int(times[0])),
+            (*key, last, first),
         ).fetchall()
-        known = np.array([test[0] for test in tests])
-        values = [np.nan, *(np.nan if test[1] is None else test[1] for test in tests)]
-        return np.asarray(np.array(values)[np.searchsorted(known, times, side="right")])
+        archived = self._archive.archived_until(key[1])
+        if not archived or (tests and archived <= tests[0][0] <= first):
+            return tests
+        return self._archive.tests(key, first, last)
 
 
 def _as_rows(rows: Sequence[Sequence[object]]) -> AlertRows:

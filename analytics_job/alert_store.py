@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analytics_job.alert_rows import SERIES, AlertRows, Key, RowReader, rows_of
 from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from analytics_job.pair_rows import PairRows
+from analytics_job.row_archive import TestKey
 from spreadlake.lake import Lake
 from spreadlake.times import timeframe_seconds
 
@@ -44,8 +45,12 @@ class AlertStore:
         self._db = db
         self._rows = RowReader(db, lake)
         self._by_key: dict[Key, list[WatchedSeries]] = {}
+        self._gated: dict[TestKey, set[Key]] = {}
         for series in watched:
             self._by_key.setdefault(series.key, []).append(series)
+            if series.gates.max_adf_pvalue is not None:
+                pair, timeframe, _, lookback = series.key
+                self._gated.setdefault((pair, timeframe, lookback), set()).add(series.key)
         self._states: dict[WatchedSeries, AlertState] = {}
 
     def append(self, timeframe: str, results: Iterable[PairRows]) -> None:
@@ -73,15 +78,11 @@ class AlertStore:
 
     def regate(self, pair: str, timeframe: str, lookback: int, time: int) -> None:
         """Runs again where a new ADF p-value, in force from `time` on, may gate otherwise."""
-        row = self._db.execute(
-            "SELECT MIN(time) FROM pair_tests "
-            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time > ?",
-            (pair, timeframe, lookback, time),
-        ).fetchone()
-        for key, watched in self._by_key.items():
-            gated = any(series.gates.max_adf_pvalue is not None for series in watched)
-            if gated and (key[0], key[1], key[3]) == (pair, timeframe, lookback):
-                self.repair(key, time, 2**62 if row[0] is None else row[0])
+        gated = self._gated.get((pair, timeframe, lookback))
+        if gated:
+            end = self._rows.next_test((pair, timeframe, lookback), time)
+            for key in gated:
+                self.repair(key, time, 2**62 if end is None else end)
 
     def _append_rows(self, series: WatchedSeries, rows: AlertRows) -> None:
         known = self._states.get(series)

@@ -106,13 +106,13 @@ class AnalyticsJob:
             return
         try:
             with closing(open_reader(self._lake.analytics_db)) as db:
-                self._slow.run(db, self._pipeline)
+                self._slow.run(db, self._lake, self._pipeline)
         except (sqlite3.OperationalError, LakeError):
             return  # the step, which meets the same, tells it
 
     def finish_tests(self) -> None:
         """Computes all slow statistics that are due, here and now."""
-        while results := compute_due(self._db):
+        while results := compute_due(self._db, self._lake):
             store_results(self._db, self._pipeline, results)
             self._report()
 

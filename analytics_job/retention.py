@@ -1,10 +1,11 @@
-"""Rolls old bars and pair analytics from SQLite to Parquet, a piece at a time.
+"""Rolls old bars, pair analytics and tests from SQLite to Parquet, a piece at a time.
 
 A piece is written beside, synced, read back and compared, renamed, and only then deleted from
 SQLite. A crash in between leaves rows in both places, where readers take SQLite's; the next pass
 merges them again. Rows that are computed anew for an archived piece wait in SQLite for it.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,16 +13,34 @@ from typing import NamedTuple
 
 import polars as pl
 
+from analytics_job.tests_store import give_up_oldest
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.archive import ArchivedTable, fetch_frame, piece_path, piece_seconds
 from spreadlake.lake.parquet import write_durably
 
 __all__ = ["DEFAULT_HOURS", "Retention"]
 
+log = logging.getLogger(__name__)
+
 DEFAULT_HOURS = 720.0
 _LOOK_MS = 60_000  # of exchange time, between two looks at what is old enough
 _FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
+_MOST_DUE = 1_000_000  # slow statistics that may wait, some 100 MB: hours of computing
+
+
+_TABLE_KEYS: Mapping[ArchivedTable, tuple[str, ...]] = {
+    "bars": ("symbol", "timeframe", "time"),
+    "pair_analytics": ("pair", "timeframe", "window_bars", "lookback_bars", "time"),
+    "pair_tests": ("pair", "timeframe", "lookback_bars", "time"),
+}
+_NAMES = {table: key[0] for table, key in _TABLE_KEYS.items()}
+# Where the series are listed that may have rows.
+_SOURCES: Mapping[ArchivedTable, str] = {
+    "bars": "first_bars",
+    "pair_analytics": "pair_status",
+    "pair_tests": "pair_status",
+}
 
 
 class _Piece(NamedTuple):
@@ -47,6 +66,7 @@ class Retention:
         if self._pieces is None:
             if watermark_ms < self._next_look_ms:
                 return False
+            self._bound_due()
             self._pieces = self._old_pieces(watermark_ms // 1000)
         piece = next(self._pieces, None)
         if piece is None:
@@ -57,42 +77,47 @@ class Retention:
         return True
 
     def _old_pieces(self, now: int) -> Iterator[_Piece]:
-        for table, column in (("bars", "symbol"), ("pair_analytics", "pair")):
-            for timeframe, name in self._series(column, table):
+        for table in _TABLE_KEYS:
+            for name, timeframe in self._series(table):
                 size = piece_seconds(timeframe)
                 cutoff = now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
-                first = self._first_time(table, column, timeframe, name)
+                first = self._first_time(table, name, timeframe)
                 while first is not None and first // size * size + size <= cutoff:
                     start = first // size * size
-                    yield _Piece(table, timeframe, name, start, start + size)  # type: ignore[arg-type]
-                    first = self._first_time(table, column, timeframe, name)
+                    yield _Piece(table, timeframe, name, start, start + size)
+                    first = self._first_time(table, name, timeframe)
 
-    def _series(self, column: str, table: str) -> list[tuple[str, str]]:
-        """(timeframe, symbol or pair) of all that may have rows."""
-        source = "first_bars" if table == "bars" else "pair_status"
-        rows = self._db.execute(f"SELECT DISTINCT timeframe, {column} FROM {source}")
+    def _series(self, table: ArchivedTable) -> list[tuple[str, str]]:
+        """(symbol or pair, timeframe) of all that may have rows."""
+        rows = self._db.execute(
+            f"SELECT DISTINCT {_NAMES[table]}, timeframe FROM {_SOURCES[table]}"
+        )
         return [(row[0], row[1]) for row in rows.fetchall()]
 
-    def _first_time(self, table: str, column: str, timeframe: str, name: str) -> int | None:
-        if table == "bars":
-            row = self._db.execute(
-                "SELECT MIN(time) FROM bars WHERE symbol = ? AND timeframe = ?", (name, timeframe)
-            ).fetchone()
-            return None if row[0] is None else int(row[0])
-        windows = self._db.execute(
-            f"SELECT window_bars, lookback_bars FROM pair_status WHERE {column} = ? "
-            "AND timeframe = ?",
+    def _first_time(self, table: ArchivedTable, name: str, timeframe: str) -> int | None:
+        """Time of the oldest row of a symbol or pair: a seek for each of its series."""
+        *key, _ = _TABLE_KEYS[table]
+        series = self._db.execute(
+            f"SELECT DISTINCT {', '.join(key)} FROM {_SOURCES[table]} "
+            f"WHERE {_NAMES[table]} = ? AND timeframe = ?",
             (name, timeframe),
         ).fetchall()
+        same = " AND ".join(f"{column} = ?" for column in key)
         times = [
-            self._db.execute(
-                "SELECT MIN(time) FROM pair_analytics WHERE pair = ? AND timeframe = ? "
-                "AND window_bars = ? AND lookback_bars = ?",
-                (name, timeframe, *key),
-            ).fetchone()[0]
-            for key in windows
+            self._db.execute(f"SELECT MIN(time) FROM {table} WHERE {same}", one).fetchone()[0]
+            for one in series
         ]
         return min((int(time) for time in times if time is not None), default=None)
+
+    def _bound_due(self) -> None:
+        with atomic(self._db):
+            given_up = give_up_oldest(self._db, _MOST_DUE)
+        if given_up:
+            log.warning(
+                "gave up the %d slow statistics that were due longest: they fall due faster than "
+                "they are computed; see job.tests_interval",
+                given_up,
+            )
 
     def _roll(self, piece: _Piece) -> None:
         path = piece_path(self._lake, piece.table, piece.timeframe, piece.name, piece.start)
@@ -130,15 +155,8 @@ class Retention:
         self._db.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
 
 
-_TABLE_KEYS = {
-    "bars": ("symbol", "timeframe", "time"),
-    "pair_analytics": ("pair", "timeframe", "window_bars", "lookback_bars", "time"),
-}
-
-
 def _where(piece: _Piece) -> tuple[str, tuple[object, ...]]:
-    column = _TABLE_KEYS[piece.table][0]
     return (
-        f"{column} = ? AND timeframe = ? AND time >= ? AND time < ?",
+        f"{_NAMES[piece.table]} = ? AND timeframe = ? AND time >= ? AND time < ?",
         (piece.name, piece.timeframe, piece.start, piece.end),
     )

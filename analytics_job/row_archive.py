@@ -1,16 +1,19 @@
-"""Rows of `pair_analytics` that were rolled away, for whoever has to look back at them."""
+"""Rows and tests of pairs that were rolled away, for whoever has to look back at them."""
 
 import sqlite3
 from collections.abc import Sequence
 
 from spreadlake.lake import Lake
-from spreadlake.lake.archive import piece_seconds, read_rows
+from spreadlake.lake.archive import archived_until, next_piece, piece_seconds, read_rows
 from spreadlake.pairs import parse_pair
 
 __all__ = ["RowArchive"]
 
 _KEY = ("pair", "timeframe", "window_bars", "lookback_bars")
+_TEST_KEY = ("pair", "timeframe", "lookback_bars")
 Key = tuple[str, str, int, int]
+TestKey = tuple[str, str, int]
+Test = tuple[int, float | None]  # time, ADF p-value
 
 
 class RowArchive:
@@ -22,10 +25,7 @@ class RowArchive:
 
     def archived_until(self, timeframe: str) -> int:
         """Rows before this time may be in Parquet."""
-        row = self._db.execute(
-            "SELECT value FROM progress WHERE key = ?", (f"archived:{timeframe}",)
-        ).fetchone()
-        return 0 if row is None else int(row[0])
+        return archived_until(self._db, timeframe)
 
     def first_archived(self, key: Key, start: int, end: int) -> Sequence[Sequence[object]]:
         """The first piece that has rows with start <= time < end.
@@ -33,7 +33,7 @@ class RowArchive:
         A row is (time, zscore, correlation, the smaller volume).
         """
         size = piece_seconds(key[1])
-        at = max(start, self._first_bar(key))
+        at = max(start, self._first_bar(key[0], key[1]))
         while at < end:
             stop = min(at // size * size + size, end)
             named = list(zip(_KEY, key, strict=True))
@@ -44,13 +44,47 @@ class RowArchive:
             at = stop
         return []
 
-    def _first_bar(self, key: Key) -> int:
-        pair = parse_pair(key[0])
+    def tests(self, key: TestKey, first: int, last: int) -> list[Test]:
+        """The tests at or before `last`, from the latest one at or before `first` on."""
+        size = piece_seconds(key[1])
+        begin = self._first_bar(key[0], key[1])
+        if next_piece(self._db, self._lake, "pair_tests", _named(key), begin, first + 1) is None:
+            begin = first  # there is none to be found further back
+        at = first // size * size
+        tests = self._read_tests(key, at, last + 1)
+        while at > begin and not (tests and tests[0][0] <= first):
+            before, at, size = at, at - size, size * 2
+            tests = self._read_tests(key, at, before) + tests
+        known = max((time for time, _ in tests if time <= first), default=first)
+        return [test for test in tests if test[0] >= known]
+
+    def next_test(self, key: TestKey, after: int) -> int | None:
+        """Time of the first test later than `after`, of those that may be in Parquet."""
+        at, end = after + 1, self.archived_until(key[1])
+        while at < end:
+            piece = next_piece(self._db, self._lake, "pair_tests", _named(key), at, end)
+            if piece is None:
+                return None
+            if tests := self._read_tests(key, *piece):
+                return tests[0][0]
+            at = piece[1]
+        return None
+
+    def _read_tests(self, key: TestKey, start: int, end: int) -> list[Test]:
+        frame = read_rows(self._db, self._lake, "pair_tests", _named(key), start, end)
+        return frame.select("time", "adf_pvalue").rows()
+
+    def _first_bar(self, name: str, timeframe: str) -> int:
+        pair = parse_pair(name)
         row = self._db.execute(
             "SELECT MAX(time) FROM first_bars WHERE timeframe = ? AND symbol IN (?, ?)",
-            (key[1], pair.a, pair.b),
+            (timeframe, pair.a, pair.b),
         ).fetchone()
         return 0 if row[0] is None else int(row[0])
+
+
+def _named(key: TestKey) -> list[tuple[str, object]]:
+    return list(zip(_TEST_KEY, key, strict=True))
 
 
 def _smaller(a: float | None, b: float | None) -> float | None:

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from analytics_job.mean_reversion import PairTests, pair_tests
 from analytics_job.pipeline import Pipeline
 from analytics_job.rolling import Floats
 from analytics_job.tests_store import DueTest, closes, take
-from spreadlake.lake import atomic
+from spreadlake.lake import Lake, atomic
 
 __all__ = ["SlowTests", "compute_due", "store_results"]
 
@@ -28,9 +28,9 @@ _POLL_SECONDS = 0.1
 Result = tuple[DueTest, PairTests]
 
 
-def compute_due(db: sqlite3.Connection, count: int = _BATCH) -> list[Result]:
+def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list[Result]:
     """The newest tests that are due, computed here and now."""
-    return [(due, pair_tests(*closes(db, due))) for due in take(db, count)]
+    return [(due, pair_tests(*closes(db, lake, due))) for due in take(db, count)]
 
 
 def store_results(db: sqlite3.Connection, pipeline: Pipeline, results: Sequence[Result]) -> None:
@@ -49,13 +49,13 @@ class SlowTests:
         self._batches: queue.Queue[_Batch] = queue.Queue()
         self._closing = threading.Event()
 
-    def run(self, db: sqlite3.Connection, pipeline: Pipeline) -> None:
+    def run(self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:
         """One batch, read through `db`: returns when its results have been stored by a step."""
         due = take(db, _BATCH)
         if not due or self._closing.is_set():
             return
         pipeline.tests.begin_batch()
-        tests = self._computed([closes(db, one) for one in due])
+        tests = self._computed([closes(db, lake, one) for one in due])
         if not tests:
             return
         self._batches.put(_Batch(pipeline, list(zip(due, tests, strict=True))))
@@ -122,6 +122,14 @@ def _compute(legs: list[tuple[Floats, Floats]]) -> list[PairTests]:
 
 
 def _stand_back() -> None:
-    """The steps come first, and the job itself says when to stop."""
+    """The steps come first, and the job itself says when to stop; its death is the end as well."""
     os.nice(10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_job, daemon=True).start()
+
+
+def _end_with_job() -> None:
+    job = parent_process()
+    if job is not None:
+        job.join()  # on a pipe whose other end closes when the job dies, however it dies
+        os._exit(1)

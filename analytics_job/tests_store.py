@@ -15,9 +15,14 @@ from analytics_job.analyser import PairPlan
 from analytics_job.bars import Changed
 from analytics_job.mean_reversion import PairTests
 from analytics_job.rolling import Floats
+from spreadlake.lake import Lake
+from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.pairs import Pair, parse_pair
+from spreadlake.times import timeframe_seconds
 
-__all__ = ["DueTest", "TestStore", "closes", "take"]
+__all__ = ["DueTest", "TestStore", "closes", "give_up_oldest", "take"]
+
+_GIVEN_UP = 50_000  # at a time, so as not to hold up the job
 
 
 @dataclass(frozen=True)
@@ -119,18 +124,33 @@ def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
     return [DueTest(*row) for row in rows]
 
 
-def closes(db: sqlite3.Connection, due: DueTest) -> tuple[Floats, Floats]:
-    """The closes of both legs over the test's lookback, as many as both have."""
+def give_up_oldest(db: sqlite3.Connection, most: int) -> int:
+    """Forgets tests that have been due longest where more than `most` are; returns how many."""
+    count = db.execute("SELECT COUNT(*) FROM tests_due").fetchone()[0]
+    key = "time, timeframe, pair, lookback_bars"
+    return db.execute(
+        f"DELETE FROM tests_due WHERE ({key}) IN "
+        f"(SELECT {key} FROM tests_due ORDER BY {key} LIMIT ?)",
+        (max(0, min(count - most, _GIVEN_UP)),),
+    ).rowcount
+
+
+def closes(db: sqlite3.Connection, lake: Lake, due: DueTest) -> tuple[Floats, Floats]:
+    """The closes of both legs over the test's lookback, as many as both have, hot and cold."""
     pair = parse_pair(due.pair)
-    a, b = (_leg(db, symbol, due) for symbol in pair)
+    a, b = (_leg(db, lake, symbol, due) for symbol in pair)
     n = min(len(a), len(b))
     return a[len(a) - n :], b[len(b) - n :]
 
 
-def _leg(db: sqlite3.Connection, symbol: str, due: DueTest) -> Floats:
+def _leg(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest) -> Floats:
+    start = due.time - (due.lookback - 1) * timeframe_seconds(due.timeframe)
     rows = db.execute(
-        "SELECT close FROM bars WHERE symbol = ? AND timeframe = ? AND time <= ? "
-        "ORDER BY time DESC LIMIT ?",
-        (symbol, due.timeframe, due.time, due.lookback),
+        "SELECT close FROM bars WHERE symbol = ? AND timeframe = ? AND time >= ? AND time <= ? "
+        "ORDER BY time",
+        (symbol, due.timeframe, start, due.time),
     ).fetchall()
-    return np.array([row[0] for row in reversed(rows)], dtype=np.float64)
+    if len(rows) < due.lookback and start < archived_until(db, due.timeframe):
+        series = [("symbol", symbol), ("timeframe", due.timeframe)]
+        return read_rows(db, lake, "bars", series, start, due.time + 1)["close"].to_numpy()
+    return np.array([row[0] for row in rows], dtype=np.float64)

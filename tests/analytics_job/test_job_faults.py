@@ -1,6 +1,8 @@
 """A locked or full database, a killed job: nothing is lost, nothing is counted twice."""
 
+import contextlib
 import logging
+import os
 import random
 import signal
 import sqlite3
@@ -223,13 +225,15 @@ def test_a_lake_without_ticks_yet_is_waited_for(tmp_path: Path) -> None:
 
 
 def _start(root: Path) -> subprocess.Popen[bytes]:
+    with (root / "log.txt").open("ab") as log:
+        return subprocess.Popen(_command(root), stderr=log, stdout=log)
+
+
+def _command(root: Path) -> list[str]:
     config = root / "spreadlake.toml"
     config.write_text(TOML)
     command = [sys.executable, "-m", "spreadlake", "analyse"]
-    with (root / "log.txt").open("ab") as log:
-        return subprocess.Popen(
-            [*command, "--data", str(root), "--config", str(config)], stderr=log, stdout=log
-        )
+    return [*command, "--data", str(root), "--config", str(config)]
 
 
 def _kill_at_random_moments(root: Path, kills: int, seed: int) -> None:
@@ -287,6 +291,24 @@ def test_a_stopped_job_leaves_its_state_and_ends_well(tmp_path: Path) -> None:
         job.kill()
     assert _status(lake)["state"] == "stopped"
     assert max(row["time"] for row in lake.table("bars")) == TRADES[-1].time_ms // 1000 - 1
+    lake.close()
+
+
+def test_a_killed_job_takes_the_process_of_its_slow_statistics_along(tmp_path: Path) -> None:
+    """All that it started holds its output open: the end of it is the end of them."""
+    lake = harness.TestLake(tmp_path)
+    lake.store(TRADES)
+    job = subprocess.Popen(
+        _command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        harness.wait_until(lambda: lake.has_table("pair_tests") and lake.table("pair_tests") != [])
+        job.kill()
+        job.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
     lake.close()
 
 
