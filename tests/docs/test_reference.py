@@ -112,3 +112,4 @@ def test_every_alert_has_its_place_in_the_runbook() -> None:
     for name, anchor in linked:
         assert anchor == name.lower()
         assert f"\n## {name}\n" in runbook
+    assert re.findall(r"^## (\w+)$", runbook, re.MULTILINE) == [name for name, _ in linked]
