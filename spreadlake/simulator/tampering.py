@@ -51,6 +51,10 @@ TAMPERINGS: dict[str, Tampering] = {
     "huge": lambda frame: [b'{"stream":"x@y","data":"' + b"x" * _HUGE + b'"}', frame],
     "long": lambda frame: [b'{"stream":"x@y","data":"' + b"x" * (_HUGE // 4) + b'"}', frame],
     "nested": lambda frame: [b"[" * 100_000, frame],
+    "nested in the trade": lambda frame: [
+        b'{"stream":"x@y","data":{"e":"aggTrade","x":' + b"[" * 100_000,
+        frame,
+    ],
     "array": lambda frame: [b"[" + frame + b"]"],
     "price nan": _with_field(b"p", b'"NaN"'),
     "price infinite": _with_field(b"p", b'"Infinity"'),

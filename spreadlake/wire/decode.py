@@ -85,6 +85,8 @@ class _Combined(Struct, gc=False):
 _decode_combined = msgspec.json.Decoder(_Combined, strict=False).decode
 _decode_bare = msgspec.json.Decoder(TradeEvent, strict=False).decode
 _decode_any = msgspec.json.Decoder().decode
+# What decoding can raise; nesting without end is one of the ways to be malformed.
+_NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class FrameDecoder:
@@ -104,7 +106,7 @@ class FrameDecoder:
         """
         try:
             event = _decode_combined(frame).data
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _NOT_UNDERSTOOD as error:
             return self._classify(frame, error)
         return self._check(event)
 
@@ -135,7 +137,7 @@ class FrameDecoder:
             return _off_market(event["X"], event.get("s"), event.get("t"))
         try:
             return self._check(_decode_bare(msgspec.json.encode(event)))
-        except msgspec.DecodeError as bad:
+        except _NOT_UNDERSTOOD as bad:
             raise FrameError(str(bad)) from error
 
 
@@ -143,7 +145,7 @@ def _event_of(frame: bytes | str) -> dict[str, Any] | None:
     """The event in a combined or bare frame; None where there is no JSON object."""
     try:
         value = _decode_any(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _NOT_UNDERSTOOD:
         return None
     if isinstance(value, dict) and isinstance(value.get("data"), dict):
         value = value["data"]

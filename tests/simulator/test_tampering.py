@@ -13,6 +13,7 @@ HARMLESS = {
     "huge": 1,
     "long": 1,
     "nested": 1,
+    "nested in the trade": 1,
     "not on the market": 1,
     "event time ahead": 1,
     "unknown event": 1,
