@@ -59,7 +59,12 @@ class FakeServer:
 async def fake_server(behaviour: Behaviour, status: int | None = None) -> AsyncIterator[FakeServer]:
     fake = FakeServer(behaviour, status)
     async with serve(
-        fake.handle, "127.0.0.1", 0, process_request=fake.answer, close_timeout=0.2
+        fake.handle,
+        "127.0.0.1",
+        0,
+        process_request=fake.answer,
+        ping_interval=None,
+        close_timeout=0.2,
     ) as server:
         fake.port = next(iter(server.sockets)).getsockname()[1]
         yield fake

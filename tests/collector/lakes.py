@@ -49,7 +49,7 @@ def rows_of(lake: Lake, query: str) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

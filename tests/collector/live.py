@@ -17,22 +17,23 @@ from spreadlake.simulator import ExchangeHandle, SimulatedExchange, SyntheticMar
 from tests.collector.lakes import rows_of
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+# Short is what passes in any case; long is what a slow machine must not run into.
 FAST = Timing(
     backoff_first=0.05,
     backoff_cap=0.4,
     steady=0.5,
-    open_timeout=5.0,
-    ping_interval=1.0,
+    open_timeout=30.0,
+    ping_interval=30.0,
     close_timeout=0.2,
     overlap=0.3,
     disorder=0.2,
     repair_interval=0.05,
     ask_again=0.1,
-    first_live=1.0,
+    first_live=30.0,
     watch_interval=0.1,
     roll_interval=0.1,
     status_interval=0.2,
-    last_flush=3.0,
+    last_flush=30.0,
     write_retry_cap=0.2,
 )
 
@@ -60,14 +61,14 @@ async def collecting(
     context = ServiceContext(settings, lake, options={"timing": timing, **options})
     task = asyncio.create_task(serve(context, stopped))
     try:
-        await until(lambda: task.done() or _is_open(lake))
+        await until(lambda: task.done() or has_ticks(lake))
         yield task
     finally:
         stopped.set()
         await task
 
 
-async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -75,7 +76,8 @@ async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
         await asyncio.sleep(0.02)
 
 
-def _is_open(lake: Lake) -> bool:
+def has_ticks(lake: Lake) -> bool:
+    """Whether the lake has its tables."""
     if not lake.ticks_db.exists():
         return False
     return bool(rows_of(lake, "SELECT 1 FROM sqlite_master WHERE name = 'ticks'"))

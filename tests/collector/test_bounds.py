@@ -34,7 +34,7 @@ from tests.collector.live import (
 
 BUFFER = 1_000
 # Pongs are not read either while reading pauses.
-PATIENT = replace(FAST, ping_interval=20.0)
+PATIENT = replace(FAST, ping_interval=3600.0)
 
 
 async def send_endlessly(fake: FakeServer, connection: ServerConnection) -> None:
@@ -43,6 +43,16 @@ async def send_endlessly(fake: FakeServer, connection: ServerConnection) -> None
         while True:
             await connection.send(frame(fake.sent + 1))
             fake.sent += 1
+
+
+async def sent_at_last(fake: FakeServer) -> int:
+    """Waits until the server cannot send any more; how much it has sent then."""
+    sent, turns = fake.sent, 0
+    while turns < 50:  # of the event loop that the server shares with us
+        await asyncio.sleep(0.01)
+        turns = turns + 1 if sent == fake.sent else 0
+        sent = fake.sent
+    return sent
 
 
 @contextmanager
@@ -79,14 +89,13 @@ def test_a_locked_database_pauses_reading_and_loses_nothing(
         lake = Lake(tmp_path)
         async with (
             fake_server(send_endlessly) as fake,
-            collecting(lake, settings_for(fake, buffer_trades=BUFFER), PATIENT),
+            collecting(
+                lake, settings_for(fake, buffer_trades=BUFFER, silence_seconds=3600), PATIENT
+            ),
         ):
             await until(lambda: ticks(lake) > BUFFER)
             with locked(lake):
-                sent = -1
-                while sent != fake.sent:  # until the server cannot send any more
-                    sent = fake.sent
-                    await asyncio.sleep(0.5)
+                sent = await sent_at_last(fake)
                 stored = ticks(lake)
             await until(lambda: ticks(lake) > sent)
         assert len(fake.paths) == 1
@@ -105,10 +114,13 @@ def test_memory_holds_no_more_than_the_buffer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch)
-    most = 0
+    pumps, seen = pumps_made(monkeypatch), [0]
+
+    def most() -> int:
+        seen.append(pumps[0].waiting)
+        return max(seen)
 
     async def scenario() -> None:
-        nonlocal most
         lake = Lake(tmp_path)
         async with (
             fake_server(send_endlessly) as fake,
@@ -116,10 +128,16 @@ def test_memory_holds_no_more_than_the_buffer(
         ):
             await until(lambda: ticks(lake) > BUFFER)
             with locked(lake):
-                for _ in range(50):
-                    await asyncio.sleep(0.02)
-                    most = max(most, *(pump.waiting for pump in pumps))
+                await until(lambda: most() > BUFFER // 2)
+                await sent_at_last(fake)
+                most()
 
+    asyncio.run(scenario())
+    assert BUFFER // 2 < most() <= BUFFER
+
+
+def pumps_made(monkeypatch: pytest.MonkeyPatch) -> list[Pump]:
+    """The pumps of the collectors that are started from now on."""
     pumps: list[Pump] = []
 
     def remember(*arguments: object) -> Pump:
@@ -127,8 +145,7 @@ def test_memory_holds_no_more_than_the_buffer(
         return pumps[-1]
 
     monkeypatch.setattr("collector.service.Pump", remember)
-    asyncio.run(scenario())
-    assert BUFFER // 2 < most <= BUFFER
+    return pumps
 
 
 def test_a_full_disk_is_told_once_and_recovered_from(
@@ -160,7 +177,11 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
 ) -> None:
     """The exchange drops a client that does not read; the trades in between are a gap."""
     impatient(monkeypatch)
-    faults = Faults()
+    pumps, faults = pumps_made(monkeypatch), Faults()
+
+    def is_full() -> bool:
+        (session,) = pumps[0].feeds[0].sessions
+        return len(session.intake) >= BUFFER // 2
 
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)
@@ -168,11 +189,11 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
             async with collecting(lake, settings_for(exchange, buffer_trades=BUFFER)):
                 await until(lambda: ticks(lake) > 300)
                 with locked(lake):
-                    await asyncio.sleep(1.2)
+                    await until(is_full)
                     faults.add(Drop())
                     await until(lambda: faults.fired)
                 await until(lambda: counter(lake, "dropped") > 0)
-                await until(lambda: not open_gaps(lake))
+                await until(lambda: ticks(lake) > 1_500 and not open_gaps(lake))
             causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
             assert causes == [("reading paused", "repaired")]
             return differences(lake, exchange)

@@ -1,9 +1,7 @@
 """History that one start did not come to the end of is fetched by the next one."""
 
 import asyncio
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +32,14 @@ from tests.collector.live import (
     ticks,
     until,
 )
-from tests.collector.test_faults import start
+from tests.collector.processes import started
 
 MINUTE_MS = 60_000
 NOTHING: dict[str, Any] = {"klines": [], "trades": {}}
 CLEAN = {"missing": 0, "twice": 0, "wrong": 0}
 # Enough for four pages: of some ten thousand trades that are wanted.
-SLOW = {"warm_start_minutes": 15, "request_weight": 100}
-FAST = {"warm_start_minutes": 15, "request_weight": 2400}
+LITTLE = {"warm_start_minutes": 15, "request_weight": 100}
+AMPLE = {"warm_start_minutes": 15, "request_weight": 2400}
 
 
 def missing(lake: Lake) -> Any:
@@ -69,12 +67,12 @@ def test_a_start_that_was_stopped_goes_on_with_the_next_one(tmp_path: Path) -> N
 
     async def scenario() -> dict[str, int]:
         async with SimulatedExchange(market(rate=10)) as exchange:
-            async with collecting(lake, of_symbols(settings_for(exchange, **SLOW), A, B)):
+            async with collecting(lake, of_symbols(settings_for(exchange, **LITTLE), A, B)):
                 await until(lambda: ticks(lake) > 2_500)
             left = missing(lake)["trades"]
             assert list(left) == [A, B]
             assert max(minutes_held(lake).values()) < 15
-            async with collecting(lake, settings_for(exchange, **FAST)):
+            async with collecting(lake, settings_for(exchange, **AMPLE)):
                 await until(lambda: missing(lake) == NOTHING and not open_gaps(lake))
             firsts = rows_of(lake, "SELECT symbol, min(time_ms) FROM ticks GROUP BY symbol")
             for symbol, first_ms in firsts[:2]:
@@ -90,18 +88,8 @@ def test_a_start_that_was_stopped_goes_on_with_the_next_one(tmp_path: Path) -> N
 
 def killed(lake: Lake, exchange: ExchangeHandle, weight: int, trades: int) -> None:
     """A collector that is killed as soon as the lake holds so many trades."""
-    with ended(start(lake, overrides(exchange, weight))):
+    with started(lake, overrides(exchange, weight)):
         wait_until(lambda: missing(lake) is not None and ticks(lake) >= trades)
-
-
-@contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """With SIGKILL at the end of the block, where it has not ended before."""
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def overrides(exchange: ExchangeHandle, weight: int) -> dict[str, Any]:
@@ -119,10 +107,10 @@ def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> No
         # Some of the weight goes to what was missed between the two.
         killed(lake, exchange, weight=200, trades=2_500)
         assert set(missing(lake)["trades"]) == set(SYMBOLS)
-        with ended(start(lake, overrides(exchange, weight=2400))) as process:
+        with started(lake, overrides(exchange, weight=2400)) as process:
             wait_until(lambda: missing(lake) == NOTHING and not open_gaps(lake), 120)
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(90) == 0
         found = differences(lake, exchange)
     assert found.pop("right") > 3 * 15 * 60
     assert found == CLEAN
@@ -143,14 +131,14 @@ def test_history_that_could_not_be_had_is_told_and_fetched_at_the_next_start(
     async def scenario() -> None:
         async with (
             SimulatedExchange(market(rate=10), faults=offline) as exchange,
-            collecting(lake, settings_for(exchange, **FAST)),
+            collecting(lake, settings_for(exchange, **AMPLE)),
         ):
             await until(lambda: said in caplog.text and ticks(lake) > 10)
         assert missing(lake) == {"klines": SYMBOLS, "trades": dict.fromkeys(SYMBOLS)}
         assert "recent history is there" not in caplog.text
         async with (
             SimulatedExchange(market(rate=10)) as exchange,
-            collecting(lake, settings_for(exchange, **FAST)),
+            collecting(lake, settings_for(exchange, **AMPLE)),
         ):
             await until(lambda: "recent history is there" in caplog.text)
         assert counter(lake, "klines") == 3 * 300

@@ -120,7 +120,7 @@ async def main():
         for _ in range(50):
             await receive()
         await asyncio.sleep(0.005)
-        if number > 5000:
+        if number > 5000 and os.path.getsize(sys.argv[1]) > 10_000:
             os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
@@ -131,7 +131,7 @@ def test_a_killed_process_leaves_a_recording_that_can_be_read(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert done.returncode == -9
     lines = lines_of(path)
-    assert len(lines) > 1000
+    assert len(lines) > 100
     assert [line.split(b" ", 1)[1] for line in lines] == [
         b"frame %d" % (i + 1) for i in range(len(lines))
     ]

@@ -94,7 +94,8 @@ async def requests(exchange: SimulatedExchange, *failures: RestFailure) -> list[
     assert exchange.faults is not None
     for failure in failures:
         exchange.faults.add(failure)
-        async with RestClient(exchange.rest_url, WeightBudget(2400), Counter(), 0.5) as rest:
+        timeout = 0.5 if failure.how == "timeout" else 60.0
+        async with RestClient(exchange.rest_url, WeightBudget(2400), Counter(), timeout) as rest:
             try:
                 await rest.latest_trades("BTCUSDT", 5)
             except RestError as error:
@@ -110,7 +111,7 @@ def test_every_failure_of_rest_is_one_kind_of_error(tmp_path: Path) -> None:
                 RestFailure("status", status=503),
                 RestFailure("status", status=429, retry_after=7),
                 RestFailure("malformed"),
-                RestFailure("timeout", seconds=5),
+                RestFailure("timeout", seconds=3600),
                 RestFailure("reset"),
             )
 
@@ -150,8 +151,8 @@ def test_lost_and_dropped_trades_are_repaired_though_rest_stumbles(tmp_path: Pat
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: not faults.pending)
-                stored = ticks(lake)
-                await until(lambda: ticks(lake) > stored + 50 and not open_gaps(lake))
+                enough = max(ticks(lake) + 50, 250)
+                await until(lambda: ticks(lake) > enough and not open_gaps(lake))
             assert counter(lake, "repaired_ticks") >= 7
             assert counter(lake, "gaps") >= 1
             assert counter(lake, "rest_errors") == 5
@@ -166,7 +167,7 @@ def test_lost_and_dropped_trades_are_repaired_though_rest_stumbles(tmp_path: Pat
 
 def test_live_trades_do_not_wait_for_a_repair_that_is_over_its_budget(tmp_path: Path) -> None:
     faults = Faults([Tamper("lost", when=When(frame=60, times=5))])
-    limits = Limits(weight_per_minute=20)  # exchangeInfo alone leaves nothing for aggTrades
+    limits = Limits(weight_per_minute=1)  # enough for exchangeInfo, and never for aggTrades
 
     async def scenario() -> None:
         lake = Lake(tmp_path)
@@ -205,7 +206,7 @@ def test_a_gap_from_before_the_repair_limit_is_lost(tmp_path: Path) -> None:
             truth = exchange.truth(since_ms=now - 2 * hour)["BTCUSDT"]
             kept = truth.times_ms[truth.ids > int(str(last))]
             assert int(str(first)) == event.trade_id + 1
-            assert now - 60_000 < int(kept[0]) < now
+            assert now - 36_000 <= int(kept[0]) < exchange.clock_ms()
 
     asyncio.run(scenario())
 

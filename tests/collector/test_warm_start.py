@@ -88,12 +88,13 @@ def test_klines_are_those_of_the_exchange_and_whole(tmp_path: Path) -> None:
     async def scenario() -> None:
         lake = Lake(tmp_path)
         async with SimulatedExchange(market(rate=2)) as exchange:
+            began = exchange.clock_ms() // MINUTE_MS * 60
             async with collecting(lake, settings_for(exchange, warm_start_minutes=1)):
                 await until(lambda: counter(lake, "klines") == 3 * 300)
             rows = rows_of(lake, "SELECT * FROM klines WHERE symbol = 'BTCUSDT' ORDER BY time")
             times = [int(str(row[2])) for row in rows]
             assert times == list(range(times[0], times[0] + 300 * 60, 60))
-            assert exchange.clock_ms() // MINUTE_MS * 60 - times[-1] in (60, 120)
+            assert began <= times[-1] + 60 <= exchange.clock_ms() // MINUTE_MS * 60
             trades = exchange.truth(times[-1] * 1000, times[-1] * 1000 + MINUTE_MS)["BTCUSDT"]
             prices, qtys = trades.prices, trades.qtys
             assert rows[-1][:2] == ("BTCUSDT", "1m")
@@ -148,14 +149,16 @@ def test_a_lake_with_trades_gets_no_history(tmp_path: Path) -> None:
 def test_without_rest_the_live_trades_come_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    faults = Faults([RestFailure("status", status=503, when=When(lasting=60))])
+    faults = Faults([RestFailure("status", status=503, when=When(lasting=3600))])
 
     async def scenario() -> None:
         lake = Lake(tmp_path)
-        async with SimulatedExchange(market(), faults=faults) as exchange:
-            async with collecting(lake, settings_for(exchange, warm_start_minutes=15)):
-                await until(lambda: caplog.text.count("could not be fetched") >= 6)
-            assert ticks(lake) > 100
+        async with (
+            SimulatedExchange(market(), faults=faults) as exchange,
+            collecting(lake, settings_for(exchange, warm_start_minutes=15)),
+        ):
+            await until(lambda: caplog.text.count("could not be fetched") >= 6)
+            await more_ticks(lake, 100)
 
     asyncio.run(scenario())
     assert "symbols could not be checked" in caplog.text
