@@ -17,7 +17,7 @@ from tests.docs.metrics import exported_names, names_in
 from tests.docs.test_links import DOCUMENTS, ids, text_of
 
 _QUOTED = re.compile(r"`([^`\n]+)`")
-_TYPED = re.compile(r"(?:\$ |`|bin/)spreadlake ([a-z][\w-]*)([^`\n]*)")
+_TYPED = re.compile(r"(?:\$ |`|bin/|\n    )spreadlake ([a-z][\w-]*)([^`\n]*)")
 
 
 def fields_by_section() -> dict[str, set[str]]:
