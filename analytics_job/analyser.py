@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from spreadlake.pairs import Pair
 
 __all__ = ["Analyser", "PairPlan"]
 
-# Cells (pairs times bars) computed at a time: bounds memory while catching up, and fits a cache.
-_CELLS = 50_000
+# Bars that are computed at a time, times pairs: what is computed on stays in a cache.
+_PIECE = 16_384
+# Bars that are looked at for it, times pairs, to bound memory.
+_CELLS = 100_000
 
 _KEY = ("pair", "timeframe", "window_bars", "lookback_bars", "time", "symbol_a", "symbol_b")
 _COLUMNS = (*_KEY, "price_a", "price_b", *NUMBERS)
@@ -69,20 +72,18 @@ class Analyser:
     def repair(self, changes: Sequence[Changed], final: int) -> Iterator[tuple[PairRows, ...]]:
         """Stores the rows that depend on the changed bars again, in order of time for each pair."""
         self._panel = None
-        last = final // self._length
-        for pair in self._plan.pairs:
-            ranges = [self._affected(c, last) for c in changes if c.symbol in pair]
-            if ranges:
-                ranges.append((last - 1, last))  # what the pair's status is taken from
-            for low, high in _merged([r for r in ranges if r[0] < r[1]]):
-                yield tuple(self.compute((pair,), low, high))
+        for ranges, pairs in self._touched(changes, final // self._length).items():
+            size = max(1, _CELLS // sum(high - low for low, high in ranges))
+            for at in range(0, len(pairs), size):
+                for low, high in ranges:
+                    yield tuple(self.compute(pairs[at : at + size], low, high))
 
     def compute(
         self, pairs: Sequence[Pair], low: int, high: int, plan: PairPlan | None = None
     ) -> Iterator[PairRows]:
         """Stores the rows of `pairs` at the absolute bars [low, high), a piece at a time."""
         plan = replace(plan or self._plan, pairs=tuple(pairs))
-        step = max(1, _CELLS // max(1, len(pairs)))
+        step = max(1, _PIECE // max(1, len(pairs)))
         for at in range(low, high, step):
             end = min(at + step, high)
             panel = self._load(plan.symbols, at - plan.reach, end)
@@ -96,6 +97,19 @@ class Analyser:
         """Absolute number of the bar that holds the second `time`."""
         return time // self._length
 
+    def _touched(
+        self, changes: Sequence[Changed], last: int
+    ) -> dict[tuple[tuple[int, int], ...], list[Pair]]:
+        """Ranges of rows to store again, in order, with the pairs that have the same ones."""
+        touched: dict[tuple[tuple[int, int], ...], list[Pair]] = {}
+        for pair in self._plan.pairs:
+            ranges = [self._affected(c, last) for c in changes if c.symbol in pair]
+            if ranges:
+                ranges.append((last - 1, last))  # what the pair's status is taken from
+            if merged := _merged([r for r in ranges if r[0] < r[1]]):
+                touched.setdefault(tuple(merged), []).append(pair)
+        return touched
+
     def _affected(self, change: Changed, last: int) -> tuple[int, int]:
         """Rows that depend on changed seconds: up to `reach` bars after the last changed bar."""
         low = change.start // self._length
@@ -106,9 +120,11 @@ class Analyser:
         self, panel: Panel, pairs: Sequence[Pair], rows: int, plan: PairPlan | None = None
     ) -> Iterator[PairRows]:
         plan = plan or self._plan
-        for lookback in plan.lookbacks:
+        size = max(1, _CELLS // panel.close.shape[1])
+        groups = [pairs[at : at + size] for at in range(0, len(pairs), size)]
+        for group, lookback in product(groups, plan.lookbacks):
             for result in pair_rows(
-                panel, pairs, plan.windows, lookback, plan.max_stale, plan.noise, rows
+                panel, group, plan.windows, lookback, plan.max_stale, plan.noise, rows
             ):
                 self._write(result)
                 yield result

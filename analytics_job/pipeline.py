@@ -127,9 +127,9 @@ class Pipeline:
         with atomic(self._db):
             self.bars.append(self._pending.filter(ready), start, end)
             for analyser in self.analysers:
-                results = list(analyser.append(start, end))
-                self.alerts.append(analyser.timeframe, results)
-                self.status.update(analyser.timeframe, results)
+                for result in analyser.append(start, end):
+                    self.alerts.append(analyser.timeframe, [result])
+                    self.status.update(analyser.timeframe, [result])
                 self.tests.fall_due(analyser.timeframe, start, end)
             self._pending = self._pending.filter(~ready)
             self.progress.final = end
