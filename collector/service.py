@@ -65,7 +65,7 @@ def roll(context: ServiceContext) -> None:
         if before_ms is None:
             (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
             before_ms = finished_before(watermark or 0, 0)
-        log.info("rolled %d hours", roll_all(lake, db, before_ms))
+        log.info("hours rolled: %d", roll_all(lake, db, before_ms))
         WalKeeper(db, lake.ticks_db).empty()
 
 

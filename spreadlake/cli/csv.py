@@ -17,6 +17,7 @@ from spreadlake.pairs import parse_pair
 from spreadlake.report import require_lake
 from spreadlake.report.choose import SeriesKey, choose_series
 from spreadlake.report.series_rows import available_series, column_names, iter_rows
+from spreadlake.report.words import count
 from spreadlake.times import iso_utc, parse_time
 
 __all__ = ["csv", "csv_lines"]
@@ -64,8 +65,16 @@ def csv(
         _to_stdout(lines)
         return
     path = _target(output, key)
+    replaced = path.is_file()
     rows = _to_file(lines, path)
-    typer.echo(f"wrote {rows:,} rows to {path}", err=True)
+    typer.echo(_wrote(rows, key, path, replaced=replaced), err=True)
+
+
+def _wrote(rows: int, key: SeriesKey, path: Path, *, replaced: bool) -> str:
+    series = f"{key.pair} {key.timeframe}, window {key.window}, lookback {key.lookback}"
+    before = ", in place of what was there" if replaced else ""
+    nothing = "" if rows else "; the series has none in that time: see --from and --to"
+    return f"wrote {count(rows, 'row')} of {series} to {path}{before}{nothing}"
 
 
 def _times(start: str | None, end: str | None) -> tuple[float | None, float | None]:

@@ -117,6 +117,7 @@ def _run(
     specs += watch.specs if watch else ()
     typer.echo(hints(title, launcher.lake, settings, url, watch))
     facts = [f"{launcher.lake.root}   {url}"]
+    facts += [f"dashboards {watch.grafana_url}   (admin: {watch.password_file})"] if watch else []
     pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
     typer.echo(run_pipeline(pipeline, duration))
 

@@ -14,6 +14,7 @@ from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.errors import InputError, ServiceError
 from spreadlake.lake import Lake
 from spreadlake.logs import configure_logs
+from spreadlake.report import require_lake
 from spreadlake.service import ServiceContext
 from spreadlake.times import parse_time
 
@@ -74,6 +75,9 @@ def analyse(
         "rebuild": rebuild,
         "from": None if start is None else parse_time(start),
     }
+    if once and not rebuild:
+        # A job that stays may be there before the collector; one that ends has nothing to do.
+        require_lake(Lake(data))
     with rebuilding(Lake(data), options["from"]) if rebuild else nullcontext():
         _run("analytics-job", data, config, duration, options, lateness)
 

@@ -70,7 +70,7 @@ def _lock(file: IO[str], lake: Lake, service: str) -> None:
         article = "an" if service[0] in "aeiou" else "a"
         raise LakeError(
             f"lake {lake.root} already has {article} {service} running (process {holder}); "
-            "stop it, or choose another folder with --data"
+            "stop it, or the spreadlake that runs it, or choose another folder with --data"
         ) from None
     file.seek(0)
     file.truncate()

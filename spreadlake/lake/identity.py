@@ -49,6 +49,6 @@ def _refuse_other(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: O
         )
     if held.get("origin", origin) != origin:
         raise LakeError(
-            f"lake {lake.root} holds {_ORIGIN_WORDS[held['origin']]} and cannot take "
+            f"lake {lake.root} is for {_ORIGIN_WORDS[held['origin']]} and cannot take "
             f"{_ORIGIN_WORDS[origin]}; choose another folder with --data"
         )

@@ -1,6 +1,7 @@
 """What the terminal shows while the pipeline runs, as lines that fit the window. Pure."""
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,16 +60,29 @@ def draw(screen: Screen, width: int, height: int) -> list[Text]:
         lines += [Text(), *_pairs(report.pairs, screen.watched, max(room - 1, 1), width), *alerts]
     room = height - len(lines) - 1
     if room > 0:
-        lines += [Text(), *(_log_line(line) for line in screen.log[-room:])]
+        lines += [Text(), *_log(screen.log, room, width)]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
 
 
-def _log_line(line: str) -> Text:
+def _log(log: Sequence[str], room: int, width: int) -> list[Text]:
+    """The newest messages that fit, each of them whole: cause and remedy come last in it."""
+    shown: list[Text] = []
+    for line in reversed(log):
+        message = _message(line, width)
+        if shown and len(shown) + len(message) > room:
+            break
+        shown = message[:room] + shown
+    return shown
+
+
+def _message(line: str, width: int) -> list[Text]:
     # The date of a line that is seconds old says nothing.
     text = _DATE.sub("", line)
-    return Text(f" {text}", style="dim" if " INFO " in text else "yellow")
+    style = "dim" if " INFO " in text else "yellow"
+    parts = textwrap.wrap(text, max(width - 1, 8), subsequent_indent="  ")
+    return [Text(f" {part}", style=style) for part in parts]
 
 
 def _head(screen: Screen, width: int) -> list[Text]:
@@ -169,7 +183,7 @@ def _alerts(report: LakeReport) -> list[Text]:
     newest = sorted(report.alerts, key=lambda alert: -alert.opened_at)
     lines += [_alert_line(alert, report.watermark_at) for alert in newest[:_ALERT_LINES]]
     if len(newest) > _ALERT_LINES:
-        lines.append(Text(f" and {len(newest) - _ALERT_LINES} older ones", style="dim"))
+        lines.append(Text(f" and {len(newest) - _ALERT_LINES} older", style="dim"))
     return lines
 
 

@@ -19,6 +19,7 @@ from spreadlake.config import load_settings
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
+from tests.fixture_lake import make_ticks
 from tests.running import invoke, run
 
 CONTRACT = {
@@ -138,6 +139,7 @@ def test_collect(tmp_path: Path, contexts: list[tuple[str, ServiceContext]]) -> 
 
 
 def test_analyse(tmp_path: Path, contexts: list[tuple[str, ServiceContext]]) -> None:
+    make_ticks(tmp_path / "data")
     command = ["analyse", "--once", "--rebuild", "--from", "2024-08-09", "--lateness", "0"]
     assert invoke(*command, "--config", os.devnull, cwd=tmp_path).returncode == 0
     assert invoke("analyse", cwd=tmp_path).returncode == 0
@@ -147,6 +149,13 @@ def test_analyse(tmp_path: Path, contexts: list[tuple[str, ServiceContext]]) -> 
     assert rebuild.settings.job.lateness == 0
     assert plain.options == {"once": False, "rebuild": False, "from": None}
     assert (plain.settings.job.lateness, plain.config, plain.duration) == (0.25, None, None)
+
+
+def test_to_analyse_once_what_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    ended = invoke("analyse", "--once", "--data", "nowhere", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "no lake in nowhere: choose its folder with --data" in ended.stderr
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_roll_and_export(tmp_path: Path, contexts: list[tuple[str, ServiceContext]]) -> None:

@@ -34,12 +34,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_file_is_named_by_symbols_and_timeframe(folder: Path) -> None:
     ended = invoke("csv", *USUAL, cwd=folder)
     assert (ended.returncode, ended.stdout) == (0, "")
-    assert ended.stderr == "wrote 100 rows to BTCUSDT_ETHUSDT_1s.csv\n"
+    series = "BTCUSDT/ETHUSDT 1s, window 60, lookback 300"
+    assert ended.stderr == f"wrote 100 rows of {series} to BTCUSDT_ETHUSDT_1s.csv\n"
     rows = read(folder / "BTCUSDT_ETHUSDT_1s.csv")
     assert len(rows) == 100
     assert list(rows[0])[:5] == ["time", "price_a", "price_b", "spread", "zscore"]
     assert rows[0]["time"] == "2024-08-09T00:00:00Z"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    again = invoke("csv", *USUAL, "--from", "2027-01-01", cwd=folder)
+    assert again.stderr == (
+        f"wrote 0 rows of {series} to BTCUSDT_ETHUSDT_1s.csv, in place of what was there; "
+        "the series has none in that time: see --from and --to\n"
+    )
 
 
 def test_every_value_reads_back_to_the_same_bits(folder: Path) -> None:

@@ -196,7 +196,8 @@ def test_a_lake_of_another_exchange_is_refused_before_anything_starts(
     db.close()
     ended = invoke(command, "--data", str(lake.root), cwd=tmp_path)
     assert ended.returncode == 2
-    assert f"lake {lake.root} holds" in ended.stderr
+    assert f"lake {lake.root} " in ended.stderr
+    assert "choose another folder with --data" in ended.stderr
     assert pipelines == []
 
 

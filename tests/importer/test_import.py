@@ -286,7 +286,7 @@ def test_the_lake_of_the_demo_is_refused(tmp_path: Path) -> None:
         # Far away from the file: that is not what is wrong.
         db.execute("INSERT INTO symbols VALUES ('BTCUSDT', 1, 1, 1, 1.0, 1)")
         db.execute("INSERT INTO ticks VALUES (1, 'BTCUSDT', 1, 1790000000000, 1.0, 1.0, 1)")
-    with pytest.raises(LakeError, match="holds trades of the simulated market"):
+    with pytest.raises(LakeError, match="is for trades of the simulated market"):
         import_all(lake.root, day_file(tmp_path, ROWS))
 
 

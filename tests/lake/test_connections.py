@@ -64,7 +64,7 @@ def test_a_second_writer_is_told_who_is_in_the_way(
             pass
         assert str(caught.value) == (
             f"lake {tmp_path} already has {named} running (process {process.pid}); "
-            "stop it, or choose another folder with --data"
+            "stop it, or the spreadlake that runs it, or choose another folder with --data"
         )
 
 

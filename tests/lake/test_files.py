@@ -124,7 +124,7 @@ def test_new_folders_are_as_durable_as_the_file(
     ("kind", "origin", "said"),
     [
         ("trade", "exchange", "holds aggTrade ids and cannot take trade ids: they count different"),
-        ("aggTrade", "demo", "holds trades of a real exchange and cannot take trades of the simu"),
+        ("aggTrade", "demo", "is for trades of a real exchange and cannot take trades of the simu"),
     ],
 )
 def test_what_a_lake_holds_is_never_mixed(

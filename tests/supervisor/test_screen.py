@@ -98,6 +98,21 @@ def test_a_usual_window_shows_all_there_is() -> None:
     assert "not shown" not in text
 
 
+def test_a_message_is_told_to_its_end() -> None:
+    words = " ".join(f"word{n}" for n in range(30))
+    log = [
+        "2026-11-22T18:50:00Z collector     WARNING the first",
+        f"2026-11-22T18:50:01Z collector     WARNING {words} remedy",
+        "2026-11-22T18:50:02Z collector     INFO    the last",
+    ]
+    lines = draw(replace(screen(None), log=log), 60, 40)
+    text = " ".join(plain(lines).split())
+    assert f"the first 18:50:01Z collector WARNING {words} remedy 18:50:02Z" in text
+    short = plain(draw(replace(screen(None), log=log), 60, 8))
+    assert "the last" in short
+    assert "word" not in short
+
+
 def test_the_most_stretched_are_shown_where_not_all_fit() -> None:
     lines = draw(screen(report(many)), 80, 24)
     text = plain(lines)
