@@ -63,6 +63,8 @@ def demo(
     """
     lake = Lake(_demo_data() if data is None else data)
     settings = load_settings(config)
+    if config is None and (own := find_config(None)):
+        typer.echo(f"the demo takes no notice of {own}, unless told: --config {own}", err=True)
     port = free_port()
     launcher = Launcher(lake, config, exchange_variables(port, "aggTrade"))
 

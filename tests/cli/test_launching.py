@@ -65,7 +65,9 @@ def test_up(tmp_path: Path, pipelines: list[Pipeline]) -> None:
 
 def test_demo(tmp_path: Path, pipelines: list[Pipeline]) -> None:
     (tmp_path / "spreadlake.toml").write_text("symbols = 5  # not read by the demo")
-    assert invoke("demo", "--speed", "3", "--seed", "9", cwd=tmp_path).returncode == 0
+    ended = invoke("demo", "--speed", "3", "--seed", "9", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert "the demo takes no notice of spreadlake.toml" in ended.stderr
     (ran,) = pipelines
     collector, job, exporter, simulator = ran.specs
     assert simulator.name == "simulator"
