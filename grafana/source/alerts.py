@@ -26,11 +26,18 @@ class Alert:
 
 _UP = 'up{job="spreadlake"}'
 _LAST_TRADE = "max(spreadlake_last_trade_timestamp_seconds)"
+# Seconds since the newest trade; where there never was one, since the collector that runs began.
+_WITHOUT_TRADE = (
+    f"time() - {_LAST_TRADE} > 60"
+    ' or time() - max(spreadlake_service_start_timestamp_seconds{service="collector"}) > 60'
+    ' and on() spreadlake_service_up{service="collector"} > 0'
+    " unless on() spreadlake_last_trade_timestamp_seconds"
+)
 
 # |z| beyond the threshold comes from the events that the analytics job finds bar by bar, not from
 # samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
 # closed between two scrapes. It fires for a minute at least: Grafana repeats itself after 30 s and
-# may not tell at all of what came and went in between.
+# may not tell at all of what came and went in between. So what is said is true for that minute.
 PAIR_ALERT = Alert(
     name="PairBeyondThreshold",
     severity="info",
@@ -39,10 +46,10 @@ PAIR_ALERT = Alert(
         " + increase(spreadlake_pair_alerts_total[1m]) > 0"
     ),
     lasting="0s",
-    summary="z-score beyond its threshold.",
+    summary="z-score beyond its threshold within the last minute.",
     description=(
-        "{{ $labels.pair }} is beyond the threshold of rule {{ $labels.rule }}"
-        " ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
+        "{{ $labels.pair }} was beyond the threshold of rule {{ $labels.rule }} within the last"
+        " minute ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
         " lookback {{ $labels.lookback }})."
     ),
 )
@@ -67,10 +74,10 @@ ALERTS = (
     Alert(
         name="FeedSilent",
         severity="critical",
-        expr=f"time() - {_LAST_TRADE} > 60",
+        expr=_WITHOUT_TRADE,
         lasting="30s",
         summary="No trade of any symbol arrives.",
-        description="The newest trade of all symbols is {{ $value | humanizeDuration }} old.",
+        description="There has been no trade of any symbol for {{ $value | humanizeDuration }}.",
     ),
     Alert(
         name="SymbolSilent",

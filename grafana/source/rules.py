@@ -27,8 +27,8 @@ _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
 _PAIR_DESCRIPTION = (
     '{{ $labels.pair }} z reached {{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
     ', threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
-    " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars, window {{ $labels.window }},"
-    " lookback {{ $labels.lookback }})."
+    ", within the last minute (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
+    " window {{ $labels.window }}, lookback {{ $labels.lookback }})."
 )
 # The same labels as the alert's own query, so that their values can be shown with it.
 _THRESHOLD = "max_over_time(spreadlake_pair_alert_threshold[1m])"

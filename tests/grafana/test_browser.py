@@ -65,6 +65,8 @@ def test_grafana_has_no_complaint_about_the_provisioning(stack: Stack) -> None:
     assert found == {board["uid"] for board in all_dashboards()}
     rules = stack.get("/api/v1/provisioning/alert-rules").json()
     assert len(rules) == 11
+    (folder,) = stack.get("/api/folders").json()
+    assert {rule["folderUID"] for rule in rules} == {folder["uid"]}
     log = (stack.lake.lake.root / "grafana" / "log" / "grafana.log").read_text()
     provisioning = [line for line in log.splitlines() if "provisioning" in line]
     assert not [line for line in provisioning if "level=error" in line or "level=warn" in line]

@@ -88,6 +88,12 @@ def test_sources_of_a_dashboard_exist(board: dict[str, Any]) -> None:
             assert target.get("panelId", panel["id"]) in ids
 
 
+def test_prometheus_rules_are_not_listed_beside_the_same_ones_of_grafana() -> None:
+    sources = loaded(PROVISIONING / "datasources/spreadlake.yaml")["datasources"]
+    (prometheus,) = [source for source in sources if source["type"] == "prometheus"]
+    assert prometheus["jsonData"]["manageAlerts"] is False
+
+
 def test_variables_have_the_same_names_everywhere() -> None:
     def names(uid: str) -> list[str]:
         return [variable["name"] for variable in dashboard(uid)["templating"]["list"]]
@@ -121,10 +127,15 @@ def test_only_promised_variables_are_taken_from_the_environment() -> None:
 
 
 def test_rule_groups_are_what_grafana_accepts() -> None:
+    (provider,) = loaded(PROVISIONING / "dashboards/spreadlake.yaml")["providers"]
+    folder = provider["folder"]
+    assert "folderUid" not in provider, (
+        "a rule's folder has none, so there would be two of the name"
+    )
     uids: list[str] = []
     for group in loaded(ALERTING / "rules.yaml")["groups"]:
         assert timeframe_seconds(group["interval"]) % 10 == 0
-        assert group["folder"] == "spreadlake"
+        assert group["folder"] == folder
         uids += [rule["uid"] for rule in group["rules"]]
     assert len(uids) == len(set(uids))
     assert all(len(uid) <= 40 for uid in uids)
