@@ -19,7 +19,7 @@ from spreadlake.importer.names import DumpFile, parse_name
 
 __all__ = ["OnBytes", "read_dump", "verify_dump"]
 
-PIECE_BYTES = 4 * 2**20
+PIECE_BYTES = 2**20
 _TYPES = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _SPOT_COLUMNS = 8
 

@@ -115,7 +115,7 @@ GOOD = trade_lines(ROWS[:2], header=False)
         ([*GOOD, "3,1.5,1,1,1,1723075200,true"], "cannot be of 2024-08-08 .* time_ms 1723075200"),
         ([*GOOD, '3,"1.5,1,1,1,1723075200000,true', *GOOD], "column price: Row #3: .*'\"1.5'"),
         ([*GOOD, "3,\0,1,1,1,1723075200000,true"], "column price: Row #3: .*'\ufffd'"),
-        ([*GOOD, "3,1" + "0" * 9_000_000], "a line is longer than 4,194,304 bytes"),
+        ([*GOOD, "3,1" + "0" * 9_000_000], "a line is longer than 1,048,576 bytes"),
         ([*GOOD, TRADES_HEADER], "column agg_trade_id: Row #3"),
         ([TRADES_HEADER.replace("price,quantity", "quantity,price")], "column 2 is 'quantity'"),
         (["", *GOOD], "1 column in the first line"),
