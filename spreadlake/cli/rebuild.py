@@ -100,7 +100,7 @@ def _watch(bar: "Progress", lake: Lake, start: float | None, done: threading.Eve
             continue
         text = f"rebuilt up to {iso_utc(final)}"
         if final >= span.last_ms // 1000 - _NEAR_SECONDS:
-            text = f"slow statistics, {count(due, 'row')} to go"
+            text = f"slow statistics, {count(due, 'row')} to go" if due else "moving to Parquet"
         bar.update(task, completed=final - first, description=text)
 
 

@@ -62,7 +62,7 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_ends_at_ctrl_c(tmp_path: Path)
         "with rebuilding(Lake(Path('lake')), None):\n"
         "    time.sleep(60)\n"
     )
-    shown = b"slow statistics, "  # the lake of the test is analysed up to its end
+    shown = b"moving to Parquet"  # the lake of the test is analysed up to its end
     code, wrote = on_terminal([sys.executable, "-c", program], enough=lambda text: shown in text)
     assert code == 130
     assert "interrupted; the job goes on from here when it runs next" in wrote
