@@ -1,9 +1,9 @@
-"""`python -m benchmarks [analytics] [capture]`: a line a figure; both parts unless one is named."""
+"""`python -m benchmarks [PART ...]`: a line a figure; every part unless some are named."""
 
 import importlib
 import sys
 
-PARTS = ("analytics", "capture")
+PARTS = ("analytics", "capture", "freshness")
 
 
 def main() -> None:

@@ -127,7 +127,7 @@ def floats(values: Iterable[float]) -> Floats:
     return np.array(list(values), dtype=np.float64)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
     """Polls until `condition` holds; AssertionError when the time is over."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -262,7 +262,7 @@ def test_an_edited_file_is_live_within_seconds_and_a_wrong_edit_is_refused(
         harness.wait_until(lambda: _thresholds(lake) == {0.25})
     finally:
         os.kill(service.pid or 0, signal.SIGTERM)
-        service.join(20)
+        service.join(90)
     assert service.exitcode == 0
     assert "threshold" in _log(tmp_path)
     lake.close()

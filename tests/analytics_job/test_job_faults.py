@@ -85,8 +85,10 @@ def _lock(lake: harness.TestLake) -> sqlite3.Connection:
 
 
 def test_a_locked_database_is_told_and_waited_for(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is told once in a while, however often it is met."""
+    monkeypatch.setattr("analytics_job.job._COMPLAINT_SECONDS", 1e6)
     lake = harness.TestLake(tmp_path / "locked")
     job = _job(lake)
     for low in range(0, len(TRADES), 150):
@@ -100,7 +102,7 @@ def test_a_locked_database_is_told_and_waited_for(
         locked.close()
         job.step()
     assert "analytics.db cannot be written: database is locked; trying again" in caplog.text
-    assert len(caplog.records) < 5
+    assert len(caplog.records) == 1
     job.finish_tests()
     job.close()
     assert _status(lake)["error"] == ""
@@ -157,9 +159,9 @@ def test_results_of_slow_tests_that_meet_a_locked_database_are_computed_again(
     slow.start()
     locked = _lock(lake)
     batches = job._slow._batches
-    harness.wait_until(lambda: not batches.empty(), 60)
+    harness.wait_until(lambda: not batches.empty())
     job.step()
-    assert batches.empty()
+    assert "locked" in job._error
     assert not lake.table("pair_tests")
     locked.close()
 
@@ -167,7 +169,7 @@ def test_results_of_slow_tests_that_meet_a_locked_database_are_computed_again(
         job.step()
         return not slow.is_alive()
 
-    harness.wait_until(done, 60)
+    harness.wait_until(done)
     job.stop_slow_tests()
     job.close()
     assert _tables(lake) == _expected(tmp_path / "once")
@@ -248,7 +250,7 @@ def _kill_at_random_moments(root: Path, kills: int, seed: int) -> None:
     for at in range(kills):
         process = _start(root / "killed")
         try:
-            harness.wait_until(partial(_seen, lake, process.pid), 60)
+            harness.wait_until(partial(_seen, lake, process.pid))
             for low in range(at * share, (at + 1) * share, 20):
                 lake.store(arriving[low : min(low + 20, (at + 1) * share)])
                 time.sleep(0.01)
@@ -284,9 +286,9 @@ def test_a_stopped_job_leaves_its_state_and_ends_well(tmp_path: Path) -> None:
     lake.store(TRADES)
     job = _start(tmp_path)
     try:
-        harness.wait_until(lambda: _seen(lake, job.pid), 60)
+        harness.wait_until(lambda: _seen(lake, job.pid))
         job.send_signal(signal.SIGTERM)
-        assert job.wait(30) == 0
+        assert job.wait(90) == 0
     finally:
         job.kill()
     assert _status(lake)["state"] == "stopped"
@@ -304,7 +306,7 @@ def test_a_killed_job_takes_the_process_of_its_slow_statistics_along(tmp_path: P
     try:
         harness.wait_until(lambda: lake.has_table("pair_tests") and lake.table("pair_tests") != [])
         job.kill()
-        job.communicate(timeout=60)
+        job.communicate(timeout=90)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGKILL)
@@ -316,9 +318,9 @@ def test_a_second_job_on_the_same_lake_is_refused(tmp_path: Path) -> None:
     lake = harness.TestLake(tmp_path)
     job = _start(tmp_path)
     try:
-        harness.wait_until(lambda: _seen(lake, job.pid), 60)
+        harness.wait_until(lambda: _seen(lake, job.pid))
         second = _start(tmp_path)
-        assert second.wait(30) == 2
+        assert second.wait(90) == 2
         assert f"process {job.pid}" in (tmp_path / "log.txt").read_text()
     finally:
         job.kill()

@@ -1,0 +1,136 @@
+"""From the end of a bar to its z-score on `/metrics`, through a whole demo.
+
+`python -m benchmarks.freshness --bars 300` looks at more bars.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import numpy as np
+
+from spreadlake.ports import free_port
+
+__all__ = ["main"]
+
+SYMBOLS = [
+    f"{coin}USDT"
+    for coin in "BTC ETH SOL BNB XRP DOGE ADA LINK LTC 1000PEPE".split()  # noqa: SIM905
+]
+PAIRS = len(SYMBOLS) * (len(SYMBOLS) - 1) // 2
+POLL_SECONDS = 0.02
+READY_SECONDS = 120.0
+SETTLE_SECONDS = 10.0
+LATENESS_SECONDS = 0.25  # that a bar waits, by default, for late trades
+_SERIES = r'\{lookback="300",pair="([^"]+)",timeframe="1s",window="60"\} (\S+)'
+_LAST_BAR = re.compile(r"^spreadlake_pair_last_bar_timestamp_seconds" + _SERIES, re.MULTILINE)
+_ZSCORE = re.compile(r"^spreadlake_pair_zscore" + _SERIES, re.MULTILINE)
+
+
+class Scrape(NamedTuple):
+    """When the page had been received, how long that took, and the bar that all pairs show."""
+
+    at: float
+    seconds: float
+    bar: int | None
+
+
+def main(bars: int = 60) -> None:
+    """Prints one line."""
+    with _demo() as url, httpx.Client(timeout=10) as client:
+        _wait_until_ready(client, url)
+        scrapes = _watch(client, url, bars)
+    delays = _delays(scrapes)
+    p50, p99, most = np.percentile(delays, [50, 99, 100])
+    print(
+        f"freshness: end of a bar to its z on /metrics, {len(SYMBOLS)} symbols, {PAIRS} pairs, "
+        f"{len(delays)} bars: p50 {p50:.2f} s (target 0.45), p99 {p99:.2f} s (target 0.75), most "
+        f"{most:.2f} s; a scrape takes {np.median([s.seconds for s in scrapes]) * 1e3:.0f} ms, and "
+        f"{POLL_SECONDS * 1e3:.0f} ms lie between two; load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
+
+
+@contextlib.contextmanager
+def _demo() -> Iterator[str]:
+    """A demo in a folder of its own; the address of its metrics."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "spreadlake.toml")
+        config.write_text(
+            f'symbols = {SYMBOLS}\npairs = "all"\n[exporter]\nport = {port}\n'.replace("'", '"')
+        )
+        command = [sys.executable, "-P", "-m", "spreadlake", "demo"]
+        with Path(folder, "log.txt").open("w") as log:
+            demo = subprocess.Popen(
+                [*command, "--data", str(Path(folder, "lake")), "--config", str(config)],
+                env={k: v for k, v in os.environ.items() if not k.startswith("SPREADLAKE_")},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                yield f"http://127.0.0.1:{port}/metrics"
+            finally:
+                demo.send_signal(signal.SIGINT)
+                demo.wait()
+
+
+def _wait_until_ready(client: httpx.Client, url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if _scrape(client, url).bar is not None:
+                break
+        if time.monotonic() > deadline:
+            sys.exit(f"benchmarks: no z-score of every pair after {READY_SECONDS:g} s")
+        time.sleep(0.5)
+    time.sleep(SETTLE_SECONDS)  # the history that was fetched at the start is being analysed
+
+
+def _watch(client: httpx.Client, url: str, bars: int) -> list[Scrape]:
+    """Scrapes until `bars` more bars have been seen; none before the next bar can be final."""
+    scrapes = [_scrape(client, url)]
+    while (scrapes[-1].bar or 0) - (scrapes[0].bar or 0) < bars:
+        end = (scrapes[-1].bar or 0) + 2
+        time.sleep(max(POLL_SECONDS, end + LATENESS_SECONDS - time.time()))
+        scrapes.append(_scrape(client, url))
+    return scrapes
+
+
+def _scrape(client: httpx.Client, url: str) -> Scrape:
+    """The whole page, as Prometheus asks for it; the bar is None until every pair has a z."""
+    begin = time.time()
+    page = client.get(url).text
+    end = time.time()
+    times = [int(float(value)) for _, value in _LAST_BAR.findall(page)]
+    complete = len(times) == PAIRS == len(_ZSCORE.findall(page))
+    return Scrape(end, end - begin, min(times) if complete else None)
+
+
+def _delays(scrapes: list[Scrape]) -> list[float]:
+    """Seconds from the end of each bar, which the simulated exchange dates by this machine's
+    clock, to the first page that shows it or a later one for every pair.
+    """
+    delays, seen = [], scrapes[0].bar or 0
+    for scrape in scrapes[1:]:
+        if scrape.bar is not None:
+            delays += [scrape.at - (bar + 1) for bar in range(seen + 1, scrape.bar + 1)]
+            seen = scrape.bar
+    return delays
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", type=int, default=60)
+    main(parser.parse_args().bars)
