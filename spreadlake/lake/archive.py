@@ -1,4 +1,4 @@
-"""Bars and pair analytics that were rolled from SQLite to Parquet, and readers that see both.
+"""Bars, pair analytics and tests that were rolled to Parquet, and readers that see both places.
 
 `<table>/timeframe=T/<symbol|pair>=NAME/date=YYYY-MM-DD/PIECE.parquet`: a piece is an hour (HH) of
 timeframes below a minute, and a whole day (`day`) of the others. A `/` in a pair is written %2F,
