@@ -104,6 +104,13 @@ def open_gaps(lake: Lake) -> int:
     return len(rows_of(lake, "SELECT id FROM gaps WHERE state = 'open'"))
 
 
+def caught_up(lake: Lake, since_ms: int) -> bool:
+    """Whether every symbol has a trade from after `since_ms`, and all those before it."""
+    (oldest,) = rows_of(lake, "SELECT min(last_time_ms) FROM symbols")[0]
+    # Looked at afterwards: a gap is on record as soon as the trade behind it is there.
+    return int(str(oldest)) > since_ms and not open_gaps(lake)
+
+
 def differences(lake: Lake, exchange: SimulatedExchange | ExchangeHandle) -> dict[str, int]:
     """How many trades are missing, there twice, or not as they were made.
 

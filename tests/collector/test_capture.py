@@ -23,13 +23,13 @@ from spreadlake.simulator import Recording, SimulatedExchange, exchange_in_threa
 from tests.collector.lakes import fill, rows_of, trade, trades, wait_until
 from tests.collector.live import (
     SYMBOLS,
+    caught_up,
     collecting,
     counter,
     differences,
     has_ticks,
     market,
     more_ticks,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -128,6 +128,11 @@ def test_events_of_the_insurance_fund_are_no_gaps(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+async def all_caught_up(lake: Lake, exchange: SimulatedExchange) -> None:
+    now_ms = exchange.clock_ms()
+    await until(lambda: caught_up(lake, now_ms))
+
+
 async def trades_pass(exchange: SimulatedExchange) -> None:
     """Waits until the exchange has traded on for a while."""
     later = exchange.clock_ms() + 300
@@ -141,7 +146,7 @@ def test_a_restart_goes_on_where_the_last_run_ended(tmp_path: Path) -> None:
             for _ in range(3):
                 async with collecting(lake, settings_for(exchange)):
                     await more_ticks(lake, 100)
-                    await until(lambda: not open_gaps(lake))
+                    await all_caught_up(lake, exchange)
                 await trades_pass(exchange)
             causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
             assert causes == [("restart", "repaired")]

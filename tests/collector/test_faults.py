@@ -35,6 +35,7 @@ from tests.collector.fake import frame
 from tests.collector.lakes import rows_of, wait_until
 from tests.collector.live import (
     SYMBOLS,
+    caught_up,
     collecting,
     counter,
     differences,
@@ -114,9 +115,9 @@ def killed_again_and_again(lake: Lake, kills: int, seed: int) -> Counter[str]:
         }
         for _ in range(kills):
             kill_while_it_stores(lake, overrides, dice.uniform(0.0, 0.7))
+        now_ms = exchange.call(SimulatedExchange.clock_ms)
         with started(lake, overrides) as process:
-            stored = ticks(lake)
-            wait_until(lambda: ticks(lake) > stored + 500 and not open_gaps(lake), 120)
+            wait_until(lambda: ticks(lake) > 500 and caught_up(lake, now_ms), 120)
             process.terminate()
             assert process.wait(90) == 0
         return Counter(differences(lake, exchange))

@@ -23,11 +23,11 @@ from spreadlake.simulator import (
 from tests.collector.lakes import A, B, quick_writer, rows_of, trades, wait_until
 from tests.collector.live import (
     SYMBOLS,
+    caught_up,
     collecting,
     counter,
     differences,
     market,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -72,8 +72,9 @@ def test_a_start_that_was_stopped_goes_on_with_the_next_one(tmp_path: Path) -> N
             left = missing(lake)["trades"]
             assert list(left) == [A, B]
             assert max(minutes_held(lake).values()) < 15
+            now_ms = exchange.clock_ms()
             async with collecting(lake, settings_for(exchange, **AMPLE)):
-                await until(lambda: missing(lake) == NOTHING and not open_gaps(lake))
+                await until(lambda: missing(lake) == NOTHING and caught_up(lake, now_ms))
             firsts = rows_of(lake, "SELECT symbol, min(time_ms) FROM ticks GROUP BY symbol")
             for symbol, first_ms in firsts[:2]:
                 assert 0 <= int(str(first_ms)) - left[symbol] < 10_000
@@ -107,8 +108,9 @@ def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> No
         # Some of the weight goes to what was missed between the two.
         killed(lake, exchange, weight=200, trades=2_500)
         assert set(missing(lake)["trades"]) == set(SYMBOLS)
+        now_ms = exchange.call(SimulatedExchange.clock_ms)
         with started(lake, overrides(exchange, weight=2400)) as process:
-            wait_until(lambda: missing(lake) == NOTHING and not open_gaps(lake), 120)
+            wait_until(lambda: missing(lake) == NOTHING and caught_up(lake, now_ms), 120)
             process.terminate()
             assert process.wait(90) == 0
         found = differences(lake, exchange)
@@ -122,10 +124,7 @@ def test_history_that_could_not_be_had_is_told_and_fetched_at_the_next_start(
 ) -> None:
     lake = Lake(tmp_path)
     offline = Faults([RestFailure("status", status=503, when=When(lasting=3600))])
-    said = (
-        "recent history of BTCUSDT, ETHUSDT, SOLUSDT is not complete; it is fetched at the next "
-        "start, and every trade from now on is captured all the same"
-    )
+    said = "recent history of BTCUSDT, ETHUSDT, SOLUSDT is not complete"
     caplog.set_level("INFO")
 
     async def scenario() -> None:
