@@ -146,7 +146,7 @@ def _assert_same_bits(x: Floats, y: Floats, where: Any) -> None:
 @settings(max_examples=30, deadline=None)
 @given(
     st.floats(1e-8, 1e6),
-    st.floats(1e-8, 1e6),
+    st.floats(1e-4, 1e6),  # prices have ten decimals here: less would stand still as well
     st.integers(1, 20),
     st.integers(0, 30),
 )

@@ -1,0 +1,63 @@
+"""Many pairs are computed a group at a time, long histories a piece at a time: the same tables."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics_job import analyser
+from analytics_job.analyser import Analyser
+from analytics_job.job import AnalyticsJob
+from analytics_job.pair_rows import PairRows
+from tests.analytics_job import harness
+from tests.analytics_job.markets import walk
+
+SYMBOLS = ["AUSDT", "BUSDT", "CUSDT", "DUSDT"]
+TRADES = walk(SYMBOLS, 200, seed=17, per_second=0.8)
+# Of one symbol in the middle, of another at the end, and before all others.
+LATE = [TRADES[300:330:4], [t for t in TRADES if t.symbol == "DUSDT"][:3], TRADES[-1:]]
+CONFIG = harness.settings(
+    symbols=SYMBOLS,
+    pairs="all",
+    timeframes=["1s", "5s"],
+    windows=[5, 20],
+    lookbacks=[30, 12],
+    max_stale_bars=6,
+    alerts=[{"name": "z", "window": 20, "lookback": 30, "threshold": 1.2, "min_bars": 2}],
+)
+
+
+def _tables(root: Path) -> dict[str, Any]:
+    lake = harness.TestLake(root)
+    job = AnalyticsJob(lake.lake, CONFIG)
+    late = [trade for batch in LATE for trade in batch]
+    on_time = [t for t in TRADES if t not in late]
+    for batch in (on_time[:50], on_time[50:], *LATE):
+        lake.store(batch)
+        job.step()
+    job.close()
+    tables = lake.tables()
+    lake.close()
+    return tables
+
+
+def test_groups_and_pieces_of_any_size_give_the_same_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: set[int] = set()
+    write = Analyser._write
+
+    def noted(self: Analyser, result: PairRows) -> None:
+        sizes.add(len(result.pairs))
+        write(self, result)
+
+    monkeypatch.setattr(Analyser, "_write", noted)
+    whole = _tables(tmp_path / "whole")
+    assert sizes >= {3, 6}  # those of one symbol, and all
+    assert whole["alert_events"]
+    for cells, piece in ((60, 16), (1, 1), (150, 40)):
+        sizes.clear()
+        monkeypatch.setattr(analyser, "_CELLS", cells)
+        monkeypatch.setattr(analyser, "_PIECE", piece)
+        assert _tables(tmp_path / str(cells)) == whole
+        assert max(sizes) < 6
