@@ -1,7 +1,6 @@
 """The collector as a service, and its one command beside it."""
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -27,8 +26,6 @@ from spreadlake.lake import (
 from spreadlake.service import ServiceContext, StopSignal
 
 __all__ = ["roll", "run", "serve"]
-
-log = logging.getLogger(__name__)
 
 
 def run(context: ServiceContext) -> None:
@@ -56,6 +53,8 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
 def roll(context: ServiceContext) -> None:
     """Rolls finished hours now; LakeError while a collector runs, which does so by itself.
 
+    LakeError as well, once all others are rolled, for partitions that cannot be written.
+
     Options: `before` (Unix ms): only hours that end by then; without it all that have ended.
     """
     lake = context.lake
@@ -65,8 +64,10 @@ def roll(context: ServiceContext) -> None:
         if before_ms is None:
             (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
             before_ms = finished_before(watermark or 0, 0)
-        log.info("hours rolled: %d", roll_all(lake, db, before_ms))
-        WalKeeper(db, lake.ticks_db).empty()
+        try:
+            roll_all(lake, db, before_ms)
+        finally:
+            WalKeeper(db, lake.ticks_db).empty()
 
 
 @contextmanager
@@ -90,7 +91,10 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
         recorder = _recorder(context.options.get("record"), threads)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
             parts = Parts(settings, context.lake, store, writer, rest, timing, recorder)
-            await Capture(parts, pump).run(stopped)
+            try:
+                await Capture(parts, pump).run(stopped)
+            finally:
+                await pump.close()
 
 
 def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:

@@ -4,6 +4,7 @@ All of it speaks of rows up to one greatest seq, taken at the beginning: a trade
 into the hour while it is being rolled stays for the next time.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,14 +104,25 @@ def record_roll(
         add_counters(db, {("rolled_hours", ""): 1})
 
 
-def delete_rows(db: sqlite3.Connection, hour: HotHour, most: int) -> int:
-    """Deletes at most `most` rows of a rolled hour; returns how many."""
+def delete_rows(
+    db: sqlite3.Connection, hour: HotHour, symbols: Sequence[str], from_ms: int, most: int
+) -> int | None:
+    """Deletes at most `most` rows of the rolled `symbols` from `from_ms` on.
+
+    Returns the time (ms) to go on from, so that the rows of other symbols, which stay, are passed
+    over once and not again with every piece; None when there was nothing left to delete.
+    """
+    _, end_ms, bound = hour.limits
+    # The + keeps to the index of the times: by symbol all rows of it would be looked at.
+    query = (
+        f"DELETE FROM ticks WHERE seq IN (SELECT seq FROM ticks WHERE {_IN_HOUR} "
+        "AND +symbol IN (SELECT value FROM json_each(?)) ORDER BY time_ms LIMIT ?) "
+        "RETURNING time_ms"
+    )
     with atomic(db):
-        return db.execute(
-            "DELETE FROM ticks WHERE seq IN "
-            f"(SELECT seq FROM ticks WHERE {_IN_HOUR} ORDER BY time_ms LIMIT ?)",
-            (*hour.limits, most),
-        ).rowcount
+        values = (from_ms, end_ms, bound, json.dumps(symbols), most)
+        times = db.execute(query, values).fetchall()
+    return max(times)[0] if times else None
 
 
 def give_back_pages(db: sqlite3.Connection, most: int) -> bool:

@@ -1,5 +1,6 @@
 """One partition: an hour of one symbol as a Parquet file, checked against SQLite."""
 
+import errno
 import math
 from pathlib import Path
 
@@ -10,18 +11,25 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.trades import TRADES_SCHEMA
+from spreadlake.trades import COLUMNS
 
 __all__ = ["write_partition"]
 
 _CLOSE = 1e-9
+# Of these no partition is the cause, and no other one would fare better.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REMEDY = (
+    "put a good copy in its place, or move it away: the hour is then rolled from what ticks.db "
+    "has of it, and what only the file held is missing until `spreadlake import` brings it again"
+)
 
 
 def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
     """Puts the rows of `hot`, and what is at `path` already, at `path`; returns how many there are.
 
-    As durably as `write_durably` does. LakeError also if what is at `path` cannot be read, or if
-    what was written is not what SQLite says of the hot rows in `summary`: then `path` stays as
-    it was.
+    As durably as `write_durably` does. LakeError for trouble with this one partition: what is at
+    `path` cannot be read, the folder cannot be written, or what was written is not what SQLite
+    says of the hot rows in `summary`; then `path` stays as it was. OSError where the disk is full.
     """
     rows = _merge(hot, path)
 
@@ -30,18 +38,30 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
         if not _agrees(own, summary):
             raise LakeError(f"{path} would not hold what SQLite does; the hour stays in ticks.db")
 
-    write_durably(rows, path, check)
+    try:
+        write_durably(rows, path, check)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise LakeError(f"{path} cannot be written: {error}") from error
     return rows.height
 
 
 def _merge(hot: pl.DataFrame, path: Path) -> pl.DataFrame:
     frames = [hot]
     if path.exists():
-        try:
-            frames.append(pl.read_parquet(path, hive_partitioning=False).cast(TRADES_SCHEMA))
-        except pl.exceptions.PolarsError as error:
-            raise LakeError(f"{path} cannot be read: {error}") from error
+        frames.append(_read(path))
     return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        found = pl.read_parquet(path, columns=list(COLUMNS), hive_partitioning=False)
+        return found.cast(TRADES_SCHEMA)
+    # Polars panics at some kinds of damage, which is no Exception.
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LakeError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
 
 
 def _agrees(rows: pl.DataFrame, summary: HotPart) -> bool:

@@ -6,23 +6,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 from collector.parts import Parts
 from collector.rate import Bounded
 from collector.roll.hot import (
     HotHour,
-    HotPart,
     delete_rows,
     give_back_pages,
-    hot_parts,
     next_hour,
-    read_rows,
     record_roll,
 )
 from collector.roll.hours import finished_before
+from collector.roll.writing import WrittenHour, write_hour
 from spreadlake.errors import LakeError
-from spreadlake.lake import HOUR_MS, Lake, open_reader
+from spreadlake.lake import HOUR_MS, Lake
 
 __all__ = ["Roller", "roll_all"]
 
@@ -32,56 +29,55 @@ _ROWS = 5_000
 _PAGES = 500
 
 Step = Callable[[], object]
-Written = list[tuple[HotPart, int]]
+# An hour that could not be rolled as a whole is looked at again after so many seconds.
+_AGAIN = 600.0
+_NAMED = 3
 
 
 def roll_all(lake: Lake, db: sqlite3.Connection, before_ms: int) -> int:
-    """Rolls every hour that ends at or before `before_ms`; returns how many there were."""
-    hours, hour = 0, next_hour(db, 0)
+    """Rolls every hour that ends at or before `before_ms`; returns how many there were.
+
+    LakeError, after all others were rolled, for partitions that could not be written.
+    """
+    hours, left, hour = 0, list[str](), next_hour(db, 0)
     while hour is not None and hour.hour_ms + HOUR_MS <= before_ms:
-        for step in _deletions(db, hour, write_hour(lake, hour, threading.Event())):
+        written = write_hour(lake, hour, threading.Event())
+        for step in _deletions(db, hour, written):
             step()
-        hours, hour = hours + 1, next_hour(db, hour.hour_ms + HOUR_MS)
+        left += written.left
+        hours, hour = hours + bool(written.parts), next_hour(db, hour.hour_ms + HOUR_MS)
+    log.info("hours rolled: %d", hours)
+    if left:
+        raise LakeError(
+            f"{_several(left)}. The trades of these stay in ticks.db, all others were rolled"
+        )
     return hours
 
 
-def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> Written:
-    """Puts the partitions of all symbols of an hour in place, with the rows each then has.
-
-    Reads by a connection of its own, so that it can run beside the writer. Between two symbols
-    it looks at `stop`, and then raises InterruptedError.
-    """
-    import polars as pl  # noqa: PLC0415 needed once an hour, and not small
-
-    from collector.roll.partition import write_partition  # noqa: PLC0415
-    from spreadlake.lake.trades import TRADES_SCHEMA  # noqa: PLC0415
-
-    written = []
-    with closing(open_reader(lake.ticks_db)) as db:
-        for part in hot_parts(db, hour):
-            if stop.is_set():
-                raise InterruptedError
-            rows = read_rows(db, hour, part)
-            frames = [pl.DataFrame(page, TRADES_SCHEMA, orient="row") for page in rows]
-            path = lake.tick_partition(part.symbol, hour.hour_ms)
-            written.append((part, write_partition(path, pl.concat(frames), part)))
-    return written
+def _several(reasons: list[str]) -> str:
+    more = len(reasons) - _NAMED
+    return "; ".join(reasons[:_NAMED]) + (f"; and {more} more like these" if more > 0 else "")
 
 
-def _deletions(db: sqlite3.Connection, hour: HotHour, written: Written) -> Iterator[Step]:
+def _deletions(db: sqlite3.Connection, hour: HotHour, written: WrittenHour) -> Iterator[Step]:
     """The writer's part, in steps that are short enough to go between two batches."""
-    deleted, more = 1, True
+    symbols = written.symbols
+    from_ms: int | None = hour.hour_ms
+    more = True
 
     def delete() -> None:
-        nonlocal deleted
-        deleted = delete_rows(db, hour, _ROWS)
+        nonlocal from_ms
+        if from_ms is not None:
+            from_ms = delete_rows(db, hour, symbols, from_ms, _ROWS)
 
     def give_back() -> None:
         nonlocal more
         more = give_back_pages(db, _PAGES)
 
-    yield lambda: record_roll(db, hour, written, time.time_ns() // 1_000_000)
-    while deleted:
+    if not symbols:
+        return
+    yield lambda: record_roll(db, hour, written.parts, time.time_ns() // 1_000_000)
+    while from_ms is not None:
         yield delete
     while more:
         yield give_back
@@ -95,8 +91,10 @@ class Roller:
         self._lake = parts.lake
         self._db = parts.store.db
         self._stop = threading.Event()
-        self._writing: list[asyncio.Task[Written]] = []
+        self._writing: list[asyncio.Task[WrittenHour]] = []
+        self._again: dict[int, float] = {}
         self._warn = Bounded(log.error, 60.0)
+        self._warn_of_left = Bounded(log.error, _AGAIN)
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -122,13 +120,29 @@ class Roller:
     async def _roll(self, before_ms: int) -> None:
         hour = await self._next(0)
         while hour is not None and hour.hour_ms + HOUR_MS <= before_ms:
-            written = await self._write(hour)
-            for step in _deletions(self._db, hour, written):
-                await self._parts.writer.persist(step)
-            log.info("rolled %d symbols of the hour %s", len(written), _name(hour))
+            # Hours that stay would otherwise be read again with every pass, ever more of them.
+            if time.monotonic() >= self._again.get(hour.hour_ms, 0.0):
+                await self._roll_hour(hour)
             hour = await self._next(hour.hour_ms + HOUR_MS)
 
-    async def _write(self, hour: HotHour) -> Written:
+    async def _roll_hour(self, hour: HotHour) -> None:
+        written = await self._write(hour)
+        for step in _deletions(self._db, hour, written):
+            await self._parts.writer.persist(step)
+        self._again.pop(hour.hour_ms, None)
+        if written.left:
+            self._again[hour.hour_ms] = time.monotonic() + _AGAIN
+            self._warn_of_left(
+                "the hour %s is rolled but for %d of its symbols, "
+                "whose trades stay in ticks.db: %s",
+                _name(hour),
+                len(written.left),
+                _several(written.left),
+            )
+        if written.parts:
+            log.info("rolled %d symbols of the hour %s", len(written.parts), _name(hour))
+
+    async def _write(self, hour: HotHour) -> WrittenHour:
         writing = asyncio.create_task(asyncio.to_thread(write_hour, self._lake, hour, self._stop))
         self._writing = [writing]
         return await asyncio.shield(writing)

@@ -1,0 +1,53 @@
+"""Puts the partitions of an hour in place; one that cannot be costs only itself."""
+
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from collector.roll.hot import HotHour, HotPart, hot_parts, read_rows
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake, open_reader
+
+__all__ = ["WrittenHour", "write_hour"]
+
+
+@dataclass(frozen=True)
+class WrittenHour:
+    """The symbols whose partition is in place, with the rows it has, and why others have none.
+
+    The rows of those others stay in SQLite.
+    """
+
+    parts: list[tuple[HotPart, int]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Those whose rows may be deleted."""
+        return [part.symbol for part, _ in self.parts]
+
+
+def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
+    """Puts the partitions of all symbols of an hour in place, as far as that can be.
+
+    Reads by a connection of its own, so that it can run beside the writer. Between two symbols
+    it looks at `stop`, and then raises InterruptedError. OSError where the disk is full.
+    """
+    import polars as pl  # noqa: PLC0415 needed once an hour, and not small
+
+    from collector.roll.partition import write_partition  # noqa: PLC0415
+    from spreadlake.lake.trades import TRADES_SCHEMA  # noqa: PLC0415
+
+    written = WrittenHour()
+    with closing(open_reader(lake.ticks_db)) as db:
+        for part in hot_parts(db, hour):
+            if stop.is_set():
+                raise InterruptedError
+            rows = read_rows(db, hour, part)
+            frames = [pl.DataFrame(page, TRADES_SCHEMA, orient="row") for page in rows]
+            path = lake.tick_partition(part.symbol, hour.hour_ms)
+            try:
+                written.parts.append((part, write_partition(path, pl.concat(frames), part)))
+            except LakeError as error:
+                written.left.append(str(error))
+    return written
