@@ -80,9 +80,15 @@ class Capture:
                 share,
                 collector.connection_hours * 3600,
                 timing,
+                self._has_worked,
             )
             for symbols in groups
         ]
+
+    def _has_worked(self) -> bool:
+        """Whether the exchange ever sent trades into this lake, by whichever connection."""
+        symbols = self._parts.settings.symbols
+        return any(self._parts.store.last_id(symbol) is not None for symbol in symbols)
 
     async def _finish(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -35,6 +36,7 @@ class Feed:
         share: int,
         max_age: float,
         timing: Timing,
+        has_worked: Callable[[], bool],
     ) -> None:
         self.symbols = symbols
         self.sessions: list[Session] = []
@@ -45,7 +47,9 @@ class Feed:
         self._max_age = max_age
         self._timing = timing
         self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
+        self._has_worked = has_worked
         self._worked = False
+        self._renewed = float("-inf")  # when it last was tried in vain
         self._replace: asyncio.Future[str] | None = None
 
     @property
@@ -92,7 +96,9 @@ class Feed:
         """What ended the session; None when it only has grown old."""
         self._replace = asyncio.get_running_loop().create_future()
         waits: list[asyncio.Future[object]] = [session.reading, self._replace]  # type: ignore[list-item]
-        timeout = max(0.0, self._max_age - session.age)
+        # A successor that brought nothing is followed by the next one not at once.
+        tried = time.monotonic() - self._renewed
+        timeout = max(0.0, self._max_age - session.age, self._timing.renew_again - tried)
         await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if self._replace.done():
             return self._replace.result()
@@ -103,11 +109,7 @@ class Feed:
 
     async def _succeed(self, old: Session, failure: str | None) -> Session:
         if failure is None:
-            new = await self._open()
-            await asyncio.sleep(self._timing.overlap)
-            await old.close()
-            log.info("replaced the connection for %s before its end", self.name)
-            return new
+            return await self._renew(old)
         # A session that brought nothing passes on what the one before it had broken off for.
         cause = old.follows or (PAUSED if old.intake.paused_lately else "reconnect")
         await old.close()
@@ -121,6 +123,21 @@ class Feed:
         new = await self._open()
         new.follows = cause
         self.counts["reconnects"] += 1
+        return new
+
+    async def _renew(self, old: Session) -> Session:
+        """Replaces a connection that has grown old, unless trades come by it alone."""
+        new = await self._open()
+        await asyncio.sleep(self._timing.overlap)
+        flows = not old.reading.done() and (old.last_trade or 0.0) > new.opened
+        if flows and new.last_trade is None:
+            log.warning("a new connection for %s is silent; the old one stays", self.name)
+            await new.close()
+            self.sessions.remove(new)
+            self._renewed = time.monotonic()
+            return old
+        await old.close()
+        log.info("replaced the connection for %s before its end", self.name)
         return new
 
     async def _open(self) -> Session:
@@ -141,7 +158,8 @@ class Feed:
             session.intake.limit = max(1, self._share // len(self.sessions))
 
     async def _refused(self, error: Exception) -> None:
-        if verdict(error, worked=self._worked) is ConnectionVerdict.FATAL:
+        worked = self._worked or self._has_worked()
+        if verdict(error, worked=worked) is ConnectionVerdict.FATAL:
             raise ExchangeError(
                 f"{self._subscription.url[:100]} cannot be used: {explain(error)}"
             ) from error

@@ -50,6 +50,10 @@ class GapBook:
         """The gaps in a state, oldest first."""
         return sorted((g for g in self._gaps.values() if g.state == state), key=lambda g: g.row)
 
+    def has(self, gap: Gap) -> bool:
+        """Whether the gap still is as it was."""
+        return self._gaps.get(_key(gap)) == gap
+
     def holes(self, symbol: str) -> tuple[IdRange, ...]:
         """The missing ranges of a symbol in ascending order."""
         return tuple(sorted(g.range for g in self._gaps.values() if g.symbol == symbol))
@@ -128,7 +132,14 @@ class GapBook:
         kept = replace(gap, range=left[0])
         self._drafted[_key(kept)] = kept
         for part in left[1:]:
-            self._insert(replace(gap, range=part))
+            self._split(kept, part)
+
+    def _split(self, gap: Gap, part: IdRange) -> None:
+        """Records another part of a gap, with all that is on record of it."""
+        closed_ms, message = self._db.execute(
+            "SELECT closed_ms, message FROM gaps WHERE id = ?", (gap.row,)
+        ).fetchone()
+        self._insert(replace(gap, range=part), closed_ms, message)
 
     def _record_repaired(self, gap: Gap, filled: IdRange, now_ms: int) -> None:
         """One row for all that was repaired of a gap, as far as it is in one piece."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from collector.gaps import IdRange
 from spreadlake.wire import AggTrade
 
@@ -11,29 +13,41 @@ __all__ = ["PageReading", "read_page"]
 
 @dataclass(frozen=True)
 class PageReading:
-    """`trades` belong into the gap; `absent` are ids in it that the exchange seems not to have.
+    """`trades` are missing ones, of this gap or another; `absent` are ids of the gap that the
+    exchange passes over, None where it passes over none.
 
-    `begins_ms` is the time of the first of the trades, None where there is none.
+    `begins_ms` is the time of the first trade that belongs into the gap itself, None where there
+    is none.
     """
 
     trades: list[AggTrade]
-    absent: tuple[IdRange, ...] = ()
-
-    @property
-    def begins_ms(self) -> int | None:
-        """Trade time of the first of `trades`."""
-        return self.trades[0].time_ms if self.trades else None
+    absent: IdRange | None = None
+    begins_ms: int | None = None
 
 
-def read_page(gap: IdRange, page: Sequence[AggTrade], size: int) -> PageReading:
-    """Reads the answer to "trades from id `gap.first` on", of which a page holds at most `size`.
+def read_page(gap: IdRange, page: Sequence[AggTrade], holes: Sequence[IdRange]) -> PageReading:
+    """Reads the answer to "trades from id `gap.first` on"; `holes` are all that the symbol lacks.
 
-    Ids before the first trade of the page are absent, and those after the last one of a page that
-    is not full: there the exchange's trades end.
+    What the exchange passes over on its way to a later trade, it does not have. An answer that
+    ends before the gap does, or has nothing in it, says nothing of the rest: REST is a moment
+    behind the stream, and sometimes minutes.
     """
-    trades = [trade for trade in page if gap.first <= trade.trade_id <= gap.last]
-    ids = [trade.trade_id for trade in page]
-    absent = [IdRange(gap.first, min([gap.last, *(i - 1 for i in ids[:1])]))]
-    if ids and len(ids) < size:
-        absent.append(IdRange(max(gap.first, ids[-1] + 1), gap.last))
-    return PageReading(trades, tuple(part for part in absent if part.size > 0))
+    trades = sorted(
+        (trade for trade in page if trade.trade_id >= gap.first), key=lambda t: t.trade_id
+    )
+    own = next((trade for trade in trades if trade.trade_id <= gap.last), None)
+    absent = None
+    if trades and trades[0].trade_id > gap.first:
+        absent = IdRange(gap.first, min(gap.last, trades[0].trade_id - 1))
+    return PageReading(_missing(trades, holes), absent, own.time_ms if own else None)
+
+
+def _missing(trades: Sequence[AggTrade], holes: Sequence[IdRange]) -> list[AggTrade]:
+    """Those of `trades` that fall into `holes` (sorted, disjoint)."""
+    if not holes:
+        return []
+    firsts, lasts = np.array(holes, np.int64).T
+    ids = np.fromiter((trade.trade_id for trade in trades), np.int64, len(trades))
+    at = np.searchsorted(firsts, ids, side="right") - 1
+    inside = (at >= 0) & (ids <= lasts[np.maximum(at, 0)])
+    return [trades[i] for i in np.flatnonzero(inside).tolist()]

@@ -12,14 +12,16 @@ from collector.gaps import IdRange
 from collector.pages import read_page
 from collector.parts import Parts
 from collector.rate import Bounded
-from collector.rest import PAGE, RestError, RestRefusedError
+from collector.rest import RestError, RestRefusedError
+from spreadlake.wire import AggTrade
 
 __all__ = ["Repairer", "confirm_open"]
 
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
-# REST may be a moment behind the stream: only as many equal answers say that trades do not exist.
+# One answer may be wrong: only as many equal ones say that trades do not exist.
 _ANSWERS = 3
+_REMEMBERED = 10_000
 
 
 class Repairer:
@@ -36,9 +38,11 @@ class Repairer:
         self._seen: dict[int, float] = {}
         # By symbol and last id: how often trades were asked for in vain, and when to ask again.
         self._absent: Counter[tuple[str, int]] = Counter()
+        self._vain: Counter[tuple[str, int]] = Counter()
         self._again: dict[tuple[str, int], float] = {}
-        # Gaps whose age was looked at, by symbol and when they were found.
+        # By symbol and when a gap was found: those whose age was looked at, and what was filled.
         self._aged: set[tuple[str, int]] = set()
+        self._filled: Counter[tuple[str, int]] = Counter()
         self._warn = Bounded(log.warning, 30.0)
 
     async def run(self) -> None:
@@ -48,9 +52,11 @@ class Repairer:
             await self._confirm()
             gaps = [gap for gap in self._store.gaps.gaps() if gap.confirmed]
             for gap in gaps:
-                await self._try(gap)
-            if not gaps:
-                for memory in (self._absent, self._again, self._aged):
+                # A page often fills gaps beside the one that it was asked for.
+                if self._store.gaps.has(gap):
+                    await self._try(gap)
+            for memory in (self._absent, self._vain, self._again, self._aged, self._filled):
+                if not gaps or len(memory) > _REMEMBERED:
                     memory.clear()
 
     async def _confirm(self) -> None:
@@ -84,16 +90,30 @@ class Repairer:
         if self._asked_lately(gap):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
-        reading = read_page(gap.range, page, PAGE)
+        reading = read_page(gap.range, page, self._holes(gap.symbol))
         if await self._too_old(gap, reading.begins_ms):
             return
-        for absent in reading.absent:
-            await self._note_absent(gap, absent)
+        if reading.absent is not None:
+            await self._note_absent(gap, reading.absent)
         if reading.trades:
-            batch = Batch(reading.trades, source="repair")
-            await self._writer.persist(lambda: self._store.write(batch))
-            if reading.trades[-1].trade_id == gap.range.last:
-                log.info("%s: repaired", _name(gap))
+            await self._fill(gap, reading.trades)
+        elif reading.absent is None:
+            self._note_vain(gap)
+
+    def _holes(self, symbol: str) -> list[IdRange]:
+        """Those that are on record as gaps: others may still close by themselves."""
+        gaps = self._store.gaps.gaps()
+        return sorted(gap.range for gap in gaps if gap.symbol == symbol and gap.confirmed)
+
+    async def _fill(self, gap: Gap, trades: list[AggTrade]) -> None:
+        batch = Batch(trades, source="repair")
+        await self._writer.persist(lambda: self._store.write(batch))
+        self._vain.pop((gap.symbol, gap.range.last), None)
+        key = (gap.symbol, gap.found_ms)
+        self._filled[key] += sum(gap.range.first <= t.trade_id <= gap.range.last for t in trades)
+        if trades[-1].trade_id >= gap.range.last:
+            count, last = self._filled.pop(key), gap.range.last
+            log.info("%s: repaired %d trades up to id %d", gap.symbol, count, last)
 
     async def _too_old(self, gap: Gap, begins_ms: int | None) -> bool:
         """Whether the gap reaches back too far; the part that does is lost.
@@ -117,6 +137,13 @@ class Repairer:
 
     def _asked_lately(self, gap: Gap) -> bool:
         return time.monotonic() < self._again.get((gap.symbol, gap.range.last), 0.0)
+
+    def _note_vain(self, gap: Gap) -> None:
+        """Nothing of it was in the answer: REST is behind, and is asked ever more seldom."""
+        key = (gap.symbol, gap.range.last)
+        wait = self._timing.ask_again * 2.0 ** min(self._vain[key], 10)
+        self._vain[key] += 1
+        self._again[key] = time.monotonic() + min(wait, self._timing.ask_again_cap)
 
     async def _note_absent(self, gap: Gap, absent: IdRange) -> None:
         key = (gap.symbol, absent.last)

@@ -18,13 +18,20 @@ class Timing:
     close_timeout: float = 1.0
     # A new connection and the one it replaces run side by side this long.
     overlap: float = 5.0
+    # Where the new one is silent the old one stays, and this passes before the next attempt.
+    renew_again: float = 60.0
     # Trades may arrive this much out of order before a jump counts as a gap.
     disorder: float = 1.0
     repair_interval: float = 0.25
-    # REST is asked again for trades that it did not have after this, then after twice this.
+    # REST is asked again for trades that it did not have after this, then after ever longer.
     ask_again: float = 1.0
+    ask_again_cap: float = 60.0
+    # Whether a silence is real is asked this long; after that it counts as real.
+    question: float = 5.0
     # History waits this long for live trades to join on to.
     first_live: float = 3.0
+    # What of the history could not be had is asked for again after this.
+    history_again: float = 60.0
     watch_interval: float = 1.0
     roll_interval: float = 30.0
     status_interval: float = 1.0

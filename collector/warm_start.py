@@ -64,11 +64,23 @@ class WarmStart:
         self._start_ms: int | None = None  # the same for all new symbols
 
     async def run(self) -> None:
-        """Returns when all is there; failures are told, and leave what could be had."""
+        """Returns when all is there; failures are told, and what they leave is asked for again."""
         # First of all: once a trade is stored, nothing else tells that its symbol is new.
         await self._save()
         if not self._missing.symbols:
             return
+        await self._fetch()
+        while incomplete := self._missing.symbols:
+            log.warning(
+                "recent history of %s is not complete yet; it is asked for again in %.0f s",
+                shortened(incomplete),
+                self._timing.history_again,
+            )
+            await asyncio.sleep(self._timing.history_again)
+            await self._fetch()
+        log.info("recent history is there")
+
+    async def _fetch(self) -> None:
         for symbol in list(self._missing.klines):
             if await self._attempt(symbol, self._klines):
                 self._missing.klines.remove(symbol)
@@ -76,17 +88,6 @@ class WarmStart:
         if self._missing.trades:
             await self._wait_for_live(list(self._missing.trades))
             await self._trades()
-        self._tell()
-
-    def _tell(self) -> None:
-        if incomplete := self._missing.symbols:
-            log.warning(
-                "recent history of %s is not complete; it is fetched at the next start, "
-                "and every trade from now on is captured all the same",
-                shortened(incomplete),
-            )
-        else:
-            log.info("recent history is there")
 
     async def _save(self) -> None:
         await self._writer.persist(self._missing.save)

@@ -97,7 +97,7 @@ class Watch:
         That trade is stored, so that those before it are found missing and repaired.
         """
         self._silence.asked(symbol, time.monotonic())
-        latest = await self._rest.latest_trades(symbol, 1)
+        latest = await self._ask(symbol)
         await asyncio.sleep(self._timing.disorder)
         if not latest or not self._is_newer(latest[-1]):
             return False
@@ -105,6 +105,14 @@ class Watch:
             batch = Batch(latest, interrupted={symbol: "silence"}, source="repair")
             await self._writer.persist(lambda: self._store.write(batch))
         return True
+
+    async def _ask(self, symbol: str) -> list[AggTrade]:
+        # While the exchange bans us from REST, or repair uses up the weight, silence stays a fault.
+        try:
+            async with asyncio.timeout(self._timing.question):
+                return await self._rest.latest_trades(symbol, 1)
+        except TimeoutError as error:
+            raise RestError("it does not answer in time") from error
 
     def _is_newer(self, latest: AggTrade) -> bool:
         if self._ids_compare:

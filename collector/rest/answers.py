@@ -16,6 +16,7 @@ __all__ = [
     "decode_agg_trades",
     "decode_exchange_info",
     "decode_klines",
+    "error_code",
     "kline_row",
 ]
 
@@ -54,18 +55,39 @@ class SymbolInfo(Struct, gc=False):
     status: str
 
 
+class _Error(Struct, gc=False):
+    code: int
+
+
 class _ExchangeInfo(Struct, gc=False):
     symbols: list[SymbolInfo]
 
 
 _trades = msgspec.json.Decoder(list[_Trade], strict=False)
+_trade = msgspec.json.Decoder(_Trade, strict=False)
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
 _klines = msgspec.json.Decoder(list[Kline], strict=False)
+_error = msgspec.json.Decoder(_Error)
 _info = msgspec.json.Decoder(_ExchangeInfo)
 
 
 def decode_agg_trades(body: bytes, symbol: str) -> list[AggTrade]:
-    """The trades of an `aggTrades` answer, as the stream would have sent them."""
-    return [AggTrade(symbol, t.a, t.T, t.p, t.q, t.m) for t in _trades.decode(body)]
+    """The trades of an `aggTrades` answer, as the stream would have sent them.
+
+    One that cannot be one (a price of 0, no time) is left out, and costs only itself.
+    """
+    try:
+        trades = _trades.decode(body)
+    except msgspec.ValidationError:
+        trades = [trade for raw in _raw.decode(body) if (trade := _trade_in(raw)) is not None]
+    return [AggTrade(symbol, t.a, t.T, t.p, t.q, t.m) for t in trades]
+
+
+def _trade_in(raw: msgspec.Raw) -> _Trade | None:
+    try:
+        return _trade.decode(raw)
+    except msgspec.ValidationError:
+        return None
 
 
 def decode_klines(body: bytes) -> list[Kline]:
@@ -76,6 +98,14 @@ def decode_klines(body: bytes) -> list[Kline]:
 def decode_exchange_info(body: bytes) -> list[SymbolInfo]:
     """The contracts of an `exchangeInfo` answer."""
     return _info.decode(body).symbols
+
+
+def error_code(body: bytes) -> int | None:
+    """The exchange's own code in the answer to a refused request; None where there is none."""
+    try:
+        return _error.decode(body).code
+    except msgspec.DecodeError:
+        return None
 
 
 def kline_row(symbol: str, timeframe: str, kline: Kline) -> tuple[object, ...]:

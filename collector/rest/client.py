@@ -17,6 +17,7 @@ from collector.rest.answers import (
     decode_agg_trades,
     decode_exchange_info,
     decode_klines,
+    error_code,
 )
 from collector.rest.budget import WeightBudget
 from spreadlake.wire import AggTrade
@@ -34,6 +35,8 @@ _INFO_WEIGHT = 1
 # Used where the exchange limits us without saying for how long.
 _RETRY_AFTER = 60.0
 _LIMITED = (418, 429)
+# Binance: BAD_SYMBOL, INVALID_SYMBOL_STATUS.
+_NO_SUCH_SYMBOL = (-1121, -1122)
 
 
 class RestError(Exception):
@@ -41,7 +44,7 @@ class RestError(Exception):
 
 
 class RestRefusedError(RestError):
-    """A request that the exchange does not accept (HTTP 400), now or later."""
+    """A symbol that the exchange does not know, or no longer does; asking again is no use."""
 
 
 class RestClient:
@@ -53,6 +56,8 @@ class RestClient:
         self._counts = counts
         self._budget = budget
         self._turn = asyncio.Lock()
+        # `timeout` is for each byte to come; an answer that trickles must end as well.
+        self._whole = 3 * timeout
         self._http = httpx.AsyncClient(
             base_url=base_url, timeout=timeout, trust_env=not is_local(base_url)
         )
@@ -115,12 +120,16 @@ class RestClient:
         await self._wait_for(weight)
         self._counts["rest_requests"] += 1
         try:
-            response = await self._http.get(f"/fapi/v1/{endpoint}", params=parameters)
+            async with asyncio.timeout(self._whole):
+                response = await self._http.get(f"/fapi/v1/{endpoint}", params=parameters)
             self._check(response)
             return decode(response.content)
         except httpx.HTTPError as error:
             self._counts["rest_errors"] += 1
             raise RestError(f"{endpoint}: {str(error) or type(error).__name__}") from error
+        except TimeoutError as error:
+            self._counts["rest_errors"] += 1
+            raise RestError(f"{endpoint}: no whole answer within {self._whole:g} s") from error
         except msgspec.DecodeError as error:
             self._counts["rest_errors"] += 1
             raise RestError(f"{endpoint}: the answer is not understood: {error}") from error
@@ -143,8 +152,8 @@ class RestClient:
             seconds = _seconds(response.headers.get("Retry-After"))
             self._budget.block(seconds, time.monotonic())
             raise RestError(f"HTTP {status}: over the exchange's limit, waiting {seconds:.0f} s")
-        # Other refusals (a firewall, a wrong route) say nothing about what was asked for.
-        kind = RestRefusedError if status == httpx.codes.BAD_REQUEST else RestError
+        # Other refusals (a proxy, a firewall, "try again") say nothing of what was asked for.
+        kind = RestRefusedError if error_code(response.content) in _NO_SUCH_SYMBOL else RestError
         raise kind(f"HTTP {status}: {said}")
 
 

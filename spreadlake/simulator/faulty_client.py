@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -26,7 +27,8 @@ def end_connection(connection: ServerConnection, reset: bool, code: int = 1001) 
     """Ends a connection without waiting: with a TCP reset, or with a close frame."""
     if reset:
         connected = connection.transport.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        with suppress(OSError):  # the client was quicker
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         connection.transport.abort()
         return
     closing = asyncio.create_task(connection.close(code))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -23,14 +24,23 @@ def frame(trade_id: int, symbol: str = "BTCUSDT", **other: object) -> str:
     return json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": data})
 
 
+def _rest_trade(trade_id: int) -> dict[str, object]:
+    trade = {"a": trade_id, "p": "100.5", "q": "0.25", "f": trade_id, "l": trade_id}
+    return {**trade, "T": START_MS + trade_id, "m": True}
+
+
 @dataclass
 class FakeServer:
-    """What came to it, and what it answers: `status` refuses handshakes."""
+    """What came to it, and what it answers: `status` refuses handshakes, `pages` are the ids
+    that REST gives from an id on.
+    """
 
     behaviour: Behaviour
     status: int | None = None
     paths: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    pages: Callable[[int], list[int]] | None = None
     sent: int = 0
     port: int = 0
 
@@ -40,10 +50,15 @@ class FakeServer:
 
     @property
     def rest_url(self) -> str:
-        """Every request is refused."""
+        """Every request is refused, but for `aggTrades` where there are `pages`."""
         return f"http://127.0.0.1:{self.port}"
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self.pages is not None and request.path.startswith("/fapi/v1/aggTrades"):
+            self.asked.append(request.path)
+            query = parse_qs(urlsplit(request.path).query)
+            ids = self.pages(int(query.get("fromId", ["0"])[0]))
+            return connection.respond(HTTPStatus.OK, json.dumps([_rest_trade(i) for i in ids]))
         if request.path.startswith("/fapi"):
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no REST here\n")
         self.paths.append(request.path)

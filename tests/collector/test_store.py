@@ -172,13 +172,15 @@ def test_a_part_that_is_lost_stays_on_record_and_still_takes_its_trades(
         (5, 9, "open", "waiting for repair"),
     ]
     store.write(Batch(trades(3, 5), source="repair"))
-    assert reopened(lake, "SELECT first_id, last_id, state FROM gaps ORDER BY first_id") == [
-        (2, 2, "lost"),
-        (3, 3, "repaired"),
-        (4, 4, "lost"),
-        (5, 5, "repaired"),
-        (6, 9, "open"),
+    assert reopened(lake, query) == [
+        (2, 2, "lost", "too old"),
+        (3, 3, "repaired", ""),
+        (4, 4, "lost", "too old"),
+        (5, 5, "repaired", ""),
+        (6, 9, "open", "waiting for repair"),
     ]
+    closed = "SELECT count(*) FROM gaps WHERE state = 'lost' AND closed_ms IS NULL"
+    assert reopened(lake, closed) == [(0,)]
     assert ids(lake) == [1, 3, 5, 10]
 
 

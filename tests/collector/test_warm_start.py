@@ -61,15 +61,19 @@ def spans(lake: Lake) -> dict[str, int]:
     return {str(symbol): int(str(span)) // MINUTE_MS for symbol, span in rows}
 
 
-def test_history_joins_on_to_the_live_trades(tmp_path: Path) -> None:
+def test_history_joins_on_to_the_live_trades(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)
         async with SimulatedExchange(market(rate=10)) as exchange:
             settings = settings_for(exchange, warm_start_minutes=15)
             async with collecting(lake, settings):
-                await until(
-                    lambda: list(spans(lake)) == SYMBOLS and min(spans(lake).values()) >= 15
-                )
+                await until(lambda: "recent history is there" in caplog.text)
+                assert list(spans(lake)) == SYMBOLS
+                assert min(spans(lake).values()) >= 15
                 await more_ticks(lake, 50)
                 assert open_gaps(lake) == 0
             assert rows_of(lake, "SELECT * FROM gaps") == []
