@@ -7,12 +7,23 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.source.variables import Variable
 
-__all__ = ["OVERVIEW_UID", "PAIR_UID", "PIPELINE_UID", "RUNBOOK_UID", "framed"]
+__all__ = [
+    "OVERVIEW_UID",
+    "PAIR_UID",
+    "PIPELINE_UID",
+    "RANGE",
+    "RANGE_SECONDS",
+    "RUNBOOK_UID",
+    "framed",
+]
 
 PAIR_UID = "spreadlake-pair"
 OVERVIEW_UID = "spreadlake-overview"
 PIPELINE_UID = "spreadlake-pipeline"
 RUNBOOK_UID = "spreadlake-runbook"
+
+# What a dashboard opens with.
+RANGE, RANGE_SECONDS = "now-15m", 900
 
 _TITLES = {
     PAIR_UID: "Pair",
@@ -42,7 +53,7 @@ def framed(
         .tags(["spreadlake"])
         .timezone("utc")
         .refresh("2s")
-        .time("now-15m", "now")
+        .time(RANGE, "now")
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .timepicker(_timepicker())
         .readonly()

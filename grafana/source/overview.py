@@ -8,12 +8,22 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Match
 from grafana.source import variables
 from grafana.source.frame import OVERVIEW_UID, PAIR_UID, framed
 from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
-from grafana.source.panels import number, or_say, placed, props, reads, rows
+from grafana.source.panels import (
+    HIDDEN,
+    columns,
+    number,
+    or_say,
+    placed,
+    props,
+    reads,
+    rows,
+)
 from grafana.source.style import (
     AGES,
     ALARM,
     GOOD,
     LAKE,
+    LEG_A,
     NEUTRAL,
     PANELS,
     WARN,
@@ -77,31 +87,30 @@ def _pairs() -> table.Panel:
         "A click on a pair opens it.",
         "No pair is configured with this timeframe, window and lookback.",
     ).cell_height(TableCellHeight.MD)
-    panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)], "custom.width": 190}))
-    z_colours = mapped(("^[▲▼]", ALARM), (".*", NEUTRAL))
+    panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)]}))
     cell = {"type": "color-text"}
-    z = {"mappings": z_colours, "custom.cellOptions": cell, "custom.align": "right"}
-    panel.override_by_name("z", props(z | {"custom.width": 90}))
+    z = {"mappings": mapped(("^[▲▼]", ALARM), (".*", NEUTRAL)), "color": _UNCOLOURED}
+    panel.override_by_name("z", props(z | {"custom.cellOptions": cell, "custom.align": "right"}))
     for name, title, digits in _NUMBERS:
-        style: dict[str, object] = {"displayName": title, "custom.width": 95}
+        style: dict[str, object] = {"displayName": title}
         panel.override_by_name(name, props(style | ({"decimals": digits} if digits else {})))
-    state = {"mappings": mapped(("^ready", GOOD), ("^warming", "#56B4E9"), (".*", ALARM))}
+    state = {"mappings": mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM))}
     panel.override_by_name(
-        "state", props(state | {"custom.cellOptions": cell, "custom.width": 200})
+        "state", props(state | {"custom.cellOptions": cell, "custom.wrapText": True})
     )
     panel.override_by_name("Trend", props(_SPARKLINE))
     for name in ("symbol_a", "symbol_b", "size"):
-        panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
+        panel.override_by_name(name, props(HIDDEN))
     for step in _join_sparks():
         panel.with_transformation(step)
-    reads(placed(panel, 5, 0, 3, 14, 16), LAKE)
+    reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 3, 24, 10), LAKE)
     return panel.with_target(lake(PAIRS, (), "A")).with_target(lake(SPARKS, ("time",), "B"))
 
 
 def _join_sparks() -> list[DataTransformerConfig]:
     sparks = MatcherConfig(id_val="byRefId", options="B")
     split = {"fields": ["pair"], "keepFields": False, "naming": {"asLabels": True}}
-    order = ("pair", "z", "Trend", "correlation", "return_correlation", "beta", "state")
+    order = ("pair", "z", "state", "Trend", "correlation", "return_correlation", "beta")
     places = {name: at for at, name in enumerate(order)}
     return [
         DataTransformerConfig(id_val="partitionByValues", filter_val=sparks, options=split),
@@ -122,17 +131,14 @@ def _join_sparks() -> list[DataTransformerConfig]:
 
 def _open_alerts() -> table.Panel:
     panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
-    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)], "custom.width": 160}))
-    panel.override_by_name("series", props({"displayName": "series"}))
-    for name, title in (("z_opened", "z at open"), ("z_peak", "z at peak"), ("z_now", "z now")):
-        panel.override_by_name(
-            name, props({"displayName": title, "decimals": 2, "custom.width": 74})
-        )
-    panel.override_by_name("rule", props({"custom.width": 75}))
-    panel.override_by_name("since", props({"displayName": "open for", "custom.width": 80}))
+    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)]}))
+    for name, title in (("z_now", "z now"), ("z_peak", "at peak"), ("z_opened", "at open")):
+        panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
+    panel.override_by_name("since", props({"displayName": "open for"}))
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
-        panel.override_by_name(name, props({"custom.hidden": True, "custom.hideFrom": _NOWHERE}))
-    return reads(placed(panel, 6, 14, 3, 10, 6), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
+        panel.override_by_name(name, props(HIDDEN))
+    columns(panel, _ALERT_WIDTHS)
+    return reads(placed(panel, 6, 0, 13, 14, 10), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
         or_say()
     )
 
@@ -141,7 +147,7 @@ def _matrix() -> table.Panel:
     panel = rows(
         "Correlation of returns, last ${lookback} bars",
         "Pearson, of log returns, every symbol with every other.",
-        "No bars yet.",
+        "No bars yet: they come with the first trades.",
     )
     panel.decimals(2).color_scheme(by_steps()).thresholds(steps(_SCALE[0][1], *_SCALE[1:]))
     panel.override_by_field_type(
@@ -154,10 +160,11 @@ def _matrix() -> table.Panel:
             }
         ),
     )
-    panel.override_by_name("a\\b", props({"displayName": " ", "custom.width": 120}))
+    panel.override_by_name("a\\b", props({"displayName": " ", "custom.width": 130}))
+    panel.with_transformation(or_say())
     pivot = {"columnField": "b", "rowField": "a", "valueField": "correlation", "emptyValue": "null"}
     panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=pivot))
-    return reads(placed(panel, 7, 14, 9, 10, 10), LAKE, lake(MATRIX, ()))
+    return reads(placed(panel, 7, 14, 13, 10, 10), LAKE, lake(MATRIX, ()))
 
 
 def _opens_pair(chosen: str) -> dict[str, object]:
@@ -165,7 +172,14 @@ def _opens_pair(chosen: str) -> dict[str, object]:
     return {"title": "Open ${__value.text}", "url": url}
 
 
-_NOWHERE = {"viz": True}
+# Else a cell without a number has the colour of the first threshold, which is green.
+_UNCOLOURED = {"mode": "fixed", "fixedColor": NEUTRAL}
+_PAIR_WIDTHS = {
+    "pair": 175, "z": 80, "state": 210, "correlation": 90, "return_correlation": 110, "beta": 100,
+}  # fmt: skip
+_ALERT_WIDTHS = {
+    "pair": 165, "z_now": 75, "z_peak": 75, "z_opened": 75, "since": 80, "rule": 85,
+}  # fmt: skip
 _NUMBERS = (
     ("correlation", "corr.", 3),
     ("return_correlation", "return corr.", 3),

@@ -57,9 +57,9 @@ SUMMARY = f"""SELECT sum(abs(zscore) >= {THRESHOLD}) || ' of ' || count(*) AS st
   {duration("age")} AS age_text
 FROM ({_LATEST}), (SELECT {NOW} - {WATERMARK} AS age)"""
 
-OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")}, e.rule,
-  {duration(f"({WATERMARK} - e.opened_at)")} AS since,
-  e.opened_zscore AS z_opened, e.peak_zscore AS z_peak, a.zscore AS z_now,
+OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
+  a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
+  {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN pair_analytics AS a
@@ -92,6 +92,7 @@ pairs AS MATERIALIZED (
   SELECT a, b, CASE WHEN n > 2 AND xx * n > x * x AND yy * n > y * y
     THEN (n * xy - x * y) / sqrt((n * xx - x * x) * (n * yy - y * y)) END AS correlation
   FROM sums)
-SELECT a, b, correlation FROM pairs UNION ALL SELECT b, a, correlation FROM pairs
-UNION ALL SELECT symbol, symbol, 1.0 FROM first_bars WHERE timeframe = {TIMEFRAME}
-ORDER BY 1, 2"""
+SELECT '' AS _, a, b, correlation FROM pairs
+UNION ALL SELECT '', b, a, correlation FROM pairs
+UNION ALL SELECT '', symbol, symbol, 1.0 FROM first_bars WHERE timeframe = {TIMEFRAME}
+ORDER BY 2, 3"""

@@ -1,6 +1,6 @@
 """The pair dashboard: how far one pair is stretched, and how fresh that number is."""
 
-from grafana_foundation_sdk.builders import candlestick, stat, table, timeseries
+from grafana_foundation_sdk.builders import candlestick, stat, timeseries
 from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import common
@@ -9,20 +9,27 @@ from grafana_foundation_sdk.models.candlestick import (
     ColorStrategy,
     VizDisplayMode,
 )
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source import variables
 from grafana.source.frame import PAIR_UID, framed
 from grafana.source.pair_queries import (
-    ALERTS,
-    ALIGNED,
     CHARTS,
     NEWEST,
     PRICES,
     candles,
 )
 from grafana.source.pair_sql import SYMBOL_A, SYMBOL_B
-from grafana.source.panels import keep, line, lines, number, or_say, placed, props, reads, rows
+from grafana.source.pair_tables import NOTHING, pair_tables
+from grafana.source.panels import (
+    keep,
+    line,
+    lines,
+    number,
+    or_say,
+    placed,
+    props,
+    reads,
+)
 from grafana.source.style import (
     AGES,
     ALARM,
@@ -67,7 +74,7 @@ def pair_dashboard() -> build.Dashboard:
             variables.datasource(),
         ],
     )
-    for panel in (*_numbers(), *_charts(), *_tables()):
+    for panel in (*_numbers(), *_charts(), *pair_tables()):
         board.with_panel(panel)
     return board
 
@@ -80,6 +87,7 @@ def _numbers() -> list[stat.Panel]:
     state = number("State", "state", _STATE_TEXT)
     state.mappings(mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM)))
     state.text(build_common.VizTextDisplayOptions().value_size(18))
+    state.override_by_name("state", props({"links": [_SHOWS_THE_NEWEST]}))
     age = number("Age", "age_text", _AGE_TEXT).mappings(AGES)
     age.text(build_common.VizTextDisplayOptions().value_size(26))
     reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
@@ -112,7 +120,7 @@ def _charts() -> list[timeseries.Panel | candlestick.Panel]:
 
 def _zscore() -> timeseries.Panel:
     panel = lines("z-score · ${window} bars", f"{_Z_TEXT} {_STEP}")
-    panel.axis_soft_min(-3).axis_soft_max(3).no_value(_EMPTY)
+    panel.axis_soft_min(-3).axis_soft_max(3).no_value(NOTHING)
     panel.max_data_points(1500).interval("1s")
     panel.legend(build_common.VizLegendOptions().show_legend(False))
     panel.override_by_name("zscore", line("z", NEUTRAL, 1.5))
@@ -131,7 +139,7 @@ def _zscore() -> timeseries.Panel:
 
 
 def _prices() -> timeseries.Panel:
-    panel = lines("Prices", "Closes, each leg on its own axis.").no_value(_EMPTY).unit("locale")
+    panel = lines("Prices", "Closes, each leg on its own axis.").no_value(NOTHING).unit("locale")
     panel.override_by_name(
         "price_a", line("${symbol_a}", LEG_A, 1.5, {"custom.axisColorMode": "series"})
     )
@@ -143,7 +151,7 @@ def _prices() -> timeseries.Panel:
 
 def _spread() -> timeseries.Panel:
     panel = lines("Spread less its mean, with ±1σ and ±2σ", f"{_SPREAD_TEXT} {_STEP}").no_value(
-        _EMPTY
+        NOTHING
     )
     panel.override_by_name("spread", line("spread", NEUTRAL, 1.5))
     panel.override_by_name("mean", line("mean, ±1σ, ±2σ", LEG_A, 1, dashed=True))
@@ -158,7 +166,7 @@ def _spread() -> timeseries.Panel:
 
 
 def _beta() -> timeseries.Panel:
-    panel = lines("Hedge ratio β · ${lookback} bars", _BETA_TEXT).no_value(_EMPTY)
+    panel = lines("Hedge ratio β · ${lookback} bars", _BETA_TEXT).no_value(NOTHING)
     panel.override_by_name("beta", line("β ± 2 standard errors", NEUTRAL, 1.5))
     fill: dict[str, object] = {"custom.fillBelowTo": "−2 s.e.", "custom.fillOpacity": 12}
     panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
@@ -171,7 +179,7 @@ def _beta() -> timeseries.Panel:
 
 def _correlation() -> timeseries.Panel:
     panel = lines("Correlation · ${window} bars", "Pearson, of closes and of log returns.")
-    panel.max(1).no_value(_EMPTY)
+    panel.max(1).no_value(NOTHING)
     panel.override_by_name("correlation", line("closes", NEUTRAL, 1.5))
     panel.override_by_name("return_correlation", line("returns", LEG_A, 1))
     panel.with_transformation(keep("correlation", "return_correlation"))
@@ -186,7 +194,7 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
         .title(f"{title} · candles and volume")
         .description("Bars of the timeframe, put together to the width; volume in base units.")
         .unit("locale")
-        .no_value(_EMPTY)
+        .no_value(NOTHING)
         .max_data_points(120)
         .interval("1s")
         .mode(VizDisplayMode.CANDLES_VOLUME)
@@ -202,60 +210,18 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
     ).with_transformation(or_say())
 
 
-def _tables() -> list[table.Panel]:
-    alerts = rows(
-        "Alerts of ${symbol_a}/${symbol_b}",
-        "What the rules of the configuration saw, bar by bar, newest first; all its series.",
-        "No alert of this pair so far.",
-    )
-    alerts.override_by_name("opened", props({"custom.width": 170}))
-    alerts.override_by_name("lasted", props({"unit": "dtdurations", "displayName": "lasted"}))
-    series = {"displayName": "timeframe · window · lookback", "custom.width": 250}
-    alerts.override_by_name("series", props(series))
-    for name, title in (
-        ("z_opened", "z at open"),
-        ("z_peak", "z at peak"),
-        ("z_closed", "z at close"),
-    ):
-        alerts.override_by_name(name, props({"displayName": title, "decimals": 2}))
-    alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
-    aligned = rows(
-        "${symbol_a}_${symbol_b}_${timeframe}",
-        "Every bar of the time range. To export: panel menu, Inspect, Data, Download CSV; "
-        "turn “Formatted data” off for full precision.",
-        _EMPTY,
-    )
-    for name, digits in _DIGITS.items():
-        aligned.override_by_name(name, props({"decimals": digits}))
-    aligned.override_by_name("time", props({"custom.width": 170}))
-    for name in ("price_a", "price_b"):
-        aligned.override_by_name(name, props({"unit": "string"}))
-    return [
-        reads(
-            placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))
-        ).with_transformation(or_say()),
-        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)).with_transformation(
-            or_say("pair")
-        ),
-    ]
-
-
-def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
-    return props({"mappings": mapped(*patterns), "custom.cellOptions": {"type": "color-text"}})
-
-
-_DIGITS = {
-    "spread": 4, "zscore": 3, "beta": 5, "alpha": 4, "spread_mean": 4, "spread_std": 4,
-    "correlation": 4, "return_correlation": 4,
-}  # fmt: skip
-
+_CHOSEN = ("symbol_a", "symbol_b", "timeframe", "window", "lookback", "threshold", "datasource")
+_SHOWS_THE_NEWEST = {
+    "title": "Show the newest bars",
+    "url": f"/d/{PAIR_UID}?{'&'.join(f'${{{name}:queryparam}}' for name in _CHOSEN)}"
+    "&from=${__data.fields.newest_from}&to=${__data.fields.newest_to}",
+}
 _UNLISTED: dict[str, object] = {"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
-_EMPTY = "Nothing to draw yet: “State” says why."
 _Z_TEXT = (
     "z = (spread − mean) / deviation over ${window} bars, every spread of the window with the "
     "latest β. Coloured where |z| is at or beyond the threshold of ${threshold}."
 )
-_STATE_TEXT = "Whether there is a z-score, and if not, why."
+_STATE_TEXT = "Whether there is a z-score, and if not, why. A click goes to the newest bars."
 _AGE_TEXT = (
     "How old the market is that these numbers know: now less the time of the latest trade "
     "that was analysed. It is normal below 5 s."

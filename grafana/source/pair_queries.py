@@ -1,5 +1,6 @@
 """Queries of the pair dashboard's panels."""
 
+from grafana.source.frame import RANGE, RANGE_SECONDS
 from grafana.source.pair_sql import (
     FROM,
     NOW,
@@ -17,6 +18,9 @@ from grafana.source.pair_sql import (
 )
 
 __all__ = ["ALERTS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
+
+# So many bars of an old lake are shown when it is opened.
+SHOWN_BARS = 3600
 
 # Every chart reads this one query, so that all of them show the same bars.
 CHARTS = pair_sql(
@@ -61,9 +65,10 @@ def _test(column: str) -> str:
 _STATE = f"""CASE
     WHEN newest IS NULL AND last IS NULL THEN
       'no bars yet of ' || {SYMBOL_A} || ' and ' || {SYMBOL_B}
-    WHEN newest IS NULL THEN 'no bars before this time range'
+    WHEN newest IS NULL THEN 'no bars before this time range; click here for the newest'
     WHEN newest < {FROM} THEN
       'no bars in this time range: the newest is of ' || datetime(newest, 'unixepoch')
+        || '; click here for the newest'
     WHEN have < n THEN 'warming up: ' || have || ' of ' || n || ' bars'
     WHEN price_a IS NULL THEN 'not enough bars before this time: older ones are in Parquet'
     WHEN is_stale THEN 'stale: a leg has had no trade for more than ' || stale || ' bars'
@@ -73,6 +78,12 @@ _STATE = f"""CASE
     WHEN have < m THEN 'ready: hedge ratio over ' || have || ' bars, growing to ' || m
     ELSE 'ready: hedge ratio over ' || m || ' bars' END AS state"""
 
+# The time range of the newest bars, as a link takes it: text, for numbers would be formatted.
+_IS_NEW = f"coalesce(last + len > clock - {RANGE_SECONDS}, 1)"
+_NEWEST_RANGE = f"""CASE WHEN {_IS_NEW} THEN '{RANGE}'
+    ELSE CAST((last + len - {SHOWN_BARS} * len) * 1000 AS TEXT) END AS newest_from,
+  CASE WHEN {_IS_NEW} THEN 'now' ELSE CAST((last + len) * 1000 AS TEXT) END AS newest_to"""
+
 # One row, always: the newest bar of the time range, or why there is none. Until the next bar is
 # final the newest one is as fresh as the watermark.
 NEWEST = pair_sql(
@@ -81,7 +92,8 @@ NEWEST = pair_sql(
   {signed("zscore")} AS z,
   zscore, beta, correlation, return_correlation, spread,
   {_test("half_life")}, {_test("adf_pvalue")},
-  age, {duration("age")} AS age_text
+  age, {duration("age")} AS age_text,
+  {_NEWEST_RANGE}
 FROM (SELECT facts.*, clock - CASE WHEN newest = last AND watermark > newest + len
     THEN watermark ELSE newest + len END AS age FROM ({_FACTS}) AS facts)
   LEFT JOIN (SELECT time, price_a, zscore, beta, correlation, return_correlation, spread, is_stale
@@ -114,9 +126,9 @@ CROSS JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.
 ORDER BY time"""
 
 
-ALERTS = f"""SELECT '' AS _, opened_at AS opened, rule,
-  timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series,
-  threshold, opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed,
-  CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL) AS lasted,
-  CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state
+ALERTS = f"""SELECT '' AS _, opened_at AS opened,
+  CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+  opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed, threshold,
+  CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL) AS lasted, rule,
+  timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series
 FROM alert_events WHERE pair = {PAIR} ORDER BY opened_at DESC LIMIT 500"""

@@ -17,7 +17,24 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.style import NEUTRAL, fixed
 
-__all__ = ["keep", "line", "lines", "number", "or_say", "placed", "props", "reads", "rows"]
+__all__ = [
+    "HIDDEN",
+    "NO_NUMBER",
+    "columns",
+    "keep",
+    "line",
+    "lines",
+    "number",
+    "or_say",
+    "placed",
+    "props",
+    "reads",
+    "rows",
+]
+
+# A column that only links and sorting need.
+HIDDEN: dict[str, object] = {"custom.hidden": True, "custom.hideFrom": {"viz": True}}
+NO_NUMBER = "–"
 
 
 class _Panel(Protocol):
@@ -110,7 +127,7 @@ def number(title: str, field: str = "", description: str = "") -> stat.Panel:
         .justify_mode(common.BigValueJustifyMode.CENTER)
         .text_mode(common.BigValueTextMode.VALUE)
         .color_scheme(fixed(NEUTRAL))
-        .no_value("–")
+        .no_value(NO_NUMBER)
         .reduce_options(
             build_common.ReduceDataOptions().calcs(["last"]).fields(fields).values(False)
         )
@@ -118,8 +135,8 @@ def number(title: str, field: str = "", description: str = "") -> stat.Panel:
 
 
 def rows(title: str, description: str, empty: str) -> table.Panel:
-    """A table; `empty` is what it says where there is no row."""
-    return (
+    """A table; `empty` is what it says where there is no row, in the place of all cells."""
+    panel = (
         table.Panel()
         .title(title)
         .description(description)
@@ -127,6 +144,15 @@ def rows(title: str, description: str, empty: str) -> table.Panel:
         .cell_height(common.TableCellHeight.SM)
         .show_header(True)
     )
+    # Cells without a value would each say it too.
+    return panel.override_by_regexp("/.*/", props({"noValue": NO_NUMBER}))
+
+
+def columns(panel: table.Panel, widths: Mapping[str, int]) -> table.Panel:
+    """The panel with columns of these widths, in pixels."""
+    for name, width in widths.items():
+        panel.override_by_name(name, props({"custom.width": width}))
+    return panel
 
 
 def keep(*names: str) -> DataTransformerConfig:

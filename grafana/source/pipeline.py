@@ -1,6 +1,8 @@
 """The pipeline: whether trades arrive, are kept, are analysed in time, and fit on the disk."""
 
-from grafana_foundation_sdk.builders import bargauge, stat, timeseries
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import bargauge, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import common
@@ -12,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from grafana.source.frame import PIPELINE_UID, framed
-from grafana.source.panels import line, lines, number, placed, reads
+from grafana.source.panels import line, lines, number, placed, props, reads
 from grafana.source.style import (
     ALARM,
     GOOD,
@@ -60,12 +62,30 @@ def _successes() -> list[stat.Panel]:
     reads(placed(services, 1, 0, 0, 9, 4), PROMETHEUS, *[query.instant() for query in up])
     panels = [services]
     for at, (title, expression, unit, warn, alarm, text) in enumerate(_STATS):
-        digits = 1 if unit == _SECONDS else 0
-        panel = _stat(title, text).unit(unit).decimals(digits).color_scheme(by_steps())
-        panel.thresholds(steps(GOOD, (warn, WARN), (alarm, ALARM)))
-        places = placed(panel, 2 + at, 9 + 3 * at, 0, 3, 4)
-        panels.append(reads(places, PROMETHEUS, promql(expression).instant()))
+        panel = _stat(title, text).unit(unit).decimals(0).color_scheme(by_steps())
+        panel.thresholds(steps(NEUTRAL, (_LEAST, GOOD), (warn, WARN), (alarm, ALARM)))
+        placed(panel, 2 + at, 9 + 3 * at, 0, 3, 4)
+        queries = [promql(expression).instant()]
+        if unit == _AGE:
+            queries = _ages(panel, [(expression, "")])
+        panels.append(reads(panel, PROMETHEUS, *queries))
     return panels
+
+
+def _ages(
+    panel: stat.Panel | bargauge.Panel, ages: Sequence[tuple[str, str]]
+) -> list[prometheus.Dataquery]:
+    """Queries of ages (expression, legend): below 100 in seconds, longer ones as years or hours.
+
+    Grafana's one unit that knows years says ms as well, and would jump between ms and s.
+    """
+    queries = []
+    for at, (expression, legend) in enumerate(ages):
+        for ref_id, limit in ((f"S{at}", "< 100"), (f"L{at}", ">= 100")):
+            queries.append(promql(f"({expression}) {limit}", legend, ref_id).instant())
+        panel.override_by_query(f"L{at}", props({"unit": "s"}))
+    panel.unit("suffix: s").decimals(1)
+    return queries
 
 
 def _stat(title: str, text: str) -> stat.Panel:
@@ -81,7 +101,7 @@ def _charts() -> list[timeseries.Panel]:
             .unit(unit)
             .axis_soft_min(0)
             .axis_soft_max(soft_max)
-            .no_value("No data in Prometheus yet.")
+            .no_value("No data in Prometheus for this time range.")
         )
         panel.color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
         for name, color in _COLOURS.items():
@@ -103,17 +123,15 @@ def _since() -> bargauge.Panel:
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .name_placement(common.BarGaugeNamePlacement.LEFT)
-        .unit(_SECONDS)
-        .decimals(1)
         .min(0)
         .max(20)
         .no_value("no data")
         .color_scheme(by_steps())
-        .thresholds(steps(GOOD, (10, WARN), (15, ALARM)))
+        .thresholds(steps(NEUTRAL, (_LEAST, GOOD), (10, WARN), (15, ALARM)))
         .reduce_options(build_common.ReduceDataOptions().calcs(["last"]).values(False))
     )
-    queries = [promql(e, name, chr(ord("A") + n)).instant() for n, (e, name) in enumerate(_SINCE)]
-    return reads(placed(panel, 40, 16, 20, 8, 8), PROMETHEUS, *queries)
+    placed(panel, 40, 16, 20, 8, 8)
+    return reads(panel, PROMETHEUS, *_ages(panel, _SINCE))
 
 
 def _firing() -> build.Panel:
@@ -142,22 +160,23 @@ _UP_DOWN: list[ValueMapping] = [
         }
     )
 ]
-_SECONDS = "suffix: s"  # a plain "s" would jump between s and ms
+_AGE = "age"
+_LEAST = -1e9  # below it, and without a value, a number has no colour: nothing is good about it
 
 # Title, expression, unit, value from which it warns, value from which it alarms, description.
 _STATS = (
     (
         "Last trade", f"time() - max({_LAST_TRADE})",
-        _SECONDS, 10, 60, "Age of the newest trade of any symbol.",
+        _AGE, 10, 60, "Age of the newest trade of any symbol.",
     ),
     (
-        "Analytics behind",
+        "Job behind",
         f"clamp_min(max({_LAST_TRADE}) - max(spreadlake_watermark_timestamp_seconds), 0)",
-        _SECONDS, 3, 10, "How far the watermark is behind the newest stored trade.",
+        _AGE, 3, 10, "How far the watermark is behind the newest stored trade.",
     ),
     (
         "Last step", "time() - max(spreadlake_job_last_step_timestamp_seconds)",
-        _SECONDS, 5, 15, "Since the analytics job's last step.",
+        _AGE, 5, 15, "Since the analytics job's last step.",
     ),
     ("Open gaps", "sum(spreadlake_tick_gaps_open)", "none", 1, 10, "Gaps that wait for repair."),
     (

@@ -15,6 +15,7 @@ from tests.grafana.rendering import all_dashboards, dashboard, query
 from tests.grafana.stack import Stack, browsing, running_stack, visiting
 
 PATIENCE = 30_000  # ms
+GOOD = "rgb(0, 158, 115)"
 # Whether anything is painted on a canvas.
 _PAINTED = """canvas => {
   const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -33,6 +34,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def browser() -> Iterator[Browser]:
     with browsing() as found:
         yield found
+
+
+def colour(text: Any) -> str:
+    return str(text.evaluate("element => getComputedStyle(element).color"))
 
 
 def panel_of(page: Page, number: int) -> Any:
@@ -110,7 +115,7 @@ def test_a_drop_down_changes_what_is_drawn(
         was = numbers.inner_text(), panel_of(visit.page, 18).inner_text()
         choose(visit.page, before, after)
         visit.title(title)
-        expect(visit.page.get_by_text(re.compile("^(ready|warming up|flat)"))).to_be_visible()
+        expect(visit.page.get_by_text(re.compile("^(ready|warming up|flat|late)"))).to_be_visible()
         visit.page.wait_for_function(
             "([number, was]) => document.querySelector("
             "`[data-viz-panel-key='panel-${number}']`).innerText !== was",
@@ -143,12 +148,65 @@ def test_warming_up_is_told_and_is_no_error(stack: Stack, browser: Browser) -> N
         expected = f"warming up: {LATE_BARS} of 60 bars"
         expect(panel_of(visit.page, 3)).to_contain_text(expected, timeout=PATIENCE)
         for number in (10, 12, 13, 14, 18):
-            expect(panel_of(visit.page, number)).to_contain_text("Nothing to draw yet")
+            expect(panel_of(visit.page, number)).to_contain_text("Nothing to draw: ")
         for number in (11, 15, 16):
             canvas = panel_of(visit.page, number).locator("canvas").first
             expect(canvas).to_be_visible(timeout=PATIENCE)
         assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
         assert visit.failures == []
+
+
+def test_the_overview_while_warming_up_has_a_word_in_every_cell(
+    stack: Stack, browser: Browser
+) -> None:
+    with visiting(browser, stack, "/d/spreadlake-overview?refresh=&var-timeframe=1m") as visit:
+        cells = panel_of(visit.page, 5).get_by_role("gridcell")
+        expect(cells.filter(has_text="warming up: 40 of 60 bars")).to_have_count(2)
+        shown = [cell.strip() for cell in cells.all_inner_texts()]
+        assert shown[:6] == ["BTCUSDT/ETHUSDT", "–", "warming up: 40 of 60 bars", "–", "–", "–"]
+        for cell in cells.all():
+            assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth"), "cut off"
+        assert colour(cells.nth(1)) != GOOD
+        assert visit.failures == []
+
+
+def test_columns_of_the_overview_are_in_view_or_can_be_scrolled_to(
+    stack: Stack, browser: Browser
+) -> None:
+    path = "/d/spreadlake-overview?refresh="
+    with visiting(browser, stack, path) as visit:
+        for number in (5, 6):
+            grid = panel_of(visit.page, number).get_by_role("grid")
+            expect(grid).to_be_visible(timeout=PATIENCE)
+            assert grid.evaluate("grid => grid.scrollWidth <= grid.clientWidth"), number
+    with visiting(browser, stack, path, width=700) as visit:
+        grid = panel_of(visit.page, 5).get_by_role("grid")
+        grid.get_by_text("ETHUSDT/SOLUSDT").hover(timeout=PATIENCE)
+        for name in ("pair", "z", "state"):
+            expect(grid.get_by_text(name, exact=True)).to_be_in_viewport(ratio=0.9)
+        assert grid.get_by_text("β").count() == 0, "what is out of view is not there at all"
+        visit.page.mouse.wheel(1000, 0)
+        expect(grid.get_by_text("β")).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_number_without_data_is_not_green(stack: Stack, browser: Browser) -> None:
+    path = "/d/spreadlake-pipeline"  # with a time range of before Prometheus began
+    with visiting(browser, stack, f"{path}?refresh=&from=1000000000000&to=1000000900000") as visit:
+        for number in (2, 3, 4):
+            text = panel_of(visit.page, number).get_by_text("no data")
+            expect(text).to_be_visible(timeout=PATIENCE)
+            assert colour(text) != GOOD
+
+
+def test_a_click_on_the_state_goes_to_the_newest_bars(stack: Stack, browser: Browser) -> None:
+    path = "/d/spreadlake-pair?refresh=&var-window=30"
+    with visiting(browser, stack, f"{path}&from=1900000000000&to=1900000900000") as visit:
+        state = panel_of(visit.page, 3)
+        expect(state).to_contain_text("click here for the newest", timeout=PATIENCE)
+        state.get_by_role("link").click()
+        expect(state).to_contain_text(re.compile("ready|late"), timeout=PATIENCE)
+        assert "from=now-15m&to=now" in visit.page.url
+        assert "var-window=30" in visit.page.url
 
 
 def test_the_aligned_table_is_exported_as_csv(
@@ -158,6 +216,9 @@ def test_the_aligned_table_is_exported_as_csv(
     with visiting(browser, stack, path) as visit:
         visit.title("BTCUSDT_ETHUSDT_1s")
         expect(visit.page.get_by_text("price_a").first).to_be_visible(timeout=PATIENCE)
+        newest = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stack.lake.end))
+        first = visit.page.get_by_role("gridcell").first
+        expect(first).to_have_text(newest, timeout=PATIENCE)
         visit.page.get_by_role("heading", name="BTCUSDT_ETHUSDT_1s").first.hover()
         visit.page.keyboard.press("i")
         button = visit.page.get_by_role("button", name="Download CSV")
@@ -180,6 +241,7 @@ def assert_csv(lake: FixtureLake, path: Path) -> None:
         "AND window_bars = 60 ORDER BY time",
     )
     kept = {row[0]: row for row in stored.rows}
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert len(rows) == 900
     for row in rows:
         _, price, zscore = kept[row["time"]]

@@ -128,10 +128,24 @@ def test_state_when_ready(fixture_lake: FixtureLake) -> None:
 
 def test_state_without_bars(fixture_lake: FixtureLake, tmp_path: Path) -> None:
     before = fixture_lake.start - 100
-    assert state(fixture_lake, until=before)["state"] == "no bars before this time range"
+    assert state(fixture_lake, until=before)["state"] == (
+        "no bars before this time range; click here for the newest"
+    )
     later = str(state(fixture_lake, until=fixture_lake.end + 5000)["state"])
     assert later.startswith("no bars in this time range: the newest is of ")
-    assert state(fixture_lake, symbol_a="NONE")["state"] == "no bars yet of NONE and ETHUSDT"
+    nothing = state(fixture_lake, symbol_a="NONE")
+    assert nothing["state"] == "no bars yet of NONE and ETHUSDT"
+    assert (nothing["newest_from"], nothing["newest_to"]) == ("now-15m", "now")
+
+
+def test_the_range_of_the_newest_bars(fixture_lake: FixtureLake, tmp_path: Path) -> None:
+    now = state(fixture_lake, until=fixture_lake.start - 100)
+    assert (now["newest_from"], now["newest_to"]) == ("now-15m", "now")
+    old = build_lake(tmp_path, 1_700_000_000, seconds=400)
+    found = state(old, until=time.time())
+    assert found["newest_to"] == str((old.end + 1) * 1000)
+    assert found["newest_from"] == str((old.end + 1 - 3600) * 1000)
+    assert str(state(old, until=old.end + 1)["state"]).startswith("ready")
 
 
 def test_state_when_late_or_stale_or_flat(tmp_path: Path) -> None:

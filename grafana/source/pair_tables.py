@@ -1,0 +1,69 @@
+"""The tables of the pair dashboard: its alerts, and the aligned bars that people export."""
+
+from grafana_foundation_sdk.builders import common as build_common
+from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
+from grafana.source.pair_queries import ALERTS, ALIGNED
+from grafana.source.panels import columns, or_say, placed, props, reads, rows
+from grafana.source.style import ALARM, LAKE, QUIET, mapped
+from grafana.source.targets import lake
+
+__all__ = ["NOTHING", "pair_tables"]
+
+NOTHING = "Nothing to draw: “State” says why."
+
+
+def pair_tables() -> list[table.Panel]:
+    """The events of the pair's alerts, and every bar of the time range."""
+    alerts = rows(
+        "Alerts of ${symbol_a}/${symbol_b}",
+        "What the rules of the configuration saw, bar by bar, newest first; all its series.",
+        "No alert of this pair so far.",
+    )
+    columns(alerts, _ALERT_WIDTHS)
+    alerts.override_by_name("lasted", props({"unit": "dtdurations"}))
+    alerts.override_by_name("series", props({"displayName": "timeframe · window · lookback"}))
+    for name, title in (
+        ("z_opened", "z at open"),
+        ("z_peak", "z at peak"),
+        ("z_closed", "z at close"),
+    ):
+        alerts.override_by_name(name, props({"displayName": title, "decimals": 2}))
+    alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
+    aligned = rows(
+        "${symbol_a}_${symbol_b}_${timeframe}",
+        "Every bar of the time range, the newest first; exported in time order. To export: panel "
+        "menu, Inspect, Data, Download CSV; turn “Formatted data” off for full precision.",
+        NOTHING,
+    )
+    # Newest first on the screen; the export takes the rows as they were queried, in time order.
+    aligned.sort_by([build_common.TableSortByFieldState().display_name("time").desc(True)])
+    aligned.min_width(95)
+    for name, digits in _DIGITS.items():
+        aligned.override_by_name(name, props({"decimals": digits}))
+    aligned.override_by_name("time", props({"custom.width": 170}))
+    for name in ("price_a", "price_b"):
+        aligned.override_by_name(name, props({"unit": "string"}))
+    return [
+        reads(
+            placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))
+        ).with_transformation(or_say()),
+        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)).with_transformation(
+            or_say("pair")
+        ),
+    ]
+
+
+def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
+    return props({"mappings": mapped(*patterns), "custom.cellOptions": {"type": "color-text"}})
+
+
+_ALERT_WIDTHS = {
+    "opened": 170, "state": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95, "threshold": 95,
+    "lasted": 170, "rule": 130,
+}  # fmt: skip
+_DIGITS = {
+    "spread": 4, "zscore": 3, "beta": 5, "alpha": 4, "spread_mean": 4, "spread_std": 4,
+    "correlation": 4, "return_correlation": 4,
+}  # fmt: skip
