@@ -169,20 +169,33 @@ def _check_rows(
         names = ("pair", "timeframe", "window_bars", "lookback_bars")
         rows = {row["time"]: row for row in table if tuple(row[n] for n in names) == key}
         assert rows.keys() == expected.keys()
+        reach = max(series.window, series.lookback)
         for time, row in expected.items():
-            _assert_row(rows[time], row)
+            legs = (bars[leg] for leg in series.pair)
+            _assert_row(rows[time], row, *(_largest(leg, time, reach) for leg in legs))
 
 
-def _assert_row(row: dict[str, Any], expected: dict[str, Any]) -> None:
-    scale = max(abs(expected["price_a"]), abs((expected["beta"] or 0) * expected["price_b"]), 1e-9)
-    tiny = (expected["spread_std"] or 0) <= 1e-9 * scale
+def _largest(bars: oracle.Bars, time: int, count: int) -> float:
+    """The greatest of the last `count` closes."""
+    return max(bars[t][3] for t in sorted(t for t in bars if t <= time)[-count:])
+
+
+def _assert_row(
+    row: dict[str, Any], expected: dict[str, Any], most_a: float, most_b: float
+) -> None:
     # Where A lies on a line in B, the error is rounding: small beside sd(A) / sd(B), which is
     # the root of beta² + (n - 2) stderr².
     slope = math.hypot(expected["beta"] or 0, expected["beta_stderr"] or 0)
+    scale = max(expected["price_a"], slope * expected["price_b"], 1e-9)
+    # What is summed over a window is rounded as the greatest price in it.
+    summed = max(most_a, slope * most_b, 1e-9)
+    tiny = (expected["spread_std"] or 0) <= 1e-9 * summed
     for name, value in expected.items():
         if tiny and name in ("zscore", "spread_std"):
             continue  # rounding alone: the loop's own zero is not exact here
-        _assert_close(row[name], value, name, slope if "beta" in name else scale)
+        scales = {"alpha": summed, "spread_mean": summed, "spread_std": summed}
+        at = slope if "beta" in name else scales.get(name, scale)
+        _assert_close(row[name], value, name, at)
 
 
 def _assert_close(got: Any, expected: Any, name: str = "", scale: float = 1.0) -> None:
