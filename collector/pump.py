@@ -54,6 +54,12 @@ class Pump:
         stored = await self._writer.persist(lambda: self._store.write(batch))
         self.on_stored(stored)
 
+    async def close(self) -> None:
+        """Ends the attempts to store what could not be stored."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+
     def hurry(self) -> None:
         """Flushes now instead of at the end of the interval: a connection waits for room."""
         self._full.set()

@@ -2,10 +2,8 @@
 
 import asyncio
 import shutil
-import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +11,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from collector import service
 from collector.pump import Pump
 from spreadlake.errors import LakeError, ServiceError
-from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake import Lake
 from spreadlake.simulator import Drop, Faults, SimulatedExchange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
@@ -31,6 +28,7 @@ from tests.collector.live import (
     ticks,
     until,
 )
+from tests.collector.trouble import impatient, locked
 
 BUFFER = 1_000
 # Pongs are not read either while reading pauses.
@@ -53,30 +51,6 @@ async def sent_at_last(fake: FakeServer) -> int:
         turns = turns + 1 if sent == fake.sent else 0
         sent = fake.sent
     return sent
-
-
-@contextmanager
-def locked(lake: Lake) -> Iterator[None]:
-    """Another process keeps the database to itself, as a careless tool would."""
-    with closing(sqlite3.connect(lake.ticks_db, isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("ROLLBACK")
-
-
-def impatient(monkeypatch: pytest.MonkeyPatch, *pragmas: str) -> list[sqlite3.Connection]:
-    """The collector's own connection, with settings that a test needs."""
-    opened = []
-
-    def open_writer(lake: Lake) -> sqlite3.Connection:
-        db = open_ticks_writer(lake)
-        for pragma in ("busy_timeout=50", *pragmas):
-            db.execute(f"PRAGMA {pragma}")
-        opened.append(db)
-        return db
-
-    monkeypatch.setattr(service, "open_ticks_writer", open_writer)
-    return opened
 
 
 def test_a_locked_database_pauses_reading_and_loses_nothing(
@@ -201,28 +175,6 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
     found = asyncio.run(scenario())
     assert found.pop("right") > 1500
     assert found == {"missing": 0, "twice": 0, "wrong": 0}
-
-
-def test_what_cannot_be_stored_at_the_end_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    impatient(monkeypatch)
-
-    async def scenario() -> None:
-        lake = Lake(tmp_path)
-        with ExitStack() as lock:
-            async with (
-                SimulatedExchange(market()) as exchange,
-                collecting(lake, settings_for(exchange), replace(FAST, last_flush=0.5)),
-            ):
-                await until(lambda: ticks(lake) > 10)
-                lock.enter_context(locked(lake))
-                await until(lambda: "cannot be stored now" in caplog.text)
-
-    asyncio.run(scenario())
-    assert "could not be stored (database is locked); they are fetched at the next start" in (
-        caplog.text
-    )
 
 
 def test_a_damaged_database_is_told_and_not_tried_again(

@@ -2,18 +2,24 @@
 
 import asyncio
 import shutil
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from collector.batch import Batch
 from collector.service import roll
 from collector.store import TickStore
+from collector.writer import WriterThread
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, WalKeeper, open_reader
 from spreadlake.service import ServiceContext
 from spreadlake.simulator import SimulatedExchange
 from tests.collector.lakes import PER_HOUR, START_MS, A, fill, quick_writer, rows_of, trades
-from tests.collector.live import collecting, market, more_ticks, settings_for
+from tests.collector.live import FAST, collecting, market, more_ticks, settings_for, ticks, until
+from tests.collector.trouble import impatient, locked
 
 HELD = "SELECT symbol, count(*), max(trade_id) FROM ticks GROUP BY symbol ORDER BY symbol"
 
@@ -71,3 +77,47 @@ def test_a_reader_in_the_way_is_no_failure(tmp_path: Path) -> None:
         assert keeper.empty(wait_ms=50)
         assert keeper.size == 0
     assert rows_of(lake, HELD) == [(A, 10, 9)]
+
+
+def attempts_when_closed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What a writer is asked to do after its end."""
+    asked: list[object] = []
+    closed: list[WriterThread] = []
+    run, close = WriterThread.run, WriterThread.close
+
+    async def watched_run(writer: WriterThread, function: Callable[[], object]) -> object:
+        asked.extend([function] if writer in closed else [])
+        return await run(writer, function)
+
+    def watched_close(writer: WriterThread) -> None:
+        closed.append(writer)
+        close(writer)
+
+    monkeypatch.setattr(WriterThread, "run", watched_run)
+    monkeypatch.setattr(WriterThread, "close", watched_close)
+    return asked
+
+
+def test_what_cannot_be_stored_at_the_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient(monkeypatch)
+    attempts = attempts_when_closed(monkeypatch)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        with ExitStack() as lock:
+            async with (
+                SimulatedExchange(market()) as exchange,
+                collecting(lake, settings_for(exchange), replace(FAST, last_flush=0.5)),
+            ):
+                await until(lambda: ticks(lake) > 10)
+                lock.enter_context(locked(lake))
+                await until(lambda: "cannot be stored now" in caplog.text)
+            await asyncio.sleep(2 * FAST.write_retry_cap)  # for another attempt, were there one
+
+    asyncio.run(scenario())
+    assert not attempts
+    assert "could not be stored (database is locked); they are fetched at the next start" in (
+        caplog.text
+    )
