@@ -23,6 +23,7 @@ _SQLITE_REMEDIES = {
     "full": "the disk is full; free some room and start again",
     "readonly": "it may not be written by this user; change the owner or choose another folder",
     "unable to open": "it cannot be opened by this user; change the owner or choose another folder",
+    "locked": "another process keeps it locked; end that one",
     "disk i/o": "the disk cannot be read or written; look at the system's log",
 }
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from spreadlake.errors import LakeError
+from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.schema import ANALYTICS_STEPS, TICKS_STEPS
 
@@ -142,6 +142,11 @@ def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
             f"lake {path.parent} cannot be written: {error.strerror}; choose a folder with --data"
         ) from None
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            # No mistake in what was asked for: it passes, and under the supervisor is tried again.
+            raise ServiceError(
+                f"{path} is kept locked by another process; end that one (fuser {path} names it)"
+            ) from None
         raise LakeError(f"{path} cannot be opened as a lake's database: {error}") from None
     return db
 

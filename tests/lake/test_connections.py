@@ -5,13 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from spreadlake.errors import LakeError
+from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake import (
     Lake,
     atomic,
@@ -96,6 +96,23 @@ def test_readers_and_the_writer_never_wait_for_each_other(tmp_path: Path) -> Non
         assert reader.execute("SELECT count(*) FROM meta").fetchone() == (0,)
         reader.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM meta").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("opens", [open_ticks_writer, open_analytics_writer])
+def test_a_lock_that_another_holds_is_no_mistake_of_the_user(
+    tmp_path: Path, opens: Callable[[Lake], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes, so that the supervisor may try again."""
+    monkeypatch.setattr("spreadlake.lake.connect.BUSY_MS", 100)
+    lake = Lake(tmp_path)
+    path = lake.ticks_db if opens is open_ticks_writer else lake.analytics_db
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ServiceError, match="kept locked by another process") as caught:
+            opens(lake)
+    assert caught.value.exit_code == 1
+    opens(lake).close()
 
 
 def test_a_hundred_commits_beside_readers_that_never_rest(tmp_path: Path) -> None:
