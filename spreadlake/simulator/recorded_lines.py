@@ -67,8 +67,9 @@ def _open(path: Path) -> IO[bytes]:
 def _parse(path: Path, number: int, line: bytes) -> RecordedLine | None:
     """Receive time and frame of a line; None for one that is to be left out."""
     text = line.rstrip(b"\r\n")
-    received, _, frame = text.partition(b" ")
-    if received.isdigit() and frame and len(line) < _LONGEST_LINE:
+    received, space, frame = text.partition(b" ")
+    # A frame may be empty: the exchange, or what is in between, sent one.
+    if received.isdigit() and space and len(line) < _LONGEST_LINE:
         return (int(received), frame) if line.endswith(b"\n") or _is_json(frame) else None
     if not text.strip() or _is_cut_off(line):
         return None
@@ -86,6 +87,6 @@ def _is_cut_off(line: bytes) -> bool:
 def _is_json(frame: bytes) -> bool:
     try:
         msgspec.json.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

@@ -81,6 +81,7 @@ def test_frames_are_served_verbatim_to_those_who_subscribed(tmp_path: Path) -> N
         wrapped(1),
         b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","s":"BTCUSDT"}}',
         b"\x00 garbage \xc3\xa9",
+        b"",
         wrapped(2, "ETHUSDT"),
         b"\xff\xfe not text",
         b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade"}}',
@@ -147,6 +148,15 @@ def test_line_ends_blank_lines_and_a_cut_off_last_line(tmp_path: Path) -> None:
     for cut in (1, 40, len(line(6, wrapped(4))) - 15):
         path.write_bytes(line(1, wrapped(1)) + line(6, wrapped(4))[: -1 - cut])
         assert Recording([path]).frames == 1
+    path.write_bytes(line(1, wrapped(1)) + line(6, b"[" * 100_000)[:-1])
+    assert Recording([path]).frames == 1
+
+
+def test_an_empty_frame_is_a_frame(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "r", [b"", wrapped(1), b"", wrapped(2)])
+    assert Recording([path]).frames == 4
+    path.write_bytes(path.read_bytes() + line(5, b"")[:-1])  # cut off before its frame
+    assert Recording([path]).frames == 4
 
 
 @pytest.mark.parametrize(
