@@ -5,34 +5,34 @@ written as one member after another, so that it stays readable whenever the proc
 """
 
 import asyncio
-import gzip
 import logging
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from collector.rate import Bounded
-from spreadlake.errors import RecordingError
+from collector.recording_file import RecordingFile
 
-__all__ = ["Recorder", "whole_members"]
+__all__ = ["Recorder"]
 
 log = logging.getLogger(__name__)
-_CHUNK = 2**16
 # Frames that wait for the disk; what comes on top is left out, and told.
 _MOST_WAITING = 64 * 2**20
 
 
 class Recorder:
-    """Appends frames to the recording at `path`; writes in a thread of its own."""
+    """Appends frames to the recording at `path`; writes in a thread of its own.
+
+    RecordingError where there can be no recording at `path`, or another process writes it.
+    """
 
     def __init__(self, path: Path, interval: float = 1.0) -> None:
-        self._path = path
+        self._file = RecordingFile(path)
         self._interval = interval
-        self._size = _prepare(path)
         self._lines: list[bytes] = []
         self._waiting = 0
+        self._turn = asyncio.Lock()
         self._executor = ThreadPoolExecutor(1, "recorder")
         self._warn = Bounded(log.error, 30.0)
 
@@ -54,21 +54,28 @@ class Recorder:
 
     async def flush(self) -> None:
         """Writes what waits; trouble with the disk is told, and tried again."""
-        lines = len(self._lines)
-        if not lines:
-            return
-        data = b"".join(self._lines)
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._append, data)
-        except OSError as error:
-            self._warn("the recording cannot be written now: %s", error.strerror)
-        else:
-            del self._lines[:lines]
-            self._waiting -= len(data)
+        # The thread would go on without whoever is cancelled here, and the next flush begin anew.
+        await asyncio.shield(asyncio.ensure_future(self._write()))
+
+    async def _write(self) -> None:
+        async with self._turn:
+            lines = len(self._lines)
+            if not lines:
+                return
+            data = b"".join(self._lines)
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(self._executor, self._file.append, data)
+            except OSError as error:
+                self._warn("the recording cannot be written now: %s", error.strerror)
+            else:
+                del self._lines[:lines]
+                self._waiting -= len(data)
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, and lets others record onto the file."""
         self._executor.shutdown(wait=True)
+        self._file.close()
 
     def _keep(self, frame: bytes) -> None:
         if self._waiting > _MOST_WAITING:
@@ -78,52 +85,3 @@ class Recorder:
         line = b"%d %s\n" % (time.time_ns(), frame.replace(b"\n", b" "))
         self._lines.append(line)
         self._waiting += len(line)
-
-    def _append(self, data: bytes) -> None:
-        with self._path.open("r+b") as file:
-            # What an attempt that failed has left behind is written over.
-            file.seek(self._size)
-            file.write(gzip.compress(data, 6) if _is_gzip(self._path) else data)
-            file.truncate()
-            file.flush()
-            self._size = file.tell()
-
-
-def whole_members(path: Path) -> int:
-    """Bytes of a gzip file up to the end of its last whole member."""
-    whole = read = 0
-    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    with path.open("rb") as file:
-        while data := file.read(_CHUNK):
-            read += len(data)
-            while data:
-                try:
-                    member.decompress(data)
-                except zlib.error:
-                    return whole
-                data = member.unused_data
-                if member.eof:
-                    whole = read - len(data)
-                    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    return whole
-
-
-def _prepare(path: Path) -> int:
-    """Where to go on in the recording; RecordingError where that cannot be."""
-    try:
-        path.open("ab").close()
-        size = path.stat().st_size
-        whole = whole_members(path) if _is_gzip(path) else size
-    except OSError as error:
-        raise RecordingError(
-            f"recording {path} cannot be written: {error.strerror}; choose another with --record"
-        ) from None
-    if size and not whole:
-        raise RecordingError(
-            f"{path} is there and is no gzip'd recording; choose another file with --record"
-        )
-    return whole
-
-
-def _is_gzip(path: Path) -> bool:
-    return path.suffix == ".gz"
