@@ -48,13 +48,12 @@ class Capture:
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         parts = self._parts
-        captured = [s for s in parts.settings.symbols if parts.store.last_id(s) is not None]
         return [
             *(feed.run() for feed in self._feeds),
             *(self._watch.run(feed) for feed in self._feeds),
             self._pump.run(),
             Repairer(parts).run(),
-            check_symbols(parts.rest, parts.settings.symbols, captured),
+            check_symbols(parts.rest, parts.settings.symbols, self._is_captured),
             WarmStart(parts).run(),
             Roller(parts).run(),
             *([parts.recorder.run()] if parts.recorder else []),
@@ -87,8 +86,11 @@ class Capture:
 
     def _has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""
-        symbols = self._parts.settings.symbols
-        return any(self._parts.store.last_id(symbol) is not None for symbol in symbols)
+        return any(map(self._is_captured, self._parts.settings.symbols))
+
+    def _is_captured(self, symbol: str) -> bool:
+        """Whether the lake has trades of it."""
+        return self._parts.store.last_id(symbol) is not None
 
     async def _finish(self) -> None:
         try:

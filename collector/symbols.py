@@ -1,33 +1,44 @@
-"""Asks the exchange at the start whether it knows the symbols."""
+"""Asks the exchange at the start, or as soon as it answers, whether it knows the symbols."""
 
+import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
+from collector.rate import Bounded
 from collector.rest import RestClient, RestError, SymbolInfo
 from spreadlake.errors import ExchangeError
 
 __all__ = ["check_listing", "check_symbols"]
 
 log = logging.getLogger(__name__)
+# An exchange that does not answer is asked again after so many seconds, and told once an hour.
+_AGAIN = 60.0
+_TOLD = 3600.0
 
 
 async def check_symbols(
-    rest: RestClient, symbols: Sequence[str], captured: Collection[str]
+    rest: RestClient, symbols: Sequence[str], is_captured: Callable[[str], bool]
 ) -> None:
-    """ExchangeError for a symbol that does not trade; an exchange that does not answer is told.
+    """ExchangeError for a symbol that does not trade, as soon as the exchange has answered.
 
-    A symbol in `captured`, which the lake holds trades of, once was right: it is only told.
+    A symbol that `is_captured`, which the lake holds trades of, once was right: it is only told.
     """
-    try:
-        listing = await rest.exchange_info()
-    except RestError as error:
-        log.warning("symbols could not be checked, going on without: %s", error)
-        return
+    listing = await _listing(rest)
     for symbol, problem in check_listing(symbols, listing).items():
-        if symbol not in captured:
+        if not is_captured(symbol):
             raise ExchangeError(problem)
         log.warning("%s", problem)
+
+
+async def _listing(rest: RestClient) -> list[SymbolInfo]:
+    warn = Bounded(log.warning, _TOLD)
+    while True:
+        try:
+            return await rest.exchange_info()
+        except RestError as error:
+            warn("symbols could not be checked, going on without until they can be: %s", error)
+        await asyncio.sleep(_AGAIN)
 
 
 def check_listing(symbols: Sequence[str], listing: Sequence[SymbolInfo]) -> dict[str, str]:
