@@ -161,11 +161,11 @@ def test_an_answer_that_trickles_is_given_up() -> None:
     async def scenario() -> None:
         async with (
             trickling() as url,
-            RestClient(url, WeightBudget(2400), Counter(), timeout=0.3) as rest,
+            RestClient(url, WeightBudget(2400), Counter(), timeout=1.5) as rest,
         ):
             await rest.latest_trades("BTCUSDT", 5)
 
-    with pytest.raises(RestError, match=r"aggTrades: no whole answer within 0\.9 s"):
+    with pytest.raises(RestError, match=r"aggTrades: no whole answer within 4\.5 s"):
         asyncio.run(scenario())
 
 
@@ -229,7 +229,7 @@ def test_history_is_asked_for_again_when_rest_is_back(
                 replace(FAST, history_again=0.2),
             ),
         ):
-            await until(lambda: "recent history is there" in caplog.text, 60)
+            await until(lambda: "recent history is there" in caplog.text)
         assert counter(lake, "klines") == 3 * 300
 
     asyncio.run(scenario())
