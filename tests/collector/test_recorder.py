@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -104,7 +105,7 @@ def test_what_a_crash_cut_short_is_written_over(tmp_path: Path) -> None:
     [
         ("letters.gz", b"dear diary"),
         ("letters.txt", b"dear diary"),
-        ("frames.jsonl", gzip.compress(b"1 {}\n")),
+        ("frames.jsonl", gzip.compress(b"1 {}\n", mtime=0)),
     ],
 )
 def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, name: str, content: bytes) -> None:
@@ -149,6 +150,7 @@ def test_a_line_that_a_crash_tore_is_written_over(
     assert [line.split(b" ", 1)[1] for line in lines[-2:]] == [
         frame(number).encode() + b"\n" for number in (2, 3)
     ]
+    assert all(re.match(rb"\d{19} ", line) for line in lines)
     assert Recording([path]).trades == {"BTCUSDT": len(lines)}
 
 
