@@ -81,7 +81,7 @@ _STATE = f"""CASE
 # The time range of the newest bars, as a link takes it: text, for numbers would be formatted.
 _IS_NEW = f"coalesce(last + len > clock - {RANGE_SECONDS}, 1)"
 _NEWEST_RANGE = f"""CASE WHEN {_IS_NEW} THEN '{RANGE}'
-    ELSE CAST((last + len - {SHOWN_BARS} * len) * 1000 AS TEXT) END AS newest_from,
+    ELSE CAST(max(first, last + len - {SHOWN_BARS} * len) * 1000 AS TEXT) END AS newest_from,
   CASE WHEN {_IS_NEW} THEN 'now' ELSE CAST((last + len) * 1000 AS TEXT) END AS newest_to"""
 
 # One row, always: the newest bar of the time range, or why there is none. Until the next bar is

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spreadlake import __version__
-from spreadlake.cli import csv, imports, pipeline, replay, services, simulate, status
+from spreadlake.cli import csv, dashboards, imports, pipeline, replay, services, simulate, status
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.errors import SpreadlakeError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 app.command("demo")(pipeline.demo)
 app.command("up")(pipeline.up)
+app.command("dashboards")(dashboards.dashboards)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
 app.command("csv")(csv.csv)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from spreadlake.cli.options import (
     parse_whole,
 )
 from spreadlake.config import Settings, find_config, load_settings
-from spreadlake.lake import Lake, Origin, check_claim
+from spreadlake.lake import Lake, Origin, check_claim, writer_lock
 from spreadlake.ports import check_listen, free_port
 from spreadlake.report import last_trade_ms
 from spreadlake.supervisor.specs import Launcher, exchange_variables
@@ -121,7 +122,8 @@ def _run(
     facts = [f"{launcher.lake.root}   {url}"]
     facts += [f"dashboards {watch.grafana_url}   (admin: {watch.password_file})"] if watch else []
     pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
-    typer.echo(run_pipeline(pipeline, duration))
+    with writer_lock(launcher.lake, "grafana") if watch else nullcontext():
+        typer.echo(run_pipeline(pipeline, duration))
 
 
 def _observability(lake: Lake, url: str) -> "Observability":

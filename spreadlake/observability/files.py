@@ -14,7 +14,7 @@ def assets_dir() -> Path:
     folder = _CHECKOUT / "grafana"
     if not (folder / "provisioning").is_dir():
         raise ConfigError(
-            f"--grafana needs the dashboards, and {folder} is not there; "
+            f"the dashboards are not there: no {folder}; "
             "run spreadlake from its checkout, or use docker compose"
         )
     return folder

@@ -66,9 +66,9 @@ def _executables() -> tuple[str, str]:
     missing = [name for name, path in found.items() if path is None]
     if missing:
         raise ConfigError(
-            f"--grafana needs {' and '.join(missing)} on PATH; install Grafana 12 with its SQLite "
-            "data source (grafana cli plugins install frser-sqlite-datasource) and Prometheus, "
-            "or use docker compose, which brings both"
+            f"the dashboards need {' and '.join(missing)} on PATH; install Grafana 12 with its "
+            "SQLite data source (grafana cli plugins install frser-sqlite-datasource) and "
+            "Prometheus, or use docker compose, which brings both"
         )
     return str(found["grafana"]), str(found["prometheus"])
 

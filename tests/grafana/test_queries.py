@@ -141,10 +141,12 @@ def test_state_without_bars(fixture_lake: FixtureLake, tmp_path: Path) -> None:
 def test_the_range_of_the_newest_bars(fixture_lake: FixtureLake, tmp_path: Path) -> None:
     now = state(fixture_lake, until=fixture_lake.start - 100)
     assert (now["newest_from"], now["newest_to"]) == ("now-15m", "now")
-    old = build_lake(tmp_path, 1_700_000_000, seconds=400)
+    old = build_lake(tmp_path, 1_700_000_000, seconds=4000)
     found = state(old, until=time.time())
     assert found["newest_to"] == str((old.end + 1) * 1000)
     assert found["newest_from"] == str((old.end + 1 - 3600) * 1000)
+    short = state(old, until=time.time(), symbol_b=LATE_SYMBOL)
+    assert short["newest_from"] == str((old.end + 1 - LATE_BARS) * 1000)
     assert str(state(old, until=old.end + 1)["state"]).startswith("ready")
 
 

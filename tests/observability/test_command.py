@@ -13,7 +13,7 @@ def test_what_to_install_is_said_before_anything_starts(tmp_path: Path, command:
     done = invoke(command, "--grafana", "--data", "lake", cwd=tmp_path, variables=variables)
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "spreadlake: error: --grafana needs grafana and prometheus on PATH"
+        "spreadlake: error: the dashboards need grafana and prometheus on PATH"
     )
     assert "install Grafana 12" in done.stderr
     assert not (tmp_path / "lake").exists()
