@@ -149,7 +149,7 @@ def _matrix() -> table.Panel:
         "Pearson, of log returns, every symbol with every other.",
         "No bars yet: they come with the first trades.",
     )
-    panel.decimals(2).color_scheme(by_steps()).thresholds(steps(_SCALE[0][1], *_SCALE[1:]))
+    panel.decimals(2).color_scheme(by_steps()).thresholds(steps("transparent", *_SCALE))
     panel.override_by_field_type(
         "number",
         props(
@@ -198,7 +198,7 @@ _SPARKLINE = {
 # Blue for moving against each other, amber for moving together, nothing for neither; all dark
 # enough for white letters in either theme.
 _SCALE = (
-    (-1.0, "#005F94"),
+    (-2.0, "#005F94"),  # from below -1, because a cell without a number has the base colour
     (-0.7, "#2F6F96"),
     (-0.4, "#5F7F92"),
     (-0.1, "transparent"),
