@@ -37,9 +37,10 @@ from tests.collector.processes import started
 MINUTE_MS = 60_000
 NOTHING: dict[str, Any] = {"klines": [], "trades": {}}
 CLEAN = {"missing": 0, "twice": 0, "wrong": 0}
-# Enough for four pages: of some ten thousand trades that are wanted.
-LITTLE = {"warm_start_minutes": 15, "request_weight": 100}
-AMPLE = {"warm_start_minutes": 15, "request_weight": 2400}
+MINUTES = 10
+# Enough for four pages: of each symbol six or seven are wanted.
+LITTLE = {"warm_start_minutes": MINUTES, "request_weight": 100}
+AMPLE = {"warm_start_minutes": MINUTES, "request_weight": 2400}
 
 
 def missing(lake: Lake) -> Any:
@@ -71,7 +72,7 @@ def test_a_start_that_was_stopped_goes_on_with_the_next_one(tmp_path: Path) -> N
                 await until(lambda: ticks(lake) > 2_500)
             left = missing(lake)["trades"]
             assert list(left) == [A, B]
-            assert max(minutes_held(lake).values()) < 15
+            assert max(minutes_held(lake).values()) < MINUTES
             now_ms = exchange.clock_ms()
             async with collecting(lake, settings_for(exchange, **AMPLE)):
                 await until(lambda: missing(lake) == NOTHING and caught_up(lake, now_ms))
@@ -81,10 +82,10 @@ def test_a_start_that_was_stopped_goes_on_with_the_next_one(tmp_path: Path) -> N
             return differences(lake, exchange)
 
     found = asyncio.run(scenario())
-    assert found.pop("right") > 3 * 15 * 60
+    assert found.pop("right") > 3 * MINUTES * 60
     assert found == CLEAN
     assert list(minutes_held(lake)) == SYMBOLS
-    assert min(minutes_held(lake).values()) >= 15
+    assert min(minutes_held(lake).values()) >= MINUTES
 
 
 def killed(lake: Lake, exchange: ExchangeHandle, weight: int, trades: int) -> None:
@@ -97,10 +98,11 @@ def overrides(exchange: ExchangeHandle, weight: int) -> dict[str, Any]:
     return {
         "symbols": SYMBOLS,
         "exchange": {"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
-        "collector": {"warm_start_minutes": 15, "request_weight": weight},
+        "collector": {"warm_start_minutes": MINUTES, "request_weight": weight},
     }
 
 
+@pytest.mark.timeout(600)  # three processes to start
 def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with exchange_in_thread(market(rate=10)) as exchange:
@@ -114,9 +116,9 @@ def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> No
             process.terminate()
             assert process.wait(90) == 0
         found = differences(lake, exchange)
-    assert found.pop("right") > 3 * 15 * 60
+    assert found.pop("right") > 3 * MINUTES * 60
     assert found == CLEAN
-    assert min(minutes_held(lake).values()) >= 15
+    assert min(minutes_held(lake).values()) >= MINUTES
 
 
 def test_history_that_could_not_be_had_is_told_and_fetched_at_the_next_start(
@@ -144,7 +146,7 @@ def test_history_that_could_not_be_had_is_told_and_fetched_at_the_next_start(
 
     asyncio.run(scenario())
     assert missing(lake) == NOTHING
-    assert min(minutes_held(lake).values()) >= 15
+    assert min(minutes_held(lake).values()) >= MINUTES
 
 
 def history(store: TickStore, **overrides: Any) -> MissingHistory:
