@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spreadlake.cli.hints import command_name
 from spreadlake.cli.options import DataOption, SpeedOption
 from spreadlake.cli.simulate import check_kind
 from spreadlake.config import Settings, load_settings
@@ -79,7 +81,8 @@ def replay(
     ]
     for symbol in symbols:
         market += ["--expect", symbol]
-    _run(Launcher(lake, config, variables), port, market)
+    pair = settings.series[0].pair.name if settings.series else None
+    _run(Launcher(lake, config, variables), port, market, pair)
 
 
 def _variables(recording: "Recording", config: Path | None, port: int) -> dict[str, str]:
@@ -120,7 +123,7 @@ def _absolute(files: list[Path]) -> list[str]:
     return [str(path.absolute()) for path in files]
 
 
-def _run(launcher: Launcher, port: int, market: list[object]) -> None:
+def _run(launcher: Launcher, port: int, market: list[object], pair: str | None) -> None:
     from spreadlake.supervisor.lines import LogLines  # noqa: PLC0415
     from spreadlake.supervisor.replay import ReplayRun, run_replay  # noqa: PLC0415
 
@@ -140,7 +143,7 @@ def _run(launcher: Launcher, port: int, market: list[object]) -> None:
         on_progress=_Reporter(),
     )
     run_replay(run)
-    typer.echo(_summary(launcher.lake, time.monotonic() - started))
+    typer.echo(_summary(launcher.lake, time.monotonic() - started, pair))
 
 
 class _Reporter:
@@ -155,9 +158,10 @@ class _Reporter:
             _log.info(progress.text)
 
 
-def _summary(lake: Lake, seconds: float) -> str:
+def _summary(lake: Lake, seconds: float, pair: str | None) -> str:
     totals = totals_of(lake)
     ticks = ", ".join(f"{count:,} of {symbol}" for symbol, count in totals.ticks.items())
+    data, choice = shlex.quote(str(lake.root)), f" --pair {pair}" if pair else ""
     bars = ", ".join(f"{count:,} of {timeframe}" for timeframe, count in totals.bars.items())
     return "\n".join(
         [
@@ -166,5 +170,7 @@ def _summary(lake: Lake, seconds: float) -> str:
             f"  bars         {sum(totals.bars.values()):,} ({bars})",
             f"  pair rows    {totals.rows:,}",
             f"  alert events {totals.events:,}",
+            f"  csv          {command_name()} csv --data {data}{choice}",
+            f"  dashboards   {command_name()} dashboards --data {data}",
         ]
     )
