@@ -2,7 +2,6 @@
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models.common import TableCellHeight
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
 
 from grafana.source import variables
@@ -86,7 +85,7 @@ def _pairs() -> table.Panel:
         "The latest bar of every configured pair, the most stretched first. "
         "A click on a pair opens it.",
         "No pair is configured with this timeframe, window and lookback.",
-    ).cell_height(TableCellHeight.MD)
+    )
     panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)]}))
     cell = {"type": "color-text"}
     z = {"mappings": mapped(("^[▲▼]", ALARM), (".*", NEUTRAL)), "color": _UNCOLOURED}
@@ -103,7 +102,7 @@ def _pairs() -> table.Panel:
         panel.override_by_name(name, props(HIDDEN))
     for step in _join_sparks():
         panel.with_transformation(step)
-    reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 3, 24, 10), LAKE)
+    reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 3, 24, 11), LAKE)
     return panel.with_target(lake(PAIRS, (), "A")).with_target(lake(SPARKS, ("time",), "B"))
 
 
@@ -138,7 +137,7 @@ def _open_alerts() -> table.Panel:
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _ALERT_WIDTHS)
-    return reads(placed(panel, 6, 0, 13, 14, 10), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
+    return reads(placed(panel, 6, 0, 14, 14, 10), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
         or_say()
     )
 
@@ -164,7 +163,7 @@ def _matrix() -> table.Panel:
     panel.with_transformation(or_say())
     pivot = {"columnField": "b", "rowField": "a", "valueField": "correlation", "emptyValue": "null"}
     panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=pivot))
-    return reads(placed(panel, 7, 14, 13, 10, 10), LAKE, lake(MATRIX, ()))
+    return reads(placed(panel, 7, 14, 14, 10, 10), LAKE, lake(MATRIX, ()))
 
 
 def _opens_pair(chosen: str) -> dict[str, object]:

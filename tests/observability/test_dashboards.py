@@ -12,7 +12,7 @@ from spreadlake.lake import Lake, atomic, open_ticks_writer, set_status, writer_
 from spreadlake.report.newest import BarSpan, bar_span
 from tests.grafana.lake_fixture import LATE_BARS, build_lake
 from tests.observability.test_plan import program
-from tests.running import invoke, run, started, until
+from tests.running import invoke, started, until
 
 END = 1_700_000_000
 GRAFANA = "http://127.0.0.1:3000"
@@ -31,6 +31,17 @@ def variables(folder: Path, **more: str) -> dict[str, str]:
     program(folder / "bin", "prometheus")
     usual = {"PATH": str(folder / "bin"), "GF_SERVER_HTTP_PORT": "3000"}
     return usual | {"SPREADLAKE_EXPORTER__PORT": "0"} | more
+
+
+def shown(folder: Path, *until_said: str, **more: str) -> tuple[str, str]:
+    """What the command says on its output and beside it, stopped once it has said all this."""
+    settings = variables(folder, **more)
+    with started("dashboards", "--data", "lake", cwd=folder, variables=settings) as process:
+        out, err = folder / "out.txt", folder / "err.txt"
+        until(lambda: all(word in err.read_text() for word in until_said), str(until_said))
+        process.terminate()
+        assert process.wait(60) == 0, err.read_text()
+        return out.read_text(), err.read_text()
 
 
 @pytest.mark.parametrize(
@@ -67,15 +78,12 @@ def test_an_old_lake_is_shown_and_not_written(tmp_path: Path) -> None:
     lake = build_lake(tmp_path / "lake", END, seconds=400).lake
     open_ticks_writer(lake).close()
     before = dump(lake.analytics_db), dump(lake.ticks_db)
-    done = run(
-        "dashboards", "--data", "lake", "--duration", 3, cwd=tmp_path, variables=variables(tmp_path)
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"  grafana  {HOME}?from={END - 399}000&to={END + 1}000\n" in done.stdout
-    assert "bars from 2023-11-14T22:06:41Z to 2023-11-14T22:13:21Z" in done.stdout
-    assert "  alerts   off, because no service runs on this lake\n" in done.stdout
-    assert "alerts false" in done.stderr
-    assert "stopped after" in done.stdout
+    out, err = shown(tmp_path, "alerts ", "metrics of lake")
+    assert f"  grafana  {HOME}?from={END - 399}000&to={END + 1}000\n" in out
+    assert "bars from 2023-11-14T22:06:41Z to 2023-11-14T22:13:21Z" in out
+    assert "  alerts   off, because no service runs on this lake\n" in out
+    assert "alerts false" in err
+    assert "stopped after" in out
     assert (dump(lake.analytics_db), dump(lake.ticks_db)) == before
     assert not list(tmp_path.rglob("collector.lock"))
     assert not list(tmp_path.rglob("analytics-job.lock"))
@@ -86,13 +94,10 @@ def test_a_lake_that_is_fed_keeps_its_alerts(tmp_path: Path) -> None:
     now_ms = int(time.time() * 1000)
     with closing(open_ticks_writer(lake)) as db, atomic(db):
         set_status(db, now_ms, {"collector": {"pid": 1, "started_ms": now_ms, "state": "running"}})
-    done = run(
-        "dashboards", "--data", "lake", "--duration", 3, cwd=tmp_path, variables=variables(tmp_path)
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"  grafana  {HOME}\n" in done.stdout, "the usual time range shows it"
-    assert "alerts   off" not in done.stdout
-    assert "alerts None" in done.stderr
+    out, err = shown(tmp_path, "alerts ", "metrics of lake")
+    assert f"  grafana  {HOME}\n" in out, "the usual time range shows it"
+    assert "alerts   off" not in out
+    assert "alerts None" in err
 
 
 def test_an_exporter_that_runs_already_keeps_its_port(tmp_path: Path) -> None:
@@ -106,13 +111,9 @@ def test_an_exporter_that_runs_already_keeps_its_port(tmp_path: Path) -> None:
         said = other / "err.txt"
         address = until(lambda: said.read_text().partition("on http://")[2], "its address")
         port = address.partition("/")[0].partition(":")[2]
-        done = run(
-            "dashboards", "--data", "lake", "--duration", 2, cwd=tmp_path,
-            variables=variables(tmp_path, SPREADLAKE_EXPORTER__PORT=port),
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "metrics of lake on http://127.0.0.1:" in done.stderr
-    assert f":{port}/metrics" not in done.stderr
+        _, err = shown(tmp_path, "metrics of lake", SPREADLAKE_EXPORTER__PORT=port)
+    assert "metrics of lake on http://127.0.0.1:" in err
+    assert f":{port}/metrics" not in err
 
 
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
