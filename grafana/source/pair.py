@@ -139,7 +139,7 @@ def _zscore() -> timeseries.Panel:
 
 
 def _prices() -> timeseries.Panel:
-    panel = lines("Prices", "Closes, each leg on its own axis.").no_value(NOTHING).unit("locale")
+    panel = lines("Prices", "Closes, each leg on its own axis.").no_value(NOTHING).unit("none")
     panel.override_by_name(
         "price_a", line("${symbol_a}", LEG_A, 1.5, {"custom.axisColorMode": "series"})
     )
@@ -193,7 +193,7 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
         candlestick.Panel()
         .title(f"{title} · candles and volume")
         .description("Bars of the timeframe, put together to the width; volume in base units.")
-        .unit("locale")
+        .unit("none")
         .no_value(NOTHING)
         .max_data_points(120)
         .interval("1s")
