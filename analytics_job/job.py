@@ -14,7 +14,7 @@ from analytics_job.rebuild import clear_from, rebuild_from
 from analytics_job.retention import Retention
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
-from spreadlake.errors import LakeError
+from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import (
     Lake,
     add_counters,
@@ -92,7 +92,7 @@ class AnalyticsJob:
         """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
         try:
             return self._retention.roll_piece(self._pipeline.progress.watermark_ms)
-        except (sqlite3.OperationalError, OSError) as error:
+        except (sqlite3.OperationalError, OSError, LakeError) as error:
             self._complain(error)
             return False
 
@@ -126,12 +126,18 @@ class AnalyticsJob:
         self._status_due = 0.0
         self._report(state="stopped")
         self._feed.close()
+        self._wal.empty()
         self._db.close()
+
+    @property
+    def error(self) -> str:
+        """What kept the last step from its work; empty where nothing did."""
+        return self._error
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, DamagedFileError) as error:
             self._complain(error)
             self._ready = False
         else:
@@ -164,7 +170,10 @@ class AnalyticsJob:
                 store_results(self._db, self._pipeline, results)
 
     def _complain(self, error: Exception) -> None:
-        self._error = f"{self._lake.analytics_db} cannot be written: {error}; trying again"
+        what = str(error)
+        if not isinstance(error, LakeError):
+            what = f"{self._lake.analytics_db} cannot be written: {error}"
+        self._error = f"{what}; trying again"
         if time.monotonic() >= self._complaint_due:
             self._complaint_due = time.monotonic() + _COMPLAINT_SECONDS
             log.error(self._error)

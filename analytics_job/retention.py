@@ -16,7 +16,7 @@ import polars as pl
 from analytics_job.tests_store import give_up_oldest
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.archive import ArchivedTable, fetch_frame, piece_path, piece_seconds
-from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.parquet import read_whole, write_durably
 
 __all__ = ["DEFAULT_HOURS", "Retention"]
 
@@ -130,7 +130,7 @@ class Retention:
         rows = fetch_frame(self._db, piece.table, where, values)
         keys = _TABLE_KEYS[piece.table]
         if path.exists():
-            cold = pl.read_parquet(path, hive_partitioning=False)
+            cold = read_whole(path)
             rows = pl.concat([rows, cold]).unique(keys, keep="first")
         return rows.sort(keys)
 

@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from analytics_job.job import AnalyticsJob
 from analytics_job.watch import ConfigWatch
+from spreadlake.errors import ServiceError
 from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 
@@ -38,6 +39,8 @@ def run(context: ServiceContext) -> None:
                 job.rebuild(None if start is None else int(start))
             if options.get("once") or options.get("rebuild"):
                 job.step()
+                if job.error:
+                    raise ServiceError(f"not all could be analysed: {job.error}")
                 job.finish_tests()
                 while job.roll_piece():
                     pass

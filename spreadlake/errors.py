@@ -6,6 +6,7 @@ base: the command line prints its message and exits with `exit_code`, without a 
 
 __all__ = [
     "ConfigError",
+    "DamagedFileError",
     "ExchangeError",
     "InputError",
     "LakeError",
@@ -35,6 +36,10 @@ class RecordingError(SpreadlakeError):
 
 class LakeError(SpreadlakeError):
     """The lake is missing, of another kind, of a newer version, or in use by another writer."""
+
+
+class DamagedFileError(LakeError):
+    """A file of the lake cannot be read; what does not need it can go on."""
 
 
 class ExchangeError(SpreadlakeError):

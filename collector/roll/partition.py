@@ -9,19 +9,14 @@ import polars as pl
 from collector.roll.hot import HotPart
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS
-from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.lake.trades import TRADES_SCHEMA
-from spreadlake.trades import COLUMNS
 
 __all__ = ["write_partition"]
 
 _CLOSE = 1e-9
 # Of these no partition is the cause, and no other one would fare better.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_REMEDY = (
-    "put a good copy in its place, or move it away: the hour is then rolled from what ticks.db "
-    "has of it, and what only the file held is missing until `spreadlake import` brings it again"
-)
 
 
 def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
@@ -50,18 +45,8 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
 def _merge(hot: pl.DataFrame, path: Path) -> pl.DataFrame:
     frames = [hot]
     if path.exists():
-        frames.append(_read(path))
+        frames.append(read_whole(path, TRADES_SCHEMA))
     return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        found = pl.read_parquet(path, columns=list(COLUMNS), hive_partitioning=False)
-        return found.cast(TRADES_SCHEMA)
-    # Polars panics at some kinds of damage, which is no Exception.
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise LakeError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
 
 
 def _agrees(rows: pl.DataFrame, summary: HotPart) -> bool:

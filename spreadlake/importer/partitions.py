@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from spreadlake.importer.ids import IdRange, Ids, KnownIds
 from spreadlake.importer.merge import ConflictError, merge, row_in_words
 from spreadlake.lake import HOUR_MS, Lake
-from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.lake.trades import TRADES_SCHEMA
 from spreadlake.trades import COLUMNS
 
@@ -157,7 +157,7 @@ class HourWriter:
 def _read_partition(path: Path) -> pl.DataFrame:
     if not path.exists():
         return TRADES_SCHEMA.to_frame()
-    return pl.read_parquet(path, hive_partitioning=False).cast(TRADES_SCHEMA)
+    return read_whole(path, TRADES_SCHEMA)
 
 
 def _span(trades: pl.DataFrame) -> IdRange:

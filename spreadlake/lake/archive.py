@@ -15,6 +15,7 @@ from urllib.parse import quote
 import polars as pl
 
 from spreadlake.lake.layout import Lake
+from spreadlake.lake.parquet import read_whole
 from spreadlake.times import timeframe_seconds
 
 __all__ = [
@@ -72,7 +73,7 @@ def read_archive(
 ) -> Iterator[pl.DataFrame]:
     """What is archived with start <= time < end, a piece at a time, in order of time."""
     for path in _pieces(_series_folder(lake, table, timeframe, name), timeframe, start, end):
-        frame = pl.read_parquet(path, hive_partitioning=False)
+        frame = read_whole(path)
         yield frame.filter((pl.col("time") >= start) & (pl.col("time") < end))
 
 

@@ -7,11 +7,33 @@ from pathlib import Path
 
 import polars as pl
 
-from spreadlake.errors import LakeError
+from spreadlake.errors import DamagedFileError, LakeError
 
-__all__ = ["write_durably"]
+__all__ = ["read_whole", "write_durably"]
 
 Check = Callable[[pl.DataFrame], None]
+
+
+_REMEDY = (
+    "put a good copy in its place, or move it away: what only it held is then missing until "
+    "`spreadlake import` (trades) or `spreadlake analyse --rebuild` (analytics) brings it again"
+)
+
+
+def read_whole(path: Path, schema: pl.Schema | None = None) -> pl.DataFrame:
+    """All rows of a Parquet file of the lake: the columns of `schema`, where one is given.
+
+    DamagedFileError if it cannot be read, or does not hold these.
+    """
+    try:
+        if schema is None:
+            return pl.read_parquet(path, hive_partitioning=False)
+        found = pl.read_parquet(path, columns=schema.names(), hive_partitioning=False)
+        return found.cast(schema)
+    # Polars panics at some kinds of damage, which is no Exception.
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DamagedFileError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
 
 
 def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from spreadlake.lake.connect import open_reader
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
+from spreadlake.lake.parquet import read_whole
 from spreadlake.trades import COLUMNS
 
 __all__ = ["TRADES_SCHEMA", "TradeSpan", "iter_trades", "read_trades", "trades_span"]
@@ -124,7 +125,6 @@ def _partitions(
 
 
 def _read_cold(path: Path, start_ms: int, end_ms: int) -> pl.DataFrame:
-    frame = pl.read_parquet(path, columns=list(COLUMNS), hive_partitioning=False)
-    return frame.cast(TRADES_SCHEMA).filter(
+    return read_whole(path, TRADES_SCHEMA).filter(
         (pl.col("time_ms") >= start_ms) & (pl.col("time_ms") < end_ms)
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
+from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, EPOCH_MS, walk
@@ -250,3 +251,33 @@ alerts = []
         return [r for r in tables["pair_analytics"] if tuple(r[n] for n in names) == key]
 
     assert rows(lake.tables()) == rows(lakes["early"])
+
+
+def test_a_damaged_partition_is_told_and_its_good_copy_taken_in(tmp_path: Path) -> None:
+    lake = harness.TestLake(tmp_path / "lake")
+    lake.store(EARLY)
+    for symbol in SYMBOLS:
+        lake.roll(symbol, EPOCH_MS)
+    path = lake.lake.tick_partition("AUSDT", EPOCH_MS)
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2])
+    job = AnalyticsJob(lake.lake, CONFIG)
+    job.step()
+    assert job.error.startswith(f"{path} cannot be read (")
+    assert "put a good copy in its place" in job.error
+    path.write_bytes(good)
+    job.step()
+    assert job.error == ""
+    path.write_bytes(b"")
+    with pytest.raises(DamagedFileError, match="cannot be read"):
+        job.rebuild(None)
+    path.write_bytes(good)
+    job.rebuild(None)
+    job.step()
+    job.finish_tests()
+    job.close()
+    once = harness.TestLake(tmp_path / "once")
+    _analyse(once, EARLY)
+    assert lake.tables() == once.tables()
+    lake.close()
+    once.close()

@@ -136,7 +136,7 @@ def test_once_it_is_moved_away_the_hour_has_what_was_hot(tmp_path: Path) -> None
     lake = Lake(tmp_path)
     path = a_late_trade(lake)
     path.write_text("no Parquet")
-    with pytest.raises(LakeError, match=r"rolled from what ticks\.db has of it"):
+    with pytest.raises(LakeError, match=r"move it away: what only it held is then missing"):
         roll_until(lake, END_MS)
     path.rename(tmp_path / "damaged")
     assert roll_until(lake, END_MS) == 1
