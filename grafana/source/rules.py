@@ -15,13 +15,14 @@ _INTERVAL = "10s"
 _VALUE = re.compile(r"\{\{ \$value(.*?) \}\}")
 _EVERY = (PAIR_ALERT, *ALERTS)
 
+# Without data an alert has no labels, and Grafana expands the texts all the same.
 _PAIR_LINK = (
     f"{{{{ externalURL }}}}d/{PAIR_UID}"
-    '?var-symbol_a={{ reReplaceAll "/.*" "" $labels.pair }}'
-    '&var-symbol_b={{ reReplaceAll ".*/" "" $labels.pair }}'
+    "{{ with $labels.pair }}"
+    '?var-symbol_a={{ reReplaceAll "/.*" "" . }}&var-symbol_b={{ reReplaceAll ".*/" "" . }}'
     "&var-timeframe={{ $labels.timeframe }}&var-window={{ $labels.window }}"
     "&var-lookback={{ $labels.lookback }}"
-    "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}"
+    "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}{{ end }}"
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
 _PAIR_DESCRIPTION = (

@@ -187,6 +187,14 @@ def test_alerts_read_well() -> None:
         assert " == " not in alert.expr, "a value of 0 would not fire in Grafana"
 
 
+def test_texts_of_rules_expand_without_labels() -> None:
+    """An evaluation without data has none, and a function of a missing one is an error."""
+    for rule in grafana_rules():
+        for text in rule["annotations"].values():
+            for used in re.findall(r"\{\{(.*?)\}\}", text):
+                assert re.fullmatch(r" (with )?\$(labels|values)\.\w+ |(?!.*\$).*", used), used
+
+
 def test_rules_look_at_panels_that_exist() -> None:
     for rule in grafana_rules():
         panels = {panel["id"] for panel in dashboard(rule["dashboardUid"])["panels"]}
