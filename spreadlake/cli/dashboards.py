@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from spreadlake.cli.options import ConfigOption, DataOption, DurationOption
-from spreadlake.config import find_config, load_settings
+from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.lake import Lake, writer_lock
 from spreadlake.ports import check_listen, free_port, is_listening
 from spreadlake.report import report_on, require_lake
@@ -37,12 +37,17 @@ def dashboards(
     Nothing is captured and no table of the lake is written: for a replay, an import, an old lake,
     or one that runs without --grafana.
     """
-    from spreadlake.observability import plan_observability  # noqa: PLC0415 seldom wanted
-    from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
-
     lake, path = Lake(data), find_config(config)
     require_lake(lake)
     settings = load_settings(path)
+    with writer_lock(lake, "grafana"):
+        _show(lake, path, settings, duration)
+
+
+def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | None) -> None:
+    from spreadlake.observability import plan_observability  # noqa: PLC0415 seldom wanted
+    from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
+
     port = _metrics_port(settings.exporter.port)
     watch = plan_observability(lake, f"{LOOPBACK}:{port}")
     alerting = _EXECUTE_ALERTS in os.environ or _is_running(lake)
@@ -52,9 +57,8 @@ def dashboards(
     exporter = Launcher(lake, path, variables).exporter()
     specs = [exporter, *_watching(watch.specs, alerting=alerting)]
     pipeline = Pipeline("spreadlake dashboards", lake, settings, specs, [url])
-    with writer_lock(lake, "grafana"):
-        typer.echo(_text(lake, span, url, watch, alerting=alerting))
-        typer.echo(run_pipeline(pipeline, duration))
+    typer.echo(_text(lake, span, url, watch, alerting=alerting))
+    typer.echo(run_pipeline(pipeline, duration))
 
 
 def home_url(grafana_url: str, span: BarSpan | None, now: float) -> str:
