@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_job.rolling import Floats, rolling_moments, rolling_sum
+from tests.analytics_job import oracle
 
 FIELDS = ("n", "mean_a", "mean_b", "saa", "sbb", "sab")
 LEVELS = [1e-5, 1.0, 100.0, 1e5]
@@ -24,13 +25,11 @@ def _prices(seed: int, pairs: int, columns: int, level: float, step: float) -> F
 
 def _exact(a: list[float], b: list[float]) -> dict[str, float]:
     """Moments of one window with exact sums, from the definition."""
-    n = len(a)
-    mean_a, mean_b = math.fsum(a) / n, math.fsum(b) / n
-    da, db = [x - mean_a for x in a], [y - mean_b for y in b]
+    da, db = oracle.from_mean(a), oracle.from_mean(b)
     return {
-        "n": float(n),
-        "mean_a": mean_a,
-        "mean_b": mean_b,
+        "n": float(len(a)),
+        "mean_a": oracle.mean(a),
+        "mean_b": oracle.mean(b),
         "saa": math.fsum(x * x for x in da),
         "sbb": math.fsum(y * y for y in db),
         "sab": math.fsum(x * y for x, y in zip(da, db, strict=True)),
