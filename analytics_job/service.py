@@ -84,7 +84,7 @@ def _first_step(interval: float, lateness: float) -> datetime:
 
 
 def _scheduler(job: AnalyticsJob, context: ServiceContext) -> BackgroundScheduler:
-    watch = ConfigWatch(context.config)
+    watch = ConfigWatch(context.config, context.settings)
 
     def step() -> None:
         edited = watch.edited()

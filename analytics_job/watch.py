@@ -14,14 +14,18 @@ Stamp = tuple[int, int, int]
 
 
 class ConfigWatch:
-    """Watches one file; None watches nothing."""
+    """Watches one file, which `settings` were read from; None watches nothing.
 
-    def __init__(self, path: Path | None) -> None:
+    It is read once more at the first call: an edit may have come since `settings` were read.
+    """
+
+    def __init__(self, path: Path | None, settings: Settings) -> None:
         self._path = path if path is not None and path.is_file() else None
-        self._seen = self._stamp()
+        self._seen: Stamp | None = None
+        self._settings = settings
 
     def edited(self) -> Settings | None:
-        """The settings, if the file has changed since the last call and they are right."""
+        """The settings, if they have changed since the last call and are right."""
         stamp = self._stamp()
         if stamp is None or stamp == self._seen:
             return None
@@ -31,6 +35,9 @@ class ConfigWatch:
         except ConfigError as error:
             log.warning("the edited configuration is refused, the old one goes on: %s", error)
             return None
+        if settings == self._settings:
+            return None
+        self._settings = settings
         log.info("took on the edited configuration %s", self._path)
         return settings
 

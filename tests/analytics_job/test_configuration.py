@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from spreadlake.config import Settings
+from analytics_job.watch import ConfigWatch
+from spreadlake.config import Settings, load_settings
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 
@@ -266,6 +267,20 @@ def test_an_edited_file_is_live_within_seconds_and_a_wrong_edit_is_refused(
     assert service.exitcode == 0
     assert "threshold" in _log(tmp_path)
     lake.close()
+
+
+def test_an_edit_before_the_watch_began_is_seen(tmp_path: Path) -> None:
+    config = tmp_path / "spreadlake.toml"
+    config.write_text(_toml(1.0))
+    settings = load_settings(config)
+    config.write_text(_toml(0.5))
+    watch = ConfigWatch(config, settings)
+    edited = watch.edited()
+    assert edited is not None
+    assert edited.alerts[0].threshold == 0.5
+    assert watch.edited() is None
+    _replace(config, _toml(0.5))  # saved again as it was
+    assert watch.edited() is None
 
 
 def _replace(path: Path, text: str) -> None:

@@ -106,8 +106,9 @@ def test_a_child_that_keeps_dying_is_tried_again_and_it_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     starts = "print('started', flush=True); raise SystemExit(1)"
-    supervise([spec("job", starts)], lambda lines, _: lines.count("started") == 4)
-    assert "(3 times in a row; what it wrote above says why)" in caplog.text
+    said = "(3 times in a row; what it wrote above says why)"
+    lines = supervise([spec("job", starts)], lambda *_: said in caplog.text)
+    assert lines.count("started") >= 3
 
 
 def test_the_reason_that_a_child_gave_is_in_the_line(caplog: pytest.LogCaptureFixture) -> None:
