@@ -5,7 +5,7 @@ from enum import Enum
 
 from websockets.exceptions import InvalidStatus, InvalidURI
 
-__all__ = ["ConnectionVerdict", "explain", "retry_after", "verdict"]
+__all__ = ["ConnectionVerdict", "explain", "retry_after", "seconds_in", "verdict"]
 
 # Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
 # that follows when those were not heeded.
@@ -31,9 +31,10 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
 
     Asked for every failure. FATAL is for what the user has to change: a refused handshake (HTTP
     4xx, but for those that pass), an address that is none, a certificate that is not trusted.
-    `worked` says that this address did send trades in this process: then nobody changed the
-    configuration, and even a refusal is retried. Everything else (drops, timeouts, HTTP 5xx,
-    refused and unknown hosts, frames beyond the protocol) is RETRY.
+    `worked` says that the exchange did send trades, in this process or into this lake before:
+    then even a refusal is retried, since it is more likely to pass than to be a wrong address.
+    Everything else (drops, timeouts, HTTP 5xx, refused and unknown hosts, frames beyond the
+    protocol) is RETRY.
     """
     if worked:
         return ConnectionVerdict.RETRY
@@ -47,8 +48,12 @@ def retry_after(error: BaseException) -> float:
     """Seconds that the exchange asks us to wait (Retry-After), 0 where it does not."""
     if not isinstance(error, InvalidStatus):
         return 0.0
-    header = error.response.headers.get("Retry-After", "")
-    return float(header) if header.isdecimal() else 0.0
+    return seconds_in(error.response.headers.get("Retry-After"), 0.0)
+
+
+def seconds_in(header: str | None, otherwise: float) -> float:
+    """A Retry-After in seconds, `otherwise` without one: the exchange never sends a date."""
+    return float(header) if header is not None and header.isdecimal() else otherwise
 
 
 def explain(error: BaseException) -> str:

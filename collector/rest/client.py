@@ -20,6 +20,7 @@ from collector.rest.answers import (
     error_code,
 )
 from collector.rest.budget import WeightBudget
+from collector.retry import seconds_in
 from spreadlake.wire import AggTrade
 
 __all__ = ["PAGE", "RestClient", "RestError", "RestRefusedError"]
@@ -149,14 +150,9 @@ class RestClient:
             return
         said = " ".join(response.text.split())[:200]
         if status in _LIMITED:
-            seconds = _seconds(response.headers.get("Retry-After"))
+            seconds = seconds_in(response.headers.get("Retry-After"), _RETRY_AFTER)
             self._budget.block(seconds, time.monotonic())
             raise RestError(f"HTTP {status}: over the exchange's limit, waiting {seconds:.0f} s")
         # Other refusals (a proxy, a firewall, "try again") say nothing of what was asked for.
         kind = RestRefusedError if error_code(response.content) in _NO_SUCH_SYMBOL else RestError
         raise kind(f"HTTP {status}: {said}")
-
-
-def _seconds(header: str | None) -> float:
-    """Retry-After in seconds; the exchange never sends a date."""
-    return float(header) if header is not None and header.isdecimal() else _RETRY_AFTER
