@@ -47,6 +47,8 @@ def _section(name: str, default: Any) -> Iterator[str]:
 
 def _row(key: str, field: FieldInfo, default: Any) -> tuple[str, str, str, str]:
     shown = "unset" if default is None else f"`{_as_text(default)}`"
+    if field.is_required():
+        shown = "required"
     return f"`{key}`", shown, _allowed(field), field.description or ""
 
 
