@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.pair_rows import PairRows
-from analytics_job.rolling import Floats, Ints
 from analytics_job.row_archive import RowArchive, TestKey
 from spreadlake.lake import Lake
+from spreadlake.quant.pair_rows import PairRows
+from spreadlake.quant.rolling import Floats, Ints
 
 __all__ = ["SERIES", "AlertRows", "Key", "RowReader", "rows_of"]
 

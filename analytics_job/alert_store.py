@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics_job.alert_rows import SERIES, AlertRows, Key, RowReader, rows_of
-from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
-from analytics_job.pair_rows import PairRows
 from analytics_job.row_archive import TestKey
 from spreadlake.lake import Lake
+from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
+from spreadlake.quant.pair_rows import PairRows
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["AlertStore", "Gates", "WatchedSeries"]

@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 
 from analytics_job.bars import BarStore, Changed
-from analytics_job.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows
-from analytics_job.panel import NEVER, Panel
 from spreadlake.pairs import Pair
+from spreadlake.quant.close_matrix import NEVER, CloseMatrix
+from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows
 
 __all__ = ["Analyser", "PairPlan"]
 
@@ -59,7 +59,7 @@ class Analyser:
         self.timeframe = timeframe
         self._length = bars.lengths[timeframe]
         self._plan = plan
-        self._panel: Panel | None = None
+        self._panel: CloseMatrix | None = None
 
     def append(self, start: int, end: int) -> Iterator[PairRows]:
         """Stores the rows of the bars that became final when the seconds [start, end) did."""
@@ -117,7 +117,7 @@ class Analyser:
         return low, min(high, last)
 
     def _store(
-        self, panel: Panel, pairs: Sequence[Pair], rows: int, plan: PairPlan | None = None
+        self, panel: CloseMatrix, pairs: Sequence[Pair], rows: int, plan: PairPlan | None = None
     ) -> Iterator[PairRows]:
         plan = plan or self._plan
         size = max(1, _CELLS // panel.close.shape[1])
@@ -134,7 +134,7 @@ class Analyser:
         key = (self.timeframe, result.window, result.lookback)
         self._db.executemany(_INSERT, ((row[0], *key, *row[1:]) for row in frame.iter_rows()))
 
-    def _panel_up_to(self, low: int, high: int) -> Panel:
+    def _panel_up_to(self, low: int, high: int) -> CloseMatrix:
         """The panel that ends with the new bars [low, high); extended if it ended before them."""
         reach = self._plan.reach + high - low
         if self._panel is None or self._panel.end != low:
@@ -143,13 +143,13 @@ class Analyser:
             self._panel = self._panel.joined(self._load(self._plan.symbols, low, high), reach)
         return self._panel
 
-    def _load(self, symbols: tuple[str, ...], low: int, high: int) -> Panel:
+    def _load(self, symbols: tuple[str, ...], low: int, high: int) -> CloseMatrix:
         firsts = self._bars.first_bars(self.timeframe)
         first = np.array(
             [firsts[s] // self._length if s in firsts else NEVER for s in symbols], dtype=np.int64
         )
         frame = self._bars.read(self.timeframe, low * self._length, high * self._length, symbols)
-        return Panel.of(frame, symbols, self._length, low, high, first)
+        return CloseMatrix.of(frame, symbols, self._length, low, high, first)
 
 
 def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_job.resample import bars_before, carry, longer_bars, second_bars
+from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.archive import archived_until, read_archive
-from spreadlake.lake.bars import BARS_SCHEMA
+from spreadlake.quant.resample import bars_before, carry, longer_bars, second_bars
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["BarStore", "Changed"]

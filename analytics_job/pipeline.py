@@ -15,12 +15,12 @@ from analytics_job.alert_store import AlertStore
 from analytics_job.analyser import Analyser
 from analytics_job.bars import BarStore
 from analytics_job.feed import FEED_SCHEMA
-from analytics_job.pair_rows import PairRows
 from analytics_job.plan import pair_plan, watched_series
 from analytics_job.status_store import StatusStore
 from analytics_job.tests_store import TestStore
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
+from spreadlake.quant.pair_rows import PairRows
 
 __all__ = ["Pipeline", "Progress"]
 

@@ -3,10 +3,10 @@
 import json
 
 from analytics_job.alert_store import Gates, WatchedSeries
-from analytics_job.alerts import AlertLevels
 from analytics_job.analyser import PairPlan
-from analytics_job.pair_rows import Noise
 from spreadlake.config import AlertRule, Series, Settings
+from spreadlake.quant.alerts import AlertLevels
+from spreadlake.quant.pair_rows import Noise
 
 __all__ = ["pair_plan", "rule_definition", "series_definition", "watched_series"]
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from analytics_job.mean_reversion import PairTests, pair_tests
 from analytics_job.pipeline import Pipeline
-from analytics_job.rolling import Floats
 from analytics_job.tests_store import DueTest, closes, take
 from spreadlake.lake import Lake, atomic
+from spreadlake.quant.rolling import Floats
+from spreadlake.quant.stationarity import PairTests, pair_tests
 
 __all__ = ["SlowTests", "compute_due", "store_results"]
 

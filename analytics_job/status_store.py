@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analytics_job.pair_rows import PairRows
 from analytics_job.states import SeriesStatus, series_status
+from spreadlake.quant.pair_rows import PairRows
 
 __all__ = ["StatusStore"]
 

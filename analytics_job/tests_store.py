@@ -13,11 +13,11 @@ import numpy as np
 
 from analytics_job.analyser import PairPlan
 from analytics_job.bars import Changed
-from analytics_job.mean_reversion import PairTests
-from analytics_job.rolling import Floats
 from spreadlake.lake import Lake
 from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.pairs import Pair, parse_pair
+from spreadlake.quant.rolling import Floats
+from spreadlake.quant.stationarity import PairTests
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["DueTest", "TestStore", "closes", "give_up_oldest", "take"]

@@ -15,11 +15,11 @@ from statsmodels.regression.rolling import RollingOLS
 from statsmodels.tools import add_constant
 
 from analytics_job.feed import FEED_SCHEMA
-from analytics_job.pair_math import correlation, hedge_ratio, spread_zscore
 from analytics_job.pipeline import Pipeline
-from analytics_job.rolling import Floats, rolling_moments
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
+from spreadlake.quant.pair_stats import correlation, hedge_ratio, spread_zscore
+from spreadlake.quant.rolling import Floats, rolling_moments
 
 __all__ = ["main"]
 

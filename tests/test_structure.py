@@ -24,9 +24,9 @@ IMPURE = {
 MUST_BE_PURE = [
     "spreadlake.wire.decode",
     "collector.gaps",
-    "analytics_job.resample",
-    "analytics_job.pair_math",
-    "analytics_job.alerts",
+    "spreadlake.quant.resample",
+    "spreadlake.quant.pair_stats",
+    "spreadlake.quant.alerts",
     "exporter.families",
     "spreadlake.supervisor.delay",
     "spreadlake.supervisor.screen",

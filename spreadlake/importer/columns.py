@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.importer.names import DumpFile, DumpKind
-from spreadlake.lake.bars import KLINES_SCHEMA
 from spreadlake.lake.trades import TRADES_SCHEMA
 
 __all__ = ["LAYOUTS", "Layout", "RecordError"]

@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.importer.merge import ConflictError
 from spreadlake.lake import add_counters, atomic
-from spreadlake.lake.bars import KLINES_SCHEMA
 from spreadlake.times import iso_utc
 
 __all__ = ["store_klines"]

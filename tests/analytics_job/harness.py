@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.rolling import Floats
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import (
     HOUR_MS,
@@ -23,6 +22,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     read_status,
 )
+from spreadlake.quant.rolling import Floats
 from spreadlake.trades import COLUMNS, Trade
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.mean_reversion import pair_tests
 from spreadlake.lake import Lake
+from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk

@@ -9,7 +9,7 @@ their mean and deviation over that window, which makes the noise settings free o
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.rolling import Floats, Moments
+from spreadlake.quant.rolling import Floats, Moments
 
 __all__ = ["kalman_beta"]
 

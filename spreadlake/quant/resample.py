@@ -6,7 +6,7 @@ without a trade carries the previous close with no volume, so that pairs align.
 
 import polars as pl
 
-from spreadlake.lake.bars import BARS_SCHEMA
+from spreadlake.bars import BARS_SCHEMA
 
 __all__ = ["bars_before", "carry", "longer_bars", "second_bars"]
 

@@ -7,17 +7,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analytics_job.kalman import kalman_beta
-from analytics_job.pair_math import (
+from spreadlake.pairs import Pair
+from spreadlake.quant.close_matrix import CloseMatrix
+from spreadlake.quant.kalman import kalman_beta
+from spreadlake.quant.pair_stats import (
     correlation,
     hedge_ratio,
     log_returns,
     return_moments,
     spread_zscore,
 )
-from analytics_job.panel import Panel
-from analytics_job.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
-from spreadlake.pairs import Pair
+from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
 
 __all__ = ["NUMBERS", "Noise", "PairRows", "bars_needed", "pair_rows"]
 
@@ -91,7 +91,7 @@ def bars_needed(windows: Sequence[int], lookbacks: Sequence[int], max_stale: int
 
 
 def pair_rows(
-    panel: Panel,
+    panel: CloseMatrix,
     pairs: Sequence[Pair],
     windows: Sequence[int],
     lookback: int,
@@ -162,7 +162,7 @@ def _deviation(squares: Floats, m: Moments) -> Floats:
 class _Legs:
     """The two legs of each pair, cut from the panel."""
 
-    panel: Panel
+    panel: CloseMatrix
     at_a: Ints  # row of each pair's leg A in the panel
     at_b: Ints
     a: Floats
@@ -172,7 +172,7 @@ class _Legs:
     first: Ints
 
     @classmethod
-    def of(cls, panel: Panel, pairs: Sequence[Pair]) -> "_Legs":
+    def of(cls, panel: CloseMatrix, pairs: Sequence[Pair]) -> "_Legs":
         at_a, at_b = panel.rows([p.a for p in pairs]), panel.rows([p.b for p in pairs])
         returns = log_returns(panel.close)
         return cls(

@@ -7,16 +7,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analytics_job.rolling import Floats, Ints
+from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = ["NEVER", "Panel"]
+__all__ = ["NEVER", "CloseMatrix"]
 
 # First bar of a symbol that has none: later than any bar.
 NEVER = 2**62
 
 
 @dataclass(frozen=True)
-class Panel:
+class CloseMatrix:
     """Bars of one timeframe; a row per symbol, a column per bar, the columns without a hole.
 
     `start` is the absolute number (time // length) of column 0, `first` (symbols,) the absolute

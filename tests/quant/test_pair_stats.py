@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.regression.rolling import RollingOLS
 
-from analytics_job.pair_math import (
+from spreadlake.pairs import Pair
+from spreadlake.quant.close_matrix import CloseMatrix
+from spreadlake.quant.pair_rows import Noise, PairRows, pair_rows
+from spreadlake.quant.pair_stats import (
     Hedge,
     Spread,
     correlation,
@@ -21,10 +24,7 @@ from analytics_job.pair_math import (
     return_moments,
     spread_zscore,
 )
-from analytics_job.pair_rows import Noise, PairRows, pair_rows
-from analytics_job.panel import Panel
-from analytics_job.rolling import Floats, Moments, rolling_moments
-from spreadlake.pairs import Pair
+from spreadlake.quant.rolling import Floats, Moments, rolling_moments
 
 START = 1_700_000_000
 FIRST = np.array([START])
@@ -117,7 +117,7 @@ def test_volatility_and_volume_are_those_of_pandas(window: int) -> None:
 
 def _rows(a: Floats, b: Floats, window: int, lookback: int) -> PairRows:
     bars = a.shape[1]
-    panel = Panel(
+    panel = CloseMatrix(
         1,
         START,
         ("A", "B"),
@@ -299,7 +299,7 @@ def _panel_rows(
 ) -> PairRows:
     bars = a.shape[1]
     firsts = np.full(2, start if first < 0 else first)
-    panel = Panel(
+    panel = CloseMatrix(
         1,
         start,
         ("A", "B"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_job.rolling import Floats, rolling_moments, rolling_sum
+from spreadlake.quant.rolling import Floats, rolling_moments, rolling_sum
 from tests.analytics_job import oracle
 
 FIELDS = ("n", "mean_a", "mean_b", "saa", "sbb", "sab")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.rolling import Floats, Ints, Moments, rolling_moments
+from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments
 
 __all__ = [
     "Hedge",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.rolling import Floats, Ints
+from spreadlake.quant.rolling import Floats, Ints
 
 __all__ = ["AlertEvent", "AlertLevels", "AlertState", "event_id", "scan"]
 

@@ -13,8 +13,8 @@ from scipy.stats import theilslopes
 from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.stattools import adfuller, coint
 
-from analytics_job.mean_reversion import MIN_BARS, half_life, pair_tests, theil_sen_beta
-from analytics_job.rolling import Floats
+from spreadlake.quant.rolling import Floats
+from spreadlake.quant.stationarity import MIN_BARS, half_life, pair_tests, theil_sen_beta
 
 
 def _legs(seed: int, bars: int = 300, phi: float = 0.9) -> tuple[Floats, Floats]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics_job.pair_math import hedge_ratio, spread_zscore
-from analytics_job.rolling import Floats, rolling_moments
+from spreadlake.quant.pair_stats import hedge_ratio, spread_zscore
+from spreadlake.quant.rolling import Floats, rolling_moments
 
 # scipy and statsmodels take seconds and 100 MB to import: they are imported where they are used,
 # in the process that computes, so that the job itself starts at once and stays small.

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_job.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from analytics_job.job import AnalyticsJob
+from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_job import kalman
-from analytics_job.kalman import kalman_beta
-from analytics_job.rolling import Floats, rolling_moments
+from spreadlake.quant import kalman
+from spreadlake.quant.kalman import kalman_beta
+from spreadlake.quant.rolling import Floats, rolling_moments
 from tests.analytics_job import oracle
 
 START = 1_700_000_000
