@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from spreadlake.blas import pin_blas_threads
+
 PARTS = ("analytics", "capture", "freshness")
 
 
@@ -12,6 +14,7 @@ def main() -> None:
     for part in wanted:
         if part not in PARTS:
             sys.exit(f"benchmarks: there is no {part!r}; there are {', '.join(PARTS)}")
+    pin_blas_threads()  # as in the processes that are measured
     for part in wanted:
         importlib.import_module(f"benchmarks.{part}").main()
 

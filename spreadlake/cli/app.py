@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spreadlake import __version__
+from spreadlake.blas import pin_blas_threads
 from spreadlake.cli import csv, dashboards, imports, pipeline, replay, services, simulate, status
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.errors import SpreadlakeError
@@ -60,6 +61,7 @@ def main() -> None:
     What a user can mend is told in one message, without a traceback; anything else is a fault
     of spreadlake, and keeps its traceback.
     """
+    pin_blas_threads()
     try:
         app(prog_name="spreadlake")
     except SpreadlakeError as error:
