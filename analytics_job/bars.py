@@ -148,7 +148,7 @@ class BarStore:
         cold = [
             piece.select(BARS_SCHEMA.names())
             for symbol in symbols
-            for piece in read_archive(self._lake, "bars", timeframe, symbol, start, end)
+            for piece in read_archive(self._db, self._lake, "bars", timeframe, symbol, start, end)
         ]
         merged = pl.concat([hot, *cold]).unique(["symbol", "time"], keep="first")
         return merged.sort("symbol", "time")

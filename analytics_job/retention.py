@@ -15,8 +15,14 @@ import polars as pl
 
 from analytics_job.tests_store import give_up_oldest
 from spreadlake.lake import Lake, atomic
-from spreadlake.lake.archive import ArchivedTable, fetch_frame, piece_path, piece_seconds
-from spreadlake.lake.parquet import read_whole, write_durably
+from spreadlake.lake.archive import (
+    ArchivedTable,
+    fetch_frame,
+    piece_path,
+    piece_seconds,
+    read_piece,
+    write_piece,
+)
 
 __all__ = ["DEFAULT_HOURS", "Retention"]
 
@@ -121,7 +127,8 @@ class Retention:
 
     def _roll(self, piece: _Piece) -> None:
         path = piece_path(self._lake, piece.table, piece.timeframe, piece.name, piece.start)
-        write_durably(self._merged(piece, path), path)
+        rows = self._merged(piece, path)
+        write_piece(rows, path, piece.table, piece.timeframe, piece.name)
         self._delete(piece)
 
     def _merged(self, piece: _Piece, path: Path) -> pl.DataFrame:
@@ -130,7 +137,7 @@ class Retention:
         rows = fetch_frame(self._db, piece.table, where, values)
         keys = _TABLE_KEYS[piece.table]
         if path.exists():
-            cold = read_whole(path)
+            cold = read_piece(self._db, path, piece.table, piece.timeframe, piece.name)
             rows = pl.concat([rows, cold]).unique(keys, keep="first")
         return rows.sort(keys)
 

@@ -7,7 +7,7 @@ stop the screen is right at once, and history fills up behind it.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
@@ -22,6 +22,17 @@ from spreadlake.times import timeframe_seconds
 
 __all__ = ["DueTest", "TestStore", "closes", "give_up_oldest", "take"]
 
+_COLUMNS = (
+    "pair",
+    "timeframe",
+    "lookback_bars",
+    "time",
+    *(column.name for column in fields(PairTests)),
+)
+_INSERT = (
+    f"INSERT OR REPLACE INTO pair_tests({', '.join(_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
 _GIVEN_UP = 50_000  # at a time, so as not to hold up the job
 
 
@@ -86,7 +97,7 @@ class TestStore:
         key = (due.pair, due.timeframe, due.lookback, due.time)
         if tests.observations:
             self._db.execute(
-                f"INSERT OR REPLACE INTO pair_tests VALUES ({', '.join('?' * 10)})",
+                _INSERT,
                 (*key, *astuple(tests)),
             )
         self._db.execute(

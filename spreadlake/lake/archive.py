@@ -2,7 +2,9 @@
 
 `<table>/timeframe=T/<symbol|pair>=NAME/date=YYYY-MM-DD/PIECE.parquet`: a piece is an hour (HH) of
 timeframes below a minute, and a whole day (`day`) of the others. A `/` in a pair is written %2F,
-as Hive does. Files hold the columns of their table. Where a row is in both, SQLite has the newer.
+as Hive does. Files hold the columns of their table but those that the path names, so that every
+reader of Parquet takes the folder as one table. Older files hold these as well, and lack columns
+that are newer than they are. Where a row is in both, SQLite has the newer.
 """
 
 import sqlite3
@@ -15,7 +17,7 @@ from urllib.parse import quote
 import polars as pl
 
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.parquet import read_whole
+from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.times import timeframe_seconds
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "piece_path",
     "piece_seconds",
     "read_archive",
+    "read_piece",
     "read_rows",
+    "write_piece",
 ]
 
 ArchivedTable = Literal["bars", "pair_analytics", "pair_tests"]
@@ -62,18 +66,55 @@ def fetch_frame(
     db: sqlite3.Connection, table: str, where: str, values: Sequence[object]
 ) -> pl.DataFrame:
     """Rows of a table in SQLite, typed as its columns are declared."""
-    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
-    schema = {column[1]: _TYPES[column[2]] for column in columns}
-    rows = db.execute(f"SELECT * FROM {table} WHERE {where}", tuple(values)).fetchall()
+    schema, _ = _declared(db, table)
+    names = ", ".join(schema.names())
+    rows = db.execute(f"SELECT {names} FROM {table} WHERE {where}", tuple(values)).fetchall()
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def _declared(db: sqlite3.Connection, table: str) -> tuple[pl.Schema, list[str]]:
+    """The columns of a table as this lake has it, and which of them may be NULL."""
+    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+    schema = pl.Schema({name: _TYPES[type_] for _, name, type_, *_ in columns})
+    return schema, [name for _, name, _, needed, *_ in columns if not needed]
+
+
+def read_piece(
+    db: sqlite3.Connection, path: Path, table: ArchivedTable, timeframe: str, name: str
+) -> pl.DataFrame:
+    """The rows of one file, with the columns that the table has in `db` now.
+
+    A column that may be NULL, and that the file is older than, is NULL; so a column that is added
+    to an archived table may be NULL. DamagedFileError if the file cannot be read.
+    """
+    schema, may_lack = _declared(db, table)
+    return read_whole(path, schema, _named(table, timeframe, name), may_lack)
+
+
+def write_piece(
+    rows: pl.DataFrame, path: Path, table: ArchivedTable, timeframe: str, name: str
+) -> None:
+    """Puts rows of a table, all of one symbol or pair, at `path`, as `write_durably` does."""
+    write_durably(rows.drop(_named(table, timeframe, name)), path)
+
+
+def _named(table: ArchivedTable, timeframe: str, name: str) -> dict[str, str]:
+    """The columns whose values the path says."""
+    return {_NAME_COLUMN[table]: name, "timeframe": timeframe}
+
+
 def read_archive(
-    lake: Lake, table: ArchivedTable, timeframe: str, name: str, start: int, end: int
+    db: sqlite3.Connection,
+    lake: Lake,
+    table: ArchivedTable,
+    timeframe: str,
+    name: str,
+    start: int,
+    end: int,
 ) -> Iterator[pl.DataFrame]:
     """What is archived with start <= time < end, a piece at a time, in order of time."""
     for path in _pieces(_series_folder(lake, table, timeframe, name), timeframe, start, end):
-        frame = read_whole(path)
+        frame = read_piece(db, path, table, timeframe, name)
         yield frame.filter((pl.col("time") >= start) & (pl.col("time") < end))
 
 
@@ -99,7 +140,7 @@ def read_rows(
     )
     values = dict(key)
     name = str(values[_NAME_COLUMN[table]])
-    pieces = read_archive(lake, table, str(values["timeframe"]), name, start, end)
+    pieces = read_archive(db, lake, table, str(values["timeframe"]), name, start, end)
     same = [pl.col(column) == value for column, value in key]
     cold = [piece.filter(*same) for piece in pieces]
     if not any(piece.height for piece in cold):

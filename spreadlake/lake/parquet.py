@@ -1,7 +1,7 @@
 """Writes Parquet files that are either not there or whole."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -20,20 +20,41 @@ _REMEDY = (
 )
 
 
-def read_whole(path: Path, schema: pl.Schema | None = None) -> pl.DataFrame:
-    """All rows of a Parquet file of the lake: the columns of `schema`, where one is given.
+def read_whole(
+    path: Path,
+    schema: pl.Schema,
+    named: Mapping[str, str] | None = None,
+    may_lack: Collection[str] = (),
+) -> pl.DataFrame:
+    """All rows of a Parquet file of the lake, as today's `schema` has them, whoever wrote it when.
 
-    DamagedFileError if it cannot be read, or does not hold these.
+    `named` are columns whose value the path says: newer files do not hold them, older ones do.
+    `may_lack` are columns that files from before them do not hold: NULL in every row. Columns may
+    stand in any order; those that the schema does not know are left out. DamagedFileError if the
+    file cannot be read, lacks another column, or holds the rows of another name.
     """
+    named = named or {}
     try:
-        if schema is None:
-            return pl.read_parquet(path, hive_partitioning=False)
-        found = pl.read_parquet(path, columns=schema.names(), hive_partitioning=False)
-        return found.cast(schema)
+        found = pl.read_parquet(path, hive_partitioning=False)
+        _refuse_others(found, named)
+        literals = {name: pl.lit(value) for name, value in named.items()}
+        absent = {name: pl.lit(None) for name in may_lack if name not in found.columns}
+        columns = literals | absent
+        return found.select(
+            columns.get(name, pl.col(name)).cast(type_).alias(name)
+            for name, type_ in schema.items()
+        )
     # Polars panics at some kinds of damage, which is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DamagedFileError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
+
+
+def _refuse_others(found: pl.DataFrame, named: Mapping[str, str]) -> None:
+    for name, value in named.items():
+        others = found[name].unique().to_list() if name in found.columns else [value]
+        if found.height and others != [value]:
+            raise pl.exceptions.SchemaError(f"it is of {name} {others[0]}, and not of {value}")
 
 
 def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -> None:

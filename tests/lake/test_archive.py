@@ -99,10 +99,10 @@ def test_pieces_come_in_order_and_only_those_that_are_asked_for(
         archive(db, path, "bars", f"time >= {start} AND time < {start + HOUR}")
     read = [
         frame["time"].to_list()
-        for frame in read_archive(lake, "bars", "1s", "BTCUSDT", times[1], times[6])
+        for frame in read_archive(db, lake, "bars", "1s", "BTCUSDT", times[1], times[6])
     ]
     assert read == [times[1:2], times[2:4], times[4:6]]
-    assert list(read_archive(lake, "bars", "1s", "ETHUSDT", 0, 2**40)) == []
+    assert list(read_archive(db, lake, "bars", "1s", "ETHUSDT", 0, 2**40)) == []
 
 
 def test_rows_in_both_places_are_one_series_and_sqlite_has_the_newer(
