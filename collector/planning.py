@@ -33,13 +33,13 @@ def subscribe(base: str, symbols: Sequence[str], kind: TradeKind) -> Subscriptio
     """Address and messages that subscribe one connection to the trades of `symbols`."""
     streams = [stream_name(symbol, kind) for symbol in symbols]
     fit = len(streams)
-    while fit > 1 and len(combined_url(base, streams[:fit])) > _URL_LENGTH:
+    while fit > 1 and len(combined_url(base, kind, streams[:fit])) > _URL_LENGTH:
         fit = max(1, fit * 9 // 10)
     later = range(fit, len(streams), _STREAMS_PER_MESSAGE)
     messages = [
         _message(number, streams[i : i + _STREAMS_PER_MESSAGE]) for number, i in enumerate(later, 1)
     ]
-    return Subscription(combined_url(base, streams[:fit]), tuple(messages))
+    return Subscription(combined_url(base, kind, streams[:fit]), tuple(messages))
 
 
 def _message(number: int, streams: Sequence[str]) -> str:

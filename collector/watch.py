@@ -11,16 +11,16 @@ from collector.parts import Parts
 from collector.rest import RestError
 from collector.session import Session
 from collector.silence import SilenceWatch
-from spreadlake.wire import AggTrade
+from spreadlake.wire import AggTrade, route_of
 
 __all__ = ["Watch"]
 
 log = logging.getLogger(__name__)
 # Of a silent connection only so many symbols are asked about: each question has its weight.
 _ASKED = 3
-_ROUTES = (
-    "if this goes on, check that exchange.ws_url leads to the /market routes: "
-    "the retired ones accept connections and stay silent"
+_ROUTE = (
+    "if this goes on, check that exchange.ws_url is the exchange's own address without a route: "
+    "%s comes on /%s alone, and other routes acknowledge it and stay silent"
 )
 
 
@@ -32,7 +32,9 @@ class Watch:
         self._writer = parts.writer
         self._rest = parts.rest
         self._timing = parts.timing
-        self._ids_compare = parts.settings.exchange.trades == "aggTrade"
+        kind = parts.settings.exchange.trades
+        self._ids_compare = kind == "aggTrade"
+        self._route = _ROUTE % (kind, route_of(f"@{kind}"))
         now, least = time.monotonic(), parts.settings.collector.silence_seconds
         self._silence = SilenceWatch(parts.settings.symbols, least, now)
         self._excused = now
@@ -65,7 +67,7 @@ class Watch:
     async def _judge(self, feed: Feed, session: Session, seconds: float) -> None:
         if await self._all_quiet(feed, session):
             return
-        log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, _ROUTES)
+        log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, self._route)
         feed.replace("silence")
 
     async def _all_quiet(self, feed: Feed, session: Session) -> bool:

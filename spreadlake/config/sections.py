@@ -61,7 +61,8 @@ class ExchangeSettings(Section):
 
     ws_url: Url = Field(
         "wss://fstream.binance.com",
-        description="the collector adds /market/stream?streams=…",
+        description="the collector adds /market/stream?streams=… (aggTrade) or "
+        "/public/stream?streams=… (trade)",
     )
     rest_url: Url = Field("https://fapi.binance.com", description="the collector adds /fapi/v1/…")
     trades: Literal["aggTrade", "trade"] = Field(

@@ -42,10 +42,8 @@ class Client:
         number: int,
         connection: ServerConnection,
         subscriptions: Subscriptions,
-        retired: bool = False,
     ) -> None:
         self.number = number
-        self.retired = retired
         self.connection = connection
         self.subscriptions = subscriptions
         self._frames: list[Frame] = []

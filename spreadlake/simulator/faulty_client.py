@@ -48,10 +48,9 @@ class FaultyClient(Client):
         number: int,
         connection: ServerConnection,
         subscriptions: Subscriptions,
-        retired: bool,
         faults: Faults,
     ) -> None:
-        super().__init__(number, connection, subscriptions, retired)
+        super().__init__(number, connection, subscriptions)
         self._faults = faults
         self._gone = False
         self._stalled_until = 0.0

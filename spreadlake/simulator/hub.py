@@ -32,7 +32,7 @@ class Hub:
         return self._subscribers.keys()
 
     def add(self, client: Client) -> None:
-        """A client has connected; one on a retired route is counted and gets nothing."""
+        """A client has connected; of streams that come on another route it gets nothing."""
         self._clients[client] = None
         self.subscriptions_changed()
 
@@ -45,7 +45,7 @@ class Hub:
         """Finds anew who wants what; to be called whenever a client's streams change."""
         self._subscribers = {}
         for client in self._clients:
-            for stream in () if client.retired else client.subscriptions.streams:
+            for stream in client.subscriptions.carried:
                 self._subscribers.setdefault(stream, []).append(client)
         self._changed.set()
 
@@ -82,7 +82,7 @@ class Hub:
 
     def _send_to_all(self, frame: Frame) -> None:
         for client in self._clients:
-            if not client.retired:
+            if client.subscriptions.carried:
                 client.put(frame)
                 self.frames_sent += 1
 

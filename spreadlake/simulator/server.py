@@ -22,7 +22,7 @@ from spreadlake.simulator.limits import Limits, MessageRate, WeightBudget
 from spreadlake.simulator.player import Pacing, Player, Speed
 from spreadlake.simulator.rest import PREFIX, Reply, Rest, refused, request_weight
 from spreadlake.simulator.source import Source
-from spreadlake.simulator.subscriptions import Subscriptions, parse_route
+from spreadlake.simulator.subscriptions import Subscriptions, parse_target
 
 __all__ = ["STATUS_PATH", "SimulatedExchange"]
 
@@ -184,7 +184,7 @@ class SimulatedExchange:
             if failure is None:
                 return _response(await self._answer(request.path))
             return await self._fail(connection, failure)
-        if parse_route(request.path) is None:
+        if parse_target(request.path) is None:
             return connection.respond(404, f"no such route: {request.path}\n")
         self._handshakes += 1
         refusal = self.faults.due(RefuseHandshake, self._handshakes)
@@ -211,10 +211,10 @@ class SimulatedExchange:
         return _failed(failure)
 
     async def _serve_client(self, connection: ServerConnection) -> None:
-        route = parse_route(connection.request.path) if connection.request else None
-        if route is None:
+        endpoint = parse_target(connection.request.path) if connection.request else None
+        if endpoint is None:
             return
-        subscriptions = Subscriptions(route, self._limits.streams_per_connection)
+        subscriptions = Subscriptions(endpoint, self._limits.streams_per_connection)
         if subscriptions.too_many:
             await connection.close(_POLICY_VIOLATION, "too many streams")
             return
@@ -222,9 +222,7 @@ class SimulatedExchange:
         drop = self.faults.due(DropAfterAccept, self._connections)
         if drop is not None:
             end_connection(connection, drop.reset)
-        client = FaultyClient(
-            self._connections, connection, subscriptions, route.retired, self.faults
-        )
+        client = FaultyClient(self._connections, connection, subscriptions, self.faults)
         self._hub.add(client)
         try:
             async with asyncio.timeout(self._limits.connection_seconds):

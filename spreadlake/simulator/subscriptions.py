@@ -9,32 +9,38 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
-__all__ = ["Route", "Subscriptions", "parse_route"]
+from spreadlake.wire.streams import Route, route_of
+
+__all__ = ["Endpoint", "Subscriptions", "parse_target"]
 
 _STREAM = re.compile(r"[^@\s/]+@\S+|![^\s/]+")
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _LARGEST_ID = 2**64
+_ROUTES: tuple[Route, ...] = ("public", "market", "private")
 
 
-class Route(NamedTuple):
-    """Where a client connected: `retired` routes accept everything and send no data."""
+class Endpoint(NamedTuple):
+    """Where a client connected: each route accepts every stream, and sends those that are its."""
 
     combined: bool
-    retired: bool
+    route: Route
     streams: tuple[str, ...]
 
 
-def parse_route(target: str) -> Route | None:
-    """The route of a request target such as `/market/stream?streams=a/b`; None: there is none."""
+def parse_target(target: str) -> Endpoint | None:
+    """What a request target such as `/market/stream?streams=a/b` leads to; None: nothing.
+
+    Without a route it is as `/public`.
+    """
     parts = urlsplit(target)
     path = unquote(parts.path)
-    retired = not path.startswith("/market/")
-    path = path.removeprefix("/market")
+    route: Route = next((name for name in _ROUTES if path.startswith(f"/{name}/")), "public")
+    path = path.removeprefix(f"/{route}")
     if path == "/stream":
         names = parse_qs(parts.query).get("streams", [""])[0]
-        return Route(True, retired, _names(names))
+        return Endpoint(True, route, _names(names))
     if path == "/ws" or path.startswith("/ws/"):
-        return Route(False, retired, _names(path.removeprefix("/ws")))
+        return Endpoint(False, route, _names(path.removeprefix("/ws")))
     return None
 
 
@@ -51,10 +57,16 @@ class _RequestError(Exception):
 class Subscriptions:
     """The streams of one connection, changed by the requests it sends."""
 
-    def __init__(self, route: Route, most_streams: int) -> None:
-        self.streams = dict.fromkeys(route.streams)
-        self.combined = route.combined
+    def __init__(self, endpoint: Endpoint, most_streams: int) -> None:
+        self.streams = dict.fromkeys(endpoint.streams)
+        self.combined = endpoint.combined
+        self._route = endpoint.route
         self._most_streams = most_streams
+
+    @property
+    def carried(self) -> list[str]:
+        """Those of its streams that come on its route; the others stay silent."""
+        return [name for name in self.streams if route_of(name) == self._route]
 
     @property
     def too_many(self) -> bool:

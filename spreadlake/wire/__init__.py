@@ -10,7 +10,7 @@ from spreadlake.wire.decode import (
     TradeEvent,
     as_trade,
 )
-from spreadlake.wire.streams import combined_url, stream_name
+from spreadlake.wire.streams import Route, combined_url, route_of, stream_name
 
 __all__ = [
     "AggTrade",
@@ -19,8 +19,10 @@ __all__ = [
     "Ignored",
     "MarketTrade",
     "OffMarket",
+    "Route",
     "TradeEvent",
     "as_trade",
     "combined_url",
+    "route_of",
     "stream_name",
 ]

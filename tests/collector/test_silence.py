@@ -8,6 +8,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.silence import SilenceWatch
+from spreadlake.config import Settings
 from spreadlake.lake import Lake
 from spreadlake.simulator import Faults, SimulatedExchange, Stall, Tamper, When
 from tests.collector.fake import FakeServer, fake_server, frame
@@ -24,6 +25,13 @@ from tests.collector.live import (
     ticks,
     until,
 )
+
+LOUD = {"silence_seconds": 0.5}
+
+
+def of_kind(settings: Settings, kind: str) -> Settings:
+    exchange = settings.exchange.model_copy(update={"trades": kind})
+    return settings.model_copy(update={"exchange": exchange})
 
 
 def watch_of(*symbols: str) -> SilenceWatch:
@@ -72,10 +80,11 @@ def test_the_liveliest_symbols_speak_for_a_connection() -> None:
     assert watch.connection_patience(["NEVER", "RARE", "BUSY"]) == 30.0
 
 
+@pytest.mark.parametrize(("kind", "route"), [("aggTrade", "/market"), ("trade", "/public")])
 def test_a_route_that_accepts_and_stays_silent_is_named_and_left(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, route: str
 ) -> None:
-    """As the exchange's retired routes do."""
+    """As the exchange's routes do with a stream that comes on another one."""
 
     async def acknowledge_only(_: FakeServer, connection: ServerConnection) -> None:
         await connection.send('{"result":null,"id":1}')
@@ -83,13 +92,30 @@ def test_a_route_that_accepts_and_stays_silent_is_named_and_left(
 
     async def scenario() -> None:
         async with fake_server(acknowledge_only) as fake:
-            settings = settings_for(fake, silence_seconds=0.5)
-            async with collecting(Lake(tmp_path), settings):
+            async with collecting(Lake(tmp_path), of_kind(settings_for(fake, **LOUD), kind)):
                 await until(lambda: len(fake.paths) >= 3)
+            assert all(path.startswith(f"{route}/stream?streams=") for path in fake.paths)
 
     asyncio.run(scenario())
     assert "no trade of BTCUSDT, ETHUSDT, SOLUSDT" in caplog.text
-    assert "check that exchange.ws_url leads to the /market routes" in caplog.text
+    assert "check that exchange.ws_url is the exchange's own address" in caplog.text
+    assert f"{kind} comes on {route} alone" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["aggTrade", "trade"])
+def test_each_kind_of_trades_is_captured_by_its_route(tmp_path: Path, kind: str) -> None:
+    """From an exchange that acknowledges a stream on the wrong route and stays silent."""
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with (
+            SimulatedExchange(market()) as exchange,
+            collecting(lake, of_kind(settings_for(exchange), kind)),
+        ):
+            await until(lambda: ticks(lake) > 100)
+
+    asyncio.run(scenario())
+    assert rows_of(Lake(tmp_path), "SELECT value FROM meta WHERE key = 'trade_kind'") == [(kind,)]
 
 
 def test_a_stalled_connection_is_replaced_and_its_trades_repaired(tmp_path: Path) -> None:

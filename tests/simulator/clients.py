@@ -10,7 +10,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from spreadlake.simulator import SimulatedExchange
-from spreadlake.wire import AggTrade, FrameDecoder, MarketTrade, stream_name
+from spreadlake.wire import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
 
 __all__ = [
     "DEADLINE",
@@ -32,8 +32,8 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 def combined(*symbols: str, kind: str = "aggTrade") -> str:
     """The combined route of these symbols."""
-    names = (stream_name(symbol, kind) for symbol in symbols)  # type: ignore[arg-type]
-    return "/market/stream?streams=" + "/".join(names)
+    names = [stream_name(symbol, kind) for symbol in symbols]  # type: ignore[arg-type]
+    return combined_url("", kind, names)  # type: ignore[arg-type]
 
 
 @asynccontextmanager

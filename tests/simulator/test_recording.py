@@ -11,7 +11,7 @@ import pytest
 
 from spreadlake.errors import RecordingError
 from spreadlake.simulator import Recording, SimulatedExchange, recorded_lines
-from spreadlake.wire import FrameDecoder, stream_name
+from spreadlake.wire import FrameDecoder, route_of, stream_name
 from tests.simulator.clients import combined, get, opened, silent, take, until
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "data"
@@ -117,7 +117,7 @@ def test_bare_events_of_other_kinds_have_their_streams(
     tmp_path: Path, bare: bytes, stream: str
 ) -> None:
     recording = Recording([recorded(tmp_path / "r", [event(1), bare])])
-    assert asyncio.run(served(recording, f"/market/ws/{stream}", 1)) == [bare]
+    assert asyncio.run(served(recording, f"/{route_of(stream)}/ws/{stream}", 1)) == [bare]
 
 
 def test_several_files_plain_and_compressed_are_merged_by_receive_time(tmp_path: Path) -> None:

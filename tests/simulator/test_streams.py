@@ -84,10 +84,14 @@ def test_subscribe_is_acknowledged_before_the_first_frame(route: str) -> None:
         "/market/stream?streams=btcusdt@aggtrade",
         "/market/stream?streams=nopeusdt@aggTrade",
         "/market/ws/btcusdt@bookTicker",
+        "/market/ws/btcusdt@trade",
+        "/market/stream?streams=btcusdt@trade/ethusdt@trade",
+        f"/public/stream?streams={BTC}/{ETH}",
+        f"/private/ws/{BTC}",
     ],
 )
 def test_routes_that_stay_silent(route: str) -> None:
-    """Retired routes, and names that no stream has, are accepted and send nothing."""
+    """Streams of another route, and names that no stream has, are accepted and send nothing."""
 
     async def scenario() -> None:
         async with (
@@ -104,12 +108,29 @@ def test_routes_that_stay_silent(route: str) -> None:
     asyncio.run(scenario())
 
 
-def test_trade_streams_carry_market_trades() -> None:
+@pytest.mark.parametrize(
+    "route",
+    ["/public/stream?streams=btcusdt@trade", "/public/ws/btcusdt@trade", "/ws/btcusdt@trade"],
+)
+def test_single_trades_come_on_the_public_route(route: str) -> None:
+    """Which is also the one of an address without a route."""
+
     async def scenario() -> None:
-        async with exchange() as served, opened(served, combined("BTCUSDT", kind="trade")) as one:
+        async with exchange() as served, opened(served, route) as one:
             decoder = FrameDecoder("trade")
             events = [decoder.decode(frame) for frame in await take(one, 20)]
             assert all(isinstance(event, MarketTrade) for event in events)
+
+    asyncio.run(scenario())
+
+
+def test_a_subscription_by_message_follows_the_route_too() -> None:
+    async def scenario() -> None:
+        async with exchange() as served, opened(served, "/public/ws") as client:
+            both = {"method": "SUBSCRIBE", "params": [BTC, "ethusdt@trade"], "id": 1}
+            assert await request(client, both) == {"result": None, "id": 1}
+            events = [json.loads(frame)["e"] for frame in await take(client, 100)]
+            assert set(events) == {"trade"}
 
     asyncio.run(scenario())
 

@@ -4,34 +4,69 @@ import json
 
 import pytest
 
-from spreadlake.simulator.subscriptions import Route, Subscriptions, parse_route
+from spreadlake.simulator.subscriptions import Endpoint, Subscriptions, parse_target
+from spreadlake.wire import route_of
 
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"
 
 
 @pytest.mark.parametrize(
-    ("target", "route"),
+    ("target", "endpoint"),
     [
-        (f"/market/stream?streams={BTC}/{ETH}", Route(True, False, (BTC, ETH))),
-        ("/market/stream?streams=btcusdt%40aggTrade", Route(True, False, (BTC,))),
-        ("/market/stream", Route(True, False, ())),
-        ("/market/ws", Route(False, False, ())),
-        (f"/market/ws/{BTC}", Route(False, False, (BTC,))),
-        (f"/market/ws/{BTC}/{ETH}", Route(False, False, (BTC, ETH))),
-        (f"/stream?streams={BTC}", Route(True, True, (BTC,))),
-        (f"/ws/{BTC}", Route(False, True, (BTC,))),
+        (f"/market/stream?streams={BTC}/{ETH}", Endpoint(True, "market", (BTC, ETH))),
+        ("/market/stream?streams=btcusdt%40aggTrade", Endpoint(True, "market", (BTC,))),
+        ("/market/stream", Endpoint(True, "market", ())),
+        ("/market/ws", Endpoint(False, "market", ())),
+        (f"/market/ws/{BTC}", Endpoint(False, "market", (BTC,))),
+        (f"/market/ws/{BTC}/{ETH}", Endpoint(False, "market", (BTC, ETH))),
+        (f"/public/stream?streams={BTC}", Endpoint(True, "public", (BTC,))),
+        ("/public/ws/btcusdt@trade", Endpoint(False, "public", ("btcusdt@trade",))),
+        (f"/private/ws/{BTC}", Endpoint(False, "private", (BTC,))),
+        (f"/stream?streams={BTC}", Endpoint(True, "public", (BTC,))),
+        (f"/ws/{BTC}", Endpoint(False, "public", (BTC,))),
         ("/", None),
         ("/market", None),
+        ("/public", None),
         ("/market/streams", None),
+        ("/market/public/stream", None),
         ("/wss", None),
     ],
 )
-def test_routes(target: str, route: Route | None) -> None:
-    assert parse_route(target) == route
+def test_targets(target: str, endpoint: Endpoint | None) -> None:
+    assert parse_target(target) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("stream", "route"),
+    [
+        (BTC, "market"),
+        ("btcusdt@trade", "public"),
+        ("btcusdt_261225@trade", "public"),
+        ("btcusdt@bookTicker", "public"),
+        ("!bookTicker", "public"),
+        ("btcusdt@depth", "public"),
+        ("btcusdt@depth@100ms", "public"),
+        ("btcusdt@depth20@500ms", "public"),
+        ("btcusdt@rpiDepth@500ms", "public"),
+        ("btcusdt@kline_1m", "market"),
+        ("btcusdt@markPrice@1s", "market"),
+        ("!ticker@arr", "market"),
+        ("!markPrice@arr@1s", "market"),
+        ("!forceOrder@arr", "market"),
+    ],
+)
+def test_every_stream_has_one_route(stream: str, route: str) -> None:
+    assert route_of(stream) == route
+    for endpoint in ("public", "market", "private"):
+        target = parse_target(f"/{endpoint}/ws/{stream}")
+        assert target is not None
+        on = Subscriptions(target, most_streams=3)
+        assert on.carried == ([stream] if endpoint == route else [])
+        assert ask(on, "LIST_SUBSCRIPTIONS") == [stream]
 
 
 def subscriptions() -> Subscriptions:
-    return Subscriptions(Route(True, False, (BTC,)), most_streams=3)
+    return Subscriptions(Endpoint(True, "market", (BTC,)), most_streams=3)
 
 
 def ask(on: Subscriptions, method: str, params: object = None) -> object:
