@@ -4,7 +4,7 @@ import json
 
 from analytics_job.alert_store import Gates, WatchedSeries
 from analytics_job.analyser import PairPlan
-from spreadlake.config import AlertRule, Series, Settings
+from spreadlake.config import Settings
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.pair_rows import Noise
 
@@ -24,16 +24,18 @@ def pair_plan(settings: Settings) -> PairPlan:
 
 def watched_series(settings: Settings) -> list[WatchedSeries]:
     """Every rule on every series that it watches."""
+    every = settings.pair_list
     return [
         WatchedSeries(
             rule.name,
-            (series.pair.name, series.timeframe, series.window, series.lookback),
+            (pair.name, rule.timeframe, rule.window, lookback),
             AlertLevels(rule.threshold, rule.close_level, rule.min_bars),
             Gates(rule.min_correlation, rule.min_volume, rule.max_adf_pvalue),
         )
         for rule in settings.alerts
-        for series in settings.series
-        if _watches(rule, series)
+        for pair in (every if rule.pairs == "all" else dict.fromkeys(rule.pairs))
+        for lookback in settings.lookbacks
+        if rule.lookback in (None, lookback)
     ]
 
 
@@ -60,11 +62,3 @@ def rule_definition(watched: WatchedSeries, settings: Settings) -> str:
         }
     )
 
-
-def _watches(rule: AlertRule, series: Series) -> bool:
-    return (
-        (rule.pairs == "all" or series.pair in rule.pairs)
-        and rule.timeframe == series.timeframe
-        and rule.window == series.window
-        and rule.lookback in (None, series.lookback)
-    )

@@ -8,7 +8,7 @@ from spreadlake.errors import InputError
 __all__ = ["Pair", "check_symbol", "parse_pair"]
 
 # Binance lists symbols such as 1000PEPEUSDT, BTCUSDT_261225 and names in Chinese letters.
-_SYMBOL = re.compile(r"[\w-]{1,40}")
+_SYMBOL = re.compile(r"\w{1,40}")
 
 
 class Pair(NamedTuple):
@@ -24,11 +24,13 @@ class Pair(NamedTuple):
 
 
 def check_symbol(symbol: str) -> str:
-    """The symbol itself; ValueError says what is wrong with it."""
+    """The symbol itself; ValueError says what is wrong with it, and how it may be written."""
+    meant = re.sub(r"\W", "", symbol).upper()
     if not _SYMBOL.fullmatch(symbol):
-        raise ValueError(f"{symbol!r} is not a symbol; write it as the exchange does, e.g. BTCUSDT")
+        hint = f"; did you mean {meant}?" if _SYMBOL.fullmatch(meant) else ", e.g. BTCUSDT"
+        raise ValueError(f"{symbol!r} is not a symbol; write it as the exchange does{hint}")
     if symbol != symbol.upper():
-        raise ValueError(f"symbol {symbol!r} must be in upper case: {symbol.upper()}")
+        raise ValueError(f"symbol {symbol!r} must be in upper case: {meant}")
     return symbol
 
 

@@ -26,8 +26,7 @@ def hints(
         f"  metrics  {url}",
         f"  status   {command} status --data {data}",
     ]
-    if settings.series:
-        s = settings.series[0]
+    if (s := settings.first_series) is not None:
         series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"  csv      {command} csv --data {data} {series}")
     if watch is not None:

@@ -81,8 +81,8 @@ def replay(
     ]
     for symbol in symbols:
         market += ["--expect", symbol]
-    pair = settings.series[0].pair.name if settings.series else None
-    _run(Launcher(lake, config, variables), port, market, pair)
+    first = settings.first_series
+    _run(Launcher(lake, config, variables), port, market, first.pair.name if first else None)
 
 
 def _variables(recording: "Recording", config: Path | None, port: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """All settings of spreadlake, checked as a whole."""
 
-from itertools import combinations
+from collections.abc import Hashable, Sequence
+from itertools import combinations, product
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -27,6 +28,7 @@ from spreadlake.pairs import Pair
 __all__ = ["ENV_PREFIX", "Series", "Settings"]
 
 ENV_PREFIX = "SPREADLAKE_"
+_MOST_LISTED = 30  # of what a message says is allowed
 Bars = Annotated[int, Field(ge=2, le=100_000)]
 
 
@@ -103,20 +105,23 @@ class Settings(BaseSettings):
     def _coherent(self) -> Self:
         for key in ("symbols", "timeframes", "windows", "lookbacks"):
             _no_repeats(key, getattr(self, key))
-        _no_repeats("pairs", [pair.name for pair in self.pair_list])
+        if self.pairs != "all":  # of symbols that are each there once, all pairs are right
+            _no_repeats("pairs", [pair.name for pair in self.pairs])
+            _no_reverses(self.pairs)
+            self._known_symbols(self.pairs)
         _no_repeats("alerts.name", [rule.name for rule in self.alerts])
-        self._known_symbols()
         for rule in self.alerts:
             self._known_series(rule)
         return self
 
-    def _known_symbols(self) -> None:
-        for pair in self.pair_list:
+    def _known_symbols(self, pairs: Sequence[Pair]) -> None:
+        symbols = set(self.symbols)
+        for pair in pairs:
             for symbol in pair:
-                if symbol not in self.symbols:
+                if symbol not in symbols:
                     raise ValueError(
                         f"pairs: {pair.name} uses {symbol}, which is not in symbols "
-                        f"({', '.join(self.symbols)}); add it there"
+                        f"({_listed(self.symbols)}); add it there"
                     )
 
     def _known_series(self, rule: AlertRule) -> None:
@@ -125,15 +130,22 @@ class Settings(BaseSettings):
             ("window", rule.window, [*self.windows]),
             ("lookback", rule.lookback, [None, *self.lookbacks]),
         ]
-        if rule.pairs != "all":
-            names: list[object] = [pair.name for pair in self.pair_list]
-            watched += [("pairs", pair.name, names) for pair in rule.pairs]
         for key, value, known in watched:
             if value not in known:
-                raise ValueError(
-                    f"alerts: rule {rule.name!r} watches {key} {value}, which is not computed; "
-                    f"computed are {', '.join(str(k) for k in known if k is not None) or 'none'}"
-                )
+                raise _not_computed(rule, key, value, known)
+        if rule.pairs != "all":
+            self._known_pairs(rule, rule.pairs)
+
+    def _known_pairs(self, rule: AlertRule, watched: Sequence[Pair]) -> None:
+        order = {symbol: at for at, symbol in enumerate(self.symbols)}
+        named = None if self.pairs == "all" else set(self.pairs)
+        for pair in watched:
+            if named is None:
+                known = order.get(pair.a, len(order)) < order.get(pair.b, -1)
+            else:
+                known = pair in named
+            if not known:
+                raise _not_computed(rule, "pairs", pair.name, [p.name for p in self.pair_list])
 
     @property
     def pair_list(self) -> list[Pair]:
@@ -145,13 +157,19 @@ class Settings(BaseSettings):
     @property
     def series(self) -> list[Series]:
         """Every series of pair analytics that is computed."""
-        return [
-            Series(pair, timeframe, window, lookback)
-            for pair in self.pair_list
-            for timeframe in self.timeframes
-            for window in self.windows
-            for lookback in self.lookbacks
-        ]
+        kinds = list(product(self.timeframes, self.windows, self.lookbacks))
+        return [Series(pair, *kind) for pair in self.pair_list for kind in kinds]
+
+    @property
+    def first_series(self) -> Series | None:
+        """The first of `series`, without making all of them; None where there is no pair."""
+        if self.pairs == "all":
+            pair = Pair(*self.symbols[:2]) if len(self.symbols) > 1 else None
+        else:
+            pair = self.pairs[0] if self.pairs else None
+        if pair is None:
+            return None
+        return Series(pair, self.timeframes[0], self.windows[0], self.lookbacks[0])
 
 
 def _default_rule(windows: Any, timeframes: Any) -> dict[str, Any]:
@@ -163,7 +181,35 @@ def _default_rule(windows: Any, timeframes: Any) -> dict[str, Any]:
     return rule
 
 
-def _no_repeats(key: str, values: list[object]) -> None:
+def _no_repeats(key: str, values: Sequence[Hashable]) -> None:
+    seen: set[Hashable] = set()
     for value in values:
-        if values.count(value) > 1:
+        if value in seen:
             raise ValueError(f"{key}: {value} is there twice; name it once")
+        seen.add(value)
+
+
+def _no_reverses(pairs: Sequence[Pair]) -> None:
+    named = set(pairs)
+    for pair in pairs:
+        if (turned := Pair(pair.b, pair.a)) in named:
+            raise ValueError(
+                f"pairs: {turned.name} is {pair.name} the other way round; name one of the two, "
+                "with the leg first that is hedged by the other"
+            )
+
+
+def _not_computed(
+    rule: AlertRule, key: str, value: object, known: Sequence[object]
+) -> ValueError:
+    computed = _listed([choice for choice in known if choice is not None]) or "none"
+    return ValueError(
+        f"alerts: rule {rule.name!r} watches {key} {value}, which is not computed; "
+        f"computed are {computed}"
+    )
+
+
+def _listed(values: Sequence[object]) -> str:
+    more = len(values) - _MOST_LISTED
+    listed = ", ".join(map(str, values[:_MOST_LISTED]))
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -36,7 +36,7 @@ PLAIN = harness.settings(
 # longer and shorter than lookbacks.
 ODD = harness.settings(
     symbols=SYMBOLS,
-    pairs=[["AUSDT", "BUSDT"], ["BUSDT", "AUSDT"], ["CUSDT", "BUSDT"]],
+    pairs=[["AUSDT", "BUSDT"], ["CUSDT", "AUSDT"], ["CUSDT", "BUSDT"]],
     timeframes=["7s", "2s"],
     windows=[9, 2],
     lookbacks=[2, 5],

@@ -31,7 +31,7 @@ BASE: dict[str, Any] = {
 }
 EDITS: dict[str, dict[str, Any]] = {
     "a pair": {"pairs": [["CUSDT", "BUSDT"], ["AUSDT", "BUSDT"]]},
-    "a reversed pair": {"pairs": [["AUSDT", "BUSDT"], ["BUSDT", "AUSDT"]]},
+    "a pair turned round": {"pairs": [["BUSDT", "AUSDT"]]},
     "a window": {"windows": [5, 20, 35]},
     "a lookback": {"lookbacks": [40, 25, 90]},
     "a timeframe": {"timeframes": ["1s", "5s", "7s", "1m"]},

@@ -31,6 +31,23 @@ IN_A_FILE = {
     "empty list": ("symbols = []", ["symbols = []", "at least 1 item"]),
     "lower case": ('symbols = ["btcusdt"]', ["symbols[0] = 'btcusdt'", "upper case: BTCUSDT"]),
     "not a symbol": ('symbols = ["BTC/USDT"]', ["'BTC/USDT' is not a symbol"]),
+    "symbol as other exchanges write it": (
+        'symbols = ["BTC-USDT"]',
+        ["symbols[0] = 'BTC-USDT'", "is not a symbol", "did you mean BTCUSDT?"],
+    ),
+    "nothing that could be a symbol": ('symbols = ["/"]', ["'/' is not a symbol", "BTCUSDT"]),
+    "pair and its reverse": (
+        'pairs = [["BTCUSDT", "ETHUSDT"], ["ETHUSDT", "BTCUSDT"]]',
+        ["pairs: ", "ETHUSDT/BTCUSDT is BTCUSDT/ETHUSDT the other way round"],
+    ),
+    "pair named twice": (
+        'pairs = [["BTCUSDT", "ETHUSDT"], ["BTCUSDT", "ETHUSDT"]]',
+        ["pairs: BTCUSDT/ETHUSDT is there twice"],
+    ),
+    "rule on a pair that is not computed": (
+        'symbols = ["A", "B", "C"]\n[[alerts]]\nname = "x"\npairs = [["B", "A"]]',
+        ["rule 'x' watches pairs B/A", "computed are A/B, A/C, B/C"],
+    ),
     "named twice": ('symbols = ["A", "A"]', ["symbols: A is there twice"]),
     "pair as text": ('pairs = ["A/B"]', ["pairs[0] = 'A/B'", '["BTCUSDT", "ETHUSDT"]']),
     "pair of one": ('pairs = [["BTCUSDT"]]', ["pairs[0][1]", "list of two symbols"]),
