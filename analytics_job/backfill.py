@@ -46,15 +46,32 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
             f"DELETE FROM series WHERE {_KEY}", [key for key in stored if key not in wanted]
         )
     missing = [series for key, series in wanted.items() if stored.get(key) != definition]
-    for (pair, timeframe), group in _grouped(missing).items():
+    have_bars, rest = _by_history(pipeline, missing)
+    with atomic(db):  # many, where all pairs of many symbols are new
+        _write_down(db, rest, definition)
+    for (pair, timeframe), group in _grouped(have_bars).items():
         with atomic(db):
             rows = _compute(pipeline, settings, group)
-            db.executemany(
-                "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
-                [(*_key(series), definition) for series in group],
-            )
+            _write_down(db, group, definition)
         if rows:
             log.info("computed %d rows of %s %s from the stored bars", rows, pair, timeframe)
+
+
+def _by_history(pipeline: Pipeline, series: Sequence[Series]) -> tuple[list[Series], list[Series]]:
+    """Series whose legs both have bars, and the others: of these there is nothing to compute."""
+    firsts = {name: pipeline.bars.first_bars(name) for name in pipeline.bars.lengths}
+    split: tuple[list[Series], list[Series]] = [], []
+    for one in series:
+        known = firsts[one.timeframe] if pipeline.progress.final is not None else {}
+        split[not (one.pair.a in known and one.pair.b in known)].append(one)
+    return split
+
+
+def _write_down(db: sqlite3.Connection, group: Sequence[Series], definition: str) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
+        [(*_key(series), definition) for series in group],
+    )
 
 
 def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
@@ -71,12 +88,10 @@ def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -
 
 
 def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) -> int:
-    """Rows of one pair and timeframe over all stored bars."""
+    """Rows of one pair and timeframe, both legs of which have bars, over all of them."""
     pair, timeframe = group[0].pair, group[0].timeframe
     firsts = pipeline.bars.first_bars(timeframe)
-    final = pipeline.progress.final
-    if final is None or pair.a not in firsts or pair.b not in firsts:
-        return 0
+    final = pipeline.progress.final_or_start
     analyser = next(a for a in pipeline.analysers if a.timeframe == timeframe)
     low, end = (analyser.bar_number(t) for t in (max(firsts[pair.a], firsts[pair.b]), final))
     rows = 0
@@ -97,7 +112,8 @@ def _add_rule(
         "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
         (*key, series.levels.threshold, definition),
     )
-    pipeline.alerts.evaluate_all(series)
+    if pipeline.progress.final is not None:  # else there is no row of any series yet
+        pipeline.alerts.evaluate_all(series)
 
 
 def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> None:

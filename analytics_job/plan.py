@@ -61,4 +61,3 @@ def rule_definition(watched: WatchedSeries, settings: Settings) -> str:
             "gates": [gates.min_correlation, gates.min_volume, gates.max_adf_pvalue],
         }
     )
-

@@ -199,9 +199,7 @@ def _no_reverses(pairs: Sequence[Pair]) -> None:
             )
 
 
-def _not_computed(
-    rule: AlertRule, key: str, value: object, known: Sequence[object]
-) -> ValueError:
+def _not_computed(rule: AlertRule, key: str, value: object, known: Sequence[object]) -> ValueError:
     computed = _listed([choice for choice in known if choice is not None]) or "none"
     return ValueError(
         f"alerts: rule {rule.name!r} watches {key} {value}, which is not computed; "

@@ -4,7 +4,7 @@ import sqlite3
 
 from spreadlake.report.model import AlertReport, PairReport
 
-__all__ = ["read_latest_pairs", "read_open_alerts", "read_progress"]
+__all__ = ["Looked", "read_latest_pairs", "read_open_alerts", "read_progress"]
 
 # The inner max(time) is one seek at the end of the series' key range.
 _LATEST = """
@@ -18,6 +18,7 @@ FROM pair_status AS s LEFT JOIN pair_analytics AS a
     SELECT max(time) FROM pair_analytics AS newest
     WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
       AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)
+WHERE ? IS NULL OR (s.timeframe, s.window_bars, s.lookback_bars) = (?, ?, ?)
 ORDER BY s.pair, s.timeframe, s.window_bars, s.lookback_bars
 """
 
@@ -28,9 +29,14 @@ FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
 """
 
 
-def read_latest_pairs(db: sqlite3.Connection) -> list[PairReport]:
-    """Every configured series with its state and latest row."""
-    return [PairReport(*row) for row in db.execute(_LATEST)]
+# The series of every pair that somebody looks at: timeframe, window, lookback.
+Looked = tuple[str, int, int]
+
+
+def read_latest_pairs(db: sqlite3.Connection, looked: Looked | None = None) -> list[PairReport]:
+    """Every configured series with its state and latest row; of each pair one where `looked`."""
+    only = looked or (None, None, None)
+    return [PairReport(*row) for row in db.execute(_LATEST, (only[0], *only))]
 
 
 def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
-from spreadlake.report.analytics import read_latest_pairs, read_open_alerts, read_progress
+from spreadlake.report.analytics import (
+    Looked,
+    read_latest_pairs,
+    read_open_alerts,
+    read_progress,
+)
 from spreadlake.report.model import (
     AlertReport,
     FileReport,
@@ -41,8 +46,12 @@ class _Analysis:
     alerts: list[AlertReport] = field(default_factory=list)
 
 
-def report_on(lake: Lake, now: float, sizes: bool = True) -> LakeReport:
+def report_on(
+    lake: Lake, now: float, sizes: bool = True, looked: Looked | None = None
+) -> LakeReport:
     """The report on `lake` at `now` (Unix seconds); `sizes` False leaves the files out.
+
+    Where `looked` is given, only that series of each pair is read.
 
     Raises LakeError where there is no lake, or a database cannot be read.
     """
@@ -50,7 +59,7 @@ def report_on(lake: Lake, now: float, sizes: bool = True) -> LakeReport:
     with snapshot(lake.ticks_db) as db:
         capture = _Capture() if db is None else _read_capture(db, now)
     with snapshot(lake.analytics_db) as db:
-        analysis = _Analysis() if db is None else _read_analysis(db, now)
+        analysis = _Analysis() if db is None else _read_analysis(db, now, looked)
     return _assemble(lake, now, capture, analysis, sizes_of(lake) if sizes else [])
 
 
@@ -97,11 +106,11 @@ def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
     )
 
 
-def _read_analysis(db: sqlite3.Connection, now: float) -> _Analysis:
+def _read_analysis(db: sqlite3.Connection, now: float, looked: Looked | None) -> _Analysis:
     return _Analysis(
         service_in(db, "analytics-job", now),
         read_progress(db),
-        read_latest_pairs(db),
+        read_latest_pairs(db, looked),
         read_open_alerts(db),
     )
 

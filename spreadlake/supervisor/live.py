@@ -21,6 +21,7 @@ from spreadlake.supervisor.summary import summarise
 __all__ = ["Rate", "live_view", "watched_series"]
 
 _REDRAW_SECONDS = 0.5
+_REST = 2.0  # times what drawing took
 _SUMMARY_SECONDS = 30.0
 _RATE_SECONDS = 5.0
 
@@ -52,9 +53,9 @@ def watched_series(settings: Settings) -> Watched:
     return Watched(settings.timeframes[0], settings.windows[0], lookback, 2.0)
 
 
-def _read(lake: Lake) -> LakeReport | None:
+def _read(lake: Lake, watched: Watched) -> LakeReport | None:
     try:
-        return report_on(lake, time.time(), sizes=False)
+        return report_on(lake, time.time(), sizes=False, looked=watched.key)
     except LakeError:
         return None  # not there yet, or being made
 
@@ -80,16 +81,14 @@ def live_view(
 class _Redraw:
     def __init__(self, lake: Lake, screen: Screen, lines: LogLines, live: Live) -> None:
         self._lake, self._screen, self._lines, self._live = lake, screen, lines, live
-        self._started = time.monotonic()
-        self._drawn = float("-inf")
+        self._started = self._next = time.monotonic()
         self._rate = Rate()
 
     def __call__(self, children: Mapping[str, str]) -> None:
         now = time.monotonic()
-        if now - self._drawn < _REDRAW_SECONDS:
+        if now < self._next:
             return
-        self._drawn = now
-        report = _read(self._lake)
+        report = _read(self._lake, self._screen.watched)
         size = self._live.console.size
         screen = replace(
             self._screen,
@@ -100,6 +99,9 @@ class _Redraw:
             log=self._lines.last(size.height),
         )
         self._live.update(Group(*draw(screen, size.width, size.height)), refresh=True)
+        # Of very many pairs a look takes long: the children are minded in between all the same.
+        drawn = time.monotonic()
+        self._next = max(now + _REDRAW_SECONDS, drawn + _REST * (drawn - now))
 
 
 class _Summaries:
@@ -113,7 +115,7 @@ class _Summaries:
         if now < self._next:
             return
         self._next = now + _SUMMARY_SECONDS
-        report = _read(self._lake)
+        report = _read(self._lake, self._watched)
         if report is not None:
             rate = self._rate.update(now, report.ticks)
             self._lines.add(summarise(report, self._watched, rate, children))

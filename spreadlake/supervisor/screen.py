@@ -29,10 +29,14 @@ class Watched:
     lookback: int
     threshold: float
 
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Timeframe, window and lookback of the series."""
+        return self.timeframe, self.window, self.lookback
+
     def shows(self, row: PairReport) -> bool:
         """Whether `row` is of the series that is shown."""
-        mine = (self.timeframe, self.window, self.lookback)
-        return (row.timeframe, row.window, row.lookback) == mine
+        return (row.timeframe, row.window, row.lookback) == self.key
 
 
 @dataclass(frozen=True)

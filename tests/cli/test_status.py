@@ -37,6 +37,15 @@ def as_json(folder: Path, **variables: str) -> dict[str, Any]:
     return report
 
 
+def test_a_look_at_one_series_reads_that_one_of_each_pair(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, NOW)
+    every = report_on(lake, NOW).pairs
+    looked = (every[0].timeframe, every[0].window, every[0].lookback)
+    mine = [pair for pair in every if (pair.timeframe, pair.window, pair.lookback) == looked]
+    assert len(mine) < len(every)
+    assert report_on(lake, NOW, looked=looked).pairs == mine
+
+
 def test_json_has_everything(tmp_path: Path) -> None:
     make_lake(tmp_path / "lake")
     report = as_json(tmp_path)

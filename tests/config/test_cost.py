@@ -67,7 +67,7 @@ def test_named_pairs_are_compared_with_few_others(monkeypatch: pytest.MonkeyPatc
             return str.__eq__(self, other)
 
     monkeypatch.setattr("spreadlake.pairs.Pair.name", property(lambda p: Counted(f"{p.a}/{p.b}")))
-    settings = Settings(symbols=symbols, pairs=pairs, alerts=rules)  # type: ignore[arg-type]
+    settings = Settings(symbols=symbols, pairs=pairs, alerts=rules)
     assert len(settings.pair_list) == 3160
     assert compared < 10 * len(pairs)
 
