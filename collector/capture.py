@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from collector.crew import Crew
 from collector.feed import Feed
-from collector.intake import Intake
+from collector.feeds import Feeds
 from collector.parts import Parts
-from collector.planning import subscribe, symbols_per_connection
 from collector.pump import Pump
 from collector.repair import Repairer, confirm_open
 from collector.report import Reporter
 from collector.roll import Roller
-from collector.symbols import check_symbols
+from collector.symbols import SymbolCheck
 from collector.warm_start import WarmStart
 from collector.watch import Watch
 
@@ -23,70 +23,86 @@ log = logging.getLogger(__name__)
 
 
 class Capture:
-    """Captures the trades of all symbols into the store until it is told to stop."""
+    """Captures the trades of all symbols into the store until it is told to stop.
+
+    Made inside the event loop. Symbols may be added and removed while it runs.
+    """
 
     def __init__(self, parts: Parts, pump: Pump) -> None:
         self._parts = parts
         self._pump = pump
+        self._crew = Crew()
         self._watch = Watch(parts)
-        self._feeds = self._plan_feeds()
-        self._reporter = Reporter(parts, pump, self._feeds)
-        pump.feeds = self._feeds
+        self._feeds = Feeds(parts, pump.hurry, self._has_worked)
+        self._reporter = Reporter(parts, pump, self._feeds.all)
+        self._warm_start = WarmStart(parts)
+        self._symbols = SymbolCheck(
+            parts.rest, parts.roster, parts.timing, self._is_captured, self._joined
+        )
+        pump.feeds = self._feeds.all
         pump.on_stored = self._watch.hear
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
-        tasks = [asyncio.create_task(work) for work in self._work()]
-        stopping = asyncio.create_task(stop.wait())
+        for work in self._work():
+            self._crew.start(work)
+        self._run_feeds(self._feeds.all)
         try:
-            await _first_failure(stopping, tasks)
+            await self._crew.until(stop)
         finally:
-            for task in (*tasks, stopping):
-                task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            await self._crew.end()
             await self._finish()
+
+    async def add(self, symbols: Sequence[str]) -> None:
+        """Captures more symbols from now on, with their history; those that are captured stay.
+
+        How they stand at the exchange is asked at once; one that does not trade is waited for.
+        """
+        new = self._parts.roster.add(symbols)
+        await self._warm_start.add(new)
+        await self._take_captured()
+        self._watch.begin(new)
+        self._run_feeds(self._feeds.add(new))
+        self._symbols.hurry()
+
+    async def remove(self, symbols: Sequence[str]) -> None:
+        """Captures some symbols no longer; what is stored of them stays."""
+        gone = self._parts.roster.remove(symbols)
+        self._feeds.remove(gone)
+        self._warm_start.drop(gone)
+        await self._take_captured()
+
+    async def _take_captured(self) -> None:
+        # In the writer's thread: a batch may be on its way.
+        symbols = list(self._parts.roster.symbols)
+        await self._parts.writer.run(lambda: self._parts.store.capture(symbols))
+
+    async def _joined(self, symbols: Sequence[str]) -> None:
+        """Symbols trade that did not: their streams are asked for anew, and are watched again."""
+        self._watch.begin(symbols)
+        self._feeds.ask_again(symbols)
+        await self._warm_start.add(symbols)
+
+    def _run_feeds(self, feeds: Sequence[Feed]) -> None:
+        for feed in feeds:
+            self._crew.start(feed.run())
+            self._crew.start(self._watch.run(feed))
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         parts = self._parts
         return [
-            *(feed.run() for feed in self._feeds),
-            *(self._watch.run(feed) for feed in self._feeds),
             self._pump.run(),
             Repairer(parts).run(),
-            check_symbols(parts.rest, parts.settings.symbols, self._is_captured),
-            WarmStart(parts).run(),
+            self._symbols.run(),
+            self._warm_start.run(),
             Roller(parts).run(),
             *([parts.recorder.run()] if parts.recorder else []),
             self._report_forever(),
         ]
 
-    def _plan_feeds(self) -> list[Feed]:
-        settings, timing = self._parts.settings, self._parts.timing
-        collector, exchange = settings.collector, settings.exchange
-        groups = symbols_per_connection(settings.symbols, collector.streams_per_connection)
-        # Half of the memory is for trades that are read, half for those being stored.
-        share = max(1, collector.buffer_trades // 2 // len(groups))
-
-        def new_intake() -> Intake:
-            recorder = self._parts.recorder
-            return Intake(exchange.trades, share, self._pump.hurry, recorder)
-
-        return [
-            Feed(
-                symbols,
-                subscribe(exchange.ws_url, symbols, exchange.trades),
-                new_intake,
-                share,
-                collector.connection_hours * 3600,
-                timing,
-                self._has_worked,
-            )
-            for symbols in groups
-        ]
-
     def _has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""
-        return any(map(self._is_captured, self._parts.settings.symbols))
+        return any(map(self._is_captured, self._parts.roster.symbols))
 
     def _is_captured(self, symbol: str) -> bool:
         """Whether the lake has trades of it."""
@@ -114,12 +130,3 @@ class Capture:
                 self._watch.excuse()
             await self._reporter.report("running")
             await asyncio.sleep(self._parts.timing.status_interval)
-
-
-async def _first_failure(stopping: asyncio.Task[Any], tasks: list[asyncio.Task[None]]) -> None:
-    """Waits until `stopping` is done; raises the first failure of the others before that."""
-    running = {stopping, *tasks}
-    while not stopping.done():
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()

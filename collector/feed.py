@@ -4,16 +4,17 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from collector.backoff import Backoff
 from collector.batch import PAUSED
 from collector.intake import Intake
-from collector.planning import Subscription
+from collector.planning import Method, requests, subscribe
 from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
 from collector.wording import shortened
+from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
 from spreadlake.wire import OffMarket, TradeEvent
 
@@ -31,7 +32,7 @@ class Feed:
     def __init__(
         self,
         symbols: tuple[str, ...],
-        subscription: Subscription,
+        exchange: ExchangeSettings,
         new_intake: Callable[[], Intake],
         share: int,
         max_age: float,
@@ -39,11 +40,13 @@ class Feed:
         has_worked: Callable[[], bool],
     ) -> None:
         self.symbols = symbols
+        self.share = share
         self.sessions: list[Session] = []
         self.counts: Counter[str] = Counter()
-        self._subscription = subscription
+        self._exchange = exchange
+        self._wanted = asyncio.Event()
+        self._wanted.set()
         self._new_intake = new_intake
-        self._share = share
         self._max_age = max_age
         self._timing = timing
         self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
@@ -72,6 +75,26 @@ class Feed:
         """Gives up the current session and opens another; `reason` is for the log and gaps."""
         if self._replace is not None and not self._replace.done():
             self._replace.set_result(reason)
+
+    def add(self, symbols: Sequence[str]) -> None:
+        """Carries more symbols, from now on."""
+        new = [symbol for symbol in symbols if symbol not in self.symbols]
+        self.symbols = (*self.symbols, *new)
+        self._wanted.set()
+        self.ask(new)
+
+    def remove(self, symbols: Collection[str]) -> None:
+        """Carries some symbols no longer; without any it opens no connection until there are."""
+        gone = [symbol for symbol in self.symbols if symbol in symbols]
+        self.symbols = tuple(symbol for symbol in self.symbols if symbol not in symbols)
+        if not self.symbols:
+            self._wanted.clear()
+        self.ask(gone, "UNSUBSCRIBE")
+
+    def ask(self, symbols: Sequence[str], method: Method = "SUBSCRIBE") -> None:
+        """Asks every open connection for `symbols`; what it sends already it goes on to send."""
+        for session in self.sessions if symbols else ():
+            session.ask(requests(method, symbols, self._exchange.trades))
 
     def take(self) -> tuple[list[TradeEvent | OffMarket], Counter[str], dict[str, str]]:
         """Trades that wait, counters since the last time, and symbols that were interrupted."""
@@ -110,8 +133,7 @@ class Feed:
     async def _succeed(self, old: Session, failure: str | None) -> Session:
         if failure is None:
             return await self._renew(old)
-        # A session that brought nothing passes on what the one before it had broken off for.
-        cause = old.follows or (PAUSED if old.intake.paused_lately else "reconnect")
+        cause = _cause_after(old)
         await old.close()
         if old.flowed >= self._timing.steady:
             self._backoff.reset()
@@ -128,6 +150,10 @@ class Feed:
     async def _renew(self, old: Session) -> Session:
         """Replaces a connection that has grown old, unless trades come by it alone."""
         new = await self._open()
+        new.follows = old.follows
+        if old.reading.done():  # it did not last until its successor was there
+            new.follows = _cause_after(old)
+            self.counts["reconnects"] += 1
         await asyncio.sleep(self._timing.overlap)
         flows = not old.reading.done() and (old.last_trade or 0.0) > new.opened
         if flows and new.last_trade is None:
@@ -142,27 +168,35 @@ class Feed:
 
     async def _open(self) -> Session:
         while True:
+            await self._wanted.wait()
+            symbols = self.symbols
+            subscription = subscribe(self._exchange.ws_url, symbols, self._exchange.trades)
             try:
-                session = await Session.open(self._subscription, self._new_intake(), self._timing)
+                session = await Session.open(subscription, self._new_intake(), self._timing)
             except Exception as error:  # noqa: BLE001 verdict() sorts them all
-                await self._refused(error)
-            else:
-                self.sessions.append(session)
-                self._divide()
-                log.info("connected for %s", self.name)
-                return session
+                await self._refused(error, subscription.url)
+                continue
+            self.sessions.append(session)
+            self._divide()
+            self._catch_up(session, symbols)
+            log.info("connected for %s", self.name)
+            return session
+
+    def _catch_up(self, session: Session, symbols: Sequence[str]) -> None:
+        """Asks a new session for what was added while it was opened with `symbols`."""
+        late = [symbol for symbol in self.symbols if symbol not in symbols]
+        if late:
+            session.ask(requests("SUBSCRIBE", late, self._exchange.trades))
 
     def _divide(self) -> None:
         """Sessions that overlap share the memory of one."""
         for session in self.sessions:
-            session.intake.limit = max(1, self._share // len(self.sessions))
+            session.intake.limit = max(1, self.share // len(self.sessions))
 
-    async def _refused(self, error: Exception) -> None:
+    async def _refused(self, error: Exception, url: str) -> None:
         worked = self._worked or self._has_worked()
         if verdict(error, worked=worked) is ConnectionVerdict.FATAL:
-            raise ExchangeError(
-                f"{self._subscription.url[:100]} cannot be used: {explain(error)}"
-            ) from error
+            raise ExchangeError(f"{url[:100]} cannot be used: {explain(error)}") from error
         delay = max(self._backoff.next(), retry_after(error))
         log.warning(
             "no connection for %s (%s); trying again in %.1f s", self.name, explain(error), delay
@@ -173,3 +207,11 @@ class Feed:
     def name(self) -> str:
         """Its symbols, shortened for the log."""
         return shortened(self.symbols)
+
+
+def _cause_after(old: Session) -> str:
+    """Why trades may be missing after a session that broke off.
+
+    One that brought nothing passes on what the one before it had broken off for.
+    """
+    return old.follows or (PAUSED if old.intake.paused_lately else "reconnect")

@@ -1,6 +1,6 @@
 """Which history is still to be fetched, on record, so that a start that was interrupted goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.store import TickStore
@@ -23,21 +23,31 @@ class MissingHistory:
 
     def __init__(self, store: TickStore, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._saved = _read(store)
         self.klines: list[str] = []
         self.trades: dict[str, int | None] = {}
-        if settings.collector.warm_start_minutes:
-            self._add(settings)
+        self.add(settings.symbols)
 
-    def _add(self, settings: Settings) -> None:
-        new = {symbol for symbol in settings.symbols if self._store.last_id(symbol) is None}
+    def add(self, symbols: Sequence[str]) -> None:
+        """Takes in what `symbols` lack, where history is wanted at all."""
+        if not self._settings.collector.warm_start_minutes:
+            return
+        new = {symbol for symbol in symbols if self._store.last_id(symbol) is None}
         klines, trades = self._saved["klines"], self._saved["trades"]
-        for symbol in settings.symbols:
-            if symbol in new or symbol in klines:
+        for symbol in symbols:
+            if symbol not in self.klines and (symbol in new or symbol in klines):
                 self.klines.append(symbol)
             # Only aggTrade can be fetched by id.
-            if settings.exchange.trades == "aggTrade" and (symbol in new or symbol in trades):
+            by_id = self._settings.exchange.trades == "aggTrade"
+            if by_id and symbol not in self.trades and (symbol in new or symbol in trades):
                 self.trades[symbol] = None if symbol in new else trades[symbol]
+
+    def drop(self, symbol: str) -> None:
+        """Wants no history of a symbol any more."""
+        if symbol in self.klines:
+            self.klines.remove(symbol)
+        self.trades.pop(symbol, None)
 
     @property
     def symbols(self) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from collector.recorder import Recorder
 from collector.rest import RestClient
+from collector.roster import Roster
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
@@ -15,7 +16,10 @@ __all__ = ["Parts"]
 
 @dataclass(frozen=True)
 class Parts:
-    """`store` is written in the thread of `writer` only; what it knows may be read anywhere."""
+    """`store` is written in the thread of `writer` only; what it knows may be read anywhere.
+
+    `roster` says what is captured now; `settings` what was asked for at the start.
+    """
 
     settings: Settings
     lake: Lake
@@ -23,4 +27,5 @@ class Parts:
     writer: WriterThread
     rest: RestClient
     timing: Timing
+    roster: Roster
     recorder: Recorder | None = None

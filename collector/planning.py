@@ -3,16 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from spreadlake.trades import TradeKind
 from spreadlake.wire import combined_url, stream_name
 
-__all__ = ["Subscription", "subscribe", "symbols_per_connection"]
+__all__ = ["Method", "Subscription", "requests", "subscribe", "symbols_per_connection"]
 
 # A request line longer than 8 KiB is refused by many servers, so the streams that do not fit are
 # asked for by messages, of which the exchange allows 10 a second.
 _URL_LENGTH = 4_000
 _STREAMS_PER_MESSAGE = 200
+
+Method = Literal["SUBSCRIBE", "UNSUBSCRIBE"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,20 @@ def subscribe(base: str, symbols: Sequence[str], kind: TradeKind) -> Subscriptio
     fit = len(streams)
     while fit > 1 and len(combined_url(base, kind, streams[:fit])) > _URL_LENGTH:
         fit = max(1, fit * 9 // 10)
-    later = range(fit, len(streams), _STREAMS_PER_MESSAGE)
-    messages = [
-        _message(number, streams[i : i + _STREAMS_PER_MESSAGE]) for number, i in enumerate(later, 1)
-    ]
-    return Subscription(combined_url(base, kind, streams[:fit]), tuple(messages))
+    url = combined_url(base, kind, streams[:fit])
+    return Subscription(url, _messages("SUBSCRIBE", streams[fit:]))
 
 
-def _message(number: int, streams: Sequence[str]) -> str:
-    return json.dumps({"method": "SUBSCRIBE", "params": list(streams), "id": number})
+def requests(method: Method, symbols: Sequence[str], kind: TradeKind) -> tuple[str, ...]:
+    """Messages that subscribe an open connection to the trades of `symbols`, or the opposite."""
+    return _messages(method, [stream_name(symbol, kind) for symbol in symbols])
+
+
+def _messages(method: Method, streams: Sequence[str]) -> tuple[str, ...]:
+    starts = range(0, len(streams), _STREAMS_PER_MESSAGE)
+    return tuple(
+        json.dumps(
+            {"method": method, "params": streams[i : i + _STREAMS_PER_MESSAGE], "id": number}
+        )
+        for number, i in enumerate(starts, 1)
+    )

@@ -13,6 +13,7 @@ from collector.pages import read_page
 from collector.parts import Parts
 from collector.rate import Bounded
 from collector.rest import RestError, RestRefusedError
+from collector.roster import Standing
 from spreadlake.wire import AggTrade
 
 __all__ = ["Repairer", "confirm_open"]
@@ -33,6 +34,7 @@ class Repairer:
         self._writer = parts.writer
         self._rest = parts.rest
         self._timing = parts.timing
+        self._roster = parts.roster
         self._backoff = Backoff(parts.timing.backoff_first, parts.timing.backoff_cap)
         # When each gap that is not confirmed was first seen here, by its row.
         self._seen: dict[int, float] = {}
@@ -75,13 +77,21 @@ class Repairer:
         try:
             await self._repair(gap)
         except RestRefusedError as error:
-            await self._lose(gap, gap.range, f"the exchange refuses the request: {error}")
+            await self._refused(gap, error)
         except RestError as error:
             delay = self._backoff.next()
             self._warn("%s: not repaired yet (%s); again in %.1f s", _name(gap), error, delay)
             await asyncio.sleep(delay)
         else:
             self._backoff.reset()
+
+    async def _refused(self, gap: Gap, error: RestRefusedError) -> None:
+        standing = self._roster.standing(gap.symbol)
+        by_status = error.by_status and standing is Standing.TRADES
+        if by_status or standing is Standing.WAITS:
+            self._note_vain(gap)  # the exchange has them again once it trades
+        else:
+            await self._lose(gap, gap.range, f"the exchange refuses the request: {error}")
 
     async def _repair(self, gap: Gap) -> None:
         if self._settings.exchange.trades != "aggTrade":

@@ -52,6 +52,7 @@ class Reporter:
             "wal_bytes": self._wal.size,
             "db_bytes": self._db_bytes(),
             "open_gaps": len(store.gaps.gaps()),
+            "not_trading": self._parts.roster.not_trading,
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
             "trouble": self._parts.writer.trouble,
         }

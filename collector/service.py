@@ -11,6 +11,7 @@ from collector.pump import Pump
 from collector.recorder import Recorder
 from collector.rest import RestClient, WeightBudget
 from collector.roll import finished_before, roll_all
+from collector.roster import Roster
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
@@ -90,7 +91,8 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
         threads.callback(writer.close)
         recorder = _recorder(context.options.get("record"), threads)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
-            parts = Parts(settings, context.lake, store, writer, rest, timing, recorder)
+            roster = Roster(settings.symbols)
+            parts = Parts(settings, context.lake, store, writer, rest, timing, roster, recorder)
             try:
                 await Capture(parts, pump).run(stopped)
             finally:

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from collector.addresses import is_local
 from collector.intake import Intake
@@ -37,6 +39,8 @@ class Session:
         self.last_trade: float | None = None
         self.follows: str | None = None
         self._socket = socket
+        self._asking: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._reading = asyncio.create_task(self._read(messages))
 
     @classmethod
@@ -85,15 +89,31 @@ class Session:
         """Done when the connection has failed; its exception says how."""
         return self._reading
 
+    def ask(self, messages: Sequence[str]) -> None:
+        """Sends more messages, beside the reading; a connection that is lost takes them along."""
+        asking = asyncio.create_task(self._ask(messages))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
     async def close(self) -> None:
         """Stops reading and closes the socket; what was read stays in the intake."""
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        tasks = (self._reading, *self._asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.close()
 
+    async def _ask(self, messages: Sequence[str]) -> None:
+        with suppress(ConnectionClosed):
+            await self._send(messages)
+
+    async def _send(self, messages: Sequence[str]) -> None:
+        async with self._turn:
+            for message in messages:
+                await self._socket.send(message)
+                await asyncio.sleep(_MESSAGE_PAUSE)
+
     async def _read(self, messages: Sequence[str]) -> None:
-        for message in messages:
-            await self._socket.send(message)
-            await asyncio.sleep(_MESSAGE_PAUSE)
+        await self._send(messages)
         receive = partial(self._socket.recv, False)  # bytes, whatever the frame says it is
         await self.intake.read(receive)  # type: ignore[arg-type]

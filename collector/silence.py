@@ -19,10 +19,12 @@ _MOST_DOUBLINGS = 7
 class Rhythm:
     """How often a symbol trades: `interval` is a moving average of the time between trades.
 
-    `known` is when its last trade was last known to be the newest there is.
+    `known` is when its last trade was last known to be the newest there is; `began` when it was
+    added, or began to trade again, where it was not there from the start.
     """
 
     heard: float
+    began: float = float("-inf")
     known: float = float("-inf")
     interval: float | None = None
     asked: int = 0
@@ -47,6 +49,17 @@ class SilenceWatch:
     def __init__(self, symbols: Iterable[str], least: float, now: float) -> None:
         self._least = least
         self._rhythms = {symbol: Rhythm(now) for symbol in symbols}
+
+    def begin(self, symbols: Iterable[str], now: float) -> None:
+        """Judges symbols from `now` on, as if nothing was known of them: they only begin to trade.
+
+        Those that were not watched before are from now on.
+        """
+        self._rhythms |= {symbol: Rhythm(now, now) for symbol in symbols}
+
+    def began(self, symbols: Iterable[str]) -> float:
+        """When the last of `symbols` began to trade; -inf where all were there from the start."""
+        return max((self._rhythms[symbol].began for symbol in symbols), default=float("-inf"))
 
     def hear(self, trades: Mapping[str, int], now: float) -> None:
         """Takes in how many trades of each symbol arrived."""

@@ -6,7 +6,7 @@ Everything here runs in the one writer thread.
 import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,8 +53,8 @@ class TickStore:
         self.db = db
         # Those that are captured, and after them those that the lake holds from earlier.
         self._symbols = list(dict.fromkeys([*symbols, *_symbols_held(db)]))
-        self._captured = len(set(symbols))
         self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
+        self.capture(symbols)
         self._now_ms = now_ms
         self._next_seq = _next_seq(db)
         self._ledger = Ledger()
@@ -65,6 +65,15 @@ class TickStore:
         self.commit_seconds = 0.0
         self.gaps = GapBook(db)
         self._load()
+
+    def capture(self, symbols: Iterable[str]) -> None:
+        """Takes trades of `symbols`, and of no others, from the stream from now on."""
+        wanted = set(symbols)
+        for symbol in sorted(wanted - self._codes.keys()):
+            self._codes[symbol] = len(self._symbols)
+            self._symbols.append(symbol)
+        # By code; the one more is for symbols that have none.
+        self._captured = np.array([*(s in wanted for s in self._symbols), False], np.bool_)
 
     def write(self, batch: Batch) -> Stored:
         """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
@@ -114,17 +123,17 @@ class TickStore:
 
     def last_time_ms(self, symbol: str) -> int | None:
         """The greatest trade time held of a symbol."""
-        last = self._last.get(self._codes[symbol])
+        last = self._last.get(self._codes.get(symbol, -1))
         return last.time_ms if last else None
 
     def last_id(self, symbol: str) -> int | None:
         """The greatest id held of a symbol."""
-        held = self._ledger.held.get(self._codes[symbol])
+        held = self._ledger.held.get(self._codes.get(symbol, -1))
         return held.last if held else None
 
     def first_id(self, symbol: str) -> int | None:
         """The least id held of a symbol."""
-        held = self._ledger.held.get(self._codes[symbol])
+        held = self._ledger.held.get(self._codes.get(symbol, -1))
         return held.first if held else None
 
     def _load(self) -> None:
@@ -147,7 +156,7 @@ class TickStore:
         codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
         if batch.source == "live":
             # What comes by the stream and was not asked for is not what it says it is.
-            codes[codes >= self._captured] = -1
+            codes[~self._captured[codes]] = -1
         ids = np.fromiter((e.trade_id for e in events), np.int64, size)
         trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
         return self._ledger.plan(codes, ids, None if trades.all() else trades)

@@ -32,6 +32,11 @@ class Timing:
     first_live: float = 3.0
     # What of the history could not be had is asked for again after this.
     history_again: float = 60.0
+    # The exchange's list of symbols is asked for again after this, sooner while one that does not
+    # trade now is waited for, and where there was no answer.
+    listing_again: float = 3600.0
+    listing_waiting: float = 30.0
+    listing_unanswered: float = 60.0
     watch_interval: float = 1.0
     roll_interval: float = 30.0
     status_interval: float = 1.0

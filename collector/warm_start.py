@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from collector.backoff import Backoff
 from collector.batch import Batch
 from collector.history import MissingHistory
 from collector.parts import Parts
-from collector.rest import PAGE, RestError
+from collector.rest import PAGE, RestError, RestRefusedError
 from collector.wording import shortened
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
@@ -58,35 +58,59 @@ class WarmStart:
         self._store = parts.store
         self._writer = parts.writer
         self._rest = parts.rest
+        self._roster = parts.roster
         self._timing = parts.timing
         self._missing = MissingHistory(parts.store, parts.settings)
         self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
         self._start_ms: int | None = None  # the same for all new symbols
+        self._added = asyncio.Event()
+
+    async def add(self, symbols: Sequence[str]) -> None:
+        """Fetches the history of more symbols; to be called before their trades are stored."""
+        self._missing.add(symbols)
+        await self._save()
+        self._added.set()
+
+    def drop(self, symbols: Sequence[str]) -> None:
+        """Fetches no history of these any more."""
+        for symbol in symbols:
+            self._missing.drop(symbol)
 
     async def run(self) -> None:
-        """Returns when all is there; failures are told, and what they leave is asked for again."""
+        """Runs until cancelled; failures are told, and what they leave is asked for again."""
         # First of all: once a trade is stored, nothing else tells that its symbol is new.
         await self._save()
-        if not self._missing.symbols:
-            return
-        await self._fetch()
-        while incomplete := self._missing.symbols:
-            log.warning(
-                "recent history of %s is not complete yet; it is asked for again in %.0f s",
-                shortened(incomplete),
-                self._timing.history_again,
-            )
-            await asyncio.sleep(self._timing.history_again)
+        while True:
+            self._added.clear()
+            await self._complete()
+            await self._added.wait()
+
+    async def _complete(self) -> None:
+        while self._missing.symbols:
+            self._added.clear()
             await self._fetch()
-        log.info("recent history is there")
+            if not self._missing.symbols:
+                log.info("recent history is there")
+            elif not self._added.is_set():
+                log.warning(
+                    "recent history of %s is not complete yet; it is asked for again in %.0f s",
+                    shortened(self._missing.symbols),
+                    self._timing.history_again,
+                )
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.history_again):
+                await self._added.wait()
 
     async def _fetch(self) -> None:
         for symbol in list(self._missing.klines):
-            if await self._attempt(symbol, self._klines):
+            if await self._attempt(symbol, self._klines) and symbol in self._missing.klines:
                 self._missing.klines.remove(symbol)
                 await self._save()
         if self._missing.trades:
-            await self._wait_for_live(list(self._missing.trades))
+            await self._wait_for_live([*filter(self._roster.trades, self._missing.trades)])
             await self._trades()
 
     async def _save(self) -> None:
@@ -102,16 +126,23 @@ class WarmStart:
         """Fetches one page; whether there is another one to be had now."""
         finished = await self._attempt(symbol, self._trades_before)
         if finished:
-            del self._missing.trades[symbol]
+            self._missing.trades.pop(symbol, None)
             await self._save()
         return finished is False
 
     async def _attempt(self, symbol: str, step: Callable[[str], Awaitable[bool]]) -> bool | None:
         """Runs one step, again where it fails; whether it was the last one, None if it failed."""
         backoff = Backoff(self._timing.backoff_first, self._timing.backoff_cap)
+        reason: RestError | None = None
         for _ in range(_ATTEMPTS):
             try:
                 return await step(symbol)
+            except RestRefusedError as error:
+                reason = error
+                if not self._roster.may_trade(symbol):
+                    self._missing.drop(symbol)  # nobody has it any more
+                    await self._save()
+                break
             except RestError as error:
                 reason = error
                 await asyncio.sleep(backoff.next())
@@ -146,7 +177,7 @@ class WarmStart:
 
     async def _back_to(self, symbol: str, newest_ms: int) -> int:
         """The time that trades are fetched back to; on record before the first of them is."""
-        start_ms = self._missing.trades[symbol]
+        start_ms = self._missing.trades.get(symbol)
         if start_ms is None:
             if self._start_ms is None:
                 newest_ms = max(newest_ms, self._store.watermark_ms or 0)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from collector.batch import Batch, Stored
 from collector.feed import Feed
@@ -36,13 +37,18 @@ class Watch:
         self._ids_compare = kind == "aggTrade"
         self._route = _ROUTE % (kind, route_of(f"@{kind}"))
         now, least = time.monotonic(), parts.settings.collector.silence_seconds
-        self._silence = SilenceWatch(parts.settings.symbols, least, now)
+        self._roster = parts.roster
+        self._silence = SilenceWatch(parts.roster.symbols, least, now)
         self._excused = now
         self._told_ms: Counter[str] = Counter()
 
     def hear(self, stored: Stored) -> None:
         """Takes in what arrived live."""
         self._silence.hear(stored.ticks, time.monotonic())
+
+    def begin(self, symbols: Sequence[str]) -> None:
+        """To be called when symbols are added, or begin to trade (again)."""
+        self._silence.begin(symbols, time.monotonic())
 
     def excuse(self) -> None:
         """To be called while trades cannot be stored or read: the silence is our own."""
@@ -55,24 +61,34 @@ class Watch:
             await asyncio.sleep(self._timing.watch_interval)
             if (session := feed.current) is None:
                 continue
-            now = time.monotonic()
-            heard = max(session.last_trade or session.opened, self._excused)
-            if now - heard > self._silence.connection_patience(feed.symbols):
-                await self._judge(feed, session, now - heard)
-                continue
-            silent = self._silence.silent(feed.symbols, session.opened, now)
-            for symbol in silent[:_ASKED]:
-                await self._judge_symbol(feed, session, symbol)
+            # Of those that do not trade now silence is no news.
+            symbols = [symbol for symbol in feed.symbols if self._roster.trades(symbol)]
+            if symbols:
+                await self._look_at(feed, session, symbols)
 
-    async def _judge(self, feed: Feed, session: Session, seconds: float) -> None:
-        if await self._all_quiet(feed, session):
+    async def _look_at(self, feed: Feed, session: Session, symbols: Sequence[str]) -> None:
+        now = time.monotonic()
+        heard = max(session.last_trade or session.opened, self._excused)
+        patience = self._silence.connection_patience(symbols)
+        heard = max(heard, self._silence.began(symbols))
+        if now - heard > patience:
+            await self._judge(feed, session, symbols, now - heard)
+            return
+        silent = self._silence.silent(symbols, session.opened, now)
+        for symbol in silent[:_ASKED]:
+            await self._judge_symbol(feed, session, symbol)
+
+    async def _judge(
+        self, feed: Feed, session: Session, symbols: Sequence[str], seconds: float
+    ) -> None:
+        if await self._all_quiet(symbols, session):
             return
         log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, self._route)
         feed.replace("silence")
 
-    async def _all_quiet(self, feed: Feed, session: Session) -> bool:
+    async def _all_quiet(self, symbols: Sequence[str], session: Session) -> bool:
         try:
-            for symbol in self._silence.liveliest(feed.symbols, _ASKED):
+            for symbol in self._silence.liveliest(symbols, _ASKED):
                 known = self._silence.known(symbol, session.opened)
                 # Of a connection that never brought a trade any trade makes a suspect.
                 if await self._is_behind(symbol) and (known or session.last_trade is None):

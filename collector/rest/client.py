@@ -36,8 +36,8 @@ _INFO_WEIGHT = 1
 # Used where the exchange limits us without saying for how long.
 _RETRY_AFTER = 60.0
 _LIMITED = (418, 429)
-# Binance: BAD_SYMBOL, INVALID_SYMBOL_STATUS.
-_NO_SUCH_SYMBOL = (-1121, -1122)
+# Binance: BAD_SYMBOL; and INVALID_SYMBOL_STATUS, which may pass as the status does.
+_NO_SUCH_SYMBOL, _STATUS = -1121, -1122
 
 
 class RestError(Exception):
@@ -45,7 +45,14 @@ class RestError(Exception):
 
 
 class RestRefusedError(RestError):
-    """A symbol that the exchange does not know, or no longer does; asking again is no use."""
+    """A symbol that the exchange does not know, or no longer does; asking again is no use.
+
+    `by_status`: unless it is only its status, which may pass.
+    """
+
+    def __init__(self, message: str, by_status: bool = False) -> None:
+        super().__init__(message)
+        self.by_status = by_status
 
 
 class RestClient:
@@ -154,5 +161,7 @@ class RestClient:
             self._budget.block(seconds, time.monotonic())
             raise RestError(f"HTTP {status}: over the exchange's limit, waiting {seconds:.0f} s")
         # Other refusals (a proxy, a firewall, "try again") say nothing of what was asked for.
-        kind = RestRefusedError if error_code(response.content) in _NO_SUCH_SYMBOL else RestError
-        raise kind(f"HTTP {status}: {said}")
+        code = error_code(response.content)
+        if code in (_NO_SUCH_SYMBOL, _STATUS):
+            raise RestRefusedError(f"HTTP {status}: {said}", code == _STATUS)
+        raise RestError(f"HTTP {status}: {said}")

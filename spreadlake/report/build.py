@@ -23,7 +23,13 @@ from spreadlake.report.model import (
 )
 from spreadlake.report.services import never_started, service_in
 from spreadlake.report.snapshot import snapshot
-from spreadlake.report.ticks import newest_seq, read_gaps, read_identity, read_symbols
+from spreadlake.report.ticks import (
+    newest_seq,
+    read_gaps,
+    read_identity,
+    read_not_trading,
+    read_symbols,
+)
 
 __all__ = ["database_sizes", "report_on", "require_lake", "sizes_of"]
 
@@ -34,6 +40,7 @@ class _Capture:
     origin: str | None = None
     trade_kind: str | None = None
     symbols: list[SymbolReport] = field(default_factory=list)
+    not_trading: dict[str, str] = field(default_factory=dict)
     gaps: list[GapReport] = field(default_factory=list)
     newest_seq: int | None = None
 
@@ -81,6 +88,7 @@ def _assemble(
         watermark_at=watermark,
         lag_seconds=None if watermark is None else now - watermark,
         symbols=capture.symbols,
+        not_trading=capture.not_trading,
         gaps=capture.gaps,
         pairs=analysis.pairs,
         alerts=analysis.alerts,
@@ -101,6 +109,7 @@ def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
         origin,
         kind,
         read_symbols(db),
+        read_not_trading(db),
         read_gaps(db),
         newest_seq(db),
     )

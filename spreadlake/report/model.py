@@ -112,7 +112,8 @@ class LakeReport:
     """Everything `spreadlake status` tells.
 
     `gaps` are the open and the lost ones, newest first, at most 100; the counts by symbol are
-    complete. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
+    complete. `not_trading` are captured symbols that do not trade at the exchange, each with the
+    exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
     """
 
     lake: str
@@ -126,6 +127,7 @@ class LakeReport:
     watermark_at: float | None
     lag_seconds: float | None
     symbols: list[SymbolReport]
+    not_trading: dict[str, str]
     gaps: list[GapReport]
     pairs: list[PairReport]
     alerts: list[AlertReport]

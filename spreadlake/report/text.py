@@ -28,6 +28,8 @@ def as_tables(report: LakeReport) -> RenderableType:
     parts: list[RenderableType] = [_headline(report), _services(report.services)]
     if report.symbols:
         parts.append(_symbols(report))
+    if report.not_trading:
+        parts.append(_not_trading(report.not_trading))
     if report.gaps:
         parts.append(_gaps(report))
     if report.pairs:
@@ -80,6 +82,13 @@ def _symbols(report: LakeReport) -> Table:
         latest = age(report.reported_at, s.last_trade_at)
         gaps = [Text(str(n), style="bold red" if n else "") for n in (s.gaps_open, s.gaps_lost)]
         table.add_row(s.symbol, number(s.price), f"{s.ticks:,}", *gaps, latest)
+    return table
+
+
+def _not_trading(statuses: dict[str, str]) -> Table:
+    table = _table("not trading now", "symbol", "status")
+    for symbol, status in statuses.items():
+        table.add_row(symbol, Text(status, style="yellow"))
     return table
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Literal
 
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, read_status
 from spreadlake.report.model import GapReport, SymbolReport
 from spreadlake.report.snapshot import snapshot
 
@@ -14,6 +14,7 @@ __all__ = [
     "newest_seq",
     "read_gaps",
     "read_identity",
+    "read_not_trading",
     "read_symbols",
 ]
 
@@ -40,6 +41,13 @@ def read_symbols(db: sqlite3.Connection) -> list[SymbolReport]:
         SymbolReport(symbol, price, ticks, time_ms / 1000, gaps_open, gaps_lost)
         for symbol, price, ticks, time_ms, gaps_open, gaps_lost in rows
     ]
+
+
+def read_not_trading(db: sqlite3.Connection) -> dict[str, str]:
+    """Captured symbols that do not trade at the exchange, each with the exchange's status."""
+    status = read_status(db).get("collector", ({}, 0))[0]
+    held = status.get("not_trading") if isinstance(status, dict) else None
+    return dict(held) if isinstance(held, dict) else {}
 
 
 def read_gaps(db: sqlite3.Connection) -> list[GapReport]:

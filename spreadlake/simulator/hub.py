@@ -18,6 +18,7 @@ class Hub:
         self._clients: dict[Client, None] = {}
         self._subscribers: dict[str, list[Client]] = {}
         self._changed = asyncio.Event()
+        self.halted: frozenset[str] = frozenset()  # symbols of which nothing is sent
         self.frames_sent = 0
         self.last_ids: dict[str, int] = {}
         self.trades_sent: Counter[str] = Counter()
@@ -69,7 +70,7 @@ class Hub:
                 self._send_to_all(frame)
                 continue
             clients = self._subscribers.get(frame.stream)
-            if clients is None:
+            if clients is None or frame.symbol in self.halted:
                 continue
             for client in clients:
                 client.put(frame)

@@ -13,6 +13,7 @@ from spreadlake.simulator.instruments import Contract
 from spreadlake.simulator.klines import INTERVALS, klines
 from spreadlake.simulator.limits import Refusal
 from spreadlake.simulator.source import AggTradesQuery, Source
+from spreadlake.simulator.statuses import Statuses
 
 __all__ = ["PREFIX", "Reply", "Rest", "refused", "request_weight"]
 
@@ -68,8 +69,9 @@ def request_weight(target: str) -> int:
 class Rest:
     """Serves the endpoints from `source`; `weight_limit` is what exchangeInfo tells."""
 
-    def __init__(self, source: Source, weight_limit: int) -> None:
+    def __init__(self, source: Source, weight_limit: int, statuses: Statuses | None = None) -> None:
         self._source = source
+        self._statuses = statuses or Statuses({}, 0)
         self._weight_limit = weight_limit
         self._endpoints = {
             "ping": lambda *_: b"{}",
@@ -92,10 +94,11 @@ class Rest:
             return Reply(400, _error(error.code, str(error)))
 
     def _agg_trades(self, query: dict[str, str], now_ms: int) -> bytes:
+        symbol = self._symbol(query)
         request = AggTradesQuery(
-            self._symbol(query),
+            symbol,
             _limit(query, 500, 1000),
-            now_ms,
+            self._statuses.shown_until(symbol, now_ms),
             _number(query, "fromId"),
             _number(query, "startTime"),
             _number(query, "endTime"),
@@ -106,6 +109,8 @@ class Rest:
             raise _BadRequestError(-1128, "Combination of optional parameters invalid.")
         if both and (request.end_ms or 0) - (request.start_ms or 0) > _HOUR_MS:
             raise _BadRequestError(-1127, "More than 1 hours between startTime and endTime.")
+        if not request.now_ms:
+            return b"[]"
         return b"[" + b",".join(self._source.agg_trades(request)) + b"]"
 
     def _klines(self, query: dict[str, str], now_ms: int) -> bytes:
@@ -116,10 +121,11 @@ class Rest:
         limit = _limit(query, 500, 1500)
         start, end = _number(query, "startTime"), _number(query, "endTime")
         _check_times(start, end)
+        now_ms = self._statuses.shown_until(symbol, now_ms)
         last = min(now_ms - 1, now_ms if end is None else end) // step
         first = last - limit + 1 if start is None else max(0, -(-start // step))
         count = min(limit, last - first + 1)
-        if count <= 0:
+        if count <= 0 or not now_ms:
             return b"[]"
         return msgspec.json.encode(self._rows(symbol, step, first, count, now_ms))
 
@@ -141,6 +147,8 @@ class Rest:
             )
         if symbol not in self._source.instruments:
             raise _BadRequestError(-1121, "Invalid symbol.")
+        if self._statuses.is_over(symbol):
+            raise _BadRequestError(-1122, "Invalid symbol status.")
         return symbol
 
     def _exchange_info(self, now_ms: int) -> bytes:
@@ -158,7 +166,10 @@ class Rest:
                 "rateLimits": [limit],
                 "exchangeFilters": [],
                 "assets": [],
-                "symbols": [_symbol_info(one) for one in self._source.instruments.values()],
+                "symbols": [
+                    _symbol_info(one, self._statuses.of(one.symbol))
+                    for one in self._source.instruments.values()
+                ],
             }
         )
 
@@ -193,13 +204,13 @@ def _check_times(start_ms: int | None, end_ms: int | None) -> None:
         raise _BadRequestError(-1023, "Start time is greater than end time.")
 
 
-def _symbol_info(contract: Contract) -> dict[str, Any]:
+def _symbol_info(contract: Contract, status: str) -> dict[str, Any]:
     quote = next((q for q in ("USDT", "USDC") if contract.symbol.endswith(q)), "USDT")
     return {
         "symbol": contract.symbol,
         "pair": contract.symbol,
         "contractType": "PERPETUAL",
-        "status": "TRADING",
+        "status": status,
         "baseAsset": contract.symbol.removesuffix(quote),
         "quoteAsset": quote,
         "marginAsset": quote,

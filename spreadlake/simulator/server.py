@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from spreadlake.simulator.limits import Limits, MessageRate, WeightBudget
 from spreadlake.simulator.player import Pacing, Player, Speed
 from spreadlake.simulator.rest import PREFIX, Reply, Rest, refused, request_weight
 from spreadlake.simulator.source import Source
+from spreadlake.simulator.statuses import Statuses
 from spreadlake.simulator.subscriptions import Subscriptions, parse_target
 
 __all__ = ["STATUS_PATH", "SimulatedExchange"]
@@ -42,7 +43,8 @@ class SimulatedExchange:
     """Serves `source` as Binance's USDⓈ-M futures do; an async context manager.
 
     `port` 0 takes a free one. The other arguments are those of `Pacing`; `limits` are what the
-    exchange allows. InputError when the address cannot be listened on.
+    exchange allows, `statuses` those of contracts that do not trade at the start, by symbol.
+    InputError when the address cannot be listened on.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SimulatedExchange:
         end_ms: int | None = None,
         limits: Limits | None = None,
         faults: Faults | None = None,
+        statuses: Mapping[str, str] | None = None,
     ) -> None:
         self._source = source
         self._address = (host, port)
@@ -65,7 +68,7 @@ class SimulatedExchange:
         self._limits = limits or Limits()
         self.faults = faults or Faults()
         self._budget = WeightBudget(self._limits)
-        self._rest = Rest(source, self._limits.weight_per_minute)
+        self._given_statuses = statuses or {}
         self._handshakes = 0
         self._connections = 0
         self._server: Server
@@ -79,6 +82,9 @@ class SimulatedExchange:
         self._player = Player(self._source, self._hub, self._pacing, time.time_ns() // 1_000_000)
         self._closing = asyncio.get_running_loop().create_future()
         self._started_ms = self._player.clock_ms
+        self._statuses = Statuses(self._given_statuses, self._started_ms)
+        self._hub.halted = self._statuses.halted
+        self._rest = Rest(self._source, self._limits.weight_per_minute, self._statuses)
         self.faults.begin()
         self._server = await self._listen()
         self._address = self._server.sockets[0].getsockname()[:2]
@@ -139,6 +145,11 @@ class SimulatedExchange:
     def clock_ms(self) -> int:
         """The exchange's time: trades before it exist, no others."""
         return self._player.clock_ms
+
+    def set_status(self, symbol: str, status: str) -> None:
+        """Gives a contract another status now, e.g. TRADING_HALT; TRADING lets it trade."""
+        self._statuses.set(symbol, status, self.clock_ms())
+        self._hub.halted = self._statuses.halted
 
     async def finished(self) -> None:
         """Waits until the source has been sent completely."""

@@ -51,8 +51,8 @@ def test_json_has_everything(tmp_path: Path) -> None:
     report = as_json(tmp_path)
     assert list(report) == [
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
-        "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",
-        "files",
+        "last_trade_at", "watermark_at", "lag_seconds", "symbols", "not_trading", "gaps",
+        "pairs", "alerts", "files",
     ]  # fmt: skip
     assert {s["name"]: s["state"] for s in report["services"]} == {
         "collector": "running",
@@ -110,6 +110,17 @@ def test_a_service_is_running_late_or_stopped(tmp_path: Path) -> None:
     later = report_on(Lake(tmp_path), NOW + 1000)
     assert states(later) == ["stopped", "late"]
     assert later.services[0].message == "stopped at 2024-08-09T00:02:30Z"
+
+
+def test_symbols_that_do_not_trade_are_told_with_their_status(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake")
+    assert as_json(tmp_path)["not_trading"] == {}
+    with writing(open_ticks_writer(Lake(tmp_path / "lake"))) as db:
+        heartbeat(db, "collector", NOW, not_trading={"ETHUSDT": "TRADING_HALT"})
+    assert as_json(tmp_path)["not_trading"] == {"ETHUSDT": "TRADING_HALT"}
+    told = run("status", "--data", "lake", cwd=tmp_path, variables=NOWHERE).stdout
+    assert "not trading now" in told
+    assert "TRADING_HALT" in told
 
 
 def states(report: LakeReport) -> list[str]:

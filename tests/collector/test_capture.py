@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from collector.rest import SymbolInfo
 from collector.service import run
-from collector.symbols import check_listing
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, claim, open_ticks_writer, read_status, writer_lock
@@ -219,13 +217,6 @@ def test_a_symbol_that_the_lake_holds_is_only_told(
 
     asyncio.run(scenario())
     assert "does not know 'GONEUSDT'" in caplog.text
-
-
-def test_what_is_wrong_with_a_listing() -> None:
-    listing = [SymbolInfo("BTCUSDT", "TRADING"), SymbolInfo("OLDUSDT", "SETTLING")]
-    problems = check_listing(["BTCUSDT", "OLDUSDT", "XYZ"], listing)
-    assert list(problems) == ["OLDUSDT", "XYZ"]
-    assert "status SETTLING); remove it" in problems["OLDUSDT"]
 
 
 def test_a_lake_of_another_kind_is_refused(tmp_path: Path) -> None:

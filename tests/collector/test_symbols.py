@@ -1,23 +1,43 @@
-"""Symbols are checked as soon as the exchange answers, be that at the start or later."""
+"""Symbols are checked as soon as the exchange answers; what may trade later is waited for."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from collector import symbols
 from collector.rest import RestClient, RestError, SymbolInfo
+from collector.roster import Roster, Standing
 from collector.service import serve
-from collector.symbols import check_symbols
+from collector.symbols import SymbolCheck
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
 from spreadlake.simulator import Faults, RestFailure, SimulatedExchange, When
-from tests.collector.live import FAST, SYMBOLS, collecting, counter, market, settings_for, until
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    FAST,
+    SYMBOLS,
+    collecting,
+    counter,
+    differences,
+    market,
+    more_ticks,
+    open_gaps,
+    settings_for,
+    until,
+)
 
 LISTING = [SymbolInfo(symbol, "TRADING") for symbol in SYMBOLS]
 MISTYPED = "BTCUDST"
+PASSING = ("PENDING_TRADING", "TRADING_HALT", "PRE_DELIVERING", "PRE_SETTLE", "SOMETHING_NEW")
+ENDING = ("DELIVERING", "DELIVERED", "SETTLING", "CLOSE")
+
+
+def listing(**statuses: str) -> list[SymbolInfo]:
+    return [SymbolInfo(symbol, statuses.get(symbol, "TRADING")) for symbol in SYMBOLS]
 
 
 class Listings(RestClient):
@@ -33,9 +53,31 @@ class Listings(RestClient):
         return answer
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(symbols, "_AGAIN", 0.01)
+class Check(SymbolCheck):
+    """With a roster, and a note of what joined; the lake holds trades of `captured`."""
+
+    def __init__(
+        self, rest: RestClient, symbols: Sequence[str] = SYMBOLS, captured: Sequence[str] = ()
+    ) -> None:
+        self.roster = Roster(symbols)
+        self.joined: list[str] = []
+        super().__init__(rest, self.roster, FAST, captured.__contains__, self.take)
+
+    async def take(self, symbols: Sequence[str]) -> None:
+        self.joined += symbols
+
+
+def checked(*answers: list[SymbolInfo] | RestError, symbols: Sequence[str] = SYMBOLS) -> Check:
+    """After as many answers as are given."""
+
+    async def scenario() -> Check:
+        check = Check(Listings(*answers), symbols)
+        await check.check(first=True)
+        while check._rest.answers:  # type: ignore[attr-defined]
+            await check.check()
+        return check
+
+    return asyncio.run(scenario())
 
 
 def with_the_mistake(settings: Settings) -> Settings:
@@ -77,23 +119,121 @@ def test_symbols_that_are_right_are_asked_about_until_there_is_one_answer(tmp_pa
 def test_what_is_captured_when_the_answer_comes_is_only_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    captured = set[str]()
+    rest = Listings(RestError("no answer"), LISTING)
 
-    class AfterATrade(Listings):
-        async def exchange_info(self) -> list[SymbolInfo]:
-            listing = await super().exchange_info()
-            captured.add(MISTYPED)
-            return listing
+    async def scenario() -> None:
+        await Check(rest, [*SYMBOLS, MISTYPED], captured=[MISTYPED]).check(first=True)
 
-    rest = AfterATrade(RestError("no answer"), LISTING)
-    asyncio.run(check_symbols(rest, [*SYMBOLS, MISTYPED], captured.__contains__))
+    asyncio.run(scenario())
     assert f"does not know '{MISTYPED}'" in caplog.text
 
 
 def test_an_exchange_that_does_not_answer_is_told_once_in_a_while(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    rest = Listings(*[RestError("no answer")] * 20, LISTING)
-    asyncio.run(check_symbols(rest, SYMBOLS, lambda _: False))
-    assert rest.answers == []
+    check = checked(*[RestError("no answer")] * 20, LISTING)
+    assert check.joined == []
     assert caplog.text.count("symbols could not be checked") == 1
+
+
+@pytest.mark.parametrize("status", PASSING)
+def test_a_status_that_passes_is_told_once_and_waited_for(
+    caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    halted = listing(ETHUSDT=status)
+    check = checked(halted, halted, halted)
+    assert check.roster.standing("ETHUSDT") is Standing.WAITS
+    assert check.roster.not_trading == {"ETHUSDT": status}
+    assert caplog.text.count(f"'ETHUSDT' does not trade now (status {status})") == 1
+    assert "joins as soon as it trades" in caplog.text
+    assert check.joined == []
+    check = checked(halted, LISTING, LISTING, halted, LISTING)
+    assert check.joined == ["ETHUSDT"] * 2
+
+
+@pytest.mark.parametrize("status", ENDING)
+def test_a_status_that_does_not_come_back_is_told(
+    caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    check = checked(*[listing(ETHUSDT=status)] * 2)
+    assert check.roster.standing("ETHUSDT") is Standing.OVER
+    assert caplog.text.count(f"'ETHUSDT' never trades again (status {status})") == 1
+    assert "no symbol trades now" not in caplog.text
+
+
+def test_where_nothing_can_ever_trade_there_is_nothing_to_capture() -> None:
+    over = listing(BTCUSDT="SETTLING", ETHUSDT="CLOSE", SOLUSDT="DELIVERED")
+    with pytest.raises(ExchangeError, match="none of BTCUSDT, ETHUSDT, SOLUSDT trades any more"):
+        checked(over)
+    # While it is captured nothing is given up for what one answer says.
+    assert checked(LISTING, over, LISTING).roster.not_trading == {}
+
+
+def test_where_nothing_trades_yet_it_is_said_and_waited(caplog: pytest.LogCaptureFixture) -> None:
+    nothing = listing(BTCUSDT="TRADING_HALT", ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE")
+    check = checked(nothing, nothing, listing(ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE"))
+    assert caplog.text.count("no symbol trades now; waiting until one of them does") == 1
+    assert check.joined == ["BTCUSDT"]
+
+
+def test_of_a_symbol_that_is_added_a_mistake_is_only_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        check = Check(Listings(LISTING, LISTING))
+        await check.check(first=True)
+        assert check.roster.add([MISTYPED, "BTCUSDT", MISTYPED]) == [MISTYPED]
+        await check.check()
+
+    asyncio.run(scenario())
+    assert f"does not know '{MISTYPED}'; did you mean BTCUSDT" in caplog.text
+
+
+def test_symbols_that_do_not_trade_are_waited_for_and_join(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    statuses = {"ETHUSDT": "PENDING_TRADING", "SOLUSDT": "SETTLING"}
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(), statuses=statuses) as exchange:
+            settings = settings_for(exchange, silence_seconds=0.3)
+            async with collecting(lake, settings):
+                await until(lambda: "joins as soon as it trades" in caplog.text)
+                await more_ticks(lake, 300)
+                assert rows_of(lake, "SELECT DISTINCT symbol FROM ticks") == [("BTCUSDT",)]
+                exchange.set_status("ETHUSDT", "TRADING")
+                held = "SELECT ticks FROM symbols WHERE symbol = 'ETHUSDT' AND ticks > 100"
+                await until(lambda: rows_of(lake, held) and "ETHUSDT trades now" in caplog.text)
+                await until(lambda: not open_gaps(lake))
+            assert counter(lake, "reconnects") == 0
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert "never trades again (status SETTLING)" in caplog.text
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_a_halt_while_trades_are_captured_passes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    often = replace(FAST, listing_again=0.1)
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, silence_seconds=0.5)
+            async with collecting(lake, settings, often):
+                await more_ticks(lake, 100)
+                exchange.set_status("ETHUSDT", "TRADING_HALT")
+                await until(lambda: "(status TRADING_HALT)" in caplog.text)
+                await more_ticks(lake, 200)
+                exchange.set_status("ETHUSDT", "TRADING")
+                await until(lambda: "ETHUSDT trades now" in caplog.text)
+                await more_ticks(lake, 200)
+                await until(lambda: not open_gaps(lake))
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 400
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}

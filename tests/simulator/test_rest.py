@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spreadlake.errors import InputError
 from spreadlake.simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
 from spreadlake.simulator.instruments import Contract
 from spreadlake.simulator.klines import INTERVALS, klines
 from spreadlake.simulator.rest import Rest, request_weight
+from spreadlake.simulator.statuses import STATUSES, Statuses
 from tests.simulator.clients import SYMBOLS, combined, decoded, get, opened, take
 
 NOW_MS = 1_795_000_030_500
@@ -238,3 +240,36 @@ def test_rest_has_what_the_stream_sent_and_the_clock_is_its_bound() -> None:
             assert reply.json()[-1]["T"] < time_reply.json()["serverTime"] <= exchange.clock_ms()
 
     asyncio.run(scenario())
+
+
+def test_a_contract_that_does_not_trade_has_only_its_trades_before() -> None:
+    statuses = Statuses({"ETHUSDT": "PENDING_TRADING", "BTCUSDT": "TRADING_HALT"}, NOW_MS)
+    rest = Rest(MARKET, 2400, statuses)
+
+    def asked(endpoint: str, later_ms: int = 0, **query: str) -> Any:
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        reply = rest.serve(f"/fapi/v1/{endpoint}?{text}", NOW_MS + later_ms)
+        return reply.status, json.loads(reply.body)
+
+    info = asked("exchangeInfo")[1]["symbols"]
+    assert {one["symbol"]: one["status"] for one in info} == {
+        "BTCUSDT": "TRADING_HALT",
+        "ETHUSDT": "PENDING_TRADING",
+    }
+    for endpoint in ("aggTrades", "klines"):
+        assert asked(endpoint, symbol="ETHUSDT", interval="1m") == (200, [])
+        before = asked(endpoint, symbol="BTCUSDT", interval="1m")
+        assert len(before[1]) == 500
+        assert asked(endpoint, 60_000, symbol="BTCUSDT", interval="1m") == before
+    statuses.set("BTCUSDT", "TRADING", NOW_MS)
+    statuses.set("ETHUSDT", "SETTLING", NOW_MS)
+    assert len(asked("aggTrades", 60_000, symbol="BTCUSDT")[1]) == 500
+    assert asked("aggTrades", symbol="ETHUSDT")[1]["code"] == -1122
+    assert statuses.halted == {"ETHUSDT"}
+
+
+def test_a_status_is_one_of_the_exchanges_own() -> None:
+    with pytest.raises(InputError, match="status 'HALT' is none of TRADING, PENDING_TRADING"):
+        Statuses({"BTCUSDT": "HALT"}, 0)
+    for status in STATUSES:
+        assert Statuses({"BTCUSDT": status}, 0).of("BTCUSDT") == status

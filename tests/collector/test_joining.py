@@ -1,0 +1,158 @@
+"""Symbols are added to a running collector, and taken out of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from collector.capture import Capture
+from collector.crew import Crew
+from collector.parts import Parts
+from collector.pump import Pump
+from collector.rest import RestClient, WeightBudget
+from collector.roster import Roster
+from collector.store import TickStore
+from collector.writer import WriterThread
+from spreadlake.config import Settings
+from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.simulator import SimulatedExchange
+from tests.collector.fake import FakeServer, fake_server, frame
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    FAST,
+    SYMBOLS,
+    counter,
+    differences,
+    market,
+    more_ticks,
+    open_gaps,
+    settings_for,
+    ticks,
+    until,
+)
+
+A, B, C = SYMBOLS
+
+
+@asynccontextmanager
+async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Capture]:
+    """A running capture, within reach."""
+    with closing(open_ticks_writer(lake)) as db:
+        store, writer = TickStore(db, settings.symbols), WriterThread(0.2)
+        pump = Pump(store, writer, settings.collector.flush_interval)
+        budget = WeightBudget(settings.collector.request_weight)
+        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
+            roster = Roster(settings.symbols)
+            capture = Capture(Parts(settings, lake, store, writer, rest, FAST, roster), pump)
+            stop = asyncio.Event()
+            task = asyncio.create_task(capture.run(stop))
+            try:
+                yield capture
+            finally:
+                stop.set()
+                await task
+                await pump.close()
+                writer.close()
+
+
+def only(settings: Settings, *symbols: str) -> Settings:
+    return settings.model_copy(update={"symbols": list(symbols)})
+
+
+def held(lake: Lake) -> dict[str, int]:
+    return {
+        str(symbol): int(str(count))
+        for symbol, count in rows_of(lake, "SELECT symbol, ticks FROM symbols")
+    }
+
+
+@pytest.mark.parametrize("streams", [200, 1])
+def test_a_symbol_that_is_added_is_captured_with_its_history(tmp_path: Path, streams: int) -> None:
+    """On a connection with room for it, and on one of its own."""
+
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(rate=10)) as exchange:
+            settings = settings_for(exchange, warm_start_minutes=1, streams_per_connection=streams)
+            async with capturing(lake, only(settings, A)) as capture:
+                await until(lambda: held(lake).get(A, 0) > 600)
+                await capture.add([B, A, C])
+                await until(lambda: min(held(lake).get(s, 0) for s in SYMBOLS) > 600)
+                await more_ticks(lake, 100)
+                assert exchange.status()["connections"] == (1 if streams == 200 else 3)
+                await until(lambda: not open_gaps(lake))
+            assert rows_of(lake, "SELECT count(DISTINCT symbol) FROM klines") == [(3,)]
+            assert rows_of(lake, "SELECT * FROM gaps") == []
+            assert counter(lake, "reconnects") == 0
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 3 * 600
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_a_symbol_that_is_removed_is_captured_no_longer_and_may_come_back(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, int]:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            async with capturing(lake, settings_for(exchange)) as capture:
+                await until(lambda: min(held(lake).get(s, 0) for s in SYMBOLS) > 50)
+                await capture.remove([B, "NEVERTHERE"])
+                before = held(lake)[B]
+                await more_ticks(lake, 200)
+                assert held(lake)[B] == before
+                await capture.add([B])
+                await until(lambda: held(lake)[B] > before + 100 and not open_gaps(lake))
+                # All of them away, and one back.
+                await capture.remove(SYMBOLS)
+                await capture.add([C])
+                stored = held(lake)[C]
+                await until(lambda: held(lake)[C] > stored + 100 and not open_gaps(lake))
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_a_connection_made_later_carries_what_was_added(tmp_path: Path) -> None:
+    async def drops(fake: FakeServer, connection: ServerConnection) -> None:
+        await connection.send(frame(len(fake.paths)))
+        if len(fake.paths) > 2:
+            await connection.wait_closed()
+        await connection.close()
+
+    async def scenario() -> list[str]:
+        lake = Lake(tmp_path)
+        async with fake_server(drops) as fake:
+            settings = settings_for(fake, silence_seconds=3600.0)
+            async with capturing(lake, only(settings, A)) as capture:
+                await until(lambda: fake.paths)
+                await capture.add([B])
+                await until(lambda: len(fake.paths) > 2 and ticks(lake))
+            return fake.paths
+
+    paths = asyncio.run(scenario())
+    assert "btcusdt@aggTrade" in paths[0]
+    assert "ethusdt@aggTrade" not in paths[0]
+    assert "btcusdt@aggTrade/ethusdt@aggTrade" in paths[-1]
+
+
+def test_what_was_started_later_fails_all_of_it_as_well() -> None:
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    async def scenario() -> None:
+        crew, never = Crew(), asyncio.Event()
+        crew.start(asyncio.sleep(3600))
+        asyncio.get_running_loop().call_later(0.01, lambda: crew.start(fail()))
+        try:
+            await crew.until(never)
+        finally:
+            await crew.end()
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(scenario())
