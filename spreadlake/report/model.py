@@ -3,7 +3,7 @@
 The field names are the keys of `spreadlake status --json`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
@@ -127,8 +127,8 @@ class LakeReport:
     watermark_at: float | None
     lag_seconds: float | None
     symbols: list[SymbolReport]
-    not_trading: dict[str, str]
     gaps: list[GapReport]
     pairs: list[PairReport]
     alerts: list[AlertReport]
     files: list[FileReport]
+    not_trading: dict[str, str] = field(default_factory=dict)

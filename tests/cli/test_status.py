@@ -51,8 +51,8 @@ def test_json_has_everything(tmp_path: Path) -> None:
     report = as_json(tmp_path)
     assert list(report) == [
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
-        "last_trade_at", "watermark_at", "lag_seconds", "symbols", "not_trading", "gaps",
-        "pairs", "alerts", "files",
+        "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",
+        "files", "not_trading",
     ]  # fmt: skip
     assert {s["name"]: s["state"] for s in report["services"]} == {
         "collector": "running",
