@@ -130,6 +130,11 @@ class AnalyticsJob:
         self._db.close()
 
     @property
+    def next_final_ms(self) -> int | None:
+        """The trade time with which the next second becomes final; None before the first one."""
+        return self._pipeline.next_final_ms
+
+    @property
     def error(self) -> str:
         """What kept the last step from its work; empty where nothing did."""
         return self._error

@@ -101,6 +101,12 @@ class Pipeline:
         """The first second that the watermark has not passed by the lateness."""
         return (self.progress.watermark_ms - self._lateness_ms) // 1000
 
+    @property
+    def next_final_ms(self) -> int | None:
+        """The watermark with which one more second becomes final; None before the first trade."""
+        final = self.progress.final
+        return None if final is None else (final + 1) * 1000 + self._lateness_ms
+
     def take_klines(self, klines: pl.DataFrame) -> None:
         """Klines to use as bars for the time before each symbol's first own bar."""
         self._klines = klines

@@ -1,0 +1,184 @@
+"""The job works by the monotonic clock, and follows the commit that makes a bar final."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from analytics_job.arrivals import Arrivals
+from analytics_job.pace import Pace
+from spreadlake.lake import Lake
+from spreadlake.service import StopSignal
+from spreadlake.trades import Trade
+from tests.analytics_job import harness
+from tests.running import environment
+from tests.stepped_clock import DAY, HOUR, SteppedClock
+
+SYMBOLS = ["AUSDT", "BUSDT"]
+TOML = """
+symbols = ["AUSDT", "BUSDT"]
+timeframes = ["1s"]
+windows = [5]
+lookbacks = [5]
+[job]
+interval = {interval}
+"""
+
+
+class _Trades:
+    """A second of trades of both symbols at a time, as an exchange would date them."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = harness.TestLake(root)
+        self.second = 1_700_000_000
+        self._id = 0
+
+    def go_on(self) -> None:
+        """One more second of trades, and the first of the next, which makes it final."""
+        trades: list[Trade] = []
+        for offset in (100, 600, 1_300):
+            self._id += 1
+            for symbol in SYMBOLS:
+                price = 100.0 + (self._id * 37 % 11) / 7 + len(trades) % 3
+                time_ms = self.second * 1000 + offset
+                trades.append(Trade(symbol, self._id, time_ms, price, 1.0, buyer_is_maker=False))
+        self.lake.store(trades)
+        self.second += 1
+
+    def last_bar(self) -> int:
+        if not self.lake.has_table("bars"):
+            return 0
+        return max((row["time"] for row in self.lake.table("bars")), default=0)
+
+
+@contextmanager
+def _running(root: Path, clock: SteppedClock | None, interval: float) -> Iterator[None]:
+    config = root / "spreadlake.toml"
+    config.write_text(TOML.format(interval=interval))
+    command = [sys.executable, "-P", "-m", "spreadlake", "analyse"]
+    variables = {} if clock is None else dict(clock.variables)
+    with (root / "log.txt").open("w") as log:
+        job = subprocess.Popen(
+            [*command, "--data", str(root), "--config", str(config)],
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield
+            assert job.poll() is None, (root / "log.txt").read_text()
+        finally:
+            job.terminate()
+            job.wait(60)
+
+
+def _goes_on(trades: _Trades) -> None:
+    """Three more seconds become bars, each soon after its trades."""
+    for _ in range(3):
+        trades.go_on()
+        harness.wait_until(lambda: trades.last_bar() == trades.second - 1, 60)
+
+
+@pytest.mark.parametrize("step", [-HOUR, -20_000 * DAY, 7 * DAY, 30 * DAY])
+def test_bars_keep_coming_when_the_wall_clock_is_set(tmp_path: Path, step: int) -> None:
+    clock = SteppedClock(tmp_path)
+    trades = _Trades(tmp_path)
+    with _running(tmp_path, clock, interval=0.05):
+        _goes_on(trades)
+        clock.step(step)
+        _goes_on(trades)
+        clock.step(0)
+        _goes_on(trades)
+    trades.lake.close()
+
+
+def test_a_step_follows_the_commit_that_makes_a_bar_final(tmp_path: Path) -> None:
+    trades = _Trades(tmp_path)
+    trades.go_on()
+    # The schedule alone would take longer than is waited for.
+    with _running(tmp_path, None, interval=60):
+        harness.wait_until(lambda: trades.last_bar() > 0)
+        _goes_on(trades)
+    trades.lake.close()
+
+
+def test_a_look_at_the_lake_tells_the_commit_that_is_waited_for(tmp_path: Path) -> None:
+    wanted: list[int | None] = [None]
+    with closing(Arrivals(Lake(tmp_path), lambda: wanted[0])) as arrived:
+        assert not arrived()  # there is no lake yet
+        lake = harness.TestLake(tmp_path)
+        _store(lake, 1, 3_000)
+        assert not arrived()  # nobody knows what is waited for
+        wanted[0] = 2_000
+        _store(lake, 2, 1_999)
+        assert not arrived()
+        _store(lake, 3, 2_000, 1_000)
+        assert arrived()
+        assert not arrived()  # told once
+        _store(lake, 5, 2_100)
+        assert arrived()
+        _store(lake, 6, 3_600_000)
+        assert not arrived()  # a time that nobody waits for
+        lake.close()
+
+
+def _store(lake: harness.TestLake, trade_id: int, *times_ms: int) -> None:
+    lake.store(
+        Trade("AUSDT", trade_id + n, time_ms, 1.0, 1.0, buyer_is_maker=False)
+        for n, time_ms in enumerate(times_ms)
+    )
+
+
+class _Stop(StopSignal):
+    """Without the signals of a process."""
+
+    def __init__(self) -> None:
+        self._event, self._callbacks = threading.Event(), []
+
+
+def test_work_that_is_late_runs_once_and_never_beside_itself() -> None:
+    now, stop, pace = [0.0], _Stop(), Pace(lambda: now[0])
+    beside, runs, others = threading.Lock(), list[float](), list[float]()
+
+    def run() -> None:
+        assert beside.acquire(blocking=False)
+        runs.append(now[0])
+        if len(runs) == 2:
+            now[0] += 1_000_000.0  # so long did this run take
+        elif len(runs) == 4:
+            stop.set()
+        beside.release()
+
+    def other() -> None:
+        with beside:
+            others.append(now[0])
+
+    pace.add("work", run, 1.0, early=lambda: len(runs) in (1, 3))
+    pace.add("other", other, 1.0)
+    ended: list[bool] = []
+    pace.run(stop, on_end=lambda: ended.append(True))
+    # At once, early, late, early: and not a million times for all that was missed.
+    assert runs == [0.0, 0.0, 1_000_000.0, 1_000_000.0]
+    assert others == [0.0, 1_000_000.0]
+    assert ended == [True]
+
+
+def test_a_failure_ends_the_pace() -> None:
+    stop, pace = _Stop(), Pace()
+    told = threading.Event()
+
+    def fail() -> None:
+        raise ValueError("no room")
+
+    pace.add("waits", lambda: told.wait(60), 1.0, thread="slow")
+    pace.add("fails", fail, 0.05)
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="no room"):
+        pace.run(stop, on_end=told.set)
+    assert time.monotonic() - began < 60
