@@ -5,6 +5,7 @@ import json
 from analytics_job.alert_store import Gates, WatchedSeries
 from analytics_job.analyser import PairPlan
 from spreadlake.config import Settings
+from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.pair_rows import Noise
 
@@ -41,12 +42,11 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
 
 def series_definition(settings: Settings) -> str:
     """What a series' rows depend on besides its key and the trades; rows of another are redone."""
-    return json.dumps(
-        {
-            "max_stale_bars": settings.max_stale_bars,
-            "kalman": [settings.kalman.delta, settings.kalman.observation_variance],
-        }
+    kalman = settings.kalman
+    definition = SeriesDefinition(
+        settings.max_stale_bars, kalman.delta, kalman.observation_variance
     )
+    return definition.to_json()
 
 
 def rule_definition(watched: WatchedSeries, settings: Settings) -> str:

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 from spreadlake.errors import InputError
 
-__all__ = ["iso_utc", "parse_time", "timeframe_seconds"]
+__all__ = ["MOST_BARS", "iso_utc", "parse_time", "timeframe_seconds"]
+
+MOST_BARS = 100_000
+"""The longest window or lookback, in bars."""
 
 _TIMEFRAME = re.compile(r"([1-9][0-9]*)([smh])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}

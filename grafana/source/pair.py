@@ -219,7 +219,8 @@ _SHOWS_THE_NEWEST = {
 _UNLISTED: dict[str, object] = {"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
 _Z_TEXT = (
     "z = (spread − mean) / deviation over ${window} bars, every spread of the window with the "
-    "latest β. Coloured where |z| is at or beyond the threshold of ${threshold}."
+    "latest β. Coloured where |z| is at or beyond the threshold of ${threshold}. "
+    "Drawn at each bar's open, known at its end."
 )
 _STATE_TEXT = "Whether there is a z-score, and if not, why. A click goes to the newest bars."
 _AGE_TEXT = (

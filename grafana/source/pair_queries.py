@@ -39,7 +39,8 @@ FROM sampled ORDER BY time""",
 # What people export: no column that is only for the panel.
 ALIGNED = pair_sql(
     "all",
-    f"""SELECT time, price_a, price_b, spread, zscore, beta, alpha, spread_mean, spread_std,
+    f"""SELECT time, price_a, price_b, spread, zscore,
+  time + {seconds_of(TIMEFRAME)} AS close_time, beta, alpha, spread_mean, spread_std,
   correlation, return_correlation, {PAIR} AS pair
 FROM numbers ORDER BY time""",
 )

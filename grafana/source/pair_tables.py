@@ -33,8 +33,9 @@ def pair_tables() -> list[table.Panel]:
     alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
     aligned = rows(
         "${symbol_a}_${symbol_b}_${timeframe}",
-        "Every bar of the time range, the newest first; exported in time order. To export: panel "
-        "menu, Inspect, Data, Download CSV; turn “Formatted data” off for full precision.",
+        "Every bar of the time range, the newest first; exported in time order. A row is known at "
+        "its close_time: join on that. To export: panel menu, Inspect, Data, Download CSV; turn "
+        "“Formatted data” off for full precision.",
         NOTHING,
     )
     # Newest first on the screen; the export takes the rows as they were queried, in time order.
@@ -42,17 +43,13 @@ def pair_tables() -> list[table.Panel]:
     aligned.min_width(95)
     for name, digits in _DIGITS.items():
         aligned.override_by_name(name, props({"decimals": digits}))
-    aligned.override_by_name("time", props({"custom.width": 170}))
+    for name in ("time", "close_time"):
+        aligned.override_by_name(name, props({"custom.width": 170}))
     for name in ("price_a", "price_b"):
         aligned.override_by_name(name, props({"unit": "string"}))
-    return [
-        reads(
-            placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",))
-        ).with_transformation(or_say()),
-        reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED)).with_transformation(
-            or_say("pair")
-        ),
-    ]
+    alerts = reads(placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",)))
+    aligned = reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED, ("time", "close_time")))
+    return [alerts.with_transformation(or_say()), aligned.with_transformation(or_say("pair"))]
 
 
 def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:

@@ -5,17 +5,19 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
-from spreadlake.cli.options import DataOption, parse_whole
+from spreadlake.cli.options import DataOption, parse_bars
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
 from spreadlake.report import require_lake
 from spreadlake.report.choose import SeriesKey, choose_series
+from spreadlake.report.computed_series import bar_seconds, iter_computed, what_there_is
 from spreadlake.report.series_rows import available_series, column_names, iter_rows
 from spreadlake.report.words import count
 from spreadlake.times import iso_utc, parse_time
@@ -30,12 +32,12 @@ def csv(
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option("--window", metavar="BARS", parser=parse_whole, help="Window of the z-score."),
+        typer.Option("--window", metavar="BARS", parser=parse_bars, help="Window of the z-score."),
     ] = None,
     lookback: Annotated[
         int | None,
         typer.Option(
-            "--lookback", metavar="BARS", parser=parse_whole, help="Lookback of the hedge ratio."
+            "--lookback", metavar="BARS", parser=parse_bars, help="Lookback of the hedge ratio."
         ),
     ] = None,
     start: Annotated[
@@ -49,18 +51,22 @@ def csv(
     epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
     data: DataOption = Path("data"),
 ) -> None:
-    """Write pair analytics as CSV.
+    """Write pair analytics as CSV: any pair of the lake's symbols, timeframe and window.
 
-    One series, time-aligned, by default to A_B_TIMEFRAME.csv in the current folder.
+    One series, time-aligned, by default to A_B_TIMEFRAME_WINDOW_LOOKBACK.csv in the current
+    folder; computed from the bars where the lake does not keep it. A row is known at close_time:
+    join on that.
     """
     lake = Lake(data)
     require_lake(lake)
     name = None if pair is None else parse_pair(pair).name
-    key = choose_series(available_series(lake), name, timeframe, window, lookback)
+    stored = available_series(lake)
+    key = choose_series(stored, name, timeframe, window, lookback)
     times = _times(start, end)
     columns = column_names(lake)
-    pieces = iter_rows(lake, key, columns, *times)
-    lines = csv_lines(columns, pieces, epoch)
+    read = iter_rows if key in stored else iter_computed
+    pieces = _some(read(lake, key, columns, *times), lake, key)
+    lines = csv_lines(columns, pieces, bar_seconds(key), epoch)
     if output == "-":
         _to_stdout(lines)
         return
@@ -70,11 +76,23 @@ def csv(
     typer.echo(_wrote(rows, key, path, replaced=replaced), err=True)
 
 
+def _some(
+    pieces: Iterator[list[tuple[Any, ...]]], lake: Lake, key: SeriesKey
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The pieces, once there is one: what would be empty is an error, and replaces nothing."""
+    first = next((piece for piece in pieces if piece), None)
+    if first is None:
+        raise InputError(f"{_named(key)} has no rows in that time: {what_there_is(lake, key)}")
+    return chain([first], pieces)
+
+
 def _wrote(rows: int, key: SeriesKey, path: Path, *, replaced: bool) -> str:
-    series = f"{key.pair} {key.timeframe}, window {key.window}, lookback {key.lookback}"
     before = ", in place of what was there" if replaced else ""
-    nothing = "" if rows else "; the series has none in that time: see --from and --to"
-    return f"wrote {count(rows, 'row')} of {series} to {path}{before}{nothing}"
+    return f"wrote {count(rows, 'row')} of {_named(key)} to {path}{before}"
+
+
+def _named(key: SeriesKey) -> str:
+    return f"{key.pair} {key.timeframe}, window {key.window}, lookback {key.lookback}"
 
 
 def _times(start: str | None, end: str | None) -> tuple[float | None, float | None]:
@@ -86,19 +104,29 @@ def _times(start: str | None, end: str | None) -> tuple[float | None, float | No
 
 
 def csv_lines(
-    columns: list[str], pieces: Iterable[list[tuple[Any, ...]]], epoch: bool
+    columns: list[str], pieces: Iterable[list[tuple[Any, ...]]], seconds: int, epoch: bool
 ) -> Iterator[str]:
-    """The header and a line for each row; floats read back to the same bits, NULL is empty."""
-    yield ",".join(columns) + "\n"
+    """The header and a line for each row; floats read back to the same bits, NULL is empty.
+
+    `columns` begins with `time`, the open of a bar of so many `seconds`; after the first five
+    comes `close_time`, when the row was known.
+    """
+    at = 5
+    yield ",".join((*columns[:at], "close_time", *columns[at:])) + "\n"
     for piece in pieces:
         for time, *values in piece:
-            moment = str(time) if epoch else iso_utc(time)
             cells = ["" if value is None else repr(value) for value in values]
-            yield ",".join((moment, *cells)) + "\n"
+            cells.insert(at - 1, _moment(time + seconds, epoch))
+            yield ",".join((_moment(time, epoch), *cells)) + "\n"
+
+
+def _moment(time: int, epoch: bool) -> str:
+    return str(time) if epoch else iso_utc(time)
 
 
 def _target(output: str | None, key: SeriesKey) -> Path:
-    name = f"{key.pair.replace('/', '_')}_{key.timeframe}.csv"
+    symbols = key.pair.replace("/", "_")
+    name = f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}.csv"
     path = Path(name if output is None else output)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")

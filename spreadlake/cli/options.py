@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from spreadlake.times import MOST_BARS
+
 __all__ = [
     "ConfigOption",
     "DataOption",
     "DurationOption",
     "SpeedOption",
+    "parse_bars",
     "parse_factor",
     "parse_port",
     "parse_seconds",
@@ -56,6 +59,14 @@ def parse_whole(text: str | int) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def parse_bars(text: str | int) -> int:
+    """A number of bars, as long as a window can be; anything else is a usage error."""
+    bars = parse_whole(text)
+    if not 2 <= bars <= MOST_BARS:
+        raise typer.BadParameter(f"{bars} is not a number of bars from 2 to {MOST_BARS:,}")
+    return bars
 
 
 def parse_port(text: str | int) -> int:

@@ -40,7 +40,9 @@ def column_names(lake: Lake) -> list[str]:
     """`time,price_a,price_b,spread,zscore`, then the other analytics in the table's order."""
     with snapshot(lake.analytics_db) as db:
         if db is None:
-            raise InputError(f"lake {lake.root} has no analytics yet; run spreadlake analyse on it")
+            raise InputError(
+                f"lake {lake.root} has no analytics yet; run spreadlake analyse --once on it"
+            )
         stored = [row[1] for row in db.execute("PRAGMA table_info(pair_analytics)")]
     return [*_FIRST, *(name for name in stored if name not in (*_FIRST, *_NOT_SHOWN))]
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from spreadlake.report.series_rows import available_series, column_names, iter_r
 from tests.fixture_lake import BTC_ETH, ETH_SOL, LAST_TIME, READY, START, make_lake, make_ticks
 from tests.running import COMMAND, environment, invoke, run
 
+FILE = "BTCUSDT_ETHUSDT_1s_60_300.csv"
 PAIR = ["--pair", BTC_ETH]
 USUAL = [*PAIR, "--timeframe", "1s", "--window", 60, "--data", "lake"]
 
@@ -35,22 +37,41 @@ def test_the_file_is_named_by_symbols_and_timeframe(folder: Path) -> None:
     ended = invoke("csv", *USUAL, cwd=folder)
     assert (ended.returncode, ended.stdout) == (0, "")
     series = "BTCUSDT/ETHUSDT 1s, window 60, lookback 300"
-    assert ended.stderr == f"wrote 100 rows of {series} to BTCUSDT_ETHUSDT_1s.csv\n"
-    rows = read(folder / "BTCUSDT_ETHUSDT_1s.csv")
+    assert ended.stderr == f"wrote 100 rows of {series} to {FILE}\n"
+    rows = read(folder / FILE)
     assert len(rows) == 100
-    assert list(rows[0])[:5] == ["time", "price_a", "price_b", "spread", "zscore"]
+    assert list(rows[0])[:6] == ["time", "price_a", "price_b", "spread", "zscore", "close_time"]
     assert rows[0]["time"] == "2024-08-09T00:00:00Z"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
-    again = invoke("csv", *USUAL, "--from", "2027-01-01", cwd=folder)
-    assert again.stderr == (
-        f"wrote 0 rows of {series} to BTCUSDT_ETHUSDT_1s.csv, in place of what was there; "
-        "the series has none in that time: see --from and --to\n"
-    )
+    again = invoke("csv", *USUAL, cwd=folder)
+    assert again.stderr.endswith(f"to {FILE}, in place of what was there\n")
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "-")])
+def test_a_time_without_rows_is_an_error_and_replaces_nothing(
+    folder: Path, output: tuple[str, ...]
+) -> None:
+    (folder / FILE).write_text("what was there")
+    ended = invoke("csv", *USUAL, "--from", "2027-01-01", *output, cwd=folder)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "BTCUSDT/ETHUSDT 1s, window 60, lookback 300 has no rows in that time" in ended.stderr
+    assert (folder / FILE).read_text() == "what was there"
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_row_is_known_at_the_end_of_its_bar(folder: Path) -> None:
+    for timeframe, seconds in (("1s", 1), ("1m", 60)):
+        series = [*PAIR, "--timeframe", timeframe, "--window", 60, "--data", "lake"]
+        assert invoke("csv", *series, "--epoch", "-o", "known.csv", cwd=folder).returncode == 0
+        rows = read(folder / "known.csv")
+        assert {int(row["close_time"]) - int(row["time"]) for row in rows} == {seconds}
+    assert invoke("csv", *USUAL, "-o", "known.csv", cwd=folder).returncode == 0
+    assert read(folder / "known.csv")[0]["close_time"] == "2024-08-09T00:00:01Z"
 
 
 def test_every_value_reads_back_to_the_same_bits(folder: Path) -> None:
     assert invoke("csv", *USUAL, "-o", "all.csv", "--epoch", cwd=folder).returncode == 0
-    rows = read(folder / "all.csv")
+    rows = [without(row, "close_time") for row in read(folder / "all.csv")]
     db = sqlite3.connect(folder / "lake" / "analytics.db")
     stored = db.execute(
         f"SELECT {', '.join(rows[0])} FROM pair_analytics WHERE pair = ? AND timeframe = ? "
@@ -59,6 +80,10 @@ def test_every_value_reads_back_to_the_same_bits(folder: Path) -> None:
     ).fetchall()
     db.close()
     assert [tuple(number(cell) for cell in row.values()) for row in rows] == stored
+
+
+def without(row: dict[str, str], column: str) -> dict[str, str]:
+    return {name: cell for name, cell in row.items() if name != column}
 
 
 def number(cell: str) -> float | None:
@@ -106,23 +131,13 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
         (["--to", "2024-08-09T02:00:10+02:00"], 0, 11),
         (["--to", str(START + 10)], 0, 11),
         (["--from", str((START + 5) * 1000), "--to", str((START + 6) * 1000)], 5, 2),
-        (["--from", "2024-08-10"], None, 0),
     ],
 )
-def test_a_part_by_time(folder: Path, times: list[str], first: int | None, count: int) -> None:
+def test_a_part_by_time(folder: Path, times: list[str], first: int, count: int) -> None:
     ended = invoke("csv", *USUAL, *times, "--epoch", "-o", "-", cwd=folder)
     header, *lines = ended.stdout.splitlines()
     assert header.startswith("time,")
-    assert [int(line.split(",")[0]) for line in lines] == [
-        START + (first or 0) + i for i in range(count)
-    ]
-
-
-def test_a_series_without_rows_is_a_header(folder: Path) -> None:
-    warming = ["--pair", ETH_SOL, "--window", 60, "--data", "lake", "-o", "-"]
-    ended = invoke("csv", *warming, cwd=folder)
-    assert ended.returncode == 0
-    assert len(ended.stdout.splitlines()) == 1
+    assert [int(line.split(",")[0]) for line in lines] == [START + first + i for i in range(count)]
 
 
 def test_what_is_null_is_an_empty_cell(folder: Path) -> None:
@@ -135,7 +150,7 @@ def test_what_is_null_is_an_empty_cell(folder: Path) -> None:
 def test_a_folder_takes_the_file(folder: Path) -> None:
     (folder / "out").mkdir()
     assert invoke("csv", *USUAL, "-o", "out", cwd=folder).returncode == 0
-    assert (folder / "out" / "BTCUSDT_ETHUSDT_1s.csv").is_file()
+    assert (folder / "out" / FILE).is_file()
 
 
 def test_a_device_is_written_and_not_replaced(folder: Path) -> None:
@@ -178,19 +193,19 @@ def test_the_usual_choice_is_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("wanted", "chosen"),
     [
-        ({"pair": "A/C"}, "pair A/C is not in the lake; there is A/B"),
-        ({"pair": "B/A"}, "pair B/A is not in the lake; there is A/B (did you mean A/B?)"),
-        ({"timeframe": "5m"}, "timeframe 5m is not in the lake; there is 1s, 1m"),
-        ({"window": 61}, "window 61 is not in the lake; there is 30, 60"),
-        ({"lookback": 7}, "lookback 7 is not in the lake; there is 300, 600"),
+        ({"pair": "B/A"}, ("B/A", "1s", 60, 300)),
+        ({"timeframe": "5m"}, ("A/B", "5m", 60, 300)),
+        ({"window": 61}, ("A/B", "1s", 61, 300)),
+        ({"lookback": 7, "window": 2}, ("A/B", "1s", 2, 7)),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(wanted: dict[str, str], message: str) -> None:
-    with pytest.raises(InputError) as caught:
-        choose_series(KEYS, **wanted)  # type: ignore[arg-type]
-    assert str(caught.value) == message
+def test_what_is_named_need_not_be_stored(
+    wanted: dict[str, Any], chosen: tuple[str, str, int, int]
+) -> None:
+    assert choose_series(KEYS, **wanted) == chosen
+    assert choose_series([], **({"pair": "A/B"} | wanted)) == chosen
 
 
 @pytest.mark.parametrize(
@@ -218,6 +233,8 @@ def test_an_open_choice_is_refused(keys: list[SeriesKey], field: str) -> None:
         ([*PAIR, "--from", "2024-08-09T00:00:00"], "has no zone; add Z for UTC"),
         ([*PAIR, "--to", "yesterday"], "time 'yesterday' is not understood"),
         ([*PAIR, "--from", "2024-08-10", "--to", "2024-08-09"], "--from 2024-08-10 is after --to"),
+        (["--pair", "BTCUSDT/XUSDT"], "the lake has no bars of BTCUSDT; it has those of none"),
+        ([*PAIR, "--timeframe", "7"], "timeframe '7' is not a whole number of s, m or h"),
         ([*PAIR, "-o", "none/x.csv"], "cannot write none/x.csv: there is no folder none"),
         ([*PAIR, "--data", "elsewhere"], "no lake in elsewhere: choose its folder with --data"),
     ],
@@ -231,11 +248,19 @@ def test_a_mistake_is_one_message(folder: Path, arguments: list[str], message: s
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("bars", ["1", "0", "100001", "many"])
+def test_a_window_is_a_number_of_bars(folder: Path, bars: str) -> None:
+    ended = invoke("csv", "--data", "lake", *PAIR, "--window", bars, cwd=folder)
+    assert ended.returncode == 2
+    assert "Invalid value for '--window'" in ended.stderr
+    assert bars in ended.stderr
+
+
 def test_a_lake_without_analytics_says_what_to_run(tmp_path: Path) -> None:
     make_ticks(tmp_path / "lake")
     ended = invoke("csv", *USUAL, cwd=tmp_path)
     assert ended.returncode == 2
-    assert "no pair analytics yet; run spreadlake analyse" in ended.stderr
+    assert "no analytics yet; run spreadlake analyse --once" in ended.stderr
 
 
 def test_a_full_disk_leaves_no_file(folder: Path) -> None:

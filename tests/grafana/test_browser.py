@@ -234,6 +234,7 @@ def assert_csv(lake: FixtureLake, path: Path) -> None:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:5] == ["time", "price_a", "price_b", "spread", "zscore"]
+    assert "close_time" in rows[0]
     stored = query(
         lake.lake.root,
         "SELECT strftime('%Y-%m-%d %H:%M:%S', time, 'unixepoch') AS at, price_a, zscore "

@@ -1,0 +1,32 @@
+"""What rows of pair analytics depend on besides their key and the trades, as the lake keeps it."""
+
+import json
+import sqlite3
+from typing import NamedTuple, Self
+
+__all__ = ["SeriesDefinition", "stored_definition"]
+
+
+class SeriesDefinition(NamedTuple):
+    """Carried closes in a row after which a pair is stale, and the noise of the Kalman filter."""
+
+    max_stale_bars: int
+    kalman_delta: float
+    kalman_observation_variance: float
+
+    def to_json(self) -> str:
+        """The text in the table `series`: rows of another text are computed again."""
+        noise = [self.kalman_delta, self.kalman_observation_variance]
+        return json.dumps({"max_stale_bars": self.max_stale_bars, "kalman": noise})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`; what a later version adds is passed over."""
+        known = json.loads(text)
+        return cls(known["max_stale_bars"], *known["kalman"])
+
+
+def stored_definition(db: sqlite3.Connection) -> SeriesDefinition | None:
+    """What the stored series of an `analytics.db` were computed with; None if there are none."""
+    row = db.execute("SELECT definition FROM series LIMIT 1").fetchone()
+    return None if row is None else SeriesDefinition.from_json(row[0])

@@ -1,0 +1,113 @@
+"""Bars of any timeframe of a lake, those that are stored or made of shorter ones."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from spreadlake.bars import BARS_SCHEMA
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.lake.archive import read_rows
+from spreadlake.quant.close_matrix import NEVER, CloseMatrix
+from spreadlake.quant.resample import longer_bars
+from spreadlake.times import timeframe_seconds
+
+__all__ = ["BarSource"]
+
+
+class BarSource(NamedTuple):
+    """Bars of `length` seconds, read from the stored ones of `stored`, which divides it.
+
+    `first` holds the absolute number (time // length) of each symbol's first bar, `traded` the
+    time of the first stored bar that its trades made (earlier ones are klines), `end` the number
+    after the last bar that is final.
+    """
+
+    lake: Lake
+    stored: str
+    length: int
+    first: dict[str, int]
+    traded: dict[str, int]
+    end: int
+
+    @classmethod
+    def of(
+        cls, db: sqlite3.Connection, lake: Lake, timeframe: str, symbols: Sequence[str]
+    ) -> "BarSource":
+        """InputError for a symbol without bars, or a timeframe that none stored divides."""
+        length = _length(timeframe)
+        known = db.execute("SELECT timeframe, symbol, time FROM first_bars").fetchall()
+        _require_symbols({symbol for _, symbol, _ in known}, symbols)
+        stored = _longest_divisor({name for name, symbol, _ in known if symbol in symbols}, length)
+        firsts = {symbol: time for name, symbol, time in known if name == stored}
+        if missing := [symbol for symbol in symbols if symbol not in firsts]:
+            raise InputError(f"there are no {stored} bars of {', '.join(missing)} yet")
+        step = timeframe_seconds(stored)
+        seconds = {s: time for name, s, time in known if name == "1s"}
+        traded = {s: seconds[s] // step * step for s in symbols if s in seconds}
+        first = {s: _first(firsts[s], traded.get(s), length) for s in symbols}
+        return cls(lake, stored, length, first, traded, _final(db) // length)
+
+    def matrix(
+        self, db: sqlite3.Connection, symbols: tuple[str, ...], low: int, high: int
+    ) -> CloseMatrix:
+        """The closes of `symbols` at the absolute bars [low, high)."""
+        first = np.array([self.first.get(s, NEVER) for s in symbols], dtype=np.int64)
+        bars = pl.concat([self.read(db, symbol, low, high) for symbol in symbols])
+        return CloseMatrix.of(bars, symbols, self.length, low, high, first)
+
+    def read(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> pl.DataFrame:
+        """Bars of BARS_SCHEMA of one symbol, absolute numbers [low, high), in order of time."""
+        low = max(low, self.first[symbol])
+        series = [("symbol", symbol), ("timeframe", self.stored)]
+        span = (low * self.length, high * self.length)
+        bars = read_rows(db, self.lake, "bars", series, *span).select(BARS_SCHEMA.names())
+        if timeframe_seconds(self.stored) == self.length:
+            return bars
+        return longer_bars(self._of_one_kind(bars, symbol), self.length).cast(BARS_SCHEMA)
+
+    def _of_one_kind(self, bars: pl.DataFrame, symbol: str) -> pl.DataFrame:
+        """Without klines in the longer bar that trades begin in: it is made of those alone."""
+        if symbol not in self.traded:
+            return bars
+        traded = self.traded[symbol]
+        time = pl.col("time")
+        return bars.filter((time >= traded) | (time < traded // self.length * self.length))
+
+
+def _length(timeframe: str) -> int:
+    try:
+        return timeframe_seconds(timeframe)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _require_symbols(known: set[str], wanted: Sequence[str]) -> None:
+    for symbol in wanted:
+        if symbol not in known:
+            there = ", ".join(sorted(known)) or "none; run spreadlake analyse --once on it"
+            raise InputError(f"the lake has no bars of {symbol}; it has those of {there}")
+
+
+def _longest_divisor(stored: set[str], length: int) -> str:
+    fitting = [name for name in stored if length % timeframe_seconds(name) == 0]
+    if not fitting:
+        there = ", ".join(sorted(stored, key=timeframe_seconds))
+        raise InputError(
+            f"bars of {length} s cannot be made of those that the lake has ({there}); "
+            "name a timeframe that is a multiple of one of them"
+        )
+    return max(fitting, key=timeframe_seconds)
+
+
+def _first(first: int, traded: int | None, length: int) -> int:
+    """Number of the first bar: trades may begin within it; klines that do so are left out."""
+    return first // length if first == traded else -(-first // length)
+
+
+def _final(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT value FROM progress WHERE key = 'final_time'").fetchone()
+    return 0 if row is None else int(row[0])

@@ -1,0 +1,87 @@
+"""Rows of pair analytics for any pair, timeframe, window and lookback, computed from the bars.
+
+The same functions as the analytics job's, called with the same definition, so that a row has the
+numbers that the job would have stored, whether it did or not.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import polars as pl
+
+from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.definition import SeriesDefinition
+from spreadlake.pairs import Pair
+from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
+from spreadlake.research.bar_source import BarSource
+
+__all__ = ["PairSeries", "computed_rows"]
+
+_PIECE = 5_000  # rows computed at a time, to bound memory
+
+
+class PairSeries(NamedTuple):
+    """One series of pair analytics: which pair, on bars of which length, over how many."""
+
+    pair: Pair
+    timeframe: str
+    window: int
+    lookback: int
+
+
+def computed_rows(
+    lake: Lake,
+    series: PairSeries,
+    definition: SeriesDefinition,
+    start: float | None = None,
+    end: float | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Rows with start <= time <= end (Unix seconds; None: all), in pieces, in order of time.
+
+    Columns: `time` (s, the bar's open), `price_a`, `price_b` and the numbers of
+    `pair_analytics`; a number without meaning is null. Raises InputError for a symbol without
+    bars and for a timeframe that the stored bars do not divide.
+    """
+    with closing(open_reader(lake.analytics_db)) as db:
+        source = BarSource.of(db, lake, series.timeframe, series.pair)
+    reach = bars_needed((series.window,), (series.lookback,), definition.max_stale_bars)
+    low, high = _span(source, series.pair, start, end)
+    step = max(_PIECE, reach)
+    for at in range(low, high, step):
+        yield _piece(lake, source, series, definition, at, min(at + step, high), reach)
+
+
+def _piece(
+    lake: Lake,
+    source: BarSource,
+    series: PairSeries,
+    definition: SeriesDefinition,
+    low: int,
+    high: int,
+    reach: int,
+) -> pl.DataFrame:
+    """The rows at the absolute bars [low, high)."""
+    with closing(open_reader(lake.analytics_db)) as db:
+        closes = source.matrix(db, tuple(series.pair), low - reach, high)
+    noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
+    (rows,) = pair_rows(
+        closes,
+        [series.pair],
+        [series.window],
+        series.lookback,
+        definition.max_stale_bars,
+        noise,
+        high - low,
+    )
+    return rows.frame().drop("pair", "symbol_a", "symbol_b")
+
+
+def _span(source: BarSource, pair: Pair, start: float | None, end: float | None) -> tuple[int, int]:
+    """Absolute bars [low, high) that both legs have and whose opens lie in the time asked for."""
+    low, high = max(source.first[symbol] for symbol in pair), source.end
+    if start is not None:
+        low = max(low, -(-int(-(-start // 1)) // source.length))
+    if end is not None:
+        high = min(high, int(end // source.length) + 1)
+    return low, high
