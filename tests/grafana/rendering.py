@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,14 @@ def fill(sql: str, since: float, until: float, step: float = 1.0, **variables: s
     return filled
 
 
-def query(lake: Path, sql: str) -> Table:
-    """Runs the SQL as the data source does: read-only, at most one statement."""
+def query(lake: Path, sql: str, now: float | None = None) -> Table:
+    """Runs the SQL as the data source does: read-only, at most one statement.
+
+    At the Unix time `now` where one is given, however long the test has taken so far.
+    """
+    if now is not None:
+        moment = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S.%f}"
+        sql = re.sub(r"(strftime\('%\w', )'now'", rf"\1'{moment}'", sql)
     left = _LEFT_OVER.search(re.sub(r"'[^']*'", "", sql))
     assert left is None, f"{left[0] if left else ''} is filled in by nobody"
     uri = f"file:{lake / 'analytics.db'}?mode=ro"

@@ -1,7 +1,6 @@
 """Every SQL of every panel and variable runs on a lake, under the plugin's rules."""
 
 import re
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -102,9 +101,13 @@ def test_bars_to_choose_from_are_configured_and_usual_ones_in_order(
 NUMBERS = of("z · ${symbol_a}/${symbol_b}")
 
 
-def state(lake: FixtureLake, until: float | None = None, **variables: str) -> dict[str, object]:
+def state(
+    lake: FixtureLake, until: float | None = None, now: float | None = None, **variables: str
+) -> dict[str, object]:
+    """What the numbers' query says at the time `now`, by default when the last bar has ended."""
     end = lake.end + 1 if until is None else until
-    table = query(lake.lake.root, fill(NUMBERS.sql, end - 900, end, 1, **variables))
+    sql = fill(NUMBERS.sql, end - 900, end, 1, **variables)
+    table = query(lake.lake.root, sql, lake.end + 1 if now is None else now)
     assert len(table.rows) == 1, "always one row, so that there is always a word"
     return table.row()
 
@@ -142,12 +145,13 @@ def test_the_range_of_the_newest_bars(fixture_lake: FixtureLake, tmp_path: Path)
     now = state(fixture_lake, until=fixture_lake.start - 100)
     assert (now["newest_from"], now["newest_to"]) == ("now-15m", "now")
     old = build_lake(tmp_path, 1_700_000_000, seconds=4000)
-    found = state(old, until=time.time())
+    later = old.end + 10_000_000
+    found = state(old, until=later, now=later)
     assert found["newest_to"] == str((old.end + 1) * 1000)
     assert found["newest_from"] == str((old.end + 1 - 3600) * 1000)
-    short = state(old, until=time.time(), symbol_b=LATE_SYMBOL)
+    short = state(old, until=later, now=later, symbol_b=LATE_SYMBOL)
     assert short["newest_from"] == str((old.end + 1 - LATE_BARS) * 1000)
-    assert str(state(old, until=old.end + 1)["state"]).startswith("ready")
+    assert str(state(old, until=old.end + 1, now=later)["state"]).startswith("ready")
 
 
 def test_state_when_late_or_stale_or_flat(tmp_path: Path) -> None:
@@ -172,8 +176,9 @@ def test_state_when_late_or_stale_or_flat(tmp_path: Path) -> None:
     assert state(lake, until=end - 200, symbol_a="DULL", symbol_b="DULL")["state"] == flat
 
 
-def test_late_is_told_where_the_range_ends_now(fixture_lake: FixtureLake, tmp_path: Path) -> None:
-    old = build_lake(tmp_path, int(time.time()) - 120, seconds=400)
-    assert str(state(old, until=time.time())["state"]).startswith("late: no newer bar for ")
-    history = state(old, until=old.end - 100)
+def test_late_is_told_where_the_range_ends_now(fixture_lake: FixtureLake) -> None:
+    now = fixture_lake.end + 190
+    late = str(state(fixture_lake, until=now, now=now)["state"])
+    assert late == "late: no newer bar for 3 min"
+    history = state(fixture_lake, until=fixture_lake.end - 100, now=now)
     assert str(history["state"]).startswith("ready")
