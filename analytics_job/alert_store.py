@@ -1,7 +1,7 @@
 """Keeps `alert_events`: runs the alert state machine over new rows, and again over changed ones."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,11 @@ class AlertStore:
                 pair, timeframe, _, lookback = series.key
                 self._gated.setdefault((pair, timeframe, lookback), set()).add(series.key)
         self._states: dict[WatchedSeries, AlertState] = {}
+
+    @property
+    def gating(self) -> Collection[TestKey]:
+        """(pair, timeframe, lookback) of the ADF tests that decide whether an event opens."""
+        return self._gated.keys()
 
     def append(self, timeframe: str, results: Iterable[PairRows]) -> None:
         """Takes in rows that follow those seen so far."""

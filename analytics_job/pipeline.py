@@ -62,11 +62,13 @@ class Pipeline:
             self.alerts = AlertStore(db, lake, watched_series(settings))
             keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
             self.status = StatusStore(db, keys, settings.max_stale_bars)
-        self.tests = TestStore(db, plan, self.bars.lengths, settings.job.tests_interval)
+        interval = settings.job.tests_interval
+        self.tests = TestStore(db, lake, plan, self.bars.lengths, interval, self.alerts.gating)
         self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
         self.progress = _read_progress(db)
         self.read_seq = self.progress.seq
         self.done_seq = self.progress.seq  # all up to here are in the tables, or wait for theirs
+        self.expected = 0  # second beyond which there are known to be trades
         self._pending = FEED_SCHEMA.to_frame()
         self._klines: pl.DataFrame | None = None  # those that no bars were made of yet
 
@@ -130,13 +132,14 @@ class Pipeline:
         """Makes the seconds up to `end` final, in one transaction with all that follows."""
         start = self.progress.final_or_start
         ready = pl.col("time_ms") < end * 1000
+        newest = max(self._target(), self.expected)
         with atomic(self._db):
             self.bars.append(self._pending.filter(ready), start, end)
             for analyser in self.analysers:
                 for result in analyser.append(start, end):
                     self.alerts.append(analyser.timeframe, [result])
                     self.status.update(analyser.timeframe, [result])
-                self.tests.fall_due(analyser.timeframe, start, end)
+                self.tests.fall_due(analyser.timeframe, start, end, newest)
             self._pending = self._pending.filter(~ready)
             self.progress.final = end
             self._write_progress()

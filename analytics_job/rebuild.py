@@ -59,6 +59,7 @@ def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: 
     span = trades_span(lake)
     if span is None:
         return
+    pipeline.expected = (span.last_ms - HOUR_MS) // 1000  # of a rolled hour only the end is known
     first_ms = span.first_ms if start is None else start * 1000
     for trades in iter_trades(lake, first_ms, span.last_ms + 1):
         rows = trades.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names())

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analytics_job.tests_store import give_up_oldest
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.archive import (
     ArchivedTable,
@@ -32,7 +31,6 @@ DEFAULT_HOURS = 720.0
 _LOOK_MS = 60_000  # of exchange time, between two looks at what is old enough
 _FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
-_MOST_DUE = 1_000_000  # slow statistics that may wait, some 100 MB: hours of computing
 
 
 _TABLE_KEYS: Mapping[ArchivedTable, tuple[str, ...]] = {
@@ -72,7 +70,6 @@ class Retention:
         if self._pieces is None:
             if watermark_ms < self._next_look_ms:
                 return False
-            self._bound_due()
             self._pieces = self._old_pieces(watermark_ms // 1000)
         piece = next(self._pieces, None)
         if piece is None:
@@ -114,16 +111,6 @@ class Retention:
             for one in series
         ]
         return min((int(time) for time in times if time is not None), default=None)
-
-    def _bound_due(self) -> None:
-        with atomic(self._db):
-            given_up = give_up_oldest(self._db, _MOST_DUE)
-        if given_up:
-            log.warning(
-                "gave up the %d slow statistics that were due longest: they fall due faster than "
-                "they are computed; see job.tests_interval",
-                given_up,
-            )
 
     def _roll(self, piece: _Piece) -> None:
         path = piece_path(self._lake, piece.table, piece.timeframe, piece.name, piece.start)

@@ -1,27 +1,36 @@
 """Keeps `pair_tests`: what is due is written down with the bars, and computed when there is time.
 
-Tests fall due at whole multiples of `job.tests_interval` of exchange time, at the last bar before
-each, so that live and rebuilt tables are the same. The newest are computed first: after a long
-stop the screen is right at once, and history fills up behind it.
+Which bars are tested is a matter of exchange time alone (`spreadlake.tests_schedule`). The
+newest are computed first: after a long stop the screen is right at once, and history fills up
+behind it. What is still due when it grows old is thinned out to history's coarser step, except
+for what gates alerts: these open at the same bar live and rebuilt. So a table that was filled live
+and one that was rebuilt agree in every row that both have; live has more of them.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 
 import numpy as np
 
 from analytics_job.analyser import PairPlan
 from analytics_job.bars import Changed
-from spreadlake.lake import Lake
+from analytics_job.row_archive import TestKey
+from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.pairs import Pair, parse_pair
 from spreadlake.quant.rolling import Floats
 from spreadlake.quant.stationarity import PairTests
+from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["DueTest", "TestStore", "closes", "give_up_oldest", "take"]
+__all__ = ["DueTest", "TestStore", "closes", "take"]
 
+log = logging.getLogger(__name__)
+
+_MOST_DUE = 200_000  # tests that may wait, some 20 MB
 _COLUMNS = (
     "pair",
     "timeframe",
@@ -34,6 +43,7 @@ _INSERT = (
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
 _GIVEN_UP = 50_000  # at a time, so as not to hold up the job
+_KEY = "time, timeframe, pair, lookback_bars"
 
 
 @dataclass(frozen=True)
@@ -54,31 +64,53 @@ class TestStore:
     __test__ = False
 
     def __init__(
-        self, db: sqlite3.Connection, plan: PairPlan, lengths: dict[str, int], interval: float
+        self,
+        db: sqlite3.Connection,
+        lake: Lake,
+        plan: PairPlan,
+        lengths: dict[str, int],
+        interval: float,
+        gating: Collection[TestKey] = (),
     ) -> None:
+        """`gating` are the series whose tests decide whether an alert opens: all are kept."""
         self._db = db
+        self._lake = lake
         self._plan = plan
         self._lengths = lengths
-        self._interval = max(1, round(interval))
+        self._schedule = Schedule(max(1, round(interval)))
+        self._gating = frozenset(gating)
+        self._thinned: dict[tuple[str, int], int] = {}
         self._changed: set[DueTest] = set()
         self._changed_before: set[DueTest] = set()
+        self._count = int(db.execute("SELECT COUNT(*) FROM tests_due").fetchone()[0])
+        boundary = len(plan.pairs) * len(plan.lookbacks) * len(lengths)
+        self._most = max(_MOST_DUE, 2 * boundary)
 
-    def fall_due(self, timeframe: str, start: int, end: int) -> None:
-        """Writes down the tests at the interval's multiples in (start, end], for every pair."""
-        self._due(timeframe, self._plan.pairs, start, end)
+    def fall_due(self, timeframe: str, start: int, end: int, newest: int) -> None:
+        """Writes down the tests at the boundaries in (start, end], for every pair.
+
+        `newest` is how far bars reach or are about to: what is old beside it is thinned out.
+        """
+        self._due(timeframe, self._plan.pairs, start, end, newest)
+        self._thin(timeframe, max(end, newest))
+        self._bound()
 
     def fall_due_for(self, pair: Pair, timeframe: str, start: int, end: int) -> None:
         """The same for one pair: it is new, and its history is being computed."""
-        self._due(timeframe, [pair], start, end)
+        self._due(timeframe, [pair], start, end, end)
+        self._due_again(timeframe, [pair], start, end)
+        self._bound()
 
     def repair(self, timeframe: str, changes: Iterable[Changed], final: int) -> None:
-        """Tests whose lookback holds a changed bar fall due again."""
+        """Tests whose lookback holds a changed bar fall due again, those of old bars too."""
         length = self._lengths[timeframe]
         reach = max(self._plan.lookbacks) * length
         for change in changes:
             pairs = [pair for pair in self._plan.pairs if change.symbol in pair]
             end = min(change.end + reach + length, final)
-            self._changed.update(self._due(timeframe, pairs, change.start, end))
+            self._changed.update(self._due(timeframe, pairs, change.start, end, final))
+            self._changed.update(self._due_again(timeframe, pairs, change.start, end))
+        self._bound()
 
     def begin_batch(self) -> None:
         """Closes are about to be read on another thread; `changed_in_batch` counts from here on.
@@ -100,30 +132,109 @@ class TestStore:
                 _INSERT,
                 (*key, *astuple(tests)),
             )
-        self._db.execute(
+        self._count -= self._db.execute(
             "DELETE FROM tests_due "
             "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time = ?",
             key,
-        )
+        ).rowcount
 
-    def _due(self, timeframe: str, pairs: Sequence[Pair], start: int, end: int) -> list[DueTest]:
-        length, step = self._lengths[timeframe], self._interval
-        boundaries = range((start // step + 1) * step, end + 1, step)
-        ends = ((boundary, boundary // length * length) for boundary in boundaries)
-        # A long bar is tested once, at the first boundary at or after its end.
-        times = [bar_end - length for boundary, bar_end in ends if bar_end > boundary - step]
+    def _due(
+        self, timeframe: str, pairs: Sequence[Pair], start: int, end: int, newest: int
+    ) -> list[DueTest]:
+        times = partial(self._schedule.times, self._lengths[timeframe], start, end, newest)
+        kept = times(every=False)
+        everything = times(every=True) if self._gating else kept
         due = [
             DueTest(timeframe, time, pair.name, lookback)
-            for time in times
             for pair in pairs
             for lookback in self._plan.lookbacks
+            for time in (everything if (pair.name, timeframe, lookback) in self._gating else kept)
         ]
-        self._db.executemany(
+        self._insert(due)
+        return due
+
+    def _due_again(
+        self, timeframe: str, pairs: Sequence[Pair], start: int, end: int
+    ) -> list[DueTest]:
+        """What was computed once is computed again, whatever its age, hot or in Parquet."""
+        low = start - self._lengths[timeframe] + 1
+        due = [
+            DueTest(timeframe, time, pair.name, lookback)
+            for pair in pairs
+            for lookback in self._plan.lookbacks
+            for time in self._computed((pair.name, timeframe, lookback), low, end)
+        ]
+        self._insert(due)
+        return due
+
+    def _computed(self, key: TestKey, start: int, end: int) -> list[int]:
+        """Times of the rows that there are with start <= time < end."""
+        if start < archived_until(self._db, key[1]):
+            named = zip(("pair", "timeframe", "lookback_bars"), key, strict=True)
+            frame = read_rows(self._db, self._lake, "pair_tests", list(named), start, end)
+            return frame["time"].to_list()
+        rows = self._db.execute(
+            "SELECT time FROM pair_tests WHERE pair = ? AND timeframe = ? "
+            "AND lookback_bars = ? AND time >= ? AND time < ?",
+            (*key, start, end),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _insert(self, due: Sequence[DueTest]) -> None:
+        self._count += self._db.executemany(
             "INSERT OR IGNORE INTO tests_due(timeframe, time, pair, lookback_bars) "
             "VALUES (?, ?, ?, ?)",
-            [(one.timeframe, one.time, one.pair, one.lookback) for one in due],
-        )
-        return due
+            [astuple(one) for one in due],
+        ).rowcount
+
+    def _thin(self, timeframe: str, newest: int) -> None:
+        """Forgets what is due, has grown old since, and is not at history's coarser step."""
+        for age in (RECENT_SECONDS, WEEK_SECONDS):
+            length = self._lengths[timeframe]
+            low, high = self._thinned.get((timeframe, age), 0), newest - age - length
+            if low >= high:
+                continue
+            self._thinned[timeframe, age] = high
+            # What has a row already is due again because its bars changed.
+            rows = self._db.execute(
+                "SELECT timeframe, time, pair, lookback_bars FROM tests_due AS due "
+                "WHERE timeframe = ? AND time >= ? AND time < ? AND NOT EXISTS ("
+                "SELECT 1 FROM pair_tests AS t WHERE t.pair = due.pair AND t.time = due.time "
+                "AND t.timeframe = due.timeframe AND t.lookback_bars = due.lookback_bars)",
+                (timeframe, low, high),
+            ).fetchall()
+            self._forget(
+                one
+                for one in (DueTest(*row) for row in rows)
+                if not self._schedule.keeps(one.time + length, length, newest)
+                and (one.pair, timeframe, one.lookback) not in self._gating
+            )
+
+    def _forget(self, due: Iterable[DueTest]) -> None:
+        self._count -= self._db.executemany(
+            "DELETE FROM tests_due "
+            "WHERE timeframe = ? AND time = ? AND pair = ? AND lookback_bars = ?",
+            [astuple(one) for one in due],
+        ).rowcount
+
+    def _bound(self) -> None:
+        """Gives up what has been due longest where more waits than may."""
+        given_up = 0
+        while self._count > self._most:
+            excess = min(self._count - self._most, _GIVEN_UP)
+            given_up += self._db.execute(
+                f"DELETE FROM tests_due WHERE ({_KEY}) IN "
+                f"(SELECT {_KEY} FROM tests_due ORDER BY {_KEY} LIMIT ?)",
+                (excess,),
+            ).rowcount
+            self._count -= excess
+        if given_up:
+            add_counters(self._db, {("tests_given_up", ""): given_up})
+            log.warning(
+                "gave up the %d slow statistics that were due longest: they fall due faster than "
+                "they are computed; see job.tests_interval",
+                given_up,
+            )
 
 
 def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
@@ -133,17 +244,6 @@ def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
         (count,),
     )
     return [DueTest(*row) for row in rows]
-
-
-def give_up_oldest(db: sqlite3.Connection, most: int) -> int:
-    """Forgets tests that have been due longest where more than `most` are; returns how many."""
-    count = db.execute("SELECT COUNT(*) FROM tests_due").fetchone()[0]
-    key = "time, timeframe, pair, lookback_bars"
-    return db.execute(
-        f"DELETE FROM tests_due WHERE ({key}) IN "
-        f"(SELECT {key} FROM tests_due ORDER BY {key} LIMIT ?)",
-        (max(0, min(count - most, _GIVEN_UP)),),
-    ).rowcount
 
 
 def closes(db: sqlite3.Connection, lake: Lake, due: DueTest) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
-from spreadlake.report import FileReport, ServiceReport
+from spreadlake.report import FileReport, ServiceReport, TestsBacklog
 
 __all__ = ["Job", "Storage", "job_families", "service_families", "storage_families"]
 
@@ -20,6 +20,7 @@ class Job:
     progress: Mapping[str, int] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
     backlog: int | None = None
+    slow_tests: TestsBacklog = field(default_factory=TestsBacklog)
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,32 @@ def job_families(job: Job) -> Iterator[Metric]:
         "Trades stored that the job has yet to see.",
         [((), job.backlog)],
     )
+    yield from _slow_test_families(job)
     for name, metric, text in (
         ("steps", "spreadlake_job_steps", "Steps of the job."),
         ("step_seconds", "spreadlake_job_seconds", "Time spent in steps."),
         ("late_trades", "spreadlake_job_late_ticks", "Trades that changed a final bar."),
+        (
+            "tests_given_up",
+            "spreadlake_pair_tests_given_up",
+            "Slow statistics that were due longest, given up because too many waited.",
+        ),
     ):
         yield counter(metric, text, [((), job.counters.get((name, ""), 0.0))])
+
+
+def _slow_test_families(job: Job) -> Iterator[Metric]:
+    known = "final_time" in job.progress
+    yield gauge(
+        "spreadlake_pair_tests_due",
+        "Slow statistics that are yet to be computed, those of history too.",
+        [((), job.slow_tests.due if known else None)],
+    )
+    yield gauge(
+        "spreadlake_pair_tests_behind_seconds",
+        "Age of the oldest slow statistic that fell due in the last 15 minutes and still is.",
+        [((), job.slow_tests.behind_seconds)],
+    )
 
 
 def service_families(services: Sequence[ServiceReport]) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ from spreadlake.report import (
     read_progress,
     read_service,
     read_symbols,
+    read_tests_backlog,
     snapshot,
 )
 
@@ -91,7 +92,8 @@ def read_job(lake: Lake) -> Job:
             return Job(backlog=stored)
         progress = read_progress(db)
         backlog = None if stored is None else max(0, stored - progress.get("read_seq", 0))
-        return Job(read_counters(db), progress, _status(db, "job"), backlog)
+        tests = read_tests_backlog(db, progress.get("final_time"))
+        return Job(read_counters(db), progress, _status(db, "job"), backlog, tests)
 
 
 def read_services(lake: Lake) -> list[ServiceReport]:

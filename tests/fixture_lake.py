@@ -122,6 +122,14 @@ def make_lake(root: Path, now: float | None = None) -> Lake:
     return Lake(root)
 
 
+def add_due_tests(root: Path, *times: int) -> None:
+    """Slow statistics of BTC_ETH at the bars `times` are yet to be computed."""
+    with writing(open_analytics_writer(Lake(root))) as db:
+        db.executemany(
+            "INSERT INTO tests_due VALUES ('1s', ?, ?, 300)", [(time, BTC_ETH) for time in times]
+        )
+
+
 def add_rows(
     db: sqlite3.Connection, series: tuple[str, str, int, int], bars: int, **fixed: Any
 ) -> None:

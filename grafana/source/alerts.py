@@ -101,6 +101,16 @@ ALERTS = (
         description="The analytics job is {{ $value | humanizeDuration }} behind the newest trade.",
     ),
     Alert(
+        name="SlowStatisticsLate",
+        severity="warning",
+        expr="spreadlake_pair_tests_behind_seconds > 600",
+        lasting="10m",
+        summary="The slow statistics do not keep up.",
+        description=(
+            "Slow statistics of {{ $value | humanizeDuration }} ago are yet to be computed."
+        ),
+    ),
+    Alert(
         name="GapNotRepaired",
         severity="warning",
         expr="spreadlake_tick_gaps_open > 0",

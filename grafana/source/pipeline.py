@@ -225,11 +225,13 @@ _CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
         ],
     ),
     (
-        "Waiting", "short", 1, "In the collector's memory, and stored but not yet analysed.",
+        "Waiting", "short", 1,
+        "Trades in the collector's memory, and stored but not yet analysed; slow statistics due.",
         [
             ("spreadlake_buffer_ticks", "in memory"),
             ("spreadlake_job_backlog_ticks", "not yet analysed"),
             ("increase(spreadlake_ticks_dropped_total[1m])", "dropped a minute"),
+            ("spreadlake_pair_tests_due", "slow statistics due"),
         ],
     ),
     (
@@ -274,4 +276,5 @@ _COLOURS = {
     "in memory": LEG_A,
     "not yet analysed": LEG_B,
     "dropped a minute": ALARM,
+    "slow statistics due": QUIET,
 }

@@ -12,6 +12,7 @@ from spreadlake.report.model import (
     SymbolReport,
 )
 from spreadlake.report.services import never_started, read_service
+from spreadlake.report.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import last_trade_ms, newest_seq, read_identity, read_symbols
 from spreadlake.report.totals import Totals, totals_of
@@ -24,6 +25,7 @@ __all__ = [
     "PairReport",
     "ServiceReport",
     "SymbolReport",
+    "TestsBacklog",
     "Totals",
     "database_sizes",
     "last_trade_ms",
@@ -35,6 +37,7 @@ __all__ = [
     "read_progress",
     "read_service",
     "read_symbols",
+    "read_tests_backlog",
     "report_on",
     "require_lake",
     "sizes_of",

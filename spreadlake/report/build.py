@@ -22,6 +22,7 @@ from spreadlake.report.model import (
     SymbolReport,
 )
 from spreadlake.report.services import never_started, service_in
+from spreadlake.report.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import (
     newest_seq,
@@ -51,6 +52,7 @@ class _Analysis:
     progress: dict[str, int] = field(default_factory=dict)
     pairs: list[PairReport] = field(default_factory=list)
     alerts: list[AlertReport] = field(default_factory=list)
+    slow_tests: TestsBacklog = field(default_factory=TestsBacklog)
 
 
 def report_on(
@@ -92,6 +94,7 @@ def _assemble(
         gaps=capture.gaps,
         pairs=analysis.pairs,
         alerts=analysis.alerts,
+        slow_tests=analysis.slow_tests,
         files=files,
     )
 
@@ -116,11 +119,13 @@ def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
 
 
 def _read_analysis(db: sqlite3.Connection, now: float, looked: Looked | None) -> _Analysis:
+    progress = read_progress(db)
     return _Analysis(
         service_in(db, "analytics-job", now),
-        read_progress(db),
+        progress,
         read_latest_pairs(db, looked),
         read_open_alerts(db),
+        read_tests_backlog(db, progress.get("final_time")),
     )
 
 

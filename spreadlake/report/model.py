@@ -6,6 +6,8 @@ The field names are the keys of `spreadlake status --json`.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spreadlake.report.slow_tests import TestsBacklog
+
 __all__ = [
     "AlertReport",
     "FileReport",
@@ -114,6 +116,7 @@ class LakeReport:
     `gaps` are the open and the lost ones, newest first, at most 100; the counts by symbol are
     complete. `not_trading` are captured symbols that do not trade at the exchange, each with the
     exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
+    `slow_tests` are the slow statistics that wait.
     """
 
     lake: str
@@ -130,5 +133,6 @@ class LakeReport:
     gaps: list[GapReport]
     pairs: list[PairReport]
     alerts: list[AlertReport]
+    slow_tests: TestsBacklog
     files: list[FileReport]
     not_trading: dict[str, str] = field(default_factory=dict)

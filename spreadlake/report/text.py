@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spreadlake.report.model import LakeReport, PairReport, ServiceReport
-from spreadlake.report.words import age, number, signed, size
+from spreadlake.report.words import age, count, duration, number, signed, size
 from spreadlake.times import iso_utc
 
 __all__ = ["STATE_STYLES", "as_tables"]
@@ -51,7 +51,17 @@ def _headline(report: LakeReport) -> Text:
         analysed = f"analysed up to {_when(report, report.watermark_at)}"
     if report.ticks_unprocessed:
         analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
-    return Text("\n".join([*lines, analysed]))
+    return Text("\n".join([*lines, analysed, *_slow_tests(report)]))
+
+
+def _slow_tests(report: LakeReport) -> list[str]:
+    """What waits of the slow statistics; nothing where none does."""
+    tests = report.slow_tests
+    if not tests.due or tests.oldest_at is None:
+        return []
+    behind = tests.behind_seconds
+    late = f"the newest are {duration(behind)} behind" if behind else "the newest are computed"
+    return [f"{count(tests.due, 'slow statistic')} due; {late}, from {iso_utc(tests.oldest_at)} on"]
 
 
 def _when(report: LakeReport, then: float | None) -> str:

@@ -22,7 +22,14 @@ CONFIG = harness.settings(
     lookbacks=[30],
     max_stale_bars=8,
     job={"tests_interval": 120},
-    alerts=[{"name": "z", "window": 6, "threshold": 0.8, "timeframe": "1m"}],
+    alerts=[
+        {"name": "z", "window": 6, "threshold": 0.8, "timeframe": "1m"},
+        # What gates is tested everywhere: elsewhere it depends on when history was computed.
+        *(
+            {"name": f"gated {name}", "window": 6, "timeframe": name, "max_adf_pvalue": 0.9}
+            for name in ("1s", "1m", "5m", "90s")
+        ),
+    ],
 )
 
 

@@ -78,22 +78,5 @@ def test_a_crash_between_the_file_and_the_delete_changes_nothing(
     lake.close()
 
 
-def test_the_tests_that_wait_are_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where they fall due faster than they are computed, the oldest are given up."""
-    lake = harness.TestLake(tmp_path)
-    job = AnalyticsJob(lake.lake, harness.settings(**CONFIG))
-    lake.store(trades())
-    job.step()
-    due = sorted(row["time"] for row in lake.table("tests_due"))
-    monkeypatch.setattr("analytics_job.retention._MOST_DUE", 7)
-    roll(job)
-    assert sorted(row["time"] for row in lake.table("tests_due")) == due[-7:]
-    assert f"gave up the {len(due) - 7} slow statistics that were due longest" in caplog.text
-    job.close()
-    lake.close()
-
-
 def _crash(*_: object) -> None:
     raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from tests.exporter.serving import serving
 from tests.fixture_lake import (
     START,
     WATERMARK_MS,
+    add_due_tests,
     heartbeat,
     make_analytics,
     make_lake,
@@ -52,7 +53,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
     assert list(report) == [
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
         "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",
-        "files", "not_trading",
+        "slow_tests", "files", "not_trading",
     ]  # fmt: skip
     assert {s["name"]: s["state"] for s in report["services"]} == {
         "collector": "running",
@@ -86,6 +87,20 @@ def test_text_has_everything(tmp_path: Path) -> None:
         "analytics.db",
     ):
         assert part in ended.stdout
+
+
+def test_slow_statistics_that_wait_are_told(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake")
+    assert as_json(tmp_path)["slow_tests"] == {
+        "due": 0, "oldest_at": None, "behind_seconds": 0.0,
+    }  # fmt: skip
+    add_due_tests(tmp_path / "lake", START - 7_200)
+    ended = invoke("status", "--data", "lake", cwd=tmp_path, variables=NOWHERE)
+    line = "1 slow statistic due; the newest are computed, from 2024-08-08T22:00:00Z on"
+    assert line in ended.stdout
+    add_due_tests(tmp_path / "lake", START - 20, START + 99)
+    ended = invoke("status", "--data", "lake", cwd=tmp_path, variables=NOWHERE)
+    assert "3 slow statistics due; the newest are 1 min behind" in ended.stdout
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.operations import job_families
+from exporter.read import read_job
 from exporter.scrape import parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
@@ -20,6 +22,7 @@ from tests.fixture_lake import (
     START,
     WARMING,
     WATERMARK_MS,
+    add_due_tests,
     make_analytics,
     make_lake,
     make_ticks,
@@ -124,6 +127,20 @@ def test_the_pipeline_as_a_whole(tmp_path: Path) -> None:
     assert samples["spreadlake_service_up"][collector] == 1
     sizes = samples["spreadlake_database_bytes"]
     assert sizes[labels(database="ticks")] == (tmp_path / "ticks.db").stat().st_size
+
+
+def test_slow_statistics_that_wait(tmp_path: Path) -> None:
+    """Those of history are due, and none of them makes the newest late."""
+    lake = make_lake(tmp_path)
+    due, behind = "spreadlake_pair_tests_due", "spreadlake_pair_tests_behind_seconds"
+    for times, wanted in (
+        ([], (0, 0)),
+        ([START - 86_400, START - 7_200], (2, 0)),
+        ([START + 39, START + 99], (4, 60)),
+    ):
+        add_due_tests(tmp_path, *times)
+        families = {family.name: family for family in job_families(read_job(lake))}
+        assert tuple(families[name].samples[0].value for name in (due, behind)) == wanted
 
 
 def test_the_latest_slow_statistics(tmp_path: Path) -> None:

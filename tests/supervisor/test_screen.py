@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from spreadlake.config import load_settings
-from spreadlake.report import AlertReport, LakeReport, PairReport, SymbolReport, report_on
+from spreadlake.report import (
+    AlertReport,
+    LakeReport,
+    PairReport,
+    SymbolReport,
+    TestsBacklog,
+    report_on,
+)
 from spreadlake.supervisor.live import Rate, watched_series
 from spreadlake.supervisor.screen import Screen, Watched, draw, pick_pairs
 from spreadlake.supervisor.summary import summarise
@@ -36,7 +43,7 @@ def report(
     ]
     return LakeReport(
         "data", START + 2.0, "demo", "aggTrade", [], ticks, 0, START + 1.0, START + 1.0, 1.0,
-        named, [], pairs, opened, [],
+        named, [], pairs, opened, TestsBacklog(), [],
     )  # fmt: skip
 
 
