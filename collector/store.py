@@ -18,6 +18,7 @@ from collector.ledger import Ledger, Plan, SymbolPlan
 from collector.rest.answers import Kline, kline_row
 from collector.ticks_sql import insert_trades
 from spreadlake.lake import add_counters, atomic, set_status
+from spreadlake.lake.rolls import newest_seq
 from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["TickStore"]
@@ -56,7 +57,7 @@ class TickStore:
         self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
         self.capture(symbols)
         self._now_ms = now_ms
-        self._next_seq = _next_seq(db)
+        self._next_seq = newest_seq(db) + 1
         self._ledger = Ledger()
         self._last: dict[int, _Last] = {}
         self.watermark_ms: int | None = None
@@ -235,11 +236,3 @@ class TickStore:
 
 def _symbols_held(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in db.execute("SELECT symbol FROM symbols ORDER BY symbol")]
-
-
-def _next_seq(db: sqlite3.Connection) -> int:
-    """The first number never given to a trade: rows that were rolled away had theirs too."""
-    hot, rolled = db.execute(
-        "SELECT (SELECT max(seq) FROM ticks), (SELECT max(max_seq) FROM rolls)"
-    ).fetchone()
-    return max(hot or 0, rolled or 0) + 1

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from spreadlake.errors import InputError
 
-__all__ = ["Pair", "check_symbol", "parse_pair"]
+__all__ = ["Pair", "check_symbol", "is_coin_margined", "parse_pair"]
 
 # Binance lists symbols such as 1000PEPEUSDT, BTCUSDT_261225 and names in Chinese letters.
 _SYMBOL = re.compile(r"\w{1,40}")
+# Quoted in plain USD, and with what ends it: BTCUSD_PERP, BTCUSD_261225.
+_COIN_MARGINED = re.compile(r"\w+USD_(?:PERP|\d{6})")
 
 
 class Pair(NamedTuple):
@@ -32,6 +34,14 @@ def check_symbol(symbol: str) -> str:
     if symbol != symbol.upper():
         raise ValueError(f"symbol {symbol!r} must be in upper case: {meant}")
     return symbol
+
+
+def is_coin_margined(symbol: str) -> bool:
+    """Whether a symbol has the form of Binance's COIN-M contracts: their quantities are contracts.
+
+    Those of USDⓈ-M are quoted in a stablecoin: BTCUSDT, BTCUSDT_261225.
+    """
+    return _COIN_MARGINED.fullmatch(symbol) is not None
 
 
 def parse_pair(text: str) -> Pair:

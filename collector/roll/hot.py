@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
+from spreadlake.lake.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
 __all__ = [
@@ -95,12 +96,8 @@ def record_roll(
 ) -> None:
     """Records that the partitions of an hour are in place, with the rows each of them has."""
     with atomic(db):
-        db.executemany(
-            "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
-            "rows = excluded.rows, max_seq = max(max_seq, excluded.max_seq), "
-            "rolled_ms = excluded.rolled_ms",
-            [(part.symbol, hour.hour_ms, rows, part.max_seq, now_ms) for part, rows in parts],
-        )
+        rolls = (Roll(part.symbol, hour.hour_ms, rows, part.max_seq) for part, rows in parts)
+        record_rolls(db, rolls, now_ms)
         add_counters(db, {("rolled_hours", ""): 1})
 
 

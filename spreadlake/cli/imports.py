@@ -30,10 +30,18 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE", help="aggTrades or 1m klines, .zip or .csv, a day or a month each."
+            metavar="FILE",
+            help="aggTrades or 1m klines, .zip, .csv or .csv.gz, a day or a month each.",
         ),
     ],
     data: DataOption = Path("data"),
+    skip: Annotated[
+        bool,
+        typer.Option(
+            "--skip-contradictions",
+            help="Leave out, and count, records whose id is another trade in the lake.",
+        ),
+    ] = False,
 ) -> None:
     """Import Binance's public dump files.
 
@@ -45,7 +53,7 @@ def import_files(
     done = []
     try:
         with _progress() as on_file:
-            for imported in import_dumps(Lake(data), files, on_file, stop.is_set):
+            for imported in import_dumps(Lake(data), files, on_file, stop.is_set, skip):
                 typer.echo(_line(imported))
                 done.append(imported)
     except StoppedError:
@@ -56,14 +64,32 @@ def import_files(
 
 def _line(imported: "Imported") -> str:
     what = "trades" if imported.dump.kind == "aggTrades" else "klines"
-    known = imported.records - imported.fresh
-    text = f"{imported.dump.path.name}: {imported.fresh:,} {what}"
-    return f"{text}; {known:,} were there already" if known else text
+    known = imported.records - imported.fresh - imported.empty - imported.skipped
+    parts = [f"{imported.dump.path.name}: {imported.fresh:,} {what}"]
+    if known:
+        parts.append(f"{known:,} were there already")
+    if imported.empty:
+        parts.append(
+            f"left out {count(imported.empty, 'record')} with 0 in the column quantity: no trades "
+            "(their ids are kept, and are no gap)"
+        )
+    if imported.skipped:
+        parts.append(f"left out {count(imported.skipped, 'record')} that contradict the lake")
+    if imported.restored:
+        parts.append(_restored(imported))
+    return "; ".join(parts)
+
+
+def _restored(imported: "Imported") -> str:
+    text = f"restored {count(imported.restored, 'hour')} of Parquet that was gone"
+    if imported.not_restored:
+        text += f", less {count(imported.not_restored, 'trade')} that this file does not have"
+    return text
 
 
 def _summary(done: list["Imported"], lake: Lake) -> str:
     notes = _notes(lake)
-    if not any(imported.fresh for imported in done):
+    if not any(imported.fresh or imported.restored for imported in done):
         read = any(imported.records for imported in done)
         nothing = (
             "nothing new: all of it was there already" if read else "nothing is in these files"

@@ -1,7 +1,8 @@
 """The columns of a dump, and its records as the lake keeps them. Pure.
 
-Times are in milliseconds, or in microseconds as Binance writes them in newer dumps: no time of
-the one unit is plausible in the other.
+Times are in milliseconds, or in microseconds (or finer) as Binance writes them in newer dumps: no
+time of the one unit is plausible in the other. A record without a quantity is kept here, because
+its id is taken: it is no trade, and no trade is missing there either.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ __all__ = ["LAYOUTS", "Layout", "RecordError"]
 
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138
+_NANOSECONDS = 1000 * _MICROSECONDS
 _PRICES = ("open", "high", "low", "close")
 _VOLUMES = ("volume", "quote_volume", "taker_buy_volume")
 # Bounds that no real record passes, the same as for live trades.
@@ -31,7 +33,7 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """`names` are all columns of the file, `types` those that are read, with `int`, … as types.
+    """`names` are the columns of a file without a header, `types` those that are read of any file.
 
     `convert` turns a frame of these into one of the lake, or raises RecordError.
     """
@@ -55,7 +57,8 @@ def _trades(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
         dump,
         _outside("time_ms", dump),
         ~pl.col("trade_id").is_between(0, _MOST_ID, closed="left"),
-        ~pl.col("price", "qty").is_between(0, _MOST_AMOUNT, closed="none"),
+        ~pl.col("price").is_between(0, _MOST_AMOUNT, closed="none"),
+        ~pl.col("qty").is_between(0, _MOST_AMOUNT, closed="left"),
     )
     return trades
 
@@ -84,7 +87,8 @@ def _klines(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
 
 def _milliseconds(column: str) -> pl.Expr:
     time = pl.col(column)
-    return pl.when(time >= _MICROSECONDS).then(time // 1000).otherwise(time)
+    finer = pl.when(time >= _NANOSECONDS).then(time // 1_000_000).otherwise(time // 1000)
+    return pl.when(time >= _MICROSECONDS).then(finer).otherwise(time)
 
 
 def _outside(column: str, dump: DumpFile) -> pl.Expr:

@@ -24,6 +24,7 @@ class RunCollector:
 
     def __init__(self) -> None:
         self._runs: list[IdRange] = []
+        self._most = _MOST_RUNS
 
     def add(self, ids: Ids) -> None:
         """Adds ids in ascending order, each once."""
@@ -33,8 +34,10 @@ class RunCollector:
         firsts = ids[np.concatenate(([0], breaks + 1))].tolist()
         lasts = ids[np.concatenate((breaks, [ids.size - 1]))].tolist()
         self._runs += map(IdRange, firsts, lasts)
-        if len(self._runs) > _MOST_RUNS:
+        if len(self._runs) > self._most:
             self._runs = self.runs()
+            # Where they do not join, they are sorted again only when there are twice as many.
+            self._most = max(_MOST_RUNS, 2 * len(self._runs))
 
     def runs(self) -> list[IdRange]:
         """All ids so far, ascending, with a hole between any two ranges."""

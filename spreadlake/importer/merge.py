@@ -5,7 +5,7 @@ import polars as pl
 from spreadlake.times import iso_utc
 from spreadlake.trades import COLUMNS
 
-__all__ = ["ConflictError", "merge", "row_in_words"]
+__all__ = ["ConflictError", "agreeing", "merge", "row_in_words", "trades_in"]
 
 _VALUES = tuple(name for name in COLUMNS if name not in ("symbol", "trade_id"))
 
@@ -17,11 +17,31 @@ class ConflictError(ValueError):
 def merge(new: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """All trades of both, each once, by time and id.
 
-    Both are one symbol's, with the columns of TRADES_SCHEMA, and `held` has each id once.
+    Both are one symbol's, with the columns of TRADES_SCHEMA; each id stands for one trade.
     """
-    fresh = _each_once(new)
-    _refuse_contradictions(fresh, held)
-    return pl.concat([held, fresh]).unique("trade_id", keep="first").sort("time_ms", "trade_id")
+    both = pl.concat([held, trades_in(new)])
+    return both.unique("trade_id", keep="first").sort("time_ms", "trade_id")
+
+
+def trades_in(records: pl.DataFrame) -> pl.DataFrame:
+    """The records that are trades: those without a quantity only take an id."""
+    return records.filter(pl.col("qty") > 0)
+
+
+def agreeing(new: pl.DataFrame, held: pl.DataFrame, skip: bool) -> pl.DataFrame:
+    """The records of a file that say the same of their ids as each other, and as the lake.
+
+    Each once, in the order of the file. ConflictError for the first that contradicts; with `skip`
+    it is left out: the lake's trade stays, and of two in a file the one that comes first.
+    """
+    once = new.unique(maintain_order=True)
+    twice = once.filter(pl.col("trade_id").is_duplicated())
+    other = _contradicting(once, held)
+    if not skip:
+        _refuse_two(twice)
+        _refuse_other(other)
+    first = once.unique("trade_id", keep="first", maintain_order=True)
+    return first.join(other.select("trade_id"), on="trade_id", how="anti", maintain_order="left")
 
 
 def row_in_words(row: dict[str, object]) -> str:
@@ -33,23 +53,24 @@ def row_in_words(row: dict[str, object]) -> str:
     )
 
 
-def _each_once(new: pl.DataFrame) -> pl.DataFrame:
-    once = new.unique()
-    twice = once.filter(pl.col("trade_id").is_duplicated()).sort("trade_id")
+def _refuse_two(twice: pl.DataFrame) -> None:
     if twice.height:
-        first, second = twice.row(0, named=True), twice.row(1, named=True)
+        rows = twice.sort("trade_id", maintain_order=True)
+        first, second = rows.row(0, named=True), rows.row(1, named=True)
         raise ConflictError(
             f"trade {first['trade_id']} is there twice: {row_in_words(first)}; "
             f"{row_in_words(second)}"
         )
-    return once
 
 
-def _refuse_contradictions(new: pl.DataFrame, held: pl.DataFrame) -> None:
+def _contradicting(new: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     both = new.join(held, on="trade_id", suffix="_held")
     differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_held") for name in _VALUES)
-    wrong = both.filter(differs).sort("trade_id").head(1)
-    for row in wrong.iter_rows(named=True):
+    return both.filter(differs).sort("trade_id")
+
+
+def _refuse_other(wrong: pl.DataFrame) -> None:
+    for row in wrong.head(1).iter_rows(named=True):
         mine = {name: row[f"{name}_held"] for name in _VALUES}
         raise ConflictError(
             f"trade {row['trade_id']} is {row_in_words(row)} in the file, and "

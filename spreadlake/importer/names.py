@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from spreadlake.errors import InputError
-from spreadlake.pairs import check_symbol
+from spreadlake.pairs import check_symbol, is_coin_margined
 
 __all__ = ["DumpFile", "DumpKind", "parse_name"]
 
 DumpKind = Literal["aggTrades", "1m"]
 
 _NAME = re.compile(
-    r"(?P<symbol>.+?)-(?P<kind>[A-Za-z0-9]+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.(?:csv|zip)"
+    r"(?P<symbol>.+?)-(?P<kind>[A-Za-z0-9]+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.(?:csv|csv\.gz|zip)"
 )
 _EXPECTED = (
     "a dump is named as Binance names it: BTCUSDT-aggTrades-2024-08-08.zip, "
@@ -58,6 +58,11 @@ def parse_name(path: Path) -> DumpFile:
         first, last = _days(match["period"])
     except ValueError as error:
         raise InputError(f"{path}: {error}; {_EXPECTED}") from None
+    if is_coin_margined(symbol):
+        raise InputError(
+            f"{path}: {symbol} is a COIN-M contract, whose quantities are contracts and not coins; "
+            "a lake takes USDⓈ-M symbols such as BTCUSDT: download the dump under futures/um"
+        )
     return DumpFile(path, symbol, _kind(path, match["kind"]), first, last)
 
 

@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from spreadlake.importer.ids import IdRange, Ids, KnownIds
-from spreadlake.importer.merge import ConflictError, merge, row_in_words
+from spreadlake.importer.merge import ConflictError, agreeing, merge, row_in_words
 from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.parquet import read_whole, write_durably
+from spreadlake.lake.rolls import rolled_rows
 from spreadlake.lake.trades import TRADES_SCHEMA
 from spreadlake.trades import COLUMNS
 
@@ -24,13 +25,16 @@ __all__ = ["HourWriter", "WrittenHour", "known_ids"]
 class WrittenHour:
     """An hour whose partition is in place: its rows, and how many of them the lake had not counted.
 
-    `hot` says that rows of it are still in SQLite as well.
+    `hot` says that rows of it are still in SQLite as well; `lost` are the rows of a partition that
+    was recorded and not there any more, `skipped` the file's records that contradict the lake.
     """
 
     hour_ms: int
     rows: int
     uncounted: int
     hot: bool
+    lost: int = 0
+    skipped: int = 0
 
 
 def known_ids(db: sqlite3.Connection, symbol: str) -> KnownIds:
@@ -51,38 +55,46 @@ class HourWriter:
     partition is recorded: until then a reader of both takes each trade once.
     """
 
-    def __init__(self, lake: Lake, db: sqlite3.Connection, symbol: str) -> None:
+    def __init__(self, lake: Lake, db: sqlite3.Connection, symbol: str, skip: bool = False) -> None:
+        """With `skip` records that contradict the lake are left out, and not refused."""
         self._lake = lake
         self._db = db
         self._symbol = symbol
+        self._skip = skip
         self._known = known_ids(db, symbol)
         self._index: dict[Path, IdRange] | None = None
         self._written: dict[int, int] = {}
         self._brought: dict[Path, IdRange] = {}
 
-    def write(self, hour_ms: int, new: pl.DataFrame) -> WrittenHour:
-        """Puts an hour in place; ConflictError where the lake holds other trades by the same id."""
+    def write(self, hour_ms: int, records: pl.DataFrame) -> tuple[WrittenHour, pl.DataFrame]:
+        """Puts an hour in place; returns it, and the records that the lake has now, each once.
+
+        ConflictError where the lake holds other trades by the same id.
+        """
         path = self._lake.tick_partition(self._symbol, hour_ms)
         cold = _read_partition(path)
-        hot = self._hot_rows(hour_ms, new)
+        recorded = self._written.get(hour_ms, rolled_rows(self._db, self._symbol, hour_ms))
+        hot = self._hot_rows(hour_ms, records)
         held = pl.concat([cold, hot]).unique("trade_id", keep="first")
+        new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
         rows = merge(new, held)
-        self._refuse_ids_of_other_hours(new, held, path)
         if rows.height != cold.height:
             write_durably(rows, path)
-        self._remember(path, new, rows)
-        counted = self._counted(hour_ms, cold.height, hot.height, held.height)
+        if new.height and rows.height:
+            self._remember(path, new, rows)
         self._written[hour_ms] = rows.height
-        return WrittenHour(hour_ms, rows.height, rows.height - counted, hot.height > 0)
-
-    def _counted(self, hour_ms: int, cold: int, hot: int, held: int) -> int:
-        """How many of the trades that the lake holds of the hour it has counted.
-
-        A crash after the renaming leaves a partition with more rows than were recorded; the hot
-        ones among them were counted when they were stored.
-        """
-        recorded = self._written.get(hour_ms, self._recorded_rows(hour_ms))
-        return held if recorded == cold else recorded + hot
+        # A crash after the renaming leaves a partition with more rows than were recorded; the hot
+        # ones among them were counted when they were stored.
+        counted = held.height if recorded == cold.height else recorded + hot.height
+        hour = WrittenHour(
+            hour_ms,
+            rows.height,
+            max(0, rows.height - counted),
+            hot.height > 0,
+            lost=recorded if cold.is_empty() else 0,
+            skipped=records.unique().height - new.height,
+        )
+        return hour, new
 
     def _hot_rows(self, hour_ms: int, new: pl.DataFrame) -> pl.DataFrame:
         """Rows in SQLite that belong to the hour, or carry an id of `new`."""
@@ -103,24 +115,14 @@ class HourWriter:
         ).fetchall()
         return pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
 
-    def _recorded_rows(self, hour_ms: int) -> int:
-        row = self._db.execute(
-            "SELECT rows FROM rolls WHERE symbol = ? AND hour_ms = ?", (self._symbol, hour_ms)
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-    def _refuse_ids_of_other_hours(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> None:
+    def _in_this_hour(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> pl.DataFrame:
         """A trade that the lake has, but not in this hour, has another time there."""
         missing = new.join(held, on="trade_id", how="anti")["trade_id"].unique().sort().to_numpy()
         for frame in self._partitions_with(self._elsewhere(missing, path), path):
-            row, theirs = (
-                new.join(frame, on="trade_id").row(0, named=True),
-                frame.row(0, named=True),
-            )
-            raise ConflictError(
-                f"trade {row['trade_id']} is {row_in_words(row)} in the file, and "
-                f"{row_in_words(theirs)} in the lake"
-            )
+            if not self._skip:
+                raise ConflictError(_in_two_hours(new, frame))
+            new = new.join(frame.select("trade_id"), on="trade_id", how="anti")
+        return new
 
     def _elsewhere(self, ids: Ids, path: Path) -> Ids:
         """Those of `ids` that the lake has, or that this file may have brought to other hours."""
@@ -152,6 +154,16 @@ class HourWriter:
                 found = frame.filter(pl.col("trade_id").is_in(ids)).sort("trade_id")
                 if found.height:
                     yield found
+
+
+def _in_two_hours(new: pl.DataFrame, held: pl.DataFrame) -> str:
+    row = new.join(held.select("trade_id"), on="trade_id", how="semi").sort("trade_id")
+    mine = row.row(0, named=True)
+    theirs = held.filter(pl.col("trade_id") == mine["trade_id"]).row(0, named=True)
+    return (
+        f"trade {mine['trade_id']} is {row_in_words(mine)} in the file, and "
+        f"{row_in_words(theirs)} in the lake"
+    )
 
 
 def _read_partition(path: Path) -> pl.DataFrame:

@@ -1,12 +1,13 @@
-"""Reads a dump, zip or plain CSV, in pieces: memory does not depend on the size of the file."""
+"""Reads a dump, packed or plain CSV, in pieces: memory does not depend on the size of the file."""
 
+import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 import polars as pl
@@ -15,13 +16,15 @@ import pyarrow.csv as pa_csv
 
 from spreadlake.errors import InputError
 from spreadlake.importer.columns import LAYOUTS, Layout, RecordError
+from spreadlake.importer.header import Heading, read_heading
 from spreadlake.importer.names import DumpFile, parse_name
 
 __all__ = ["OnBytes", "read_dump", "verify_dump"]
 
 PIECE_BYTES = 2**20
 _TYPES = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-_SPOT_COLUMNS = 8
+
+_DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 
 # Called with the bytes of the file that have been read so far; what it raises ends the reading.
 OnBytes = Callable[[int], None]
@@ -50,12 +53,12 @@ def _verify_checksum(dump: DumpFile, on_bytes: OnBytes) -> None:
 def read_dump(dump: DumpFile, on_bytes: OnBytes) -> Iterator[pl.DataFrame]:
     """The records in the order of the file, as the lake keeps them; InputError says what is wrong.
 
-    Trades come as TRADES_SCHEMA, klines as KLINES_SCHEMA.
+    Trades come as TRADES_SCHEMA, klines as KLINES_SCHEMA. A qty of 0 is a record that is no trade.
     """
     layout = LAYOUTS[dump.kind]
     with _open(dump) as (file, position):
-        skipped = _skip_header(file, dump, layout)
-        for batch in _batches(file, dump, layout, skipped):
+        heading = _heading(file, dump, layout)
+        for batch in _batches(file, dump, layout, heading):
             on_bytes(position())
             try:
                 yield layout.convert(cast("pl.DataFrame", pl.from_arrow(batch)), dump)
@@ -68,12 +71,16 @@ def _open(dump: DumpFile) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
     """The CSV as a stream, and a function that tells how far the file on disk has been read."""
     try:
         with dump.path.open("rb") as raw:
-            if dump.path.suffix != ".zip":
+            if dump.path.suffix == ".csv":
                 yield raw, raw.tell
+                return
+            if dump.path.suffix == ".gz":
+                with gzip.open(raw) as unpacked:
+                    yield cast("IO[bytes]", unpacked), raw.tell
                 return
             with zipfile.ZipFile(raw) as archive, archive.open(_member(archive, dump)) as member:
                 yield member, raw.tell
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{dump.path} is damaged: {error}; download it again") from None
     except RuntimeError as error:
         raise InputError(f"{dump.path} cannot be unpacked: {error}") from None
@@ -84,11 +91,21 @@ def _open(dump: DumpFile) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
 
 
 def _member(archive: zipfile.ZipFile, dump: DumpFile) -> zipfile.ZipInfo:
-    members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+    members = [info for info in archive.infolist() if _is_csv(info)]
     if len(members) != 1:
-        raise InputError(f"{dump.path} holds {len(members)} CSV files; a dump holds one")
+        raise InputError(
+            f"{dump.path} holds {len(members)} CSV files; a dump holds one: unpack it, and import "
+            "the files in it"
+        )
     _refuse_other_name(members[0], dump)
     return members[0]
+
+
+def _is_csv(member: zipfile.ZipInfo) -> bool:
+    """Whether it is a CSV and not what a Mac keeps beside each file (`__MACOSX/._NAME.csv`)."""
+    path = PurePosixPath(member.filename)
+    hidden = any(part.startswith(".") for part in path.parts) or "__MACOSX" in path.parts
+    return not member.is_dir() and path.suffix.lower() == ".csv" and not hidden
 
 
 def _refuse_other_name(member: zipfile.ZipInfo, dump: DumpFile) -> None:
@@ -104,40 +121,18 @@ def _refuse_other_name(member: zipfile.ZipInfo, dump: DumpFile) -> None:
         )
 
 
-def _skip_header(file: IO[bytes], dump: DumpFile, layout: Layout) -> int:
-    """How many lines stand before the first record; InputError for a file of another kind."""
+def _heading(file: IO[bytes], dump: DumpFile, layout: Layout) -> Heading:
+    """What the first line says of the columns; InputError for a file of another kind."""
     start = cast("io.BufferedReader", file).peek(1)[:4096].lstrip(b"\xef\xbb\xbf")
     if not start:
-        raise InputError(f"{dump.path} is empty")
-    cells = start.split(b"\n", 1)[0].decode(errors="replace").strip().split(",")
-    if len(cells) != len(layout.names):
-        raise InputError(f"{dump.path}: {_columns_message(len(cells), dump, layout)}")
-    if cells[0].isdigit():
-        return 0
-    _check_header(cells, dump, layout)
-    return 1
+        raise InputError(f"{dump.path} is empty; download it again")
+    try:
+        return read_heading(start.split(b"\n", 1)[0].decode(errors="replace"), dump.kind, layout)
+    except RecordError as error:
+        raise InputError(f"{dump.path}: {_printable(str(error))}") from None
 
 
-def _check_header(cells: Sequence[str], dump: DumpFile, layout: Layout) -> None:
-    for number, (cell, name) in enumerate(zip(cells, layout.names, strict=True), 1):
-        if name in layout.types and cell.strip().lower() != name:
-            raise InputError(
-                f"{dump.path}: column {number} is {cell!r}; expected are {', '.join(layout.names)}"
-            )
-
-
-def _columns_message(count: int, dump: DumpFile, layout: Layout) -> str:
-    columns = "1 column" if count == 1 else f"{count} columns"
-    message = f"{columns} in the first line, and {dump.kind} dumps have {len(layout.names)}"
-    if dump.kind == "aggTrades" and count == _SPOT_COLUMNS:
-        return (
-            f"{message}: this is a dump of the spot market, whose trade ids are others; download "
-            "the one under futures/um"
-        )
-    return f"{message} ({', '.join(layout.names)})"
-
-
-def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, skipped: int) -> Iterator[Any]:
+def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, heading: Heading) -> Iterator[Any]:
     try:
         # One thread: with more of them, errors would not tell the line.
         yield from pa_csv.open_csv(
@@ -145,8 +140,8 @@ def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, skipped: int) -> I
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
                 block_size=PIECE_BYTES,
-                column_names=layout.names,
-                skip_rows=skipped,
+                column_names=heading.names,
+                skip_rows=heading.skipped,
             ),
             # Dumps quote nothing; with quotes, a stray one would take the lines after it along.
             parse_options=pa_csv.ParseOptions(quote_char=False),
@@ -160,17 +155,21 @@ def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, skipped: int) -> I
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):  # a header and no record
             return
-        raise _wrong(dump, _in_words(str(error), layout)) from None
+        raise _wrong(dump, _in_words(str(error), heading)) from None
 
 
 def _wrong(dump: DumpFile, what: str) -> InputError:
     return InputError(f"{dump.path}: {what}; nothing of this file was taken, download it again")
 
 
-def _in_words(message: str, layout: Layout) -> str:
+def _in_words(message: str, heading: Heading) -> str:
     """One line without control characters; Arrow counts the columns, which have names here."""
     if "straddles two block boundaries" in message:
         return f"a line is longer than {PIECE_BYTES:,} bytes"
-    for number, name in enumerate(layout.names):
+    for number, name in enumerate(heading.names):
         message = message.replace(f"In CSV column #{number}: ", f"column {name}: ")
+    return _printable(message)
+
+
+def _printable(message: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in message)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from spreadlake.importer.ids import IdRange, RunCollector, missing_in
+from spreadlake.importer.ids import IdRange, Ids, RunCollector, missing_in
+from spreadlake.importer.merge import trades_in
 from spreadlake.importer.partitions import WrittenHour
 from spreadlake.lake import HOUR_MS, atomic
-from spreadlake.report import newest_seq
+from spreadlake.lake.rolls import Roll, newest_seq, record_rolls
 
 __all__ = ["FileRecord", "LeftOut", "delete_rolled", "left_out", "record_file", "waiting_klines"]
 
@@ -26,28 +27,56 @@ _ROWS = 20_000  # deleted in one transaction
 
 @dataclass
 class FileRecord:
-    """What one file brought of one symbol: hours in place, ids, and its newest trade."""
+    """What one file brought of one symbol: hours in place, ids, and its newest trade.
+
+    `empty_ids` are those of `ids` that stand for no trade: their records have no quantity.
+    """
 
     symbol: str
     hours: list[WrittenHour] = field(default_factory=list)
     ids: RunCollector = field(default_factory=RunCollector)
+    empty_ids: RunCollector = field(default_factory=RunCollector)
+    empty: int = 0
+    skipped: int = 0
     last_id: int = -1
     last_time_ms: int = 0
     last_price: float = 0.0
 
-    def add(self, hour: WrittenHour, trades: pl.DataFrame) -> None:
-        """Takes in an hour that is in place, and what the file brought of it."""
-        self.hours.append(hour)
-        self.ids.add(trades["trade_id"].unique().sort().to_numpy())
+    def add(self, hour: WrittenHour, records: pl.DataFrame) -> None:
+        """Takes in an hour that is in place, and what the file brought of it, each id once."""
+        self.skipped += hour.skipped
+        if hour.rows:
+            self.hours.append(hour)
+        trades = trades_in(records)
+        self.ids.add(_ids(records))
+        self.empty_ids.add(_ids(records.filter(pl.col("qty") == 0)))
+        self.empty += records.height - trades.height
+        if trades.is_empty():
+            return
         newest = trades.sort("trade_id").row(-1, named=True)
         if newest["trade_id"] > self.last_id:
             self.last_id, self.last_price = newest["trade_id"], newest["price"]
-        self.last_time_ms = max(self.last_time_ms, newest["time_ms"])
+        self.last_time_ms = max(self.last_time_ms, int(str(trades["time_ms"].max())))
 
     @property
     def trades(self) -> int:
         """Trades that the lake did not have."""
         return sum(hour.uncounted for hour in self.hours)
+
+    @property
+    def restored(self) -> int:
+        """Hours whose partition was gone, and is there again."""
+        return sum(hour.lost > 0 for hour in self.hours)
+
+    @property
+    def not_restored(self) -> int:
+        """Trades of these hours that the file did not bring back."""
+        rows = {hour.hour_ms: hour.rows for hour in self.hours}
+        return sum(max(0, h.lost - rows[h.hour_ms]) for h in self.hours if h.lost)
+
+
+def _ids(records: pl.DataFrame) -> Ids:
+    return records["trade_id"].unique().sort().to_numpy()
 
 
 class LeftOut(NamedTuple):
@@ -83,6 +112,7 @@ def record_file(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None
         return
     with atomic(db):
         _record_rolls(db, record, now_ms)
+        _record_empty(db, record)
         opened = _extend_symbol(db, record, runs)
         _fill_gaps(db, record.symbol, runs, now_ms)
         db.executemany(
@@ -118,19 +148,36 @@ def _record_rolls(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> No
         db.execute("SELECT hour_ms, rows FROM rolls WHERE symbol = ?", (record.symbol,)).fetchall()
     )
     rows = {hour.hour_ms: hour.rows for hour in record.hours}
-    hours = {hour: count for hour, count in rows.items() if recorded.get(hour) != count}
+    # What comes back is told again as well: the job may have been without it.
+    back = {hour.hour_ms for hour in record.hours if hour.lost}
+    hours = {hour: n for hour, n in rows.items() if recorded.get(hour) != n or hour in back}
     row = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
     ahead = not hours or row[0] is None or min(hours) > row[0]
     ordered = sorted(hours, reverse=not ahead)
     last = accumulate((hours[hour] for hour in ordered), initial=newest_seq(db))
+    rolls = [
+        Roll(record.symbol, hour, hours[hour], seq)
+        for hour, (_, seq) in zip(ordered, pairwise(last), strict=True)
+    ]
+    record_rolls(db, rolls, now_ms)
+
+
+def _record_empty(db: sqlite3.Connection, record: FileRecord) -> None:
+    """Ids that stand for no trade: whoever compares ids later knows them, and asks for none."""
     db.executemany(
-        "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
-        "rows = excluded.rows, max_seq = excluded.max_seq, rolled_ms = excluded.rolled_ms",
-        [
-            (record.symbol, hour, hours[hour], seq, now_ms)
-            for hour, (_, seq) in zip(ordered, pairwise(last), strict=True)
-        ],
+        "INSERT INTO empty_ids VALUES (?, ?, ?) ON CONFLICT(symbol, first_id) DO UPDATE SET "
+        "last_id = max(last_id, excluded.last_id)",
+        [(record.symbol, *run) for run in record.empty_ids.runs()],
     )
+
+
+def _empty_ids(db: sqlite3.Connection, symbol: str, span: IdRange) -> list[IdRange]:
+    rows = db.execute(
+        "SELECT first_id, last_id FROM empty_ids WHERE symbol = ? AND first_id <= ? "
+        "AND last_id >= ?",
+        (symbol, span.last, span.first),
+    )
+    return [IdRange(*row) for row in rows.fetchall()]
 
 
 def _extend_symbol(
@@ -141,18 +188,33 @@ def _extend_symbol(
     row = db.execute(
         "SELECT first_id, last_id FROM symbols WHERE symbol = ?", (record.symbol,)
     ).fetchone()
+    ends = (first, last, *(row or ()))
+    there = sorted([*runs, *_empty_ids(db, record.symbol, IdRange(min(ends), max(ends)))])
     if row is None:
-        opened = missing_in(IdRange(first, last), runs)
+        opened = missing_in(IdRange(first, last), there)
     else:
         before, after = IdRange(first, row[0] - 1), IdRange(row[1] + 1, last)
-        opened = [gap for span in (before, after) for gap in missing_in(span, runs)]
+        opened = [gap for span in (before, after) for gap in missing_in(span, there)]
+    ids = (record.symbol, first, last)
+    if record.last_id < 0:  # no trade at all
+        db.execute(
+            "UPDATE symbols SET first_id = min(first_id, ?2), last_id = max(last_id, ?3) "
+            "WHERE symbol = ?1",
+            ids,
+        )
+        return opened if row else []
     db.execute(
         "INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(symbol) DO UPDATE SET "
         "last_price = iif(excluded.last_id > last_id, excluded.last_price, last_price), "
         "last_time_ms = max(last_time_ms, excluded.last_time_ms), "
         "first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id), "
         "ticks = ticks + excluded.ticks",
-        (record.symbol, first, last, record.last_time_ms, record.last_price, record.trades),
+        (
+            *ids,
+            record.last_time_ms,
+            record.last_price,
+            record.trades - record.not_restored,
+        ),
     )
     return opened
 

@@ -30,11 +30,19 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of one file: records read, and how many of them the lake did not have."""
+    """What came of one file: records read, and how many of them the lake did not have.
+
+    `empty` are records without a quantity, which are no trades; `skipped` those that contradict
+    the lake; `restored` hours whose partition was gone, less `not_restored` trades of theirs.
+    """
 
     dump: DumpFile
     records: int
     fresh: int
+    empty: int = 0
+    skipped: int = 0
+    restored: int = 0
+    not_restored: int = 0
 
 
 # Called at the start of a file; returns what is to be called with the bytes read so far. The
@@ -43,9 +51,15 @@ OnFile = Callable[[DumpFile, str], OnBytes]
 
 
 def import_dumps(
-    lake: Lake, paths: Sequence[Path], on_file: OnFile, stopped: Callable[[], bool] = lambda: False
+    lake: Lake,
+    paths: Sequence[Path],
+    on_file: OnFile,
+    stopped: Callable[[], bool] = lambda: False,
+    skip: bool = False,
 ) -> Iterator[Imported]:
     """Imports all files; what of them is there already stays as it is.
+
+    With `skip`, records whose id stands for another trade in the lake are left out and counted.
 
     Yields after each file. When it ends early, by an error or because `stopped` says so, what was
     imported until then is recorded, and the same call goes on from there. Raises InputError for
@@ -58,7 +72,7 @@ def import_dumps(
         coverage = _coverage(lake, db)
         check_days(dumps, coverage)
         claim(db, lake, "aggTrade", "exchange")
-        one = _Import(lake, db, stopped)
+        one = _Import(lake, db, stopped, skip)
         for dump in in_order(dumps, coverage):
             verify_dump(dump, one.stoppable(on_file(dump, "checking")))
             yield one.run(dump, one.stoppable(on_file(dump, "importing")))
@@ -80,10 +94,13 @@ def _dump_at(path: Path) -> DumpFile:
 class _Import:
     """Takes files in, one after another; StoppedError between two hours of one."""
 
-    def __init__(self, lake: Lake, db: sqlite3.Connection, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, lake: Lake, db: sqlite3.Connection, stopped: Callable[[], bool], skip: bool
+    ) -> None:
         self._lake = lake
         self._db = db
         self._stopped = stopped
+        self._skip = skip
 
     def stoppable(self, on_bytes: OnBytes) -> OnBytes:
         """The same, but it ends the reading when the import is to stop."""
@@ -102,26 +119,35 @@ class _Import:
         except ConflictError as error:
             raise InputError(
                 f"{dump.path} contradicts the lake {self._lake.root}: {error}. Nothing of that "
-                "hour or the hours after it was taken; download the file again, or import it into "
-                "another folder with --data"
+                "hour or the hours after it was taken. Download the file again; or take the rest "
+                "of it with --skip-contradictions, which leaves such records out; or import it "
+                "into another folder with --data"
             ) from None
 
     def _trades(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
-        writer, records = HourWriter(self._lake, self._db, dump.symbol), 0
+        writer, records = HourWriter(self._lake, self._db, dump.symbol, self._skip), 0
         buffer = HourBuffer()
         with _recording(self._db, dump.symbol) as record:
             for trades in read_dump(dump, on_bytes):
                 records += trades.height
                 self._take(record, writer, buffer.add(trades))
             self._take(record, writer, buffer.rest())
-        return Imported(dump, records, record.trades)
+        return Imported(
+            dump,
+            records,
+            record.trades,
+            record.empty,
+            record.skipped,
+            record.restored,
+            record.not_restored,
+        )
 
     def _take(
         self, record: FileRecord, writer: HourWriter, hours: Iterable[tuple[int, pl.DataFrame]]
     ) -> None:
-        for hour_ms, trades in hours:
+        for hour_ms, records in hours:
             self._check()
-            record.add(writer.write(hour_ms, trades), trades)
+            record.add(*writer.write(hour_ms, records))
 
     def _klines(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
         records = fresh = 0

@@ -101,5 +101,12 @@ CREATE TABLE service_status(
   key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-TICKS_STEPS = [_TICKS_1]
+# Ids that stand for no trade (in a dump: a quantity of 0): they are held, and are no gap.
+_TICKS_EMPTY_IDS = """
+CREATE TABLE empty_ids(
+  symbol TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+  PRIMARY KEY(symbol, first_id)) WITHOUT ROWID;
+"""
+
+TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
 ANALYTICS_STEPS = [_ANALYTICS_1]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spreadlake.lake import Lake, read_status
+from spreadlake.lake.rolls import newest_seq
 from spreadlake.report.model import GapReport, SymbolReport
 from spreadlake.report.snapshot import snapshot
 
@@ -66,15 +67,6 @@ def _gaps_in_state(db: sqlite3.Connection, state: Literal["open", "lost"]) -> It
         """
     )
     return (GapReport(*row) for row in rows)
-
-
-def newest_seq(db: sqlite3.Connection) -> int:
-    """The greatest `seq` ever given to a trade, rolled or not; 0 in an empty lake."""
-    row = db.execute(
-        "SELECT max(ifnull((SELECT max(seq) FROM ticks), 0), "
-        "ifnull((SELECT max(max_seq) FROM rolls), 0))"
-    ).fetchone()
-    return int(row[0])
 
 
 def last_trade_ms(lake: Lake) -> int | None:

@@ -110,16 +110,20 @@ GOOD = trade_lines(ROWS[:2], header=False)
         ([*GOOD, "3,1.5,1"], "Row #3: Expected 7 columns, got 3"),
         ([*GOOD, "3,nan,1,1,1,1723075200000,true"], "price NaN|price nan"),
         ([*GOOD, "3,-1.5,1,1,1,1723075200000,true"], "price -1.5"),
-        ([*GOOD, "3,1.5,0,1,1,1723075200000,true"], "qty 0.0"),
+        ([*GOOD, "3,1.5,-0.1,1,1,1723075200000,true"], "qty -0.1"),
+        ([*GOOD, "3,0,1.5,1,1,1723075200000,true"], "price 0.0"),
         ([*GOOD, "-3,1.5,1,1,1,1723075200000,true"], "trade_id -3"),
         ([*GOOD, "3,1.5,1,1,1,1723075200,true"], "cannot be of 2024-08-08 .* time_ms 1723075200"),
         ([*GOOD, '3,"1.5,1,1,1,1723075200000,true', *GOOD], "column price: Row #3: .*'\"1.5'"),
         ([*GOOD, "3,\0,1,1,1,1723075200000,true"], "column price: Row #3: .*'\ufffd'"),
         ([*GOOD, "3,1" + "0" * 9_000_000], "a line is longer than 1,048,576 bytes"),
         ([*GOOD, TRADES_HEADER], "column agg_trade_id: Row #3"),
-        ([TRADES_HEADER.replace("price,quantity", "quantity,price")], "column 2 is 'quantity'"),
+        ([TRADES_HEADER.replace("price", "cost")], "the header names no column price: it is "),
+        ([f"{TRADES_HEADER},price"], "the header names more than one column price"),
+        ([f"{TRADES_HEADER},is_best_match"], "a dump of the spot market"),
+        ([f"{GOOD[0]},0.5"], "without a header nothing tells which of them is which: put one"),
         (["", *GOOD], "1 column in the first line"),
-        (["what,is,this,file,made,of,then"], "column 1 is 'what'"),
+        (["what,is,this,file,made,of,then"], "'what,is,.*', is neither a record nor a header"),
         (["1,2,3"], "3 columns in the first line, and aggTrades dumps have 7"),
         ([f"{GOOD[0]},true"], "a dump of the spot market"),
         ([KLINES_HEADER], "12 columns in the first line"),
@@ -198,5 +202,5 @@ def test_a_zip_holds_one_csv(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", "1")
         archive.writestr("b.csv", "2")
-    with pytest.raises(InputError, match="holds 2 CSV files"):
+    with pytest.raises(InputError, match="holds 2 CSV files; a dump holds one: unpack it"):
         read(path)

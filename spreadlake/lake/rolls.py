@@ -1,0 +1,123 @@
+"""Which hours of ticks were rolled to Parquet: `rolls` in `ticks.db` has one owner, this file.
+
+Sequence numbers are given once and never again, to rolled rows as to hot ones; what was rolled
+and is no longer in its place is told, and never taken for an hour without trades.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from spreadlake.lake.layout import HOUR_MS, Lake
+from spreadlake.times import iso_utc
+
+__all__ = [
+    "MissingHour",
+    "Roll",
+    "hours_in_words",
+    "missing_hours",
+    "newest_seq",
+    "record_rolls",
+    "rolled_rows",
+]
+
+_NAMED = 3  # spans of hours that are named one by one
+
+
+class Roll(NamedTuple):
+    """An hour of one symbol that is in Parquet: the rows of its file, the greatest seq of them."""
+
+    symbol: str
+    hour_ms: int
+    rows: int
+    max_seq: int
+
+
+class MissingHour(NamedTuple):
+    """An hour of one symbol that was rolled, and whose file is not there."""
+
+    symbol: str
+    hour_ms: int
+    rows: int
+
+
+def newest_seq(db: sqlite3.Connection) -> int:
+    """The greatest `seq` ever given to a trade, rolled or not; 0 in an empty lake."""
+    row = db.execute(
+        "SELECT max(ifnull((SELECT max(seq) FROM ticks), 0), "
+        "ifnull((SELECT max(max_seq) FROM rolls), 0))"
+    ).fetchone()
+    return int(row[0])
+
+
+def record_rolls(db: sqlite3.Connection, rolls: Iterable[Roll], now_ms: int) -> None:
+    """Records that the files of these hours are in place; inside the caller's transaction.
+
+    An hour's `max_seq` never falls, whichever rows of it come last: the numbers above it would
+    otherwise be given a second time, and the job would pass the second trade over.
+    """
+    db.executemany(
+        "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
+        "rows = excluded.rows, max_seq = max(max_seq, excluded.max_seq), "
+        "rolled_ms = excluded.rolled_ms",
+        [(*roll, now_ms) for roll in rolls],
+    )
+
+
+def rolled_rows(db: sqlite3.Connection, symbol: str, hour_ms: int) -> int:
+    """The rows of an hour that are in Parquet; 0 where it was not rolled."""
+    row = db.execute(
+        "SELECT rows FROM rolls WHERE symbol = ? AND hour_ms = ?", (symbol, hour_ms)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[MissingHour]:
+    """Hours that end after `from_ms`, were rolled, and whose files are not there, by symbol.
+
+    Reads the folders and no file: some ten thousand hours take as many microseconds.
+    """
+    rows = db.execute(
+        "SELECT symbol, hour_ms, rows FROM rolls WHERE hour_ms > ? ORDER BY symbol, hour_ms",
+        (from_ms - HOUR_MS,),
+    ).fetchall()
+    return list(_absent(lake, (MissingHour(*row) for row in rows)))
+
+
+def _absent(lake: Lake, hours: Iterable[MissingHour]) -> Iterator[MissingHour]:
+    for folder, of_day in groupby(
+        hours, lambda hour: lake.tick_partition(hour.symbol, hour.hour_ms).parent
+    ):
+        try:
+            there = {path.name for path in folder.iterdir()}
+        except (FileNotFoundError, NotADirectoryError):
+            there = set[str]()
+        for hour in of_day:
+            if lake.tick_partition(hour.symbol, hour.hour_ms).name not in there:
+                yield hour
+
+
+def hours_in_words(hours: Iterable[MissingHour]) -> str:
+    """`BTCUSDT 2024-08-08T02:00:00Z to 2024-08-08T04:00:00Z (120 trades)`, and so on."""
+    spans = list(_spans(hours))
+    named = [
+        f"{symbol} {iso_utc(start_ms // 1000)} to {iso_utc(end_ms // 1000)} ({rows:,} trades)"
+        for symbol, start_ms, end_ms, rows in spans[:_NAMED]
+    ]
+    more = len(spans) - len(named)
+    return ", ".join([*named, f"and {more:,} more"] if more else named)
+
+
+def _spans(hours: Iterable[MissingHour]) -> Iterator[tuple[str, int, int, int]]:
+    """(symbol, start, end, rows) of hours that follow one another."""
+    span: tuple[str, int, int, int] | None = None
+    for symbol, hour_ms, rows in hours:
+        if span is not None and span[0] == symbol and span[2] == hour_ms:
+            span = (symbol, span[1], hour_ms + HOUR_MS, span[3] + rows)
+            continue
+        if span is not None:
+            yield span
+        span = (symbol, hour_ms, hour_ms + HOUR_MS, rows)
+    if span is not None:
+        yield span
