@@ -10,7 +10,7 @@ from contextlib import closing
 from analytics_job.backfill import sync_rules, sync_series, sync_timeframes
 from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
-from analytics_job.rebuild import clear_from, rebuild_from
+from analytics_job.rebuild import clear_from, rebuild_from, refuse_missing
 from analytics_job.retention import Retention
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
@@ -84,6 +84,7 @@ class AnalyticsJob:
         """Computes everything from the second `start` on (None: all) again from the trades."""
         with atomic(self._db):
             start = clear_from(self._db, start)
+            refuse_missing(self._lake, start)
         self._prepare()
         rebuild_from(self._db, self._lake, self._pipeline, start)
         self._prepare()

@@ -9,10 +9,11 @@ import polars as pl
 from analytics_job.feed import FEED_SCHEMA
 from analytics_job.pipeline import Pipeline
 from spreadlake.lake import HOUR_MS, Lake, atomic, iter_trades, open_reader
+from spreadlake.lake.rolls import missing_error, missing_hours
 from spreadlake.lake.trades import trades_span
-from spreadlake.times import timeframe_seconds
+from spreadlake.times import iso_utc, timeframe_seconds
 
-__all__ = ["clear_from", "rebuild_from"]
+__all__ = ["clear_from", "rebuild_from", "refuse_missing"]
 
 # Rows of a series are redone from here on; `series` and `alert_rules` stay, so that the rows
 # before `start` are not computed again.
@@ -48,6 +49,20 @@ def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
     if start is not None:
         db.execute("INSERT INTO progress VALUES ('final_time', ?)", (start,))
     return start
+
+
+def refuse_missing(lake: Lake, start: int | None) -> None:
+    """MissingFileError where trades from the second `start` on (None: all) were in files now gone.
+
+    Raised while nothing was cleared yet for good: rows that cannot be computed again stay.
+    """
+    with closing(open_reader(lake.ticks_db)) as ticks:
+        missing = missing_hours(ticks, lake, 0 if start is None else start * 1000)
+    if missing:
+        after = (max(hour.hour_ms for hour in missing) + HOUR_MS) // 1000
+        raise missing_error(
+            lake, missing, f", or rebuild what comes after: --from {iso_utc(after)}"
+        )
 
 
 def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: int | None) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "ExchangeError",
     "InputError",
     "LakeError",
+    "MissingFileError",
     "RecordingError",
     "ServiceError",
     "SpreadlakeError",
@@ -40,6 +41,10 @@ class LakeError(SpreadlakeError):
 
 class DamagedFileError(LakeError):
     """A file of the lake cannot be read; what does not need it can go on."""
+
+
+class MissingFileError(DamagedFileError):
+    """A file of the lake was there, and is no more; what does not need it can go on."""
 
 
 class ExchangeError(SpreadlakeError):

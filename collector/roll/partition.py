@@ -9,8 +9,7 @@ import polars as pl
 from collector.roll.hot import HotPart
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS
-from spreadlake.lake.parquet import read_whole, write_durably
-from spreadlake.lake.trades import TRADES_SCHEMA
+from spreadlake.lake.trades import read_partition, save_partition
 
 __all__ = ["write_partition"]
 
@@ -22,7 +21,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
     """Puts the rows of `hot`, and what is at `path` already, at `path`; returns how many there are.
 
-    As durably as `write_durably` does. LakeError for trouble with this one partition: what is at
+    As durably as `save_partition` does. LakeError for trouble with this one partition: what is at
     `path` cannot be read, the folder cannot be written, or what was written is not what SQLite
     says of the hot rows in `summary`; then `path` stays as it was. OSError where the disk is full.
     """
@@ -34,7 +33,7 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
             raise LakeError(f"{path} would not hold what SQLite does; the hour stays in ticks.db")
 
     try:
-        write_durably(rows, path, check)
+        save_partition(rows, path, check)
     except OSError as error:
         if error.errno in _FULL:
             raise
@@ -45,7 +44,7 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
 def _merge(hot: pl.DataFrame, path: Path) -> pl.DataFrame:
     frames = [hot]
     if path.exists():
-        frames.append(read_whole(path, TRADES_SCHEMA))
+        frames.append(read_partition(path))
     return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
 
 

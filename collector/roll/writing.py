@@ -1,12 +1,15 @@
 """Puts the partitions of an hour in place; one that cannot be costs only itself."""
 
+import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from collector.roll.hot import HotHour, HotPart, hot_parts, read_rows
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.rolls import RolledHour, missing_error, rolled_rows
 
 __all__ = ["WrittenHour", "write_hour"]
 
@@ -47,7 +50,17 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
             frames = [pl.DataFrame(page, TRADES_SCHEMA, orient="row") for page in rows]
             path = lake.tick_partition(part.symbol, hour.hour_ms)
             try:
+                _refuse_missing(lake, db, part.symbol, hour.hour_ms, path)
                 written.parts.append((part, write_partition(path, pl.concat(frames), part)))
             except LakeError as error:
                 written.left.append(str(error))
     return written
+
+
+def _refuse_missing(
+    lake: Lake, db: sqlite3.Connection, symbol: str, hour_ms: int, path: Path
+) -> None:
+    """A new file in the place of one that is gone would hide that its trades are missing."""
+    rows = 0 if path.exists() else rolled_rows(db, symbol, hour_ms)
+    if rows:
+        raise missing_error(lake, [RolledHour(symbol, hour_ms, rows)])

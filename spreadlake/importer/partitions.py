@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 from spreadlake.importer.ids import IdRange, Ids, KnownIds
 from spreadlake.importer.merge import ConflictError, agreeing, merge, row_in_words
 from spreadlake.lake import HOUR_MS, Lake
-from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.lake.rolls import rolled_rows
-from spreadlake.lake.trades import TRADES_SCHEMA
+from spreadlake.lake.trades import TRADES_SCHEMA, read_partition, save_partition
 from spreadlake.trades import COLUMNS
 
 __all__ = ["HourWriter", "WrittenHour", "known_ids"]
@@ -79,7 +78,7 @@ class HourWriter:
         new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
         rows = merge(new, held)
         if rows.height != cold.height:
-            write_durably(rows, path)
+            save_partition(rows, path)
         if new.height and rows.height:
             self._remember(path, new, rows)
         self._written[hour_ms] = rows.height
@@ -169,7 +168,7 @@ def _in_two_hours(new: pl.DataFrame, held: pl.DataFrame) -> str:
 def _read_partition(path: Path) -> pl.DataFrame:
     if not path.exists():
         return TRADES_SCHEMA.to_frame()
-    return read_whole(path, TRADES_SCHEMA)
+    return read_partition(path)
 
 
 def _span(trades: pl.DataFrame) -> IdRange:

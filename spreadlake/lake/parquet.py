@@ -58,17 +58,16 @@ def _refuse_others(found: pl.DataFrame, named: Mapping[str, str]) -> None:
 
 
 def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -> None:
-    """Writes `frame` beside `path` (zstd), syncs it, reads it back, and renames it over `path`.
+    """Writes `frame` to the side (zstd), syncs it, reads it back, and renames it over `path`.
 
     After a crash at any moment `path` is what it was before or the whole new file, and so it is
     after any error; folders that are made for it are as durable as the file. `check` is given
     the rows as they were read back, and raises what speaks against them. LakeError if the file
     does not read back as it was written, or Polars cannot write it; OSError where the disk fails.
     """
-    # Always the same name, so that what a crash leaves there is written over.
-    beside = path.with_suffix(".tmp")
+    _make_folders(path.parent)
+    beside = _beside(path)
     try:
-        _make_folders(path.parent)
         _write(frame, beside)
         written = pl.read_parquet(beside, hive_partitioning=False)
         if not written.equals(frame, null_equal=True):
@@ -82,6 +81,20 @@ def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -
         # Gone already, unless something went wrong; on a full disk its room is needed.
         beside.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """Where a file is written: always the same name, so that what a crash leaves is written over.
+
+    Readers that take a whole folder as one table read every file that is in it, whatever its name:
+    so it stands beside that folder, unless that is on another disk.
+    """
+    hive = [folder for folder in path.parents if "=" in folder.name]
+    table = hive[-1].parent if hive else path.parent
+    if not hive or table.stat().st_dev != table.parent.stat().st_dev:
+        return path.with_suffix(".tmp")
+    parts = path.with_suffix(".tmp").relative_to(table.parent).parts
+    return table.parent / f".{'+'.join(parts)}"
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -4,21 +4,25 @@ Sequence numbers are given once and never again, to rolled rows as to hot ones; 
 and is no longer in its place is told, and never taken for an hour without trades.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from spreadlake.errors import MissingFileError
 from spreadlake.lake.layout import HOUR_MS, Lake
 from spreadlake.times import iso_utc
 
 __all__ = [
-    "MissingHour",
     "Roll",
-    "hours_in_words",
+    "RolledHour",
+    "hour_spans",
+    "missing_error",
     "missing_hours",
     "newest_seq",
     "record_rolls",
+    "rolled_between",
     "rolled_rows",
 ]
 
@@ -34,8 +38,8 @@ class Roll(NamedTuple):
     max_seq: int
 
 
-class MissingHour(NamedTuple):
-    """An hour of one symbol that was rolled, and whose file is not there."""
+class RolledHour(NamedTuple):
+    """An hour of one symbol that was rolled, and the rows that its file had."""
 
     symbol: str
     hour_ms: int
@@ -73,7 +77,33 @@ def rolled_rows(db: sqlite3.Connection, symbol: str, hour_ms: int) -> int:
     return int(row[0]) if row else 0
 
 
-def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[MissingHour]:
+def rolled_between(
+    db: sqlite3.Connection, symbols: Sequence[str] | None, start_ms: int, end_ms: int
+) -> list[RolledHour]:
+    """The hours in Parquet that may hold trades of [start_ms, end_ms); None: of all symbols."""
+    names = _symbols(db) if symbols is None else list(symbols)
+    # In this order, so that each symbol is a seek into the key.
+    rows = db.execute(
+        "SELECT r.symbol, r.hour_ms, r.rows FROM json_each(?) AS s CROSS JOIN rolls AS r "
+        "ON r.symbol = s.value WHERE r.hour_ms > ? AND r.hour_ms < ?",
+        (json.dumps(names), start_ms - HOUR_MS, end_ms),
+    ).fetchall()
+    return [RolledHour(*row) for row in rows]
+
+
+def _symbols(db: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in db.execute("SELECT symbol FROM symbols").fetchall()]
+
+
+def missing_error(lake: Lake, missing: Iterable[RolledHour], more: str = "") -> MissingFileError:
+    """What a reader says of files that are gone; `more` is another way on."""
+    return MissingFileError(
+        f"files of {lake.ticks_dir} that were there are gone: {_in_words(missing)}. Put them back "
+        f"in their places, or import the dumps of these days again (spreadlake import){more}"
+    )
+
+
+def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[RolledHour]:
     """Hours that end after `from_ms`, were rolled, and whose files are not there, by symbol.
 
     Reads the folders and no file: some ten thousand hours take as many microseconds.
@@ -82,10 +112,10 @@ def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[
         "SELECT symbol, hour_ms, rows FROM rolls WHERE hour_ms > ? ORDER BY symbol, hour_ms",
         (from_ms - HOUR_MS,),
     ).fetchall()
-    return list(_absent(lake, (MissingHour(*row) for row in rows)))
+    return list(_absent(lake, (RolledHour(*row) for row in rows)))
 
 
-def _absent(lake: Lake, hours: Iterable[MissingHour]) -> Iterator[MissingHour]:
+def _absent(lake: Lake, hours: Iterable[RolledHour]) -> Iterator[RolledHour]:
     for folder, of_day in groupby(
         hours, lambda hour: lake.tick_partition(hour.symbol, hour.hour_ms).parent
     ):
@@ -98,21 +128,10 @@ def _absent(lake: Lake, hours: Iterable[MissingHour]) -> Iterator[MissingHour]:
                 yield hour
 
 
-def hours_in_words(hours: Iterable[MissingHour]) -> str:
-    """`BTCUSDT 2024-08-08T02:00:00Z to 2024-08-08T04:00:00Z (120 trades)`, and so on."""
-    spans = list(_spans(hours))
-    named = [
-        f"{symbol} {iso_utc(start_ms // 1000)} to {iso_utc(end_ms // 1000)} ({rows:,} trades)"
-        for symbol, start_ms, end_ms, rows in spans[:_NAMED]
-    ]
-    more = len(spans) - len(named)
-    return ", ".join([*named, f"and {more:,} more"] if more else named)
-
-
-def _spans(hours: Iterable[MissingHour]) -> Iterator[tuple[str, int, int, int]]:
-    """(symbol, start, end, rows) of hours that follow one another."""
+def hour_spans(hours: Iterable[RolledHour]) -> Iterator[tuple[str, int, int, int]]:
+    """(symbol, start, end in ms, rows) of hours that follow one another."""
     span: tuple[str, int, int, int] | None = None
-    for symbol, hour_ms, rows in hours:
+    for symbol, hour_ms, rows in sorted(hours):
         if span is not None and span[0] == symbol and span[2] == hour_ms:
             span = (symbol, span[1], hour_ms + HOUR_MS, span[3] + rows)
             continue
@@ -121,3 +140,14 @@ def _spans(hours: Iterable[MissingHour]) -> Iterator[tuple[str, int, int, int]]:
         span = (symbol, hour_ms, hour_ms + HOUR_MS, rows)
     if span is not None:
         yield span
+
+
+def _in_words(hours: Iterable[RolledHour]) -> str:
+    """`BTCUSDT 2024-08-08T02:00:00Z to 2024-08-08T04:00:00Z (120 trades)`, and so on."""
+    spans = list(hour_spans(hours))
+    named = [
+        f"{symbol} {iso_utc(start_ms // 1000)} to {iso_utc(end_ms // 1000)} ({rows:,} trades)"
+        for symbol, start_ms, end_ms, rows in spans[:_NAMED]
+    ]
+    more = len(spans) - len(named)
+    return ", ".join([*named, f"and {more:,} more"] if more else named)

@@ -1,8 +1,8 @@
 """Reads trades from SQLite and Parquet as one: each trade once, whatever is being rolled."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence, Set
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +10,19 @@ import polars as pl
 
 from spreadlake.lake.connect import open_reader
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
-from spreadlake.lake.parquet import read_whole
+from spreadlake.lake.parquet import Check, read_whole, write_durably
+from spreadlake.lake.rolls import RolledHour, missing_error, rolled_between
 from spreadlake.trades import COLUMNS
 
-__all__ = ["TRADES_SCHEMA", "TradeSpan", "iter_trades", "read_trades", "trades_span"]
+__all__ = [
+    "TRADES_SCHEMA",
+    "TradeSpan",
+    "iter_trades",
+    "read_partition",
+    "read_trades",
+    "save_partition",
+    "trades_span",
+]
 
 TRADES_SCHEMA = pl.Schema(
     {
@@ -64,12 +73,14 @@ def read_trades(
 
     SQLite is read before Parquet: rolling renames a finished file before it deletes the rows, so
     a trade that is on its way is seen in at least one place, and the duplicate falls out by id.
-    `db` is a reader of `ticks.db` to use instead of a new one.
+    `db` is a reader of `ticks.db` to use instead of a new one. MissingFileError where a partition
+    was written and is not there any more: an hour without its trades is not an hour without trades.
     """
-    hot = _read_hot(lake, start_ms, end_ms, symbols, db)
-    cold = [
-        _read_cold(path, start_ms, end_ms) for path in _partitions(lake, start_ms, end_ms, symbols)
-    ]
+    hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db)
+    paths = list(_partitions(lake, start_ms, end_ms, symbols))
+    _refuse_missing(lake, rolled, set(paths))
+    within = pl.col("time_ms").is_between(start_ms, end_ms, closed="left")
+    cold = [read_partition(path).filter(within) for path in paths]
     return (
         pl.concat([hot, *cold])
         .unique(["symbol", "trade_id"], keep="first")
@@ -87,25 +98,47 @@ def iter_trades(
             yield frame
 
 
+def read_partition(path: Path) -> pl.DataFrame:
+    """All trades of one hour: TRADES_SCHEMA. DamagedFileError if the file cannot be read."""
+    return read_whole(path, TRADES_SCHEMA, {"symbol": _symbol_of(path)})
+
+
+def save_partition(trades: pl.DataFrame, path: Path, check: Check | None = None) -> None:
+    """Puts the trades of one hour at `path`, as `write_durably` does.
+
+    The file does not hold `symbol`, which its path says: readers would find it twice.
+    """
+    write_durably(trades.drop("symbol"), path, check)
+
+
+def _symbol_of(path: Path) -> str:
+    return path.parent.parent.name.removeprefix("symbol=")
+
+
 def _read_hot(
     lake: Lake,
     start_ms: int,
     end_ms: int,
     symbols: Sequence[str] | None,
     db: sqlite3.Connection | None,
-) -> pl.DataFrame:
-    own = db is None
-    connection = open_reader(lake.ticks_db) if db is None else db
-    try:
-        rows = connection.execute(
+) -> tuple[pl.DataFrame, list[RolledHour]]:
+    """Hot rows, and the hours that were in Parquet when they were read."""
+    with nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db)) as ticks:
+        rows = ticks.execute(
             f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE time_ms >= ? AND time_ms < ?",
             (start_ms, end_ms),
         ).fetchall()
-    finally:
-        if own:
-            connection.close()
+        rolled = rolled_between(ticks, symbols, start_ms, end_ms)
     frame = pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
-    return frame if symbols is None else frame.filter(pl.col("symbol").is_in(list(symbols)))
+    if symbols is not None:
+        frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
+    return frame, rolled
+
+
+def _refuse_missing(lake: Lake, rolled: Sequence[RolledHour], there: Set[Path]) -> None:
+    missing = [hour for hour in rolled if lake.tick_partition(*hour[:2]) not in there]
+    if missing:
+        raise missing_error(lake, missing)
 
 
 def _partitions(
@@ -122,9 +155,3 @@ def _partitions(
             path = lake.tick_partition(symbol, hour)
             if path.exists():
                 yield path
-
-
-def _read_cold(path: Path, start_ms: int, end_ms: int) -> pl.DataFrame:
-    return read_whole(path, TRADES_SCHEMA).filter(
-        (pl.col("time_ms") >= start_ms) & (pl.col("time_ms") < end_ms)
-    )

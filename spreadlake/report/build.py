@@ -1,7 +1,8 @@
 """Builds the report on a lake from whatever of it is there."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spreadlake.errors import LakeError
@@ -17,6 +18,7 @@ from spreadlake.report.model import (
     FileReport,
     GapReport,
     LakeReport,
+    MissingReport,
     PairReport,
     ServiceReport,
     SymbolReport,
@@ -28,6 +30,7 @@ from spreadlake.report.ticks import (
     newest_seq,
     read_gaps,
     read_identity,
+    read_missing,
     read_not_trading,
     read_symbols,
 )
@@ -44,6 +47,7 @@ class _Capture:
     not_trading: dict[str, str] = field(default_factory=dict)
     gaps: list[GapReport] = field(default_factory=list)
     newest_seq: int | None = None
+    missing: list[MissingReport] = field(default_factory=list)
 
 
 @dataclass
@@ -58,7 +62,7 @@ class _Analysis:
 def report_on(
     lake: Lake, now: float, sizes: bool = True, looked: Looked | None = None
 ) -> LakeReport:
-    """The report on `lake` at `now` (Unix seconds); `sizes` False leaves the files out.
+    """The report on `lake` at `now` (Unix seconds); `sizes` False looks at no file of Parquet.
 
     Where `looked` is given, only that series of each pair is read.
 
@@ -67,6 +71,8 @@ def report_on(
     require_lake(lake)
     with snapshot(lake.ticks_db) as db:
         capture = _Capture() if db is None else _read_capture(db, now)
+        if db is not None and sizes:
+            _without_missing(capture, read_missing(db, lake))
     with snapshot(lake.analytics_db) as db:
         analysis = _Analysis() if db is None else _read_analysis(db, now, looked)
     return _assemble(lake, now, capture, analysis, sizes_of(lake) if sizes else [])
@@ -96,6 +102,7 @@ def _assemble(
         alerts=analysis.alerts,
         slow_tests=analysis.slow_tests,
         files=files,
+        missing=capture.missing,
     )
 
 
@@ -116,6 +123,15 @@ def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
         read_gaps(db),
         newest_seq(db),
     )
+
+
+def _without_missing(capture: _Capture, missing: list[MissingReport]) -> None:
+    """What is gone does not count as held."""
+    gone: Counter[str] = Counter()
+    for part in missing:
+        gone[part.symbol] += part.trades
+    capture.missing = missing
+    capture.symbols = [replace(s, ticks=s.ticks - gone[s.symbol]) for s in capture.symbols]
 
 
 def _read_analysis(db: sqlite3.Connection, now: float, looked: Looked | None) -> _Analysis:

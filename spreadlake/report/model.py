@@ -13,6 +13,7 @@ __all__ = [
     "FileReport",
     "GapReport",
     "LakeReport",
+    "MissingReport",
     "PairReport",
     "ServiceReport",
     "ServiceState",
@@ -110,13 +111,24 @@ class FileReport:
 
 
 @dataclass(frozen=True)
+class MissingReport:
+    """Hours [start, end) of a symbol whose Parquet files are gone, and the trades in them."""
+
+    symbol: str
+    start: int
+    end: int
+    trades: int
+
+
+@dataclass(frozen=True)
 class LakeReport:
     """Everything `spreadlake status` tells.
 
     `gaps` are the open and the lost ones, newest first, at most 100; the counts by symbol are
     complete. `not_trading` are captured symbols that do not trade at the exchange, each with the
     exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
-    `slow_tests` are the slow statistics that wait.
+    `slow_tests` are the slow statistics that wait. `missing` are trades whose files are
+    gone: they are not among `ticks`.
     """
 
     lake: str
@@ -136,3 +148,4 @@ class LakeReport:
     slow_tests: TestsBacklog
     files: list[FileReport]
     not_trading: dict[str, str] = field(default_factory=dict)
+    missing: list[MissingReport] = field(default_factory=list)

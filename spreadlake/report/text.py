@@ -23,6 +23,11 @@ STATE_STYLES = {
 }
 
 
+_MISSING_REMEDY = (
+    "put these files back in ticks/, or import the dumps of these days again: spreadlake import"
+)
+
+
 def as_tables(report: LakeReport) -> RenderableType:
     """Everything in the report; a part that is empty is left out."""
     parts: list[RenderableType] = [_headline(report), _services(report.services)]
@@ -30,6 +35,8 @@ def as_tables(report: LakeReport) -> RenderableType:
         parts.append(_symbols(report))
     if report.not_trading:
         parts.append(_not_trading(report.not_trading))
+    if report.missing:
+        parts += [_missing(report), Text(_MISSING_REMEDY, style="bold red")]
     if report.gaps:
         parts.append(_gaps(report))
     if report.pairs:
@@ -99,6 +106,15 @@ def _not_trading(statuses: dict[str, str]) -> Table:
     table = _table("not trading now", "symbol", "status")
     for symbol, status in statuses.items():
         table.add_row(symbol, Text(status, style="yellow"))
+    return table
+
+
+def _missing(report: LakeReport) -> Table:
+    table = _table(
+        "Parquet files that are gone", "symbol", "from", "to", "trades", right=("trades",)
+    )
+    for part in report.missing:
+        table.add_row(part.symbol, iso_utc(part.start), iso_utc(part.end), f"{part.trades:,}")
     return table
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spreadlake.lake import Lake, read_status
-from spreadlake.lake.rolls import newest_seq
-from spreadlake.report.model import GapReport, SymbolReport
+from spreadlake.lake.rolls import hour_spans, missing_hours, newest_seq
+from spreadlake.report.model import GapReport, MissingReport, SymbolReport
 from spreadlake.report.snapshot import snapshot
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "newest_seq",
     "read_gaps",
     "read_identity",
+    "read_missing",
     "read_not_trading",
     "read_symbols",
 ]
@@ -67,6 +68,14 @@ def _gaps_in_state(db: sqlite3.Connection, state: Literal["open", "lost"]) -> It
         """
     )
     return (GapReport(*row) for row in rows)
+
+
+def read_missing(db: sqlite3.Connection, lake: Lake) -> list[MissingReport]:
+    """Hours that were rolled to Parquet, and whose files are gone."""
+    return [
+        MissingReport(symbol, start_ms // 1000, end_ms // 1000, rows)
+        for symbol, start_ms, end_ms, rows in hour_spans(missing_hours(db, lake))
+    ]
 
 
 def last_trade_ms(lake: Lake) -> int | None:

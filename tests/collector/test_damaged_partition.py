@@ -132,16 +132,24 @@ def test_a_good_copy_in_its_place_makes_the_hour_whole(tmp_path: Path) -> None:
     assert ids_in(path) == list(range(PER_HOUR))
 
 
-def test_once_it_is_moved_away_the_hour_has_what_was_hot(tmp_path: Path) -> None:
+def test_once_it_is_moved_away_the_hour_waits_for_what_is_gone(tmp_path: Path) -> None:
+    """A file with the late trade alone would look like an hour with one trade."""
     lake = Lake(tmp_path)
     path = a_late_trade(lake)
     path.write_text("no Parquet")
     with pytest.raises(LakeError, match=r"move it away: what only it held is then missing"):
         roll_until(lake, END_MS)
-    path.rename(tmp_path / "damaged")
+    whole = path.rename(tmp_path / "damaged").with_name("whole")
+    with pytest.raises(LakeError, match=rf"are gone: {A} .*or import the dumps of these days"):
+        roll_until(lake, END_MS)
+    assert hot(lake) == [(A, LATE)]
+    rows = pl.DataFrame([row for row in trades(range(PER_HOUR)) if row.trade_id != LATE])
+    rows = rows.select(TRADES_SCHEMA.names()).cast(TRADES_SCHEMA)
+    rows.write_parquet(whole)
+    whole.rename(path)
     assert roll_until(lake, END_MS) == 1
     assert hot(lake) == []
-    assert ids_in(path) == [LATE]
+    assert sorted(ids_in(path)) == list(range(PER_HOUR))
 
 
 def test_a_folder_that_cannot_be_written_costs_its_symbol_alone(tmp_path: Path) -> None:

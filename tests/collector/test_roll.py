@@ -62,7 +62,8 @@ def test_a_partition_has_the_columns_of_ticks_sorted_by_time_and_id(lake: Lake) 
     other = Lake(lake.root / "other")
     roll_until(other, END_MS)
     frame = pl.read_parquet(other.tick_partition(A, START_MS), hive_partitioning=False)
-    assert frame.schema == TRADES_SCHEMA
+    names = [name for name in TRADES_SCHEMA if name != "symbol"]  # the path says it
+    assert frame.schema == {name: TRADES_SCHEMA[name] for name in names}
     assert frame["trade_id"].to_list() == [3, 5, 1, 2]
 
 

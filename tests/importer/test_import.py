@@ -40,8 +40,8 @@ def test_a_partition_is_as_the_collector_writes_it(tmp_path: Path) -> None:
     import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
     path = Lake(tmp_path / "lake").tick_partition("BTCUSDT", MIDNIGHT + 2 * HOUR)
     frame = pl.read_parquet(path, hive_partitioning=False)
-    assert frame.columns == ["symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker"]
-    assert [Trade(*values) for values in frame.rows()] == ROWS[120:180]
+    assert frame.columns == ["trade_id", "time_ms", "price", "qty", "buyer_is_maker"]
+    assert [Trade("BTCUSDT", *values) for values in frame.rows()] == ROWS[120:180]
 
 
 def test_the_lake_knows_the_symbol_and_the_job_is_told_each_hour_once(tmp_path: Path) -> None:
@@ -233,8 +233,10 @@ def test_a_partition_that_somebody_deleted_comes_back(tmp_path: Path) -> None:
     lake, file = tmp_path / "lake", day_file(tmp_path, ROWS)
     import_all(lake, file)
     Lake(lake).tick_partition("BTCUSDT", MIDNIGHT + 2 * HOUR).unlink()
-    assert len(held(lake)) == 180
-    import_all(lake, file)
+    with pytest.raises(LakeError, match="are gone: BTCUSDT 2024-08-08T02:00:00Z to"):
+        held(lake)
+    (imported,) = import_all(lake, file)
+    assert (imported.fresh, imported.restored, imported.not_restored) == (0, 1, 0)
     assert held(lake) == ROWS
 
 
