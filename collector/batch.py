@@ -37,8 +37,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Stored:
-    """What one batch came to: trades stored by symbol, and how long the transaction took."""
+    """What one batch came to: trades stored by symbol, and how long the transaction took.
+
+    `contradicting` are trades, by symbol, that were refused: the lake has others by their ids.
+    """
 
     ticks: Mapping[str, int]
     duplicates: int
     seconds: float
+    contradicting: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def heard(self) -> Mapping[str, int]:
+        """How many trades came of each symbol that were not there before, stored or refused."""
+        return Counter(self.ticks) + Counter(self.contradicting)

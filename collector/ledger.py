@@ -81,8 +81,13 @@ class Ledger:
             self.held[symbol.code] = symbol.held
 
     def divide(self, code: int, holes: tuple[IdRange, ...]) -> None:
-        """Takes over how the holes of a symbol are divided on record."""
-        self.held[code] = self.held[code]._replace(holes=holes)
+        """Takes over how the holes of a symbol are divided on record.
+
+        Of one whose trades are yet to come nothing is held: after a restart ids of no trades are
+        not known any more, and the gaps between them still are.
+        """
+        if code in self.held:
+            self.held[code] = self.held[code]._replace(holes=holes)
 
     def _jumps(self, codes: Index, ids: Index, starts: Index) -> NDArray[np.bool_]:
         """For each symbol of the batch, whether its ids do anything but count up by 1."""

@@ -97,6 +97,9 @@ class Repairer:
         if self._settings.exchange.trades != "aggTrade":
             await self._lose(gap, gap.range, "only aggTrade can be fetched by id")
             return
+        if gap.symbol in self._store.contradictions.reused:
+            await self._lose(gap, gap.range, "its ticker is another contract's now")
+            return
         if self._asked_lately(gap):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
@@ -117,7 +120,10 @@ class Repairer:
 
     async def _fill(self, gap: Gap, trades: list[AggTrade]) -> None:
         batch = Batch(trades, source="repair")
-        await self._writer.persist(lambda: self._store.write(batch))
+        stored = await self._writer.persist(lambda: self._store.write(batch))
+        if not stored.ticks:
+            self._note_vain(gap)  # none of them could be taken
+            return
         self._vain.pop((gap.symbol, gap.range.last), None)
         key = (gap.symbol, gap.found_ms)
         self._filled[key] += sum(gap.range.first <= t.trade_id <= gap.range.last for t in trades)

@@ -53,6 +53,7 @@ class Reporter:
             "db_bytes": self._db_bytes(),
             "open_gaps": len(store.gaps.gaps()),
             "not_trading": self._parts.roster.not_trading,
+            "reused": sorted(store.contradictions.reused),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
             "trouble": self._parts.writer.trouble,
         }

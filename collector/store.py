@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.batch import PAUSED, Batch, Stored
+from collector.contradictions import Contradictions
 from collector.gap_book import Gap, GapBook
 from collector.gaps import Held, IdRange
 from collector.ledger import Ledger, Plan, SymbolPlan
@@ -31,6 +33,14 @@ ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = exclud
 """
 Events = Sequence[TradeEvent | OffMarket]
 Counts = defaultdict[tuple[str, str], float]
+
+
+class _Arrived(NamedTuple):
+    """The events of a batch as arrays: symbols by their code, -1 for what is not taken."""
+
+    codes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    trades: NDArray[np.bool_]
 
 
 class _Last(NamedTuple):
@@ -55,6 +65,7 @@ class TickStore:
         # Those that are captured, and after them those that the lake holds from earlier.
         self._symbols = list(dict.fromkeys([*symbols, *_symbols_held(db)]))
         self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
+        self.contradictions = Contradictions(db, self._symbols)
         self.capture(symbols)
         self._now_ms = now_ms
         self._next_seq = newest_seq(db) + 1
@@ -75,25 +86,37 @@ class TickStore:
             self._symbols.append(symbol)
         # By code; the one more is for symbols that have none.
         self._captured = np.array([*(s in wanted for s in self._symbols), False], np.bool_)
+        self.contradictions.resize()
 
     def write(self, batch: Batch) -> Stored:
         """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
         started = time.perf_counter()
         self._causes.update(batch.interrupted)
-        plan = self._plan(batch)
-        counts = self._counts(batch, plan)
+        arrived = self._arrived(batch)
+        refused = self._refuse(batch.events, arrived)
+        plan = self._ledger.plan(
+            arrived.codes, arrived.ids, None if arrived.trades.all() else arrived.trades
+        )
         try:
             with atomic(self.db):
                 self._write_gaps(plan)
                 self._write_trades(batch.events, plan)
+                differing = self.contradictions.differing(batch.events, *arrived[:2], plan)
+                self.contradictions.newly_reused(plan, refused)
+                counts = self._counts(batch, plan, refused, differing)
                 add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
         seconds = time.perf_counter() - started
         self._apply(batch, plan, seconds)
+        self.contradictions.settle(plan, refused, differing)
+        return self._stored(plan, refused + differing, seconds)
+
+    def _stored(self, plan: Plan, contradicting: Counter[int], seconds: float) -> Stored:
         ticks = {self._symbols[s.code]: s.fresh for s in plan.symbols if s.fresh}
-        return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds)
+        others = {self._symbols[code]: count for code, count in contradicting.items()}
+        return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds, others)
 
     def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
         """Stores klines, times in Unix seconds; those that are there are replaced."""
@@ -145,13 +168,14 @@ class TickStore:
             code = self._codes[symbol]
             self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
             self._remember(code, _Last(time_ms, price))
+            self.contradictions.note(code, last, time_ms)
             self._causes[symbol] = "restart"
 
     def _remember(self, code: int, last: _Last) -> None:
         self._last[code] = last
         self.watermark_ms = max(self.watermark_ms or 0, last.time_ms)
 
-    def _plan(self, batch: Batch) -> Plan:
+    def _arrived(self, batch: Batch) -> _Arrived:
         events = batch.events
         code_of, size = self._codes.get, len(events)
         codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
@@ -160,17 +184,29 @@ class TickStore:
             codes[~self._captured[codes]] = -1
         ids = np.fromiter((e.trade_id for e in events), np.int64, size)
         trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
-        return self._ledger.plan(codes, ids, None if trades.all() else trades)
+        return _Arrived(codes, ids, trades)
 
-    def _counts(self, batch: Batch, plan: Plan) -> Counts:
+    def _refuse(self, events: Events, arrived: _Arrived) -> Counter[int]:
+        """Takes out what contradicts the lake; how many that were, by code."""
+        codes, ids, _ = arrived
+        at = self.contradictions.refuse(events, codes, ids, self._ledger.held)
+        refused = Counter(codes[at].tolist())
+        codes[at] = -1
+        return refused
+
+    def _counts(
+        self, batch: Batch, plan: Plan, refused: Counter[int], differing: Counter[int]
+    ) -> Counts:
         counts = Counts(float, {(name, ""): value for name, value in batch.counts.items()})
-        counts["ignored", ""] += plan.unknown
+        counts["ignored", ""] += plan.unknown - refused.total()
+        for code, number in (refused + differing).items():
+            counts["contradicting", self._symbols[code]] += number
         counts["batches", ""] += 1
         counts["commit_seconds", ""] += self.commit_seconds
         for part in plan.symbols:
             symbol = self._symbols[part.code]
             counts["ticks", symbol] += part.fresh
-            counts["duplicates", symbol] += part.duplicates
+            counts["duplicates", symbol] += part.duplicates - differing[part.code]
             counts["ignored", ""] += part.passed
             if self._cause(symbol) == PAUSED:
                 counts["dropped", ""] += sum(gap.size for gap in part.opened)
@@ -214,6 +250,7 @@ class TickStore:
         for part in plan.symbols:
             if newest := self._newest(batch.events, part):
                 self._remember(part.code, newest)
+                self.contradictions.note(part.code, part.held.last, newest.time_ms)
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds

@@ -12,6 +12,7 @@ from collector.parts import Parts
 from collector.rest import RestError
 from collector.session import Session
 from collector.silence import SilenceWatch
+from spreadlake.trades import begins_again
 from spreadlake.wire import AggTrade, route_of
 
 __all__ = ["Watch"]
@@ -44,7 +45,7 @@ class Watch:
 
     def hear(self, stored: Stored) -> None:
         """Takes in what arrived live."""
-        self._silence.hear(stored.ticks, time.monotonic())
+        self._silence.hear(stored.heard, time.monotonic())
 
     def begin(self, symbols: Sequence[str]) -> None:
         """To be called when symbols are added, or begin to trade (again)."""
@@ -133,10 +134,13 @@ class Watch:
             raise RestError("it does not answer in time") from error
 
     def _is_newer(self, latest: AggTrade) -> bool:
-        if self._ids_compare:
-            last_id = self._store.last_id(latest.symbol)
-            return last_id is None or latest.trade_id > last_id
-        # Ids of another kind tell nothing; times of the exchange can be compared.
+        last_id = self._store.last_id(latest.symbol)
         last_ms = max(self._store.last_time_ms(latest.symbol) or 0, self._told_ms[latest.symbol])
+        if self._ids_compare:
+            if last_id is None:
+                return True
+            if not begins_again(latest.trade_id, latest.time_ms, last_id, last_ms):
+                return latest.trade_id > last_id
+        # Ids of another kind, or contract, tell nothing; times of the exchange can be compared.
         self._told_ms[latest.symbol] = latest.time_ms
         return latest.time_ms > last_ms

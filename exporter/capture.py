@@ -16,6 +16,11 @@ _BY_SYMBOL = (
     ("gaps", "spreadlake_tick_gaps", "Ranges of trade ids found missing, repaired or not."),
     ("repaired_ticks", "spreadlake_ticks_repaired", "Trades fetched later to fill a gap."),
     ("duplicates", "spreadlake_ticks_duplicate", "Trades received that were stored already."),
+    (
+        "contradicting",
+        "spreadlake_ticks_contradicting",
+        "Trades refused because the lake has another trade by their id.",
+    ),
 )
 
 _OVERALL = (

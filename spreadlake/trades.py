@@ -1,8 +1,11 @@
-"""A trade as every layer knows it."""
+"""A trade as every layer knows it, and when an id cannot be the same contract's. Pure."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, overload
 
-__all__ = ["COLUMNS", "Trade", "TradeKind"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COLUMNS", "Trade", "TradeKind", "begins_again"]
 
 TradeKind = Literal["aggTrade", "trade"]
 
@@ -21,3 +24,30 @@ class Trade(NamedTuple):
     price: float
     qty: float
     buyer_is_maker: bool
+
+
+# Times of neighbouring trades may be out of order by moments; another contract is days away.
+_SLACK_MS = 60_000
+
+
+@overload
+def begins_again(ids: int, times_ms: int, last_id: int, last_time_ms: int) -> bool: ...
+@overload
+def begins_again(
+    ids: NDArray[np.int64],
+    times_ms: NDArray[np.int64],
+    last_id: int | NDArray[np.int64],
+    last_time_ms: int | NDArray[np.int64],
+) -> NDArray[np.bool_]: ...
+def begins_again(
+    ids: int | NDArray[np.int64],
+    times_ms: int | NDArray[np.int64],
+    last_id: int | NDArray[np.int64],
+    last_time_ms: int | NDArray[np.int64],
+) -> bool | NDArray[np.bool_]:
+    """Whether trades have ids that a symbol is past (`last_id`) and times (Unix ms) that it is not.
+
+    Ids rise with time: such trades are of another contract that goes by the same ticker, whose
+    ids began at 1 again. For one trade, or for arrays that broadcast.
+    """
+    return (ids <= last_id) & (times_ms > last_time_ms + _SLACK_MS)
