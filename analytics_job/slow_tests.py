@@ -13,16 +13,16 @@ from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from analytics_job.pipeline import Pipeline
-from analytics_job.tests_store import DueTest, closes, take
+from analytics_job.tests_closes import DueTests, read_due
+from analytics_job.tests_store import DueTest, take
 from spreadlake.lake import Lake, atomic
-from spreadlake.quant.rolling import Floats
-from spreadlake.quant.stationarity import PairTests, pair_tests
+from spreadlake.quant.stationarity import PairTests, many_pair_tests
 
 __all__ = ["SlowTests", "compute_due", "store_results"]
 
 log = logging.getLogger(__name__)
 
-_BATCH = 64
+_BATCH = 512
 _POLL_SECONDS = 0.1
 
 Result = tuple[DueTest, PairTests]
@@ -30,7 +30,8 @@ Result = tuple[DueTest, PairTests]
 
 def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list[Result]:
     """The newest tests that are due, computed here and now."""
-    return [(due, pair_tests(*closes(db, lake, due))) for due in take(db, count)]
+    batches = read_due(db, lake, take(db, count))
+    return _results(batches, _compute(batches))
 
 
 def store_results(db: sqlite3.Connection, pipeline: Pipeline, results: Sequence[Result]) -> None:
@@ -55,23 +56,26 @@ class SlowTests:
         if not due or self._closing.is_set():
             return
         pipeline.tests.begin_batch()
-        tests = self._computed([closes(db, lake, one) for one in due])
+        batches = read_due(db, lake, due)
+        tests = self._computed(batches)
         if not tests:
             return
-        self._batches.put(_Batch(pipeline, list(zip(due, tests, strict=True))))
+        self._batches.put(_Batch(pipeline, _results(batches, tests)))
         while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
             pass
 
-    def _computed(self, legs: list[tuple[Floats, Floats]]) -> list[PairTests]:
+    def _computed(self, batches: list[DueTests]) -> list[list[PairTests]]:
         """Nothing if the job is ending, or the process did: the tests stay due."""
         try:
-            future = self._pool.submit(_compute, legs)
+            future = self._pool.submit(_compute, batches)
             while not future.done():
                 if self._closing.wait(_POLL_SECONDS):
                     return []
             return future.result()
-        except BrokenExecutor:
+        except RuntimeError as error:  # the process ended, or was given up just now
             if not self._closing.is_set():
+                if not isinstance(error, BrokenExecutor):
+                    raise
                 log.warning("the process of the slow statistics ended; starting another")
                 self._pool = _pool()
             return []
@@ -117,8 +121,16 @@ def _pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
 
 
-def _compute(legs: list[tuple[Floats, Floats]]) -> list[PairTests]:
-    return [pair_tests(a, b) for a, b in legs]
+def _compute(batches: list[DueTests]) -> list[list[PairTests]]:
+    return [many_pair_tests(batch.closes, batch.at_a, batch.at_b) for batch in batches]
+
+
+def _results(batches: list[DueTests], tests: list[list[PairTests]]) -> list[Result]:
+    return [
+        result
+        for batch, own in zip(batches, tests, strict=True)
+        for result in zip(batch.due, own, strict=True)
+    ]
 
 
 def _stand_back() -> None:

@@ -13,20 +13,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 
-import numpy as np
-
 from analytics_job.analyser import PairPlan
 from analytics_job.bars import Changed
 from analytics_job.row_archive import TestKey
 from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.archive import archived_until, read_rows
-from spreadlake.pairs import Pair, parse_pair
-from spreadlake.quant.rolling import Floats
+from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import PairTests
 from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
-from spreadlake.times import timeframe_seconds
 
-__all__ = ["DueTest", "TestStore", "closes", "take"]
+__all__ = ["DueTest", "TestStore", "take"]
 
 log = logging.getLogger(__name__)
 
@@ -244,24 +240,3 @@ def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
         (count,),
     )
     return [DueTest(*row) for row in rows]
-
-
-def closes(db: sqlite3.Connection, lake: Lake, due: DueTest) -> tuple[Floats, Floats]:
-    """The closes of both legs over the test's lookback, as many as both have, hot and cold."""
-    pair = parse_pair(due.pair)
-    a, b = (_leg(db, lake, symbol, due) for symbol in pair)
-    n = min(len(a), len(b))
-    return a[len(a) - n :], b[len(b) - n :]
-
-
-def _leg(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest) -> Floats:
-    start = due.time - (due.lookback - 1) * timeframe_seconds(due.timeframe)
-    rows = db.execute(
-        "SELECT close FROM bars WHERE symbol = ? AND timeframe = ? AND time >= ? AND time <= ? "
-        "ORDER BY time",
-        (symbol, due.timeframe, start, due.time),
-    ).fetchall()
-    if len(rows) < due.lookback and start < archived_until(db, due.timeframe):
-        series = [("symbol", symbol), ("timeframe", due.timeframe)]
-        return read_rows(db, lake, "bars", series, start, due.time + 1)["close"].to_numpy()
-    return np.array([row[0] for row in rows], dtype=np.float64)

@@ -1,25 +1,24 @@
-"""Slow statistics of a pair over one lookback: does the spread come back, and how fast? Pure.
+"""Slow statistics of pairs over one lookback: does the spread come back, and how fast? Pure.
 
-Inputs are (bars,) closes of the two legs, the last one at the row's time. A statistic without
-meaning (too few bars, no variance) is None.
+Inputs are closes whose last bar is at the rows' time. A statistic without meaning (too few bars,
+no variance) is None.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from spreadlake.quant.cointegration import SpreadTests, half_lives, spread_tests
+from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.pair_stats import hedge_ratio, spread_zscore
-from spreadlake.quant.rolling import Floats, rolling_moments
+from spreadlake.quant.rolling import Floats, Ints, rolling_moments
+from spreadlake.quant.unit_root import adf, engle_granger
 
-# scipy and statsmodels take seconds and 100 MB to import: they are imported where they are used,
-# in the process that computes, so that the job itself starts at once and stays small.
-
-__all__ = ["MIN_BARS", "PairTests", "half_life", "pair_tests", "theil_sen_beta"]
+__all__ = ["MIN_BARS", "PairTests", "half_life", "many_pair_tests", "pair_tests", "theil_sen_beta"]
 
 MIN_BARS = 30  # below this the tests' distributions say nothing
-_MOST_SLOPES = 1_000  # bars, whose slopes are squared as many
+_MOST_SLOPES = 300  # bars, whose slopes are squared as many
 
 
 @dataclass(frozen=True)
@@ -40,37 +39,42 @@ class PairTests:
 
 
 def pair_tests(a: Floats, b: Floats) -> PairTests:
-    """All statistics over the given closes; the spread is A − beta·B with the OLS beta."""
-    n = len(a)
-    spread = _spread(a, b) if n >= MIN_BARS else None
-    if spread is None:
-        return PairTests(None, None, None, None, None, n)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of prices that repeat: the numbers say it too
-        statistic, pvalue = _adf(spread)
-        return PairTests(
-            robust_beta=theil_sen_beta(a, b),
-            half_life=half_life(spread),
-            adf_statistic=statistic,
-            adf_pvalue=pvalue,
-            cointegration_pvalue=_engle_granger(a, b),
-            observations=n,
-        )
+    """All statistics of two legs (bars,); the spread is A − beta·B with the OLS beta."""
+    both = np.stack([a, b])
+    return many_pair_tests(both, np.zeros(1, np.int64), np.ones(1, np.int64))[0]
+
+
+def many_pair_tests(closes: Floats, at_a: Ints, at_b: Ints) -> list[PairTests]:
+    """The same of many pairs: `closes` (symbols, bars), `at_a` and `at_b` (pairs,) their rows.
+
+    A pair has the same bits whichever pairs it is computed with.
+    """
+    bars = closes.shape[1]
+    if bars < MIN_BARS or len(at_a) == 0:
+        return [PairTests(None, None, None, None, None, bars)] * len(at_a)
+    tests = spread_tests(LaggedMoments.of(closes), at_a, at_b)
+    return [
+        _one_by_one(closes[a], closes[b])
+        if tests.doubtful[pair]
+        else _together(tests, pair, closes[a], closes[b])
+        for pair, (a, b) in enumerate(zip(at_a, at_b, strict=True))
+    ]
 
 
 def theil_sen_beta(a: Floats, b: Floats) -> float | None:
     """Median of the slopes between all pairs of bars whose B differs (P. K. Sen, 1968).
 
-    Of more than 1,000 bars, every second, third, … is taken, from the last one backwards: there
+    Of more than 300 bars, every second, third, … is taken, from the last one backwards: there
     are as many slopes as bars squared.
     """
     step = -(-len(b) // _MOST_SLOPES)
     a, b = a[::-step], b[::-step]
-    if np.ptp(b) == 0:
+    one, other = np.triu_indices(len(b), 1)
+    runs = b[one] - b[other]
+    differs = runs != 0
+    if not differs.any():
         return None
-    from scipy.stats import theilslopes  # noqa: PLC0415 see above
-
-    return _finite(theilslopes(a, b).slope)
+    return _finite(float(np.median((a[one] - a[other])[differs] / runs[differs])))
 
 
 def half_life(spread: Floats) -> float | None:
@@ -79,13 +83,35 @@ def half_life(spread: Floats) -> float | None:
     E. Chan, "Algorithmic Trading", 2013, chapter 2, in discrete time. None unless 0 < φ < 1:
     the spread then does not come back, or overshoots at every bar.
     """
-    before, after = spread[:-1] - spread[0], spread[1:] - spread[0]
-    centred = before - before.mean()
-    variance = float(centred @ centred)
-    if variance == 0:
-        return None
-    phi = float(centred @ after) / variance
-    return math.log(0.5) / math.log(phi) if 0 < phi < 1 else None
+    return _finite(float(half_lives((spread - spread[0])[None])[0]))
+
+
+def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> PairTests:
+    assert tests.adf is not None  # noqa: S101 for the type checker
+    return PairTests(
+        robust_beta=theil_sen_beta(a, b),
+        half_life=_finite(float(tests.half_life[pair])),
+        adf_statistic=_finite(float(tests.adf.statistic[pair])),
+        adf_pvalue=_finite(float(tests.adf.pvalue[pair])),
+        cointegration_pvalue=_finite(float(tests.coint.pvalue[pair])),
+        observations=len(a),
+    )
+
+
+def _one_by_one(a: Floats, b: Floats) -> PairTests:
+    """Where too few digits are left in the batch, or none: a leg or the spread does not vary."""
+    spread = _spread(a, b)
+    if spread is None:
+        return PairTests(None, None, None, None, None, len(a))
+    test = adf(spread)
+    return PairTests(
+        robust_beta=theil_sen_beta(a, b),
+        half_life=half_life(spread),
+        adf_statistic=_finite(test.statistic),
+        adf_pvalue=_finite(test.pvalue),
+        cointegration_pvalue=_finite(engle_granger(a, b).pvalue),
+        observations=len(a),
+    )
 
 
 def _spread(a: Floats, b: Floats) -> Floats | None:
@@ -101,47 +127,6 @@ def _spread(a: Floats, b: Floats) -> Floats | None:
     if not std > 0 or np.ptp(a) == 0:
         return None
     return np.asarray((a - a[0]) - beta[0, 0] * (b - b[0]))
-
-
-def _adf(spread: Floats) -> tuple[float | None, float | None]:
-    from statsmodels.tsa.stattools import adfuller  # noqa: PLC0415 see above
-
-    lag = _best_lag(spread, constant=True)
-    try:
-        result = adfuller(spread, lag, regression="c", autolag=None, result_object=False)
-    except (ValueError, np.linalg.LinAlgError):
-        return None, None
-    return _finite(result[0]), _finite(result[1])
-
-
-def _engle_granger(a: Floats, b: Floats) -> float | None:
-    from statsmodels.tsa.stattools import coint  # noqa: PLC0415 see above
-
-    residuals = a - np.polynomial.Polynomial.fit(b, a, 1)(b)
-    lag = _best_lag(residuals, constant=False)
-    try:
-        return _finite(coint(a, b, trend="c", maxlag=lag, autolag=None)[1])
-    except (ValueError, np.linalg.LinAlgError):
-        return None
-
-
-def _best_lag(x: Floats, *, constant: bool) -> int:
-    """The number of lagged differences that AIC prefers, as statsmodels' autolag="AIC" chooses it.
-
-    The regressions of all lags are nested: one QR decomposition gives the residuals of each.
-    """
-    most = min(len(x) // 2 - 1 - constant, math.ceil(12 * (len(x) / 100) ** 0.25))
-    moves = np.diff(x)
-    lagged = [moves[most - lag : len(moves) - lag] for lag in range(1, most + 1)]
-    always = [np.ones(len(moves) - most)] * constant + [x[most:-1]]
-    q, _ = np.linalg.qr(np.column_stack(always + lagged))
-    shares = q.T @ moves[most:]
-    rest = moves[most:] - q @ shares
-    explained_later = np.cumsum(shares[::-1] ** 2)[::-1][len(always) :]
-    squares = rest @ rest + np.append(explained_later, 0.0)
-    with np.errstate(divide="ignore"):
-        criterion = len(rest) * np.log(squares) + 2 * np.arange(most + 1)
-    return int(np.argmin(criterion))
 
 
 def _finite(value: float) -> float | None:

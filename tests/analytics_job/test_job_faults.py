@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
+from analytics_job.slow_tests import _compute
 from spreadlake.lake import Lake
-from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
@@ -154,7 +154,7 @@ def test_results_of_slow_tests_that_meet_a_locked_database_are_computed_again(
     job.step()
     job.start_slow_tests()
     assert job._slow is not None
-    monkeypatch.setattr(job._slow, "_computed", lambda legs: [pair_tests(*leg) for leg in legs])
+    monkeypatch.setattr(job._slow, "_computed", _compute)
     slow = threading.Thread(target=_run_while_due, args=(job, lake))
     slow.start()
     locked = _lock(lake)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.slow_tests import SlowTests, _pool
+from analytics_job.slow_tests import SlowTests, _compute, _pool
+from analytics_job.tests_closes import read_due
 from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
@@ -221,11 +222,11 @@ def test_results_of_closes_that_changed_meanwhile_are_not_stored(
     slow = SlowTests()
     job._slow = slow
 
-    def late_trade(legs: Any) -> Any:
+    def late_trade(batches: Any) -> Any:
         lake.store([held])
         job.step()
         monkeypatch.undo()
-        return [pair_tests(*leg) for leg in legs]
+        return _compute(batches)
 
     monkeypatch.setattr(slow, "_computed", late_trade)
     thread = threading.Thread(target=job.run_slow_tests)
@@ -265,6 +266,27 @@ def test_what_was_not_computed_when_the_job_ended_stays_due(
     lake.close()
 
 
+def test_a_job_that_ends_while_closes_are_read_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is not computed any more, and stays due."""
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, CONFIG)
+    lake.store(TRADES)
+    job.step()
+    slow = job._slow = SlowTests()
+
+    def read_and_end(*arguments: Any) -> Any:
+        slow.close()
+        return read_due(*arguments)
+
+    monkeypatch.setattr("analytics_job.slow_tests.read_due", read_and_end)
+    job.run_slow_tests()
+    assert lake.table("tests_due")
+    job.close()
+    lake.close()
+
+
 def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analytics_job.slow_tests._BATCH", 5)
     lake = harness.TestLake(tmp_path)
@@ -274,7 +296,7 @@ def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.Monke
     newest = sorted((row["time"] for row in lake.table("tests_due")), reverse=True)[:5]
     slow = SlowTests()
     job._slow = slow
-    monkeypatch.setattr(slow, "_computed", lambda legs: [pair_tests(*leg) for leg in legs])
+    monkeypatch.setattr(slow, "_computed", _compute)
     thread = threading.Thread(target=job.run_slow_tests)
     thread.start()
     _step_until_ended(job, thread)

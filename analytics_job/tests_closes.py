@@ -1,0 +1,79 @@
+"""The closes that slow statistics are computed on: read once for all pairs tested at a bar."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics_job.tests_store import DueTest
+from spreadlake.lake import Lake
+from spreadlake.lake.archive import archived_until, read_rows
+from spreadlake.pairs import parse_pair
+from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.times import timeframe_seconds
+
+__all__ = ["DueTests", "read_due"]
+
+
+@dataclass(frozen=True)
+class DueTests:
+    """Tests of one bar and lookback over as many bars.
+
+    closes: (symbols, bars) up to the tests' bar; at_a, at_b: (tests,) its rows of their legs.
+    """
+
+    due: list[DueTest]
+    closes: Floats
+    at_a: Ints
+    at_b: Ints
+
+
+def read_due(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list[DueTests]:
+    """The tests with their closes, put together where they are of the same bars."""
+    groups: dict[tuple[str, int, int], list[DueTest]] = {}
+    for one in due:
+        groups.setdefault((one.timeframe, one.time, one.lookback), []).append(one)
+    return [batch for group in groups.values() for batch in _batches(db, lake, group)]
+
+
+def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterator[DueTests]:
+    """One for each number of bars that both legs have, mostly the lookback."""
+    symbols = sorted({leg for one in group for leg in parse_pair(one.pair)})
+    closes = {symbol: _closes(db, lake, symbol, group[0]) for symbol in symbols}
+    by_bars: dict[int, list[DueTest]] = {}
+    for one in group:
+        bars = min(len(closes[leg]) for leg in parse_pair(one.pair))
+        by_bars.setdefault(bars, []).append(one)
+    for bars, due in by_bars.items():
+        legs = [parse_pair(one.pair) for one in due]
+        rows = {leg: row for row, leg in enumerate(sorted({s for pair in legs for s in pair}))}
+        table = np.empty((len(rows), bars))
+        for leg, row in rows.items():
+            table[row] = closes[leg][len(closes[leg]) - bars :]
+        at_a, at_b = (np.array([rows[pair[side]] for pair in legs]) for side in (0, 1))
+        yield DueTests(due, table, at_a, at_b)
+
+
+def _closes(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest) -> Floats:
+    """The closes over the lookback up to the test's bar, hot and cold, as many as there are."""
+    length = timeframe_seconds(due.timeframe)
+    start = due.time - (due.lookback - 1) * length
+    rows = db.execute(
+        "SELECT time, close FROM bars "
+        "WHERE symbol = ? AND timeframe = ? AND time >= ? AND time <= ? ORDER BY time",
+        (symbol, due.timeframe, start, due.time),
+    ).fetchall()
+    if len(rows) < due.lookback and start < archived_until(db, due.timeframe):
+        series = [("symbol", symbol), ("timeframe", due.timeframe)]
+        frame = read_rows(db, lake, "bars", series, start, due.time + 1)
+        rows = frame.select("time", "close").rows()
+    times, closes = (np.array([row[at] for row in rows]) for at in (0, 1))
+    return closes[_unbroken(times, due.time, length) :].astype(np.float64)
+
+
+def _unbroken(times: Ints, last: int, length: int) -> int:
+    """Where the bars begin that lead to the one at `last` without a hole."""
+    expected = last - length * np.arange(len(times))[::-1]
+    holes = np.flatnonzero(times != expected)
+    return int(holes[-1]) + 1 if len(holes) else 0
