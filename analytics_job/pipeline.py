@@ -1,8 +1,9 @@
 """One step of the job: trades in, then bars, pair analytics, status and alerts, all or nothing.
 
-The clock is the watermark, the greatest trade time seen. All seconds before `final` are final;
-trades of later seconds wait in memory, and `seq` in `progress` is the last sequence number before
-the first of them, so that a restart reads them again.
+The clock is the watermark, the greatest trade time seen that can be believed. All seconds before
+`final` are final; trades of later seconds wait in memory, and `seq` in `progress` is the last
+sequence number before the first of them, so that a restart reads them again. Trades from too far
+ahead wait in the lake.
 """
 
 import sqlite3
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from analytics_job.ahead import AheadTrades
 from analytics_job.alert_store import AlertStore
 from analytics_job.analyser import Analyser
 from analytics_job.bars import BarStore
@@ -21,6 +23,7 @@ from analytics_job.tests_store import TestStore
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.trade_clock import TradeClock
 
 __all__ = ["Pipeline", "Progress"]
 
@@ -69,6 +72,10 @@ class Pipeline:
         self.read_seq = self.progress.seq
         self.done_seq = self.progress.seq  # all up to here are in the tables, or wait for theirs
         self.expected = 0  # second beyond which there are known to be trades
+        self._clock = TradeClock(self.progress.watermark_ms or None)
+        self._ahead = AheadTrades(lake)
+        if self.progress.final is not None:
+            self._ahead.recall(self.progress.final * 1000, self.progress.seq)
         self._pending = FEED_SCHEMA.to_frame()
         self._klines: pl.DataFrame | None = None  # those that no bars were made of yet
 
@@ -80,10 +87,14 @@ class Pipeline:
         self.done_seq = seq
 
     def _take(self, trades: pl.DataFrame) -> None:
-        self._advance_watermark(trades)
+        # Those of an hour that was rolled come with one sequence number.
+        self._follow(trades.sort("seq", "time_ms"))
         late = self._late(trades)
-        # A trade that waits is given again if its hour rolls away in the meantime.
         pending = pl.concat([self._pending, self._not_late(trades)])
+        if self._clock.watermark_ms is not None:
+            pending = self._ahead.apart(pending, self._clock.watermark_ms)
+            self._begin(pending)
+        # A trade that waits is given again if its hour rolls away in the meantime.
         self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)
         if late.height:
             self._repair(late)
@@ -114,12 +125,17 @@ class Pipeline:
         self._klines = klines
         self.finalise()
 
-    def _advance_watermark(self, trades: pl.DataFrame) -> None:
-        newest, oldest = trades.select(a=pl.col("time_ms").max(), b=pl.col("time_ms").min()).row(0)
-        self.progress.watermark_ms = max(self.progress.watermark_ms, newest)
-        if self.progress.final is None:
+    def _follow(self, trades: pl.DataFrame) -> None:
+        symbols = trades["symbol"]
+        self._clock.take(trades["time_ms"].to_numpy(), lambda at: symbols[at])
+        self.progress.watermark_ms = self._clock.watermark_ms or 0
+
+    def _begin(self, trades: pl.DataFrame) -> None:
+        """With the first trades that the clock follows."""
+        if self.progress.final is None and trades.height:
             # Not the oldest trade's second alone: one from a second before it is late only if
             # the watermark says so, whichever of the two came first.
+            oldest = trades.select(pl.col("time_ms").min()).item()
             self.progress.final = min(oldest // 1000, self._target())
 
     def _late(self, trades: pl.DataFrame) -> pl.DataFrame:

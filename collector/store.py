@@ -3,6 +3,7 @@
 Everything here runs in the one writer thread.
 """
 
+import logging
 import sqlite3
 import time
 from collections import Counter, defaultdict
@@ -17,10 +18,13 @@ from collector.contradictions import Contradictions
 from collector.gap_book import Gap, GapBook
 from collector.gaps import Held, IdRange
 from collector.ledger import Ledger, Plan, SymbolPlan
+from collector.newest import Last, Newest, newest_after
+from collector.rate import Bounded
 from collector.rest.answers import Kline, kline_row
 from collector.ticks_sql import insert_trades
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.rolls import newest_seq
+from spreadlake.trade_clock import TradeClock
 from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["TickStore"]
@@ -32,6 +36,7 @@ ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = exclud
   ticks = ticks + excluded.ticks
 """
 Events = Sequence[TradeEvent | OffMarket]
+log = logging.getLogger(__name__)
 Counts = defaultdict[tuple[str, str], float]
 
 
@@ -43,16 +48,10 @@ class _Arrived(NamedTuple):
     trades: NDArray[np.bool_]
 
 
-class _Last(NamedTuple):
-    time_ms: int
-    price: float
-
-
 class TickStore:
     """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock.
 
-    `db` is its connection, for what else has to be written by the same thread; `watermark_ms` is
-    the greatest trade time stored.
+    `db` is its connection, for what else has to be written by the same thread.
     """
 
     def __init__(
@@ -70,8 +69,9 @@ class TickStore:
         self._now_ms = now_ms
         self._next_seq = newest_seq(db) + 1
         self._ledger = Ledger()
-        self._last: dict[int, _Last] = {}
-        self.watermark_ms: int | None = None
+        self._last: dict[int, Last] = {}
+        self._clock = TradeClock()
+        self._warn_ahead = Bounded(log.warning, 60.0)
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self.commit_seconds = 0.0
@@ -88,6 +88,11 @@ class TickStore:
         self._captured = np.array([*(s in wanted for s in self._symbols), False], np.bool_)
         self.contradictions.resize()
 
+    @property
+    def watermark_ms(self) -> int | None:
+        """The greatest trade time stored that can be believed; None before the first trades."""
+        return self._clock.watermark_ms
+
     def write(self, batch: Batch) -> Stored:
         """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
         started = time.perf_counter()
@@ -100,16 +105,18 @@ class TickStore:
         try:
             with atomic(self.db):
                 self._write_gaps(plan)
-                self._write_trades(batch.events, plan)
+                newest = newest_after(self._clock, self._last, batch.events, plan)
+                self._write_trades(batch.events, plan, newest)
                 differing = self.contradictions.differing(batch.events, *arrived[:2], plan)
                 self.contradictions.newly_reused(plan, refused)
                 counts = self._counts(batch, plan, refused, differing)
+                counts |= {("ahead", str(s)): n for s, n in newest.clock.refuted.items()}
                 add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
         seconds = time.perf_counter() - started
-        self._apply(batch, plan, seconds)
+        self._apply(batch, plan, newest, seconds)
         self.contradictions.settle(plan, refused, differing)
         return self._stored(plan, refused + differing, seconds)
 
@@ -167,13 +174,10 @@ class TickStore:
         for symbol, first, last, time_ms, price in rows.fetchall():
             code = self._codes[symbol]
             self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
-            self._remember(code, _Last(time_ms, price))
+            self._last[code] = Last(time_ms, price)
             self.contradictions.note(code, last, time_ms)
             self._causes[symbol] = "restart"
-
-    def _remember(self, code: int, last: _Last) -> None:
-        self._last[code] = last
-        self.watermark_ms = max(self.watermark_ms or 0, last.time_ms)
+        self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
 
     def _arrived(self, batch: Batch) -> _Arrived:
         events = batch.events
@@ -226,31 +230,23 @@ class TickStore:
             if part.opened:
                 self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
-    def _write_trades(self, events: Events, plan: Plan) -> None:
-        kept = [events[i] for i in plan.keep.tolist()]
-        insert_trades(self.db, kept, self._next_seq)
-        changed = (s for s in plan.symbols if s.fresh or s.passed)
-        rows = ((s, self._newest(events, s)) for s in changed)
-        self.db.executemany(
-            _UPSERT_SYMBOL, [self._symbol_row(s, newest) for s, newest in rows if newest]
-        )
+    def _write_trades(self, events: Events, plan: Plan, newest: Newest) -> None:
+        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+        changed = (s for s in plan.symbols if (s.fresh or s.passed) and s.code in newest.lasts)
+        rows = [self._symbol_row(part, newest.lasts[part.code]) for part in changed]
+        self.db.executemany(_UPSERT_SYMBOL, rows)
 
-    def _symbol_row(self, part: SymbolPlan, last: _Last) -> tuple[object, ...]:
+    def _symbol_row(self, part: SymbolPlan, last: Last) -> tuple[object, ...]:
         return (self._symbols[part.code], part.held.first, part.held.last, *last, part.fresh)
 
-    def _newest(self, events: Events, part: SymbolPlan) -> _Last | None:
-        """Time and price of the newest trade of a symbol; None before its first one."""
-        known = self._last.get(part.code)
-        event = events[part.latest] if part.latest is not None else None
-        if event is None or isinstance(event, OffMarket):
-            return known
-        return _Last(max(event.time_ms, known.time_ms if known else 0), event.price)
-
-    def _apply(self, batch: Batch, plan: Plan, seconds: float) -> None:
+    def _apply(self, batch: Batch, plan: Plan, newest: Newest, seconds: float) -> None:
+        self._clock = newest.clock
+        self._last.update(newest.lasts)
+        for symbol, number in newest.clock.refuted.items():
+            self._warn_ahead("%s: %d trades far ahead of all others, not followed", symbol, number)
         for part in plan.symbols:
-            if newest := self._newest(batch.events, part):
-                self._remember(part.code, newest)
-                self.contradictions.note(part.code, part.held.last, newest.time_ms)
+            if last := newest.lasts.get(part.code):
+                self.contradictions.note(part.code, part.held.last, last.time_ms)
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds

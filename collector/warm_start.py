@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from statistics import median_low
 
 from collector.backoff import Backoff
 from collector.batch import Batch
@@ -165,7 +166,8 @@ class WarmStart:
             page = [trade for trade in page if trade.trade_id < first]
         if not page:
             return True
-        start_ms = await self._back_to(symbol, page[-1].time_ms)
+        # Not the last one's alone, which may be dated wrongly.
+        start_ms = await self._back_to(symbol, median_low(trade.time_ms for trade in page[-3:]))
         wanted = [trade for trade in page if trade.time_ms >= start_ms]
         if first is None:
             # However long ago it was: a symbol has a price only after its first trade.

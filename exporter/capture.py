@@ -21,6 +21,7 @@ _BY_SYMBOL = (
         "spreadlake_ticks_contradicting",
         "Trades refused because the lake has another trade by their id.",
     ),
+    ("ahead", "spreadlake_ticks_ahead", "Trades stored but not followed: dated far ahead."),
 )
 
 _OVERALL = (

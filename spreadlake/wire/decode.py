@@ -29,7 +29,10 @@ _ID_LIMIT = 2**53
 _TradeId = Annotated[int, Meta(ge=0, lt=_ID_LIMIT)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]  # up to the year 2100
 _Amount = Annotated[float, Meta(gt=0, lt=1e15)]
-_MAX_EVENT_DISTANCE_MS = 86_400_000
+# A trade happens before the event that tells it; the two clocks of the exchange differ by less.
+_MOST_AHEAD_MS = 5_000
+# The other way round it can only be late, and a late trade changes no bar but its own.
+_MOST_BEHIND_MS = 86_400_000
 
 
 class FrameError(ValueError):
@@ -116,11 +119,12 @@ class FrameDecoder:
         if type(event) is MarketTrade and event.market != "MARKET":
             return _off_market(event.market, event.symbol, event.trade_id)
         event_ms = event.event_ms
-        if event_ms is not None and abs(event_ms - event.time_ms) > _MAX_EVENT_DISTANCE_MS:
-            raise FrameError(
-                f"trade time {event.time_ms} is a day or more from event time {event_ms}"
-            )
-        return event
+        if event_ms is None or -_MOST_AHEAD_MS <= event_ms - event.time_ms <= _MOST_BEHIND_MS:
+            return event
+        apart = "5 s after" if event.time_ms > event_ms else "a day before"
+        raise FrameError(
+            f"trade time {event.time_ms} is more than {apart} its event time {event_ms}"
+        )
 
     def _classify(self, frame: bytes | str, error: Exception) -> TradeEvent | Ignored:
         event = _event_of(frame)
