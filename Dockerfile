@@ -14,6 +14,7 @@ COPY spreadlake spreadlake
 COPY collector collector
 COPY analytics_job analytics_job
 COPY exporter exporter
+COPY notifier notifier
 # The tests of the dependencies take 60 MB, and nothing runs them here.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
  && find /opt/spreadlake -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} + \

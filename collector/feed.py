@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from collector.backoff import Backoff
 from collector.batch import PAUSED
 from collector.intake import Intake
 from collector.planning import Method, requests, subscribe
@@ -14,6 +13,7 @@ from collector.retry import ConnectionVerdict, explain, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
 from collector.wording import shortened
+from spreadlake.backoff import Backoff
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
 from spreadlake.wire import OffMarket, TradeEvent

@@ -5,7 +5,6 @@ import logging
 import time
 from collections import Counter
 
-from collector.backoff import Backoff
 from collector.batch import Batch
 from collector.gap_book import Gap
 from collector.gaps import IdRange
@@ -14,6 +13,7 @@ from collector.parts import Parts
 from collector.rate import Bounded
 from collector.rest import RestError, RestRefusedError
 from collector.roster import Standing
+from spreadlake.backoff import Backoff
 from spreadlake.wire import AggTrade
 
 __all__ = ["Repairer", "confirm_open"]

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from statistics import median_low
 
-from collector.backoff import Backoff
 from collector.batch import Batch
 from collector.history import MissingHistory
 from collector.parts import Parts
 from collector.rest import PAGE, RestError, RestRefusedError
 from collector.wording import shortened
+from spreadlake.backoff import Backoff
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 

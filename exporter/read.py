@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.alerts import Alerts, Watch
 from exporter.capture import Capture
+from exporter.notifications import Notifications
 from exporter.operations import Job, Storage
 from exporter.pairs import PairTests
 from spreadlake.lake import Lake, read_counters, read_status
@@ -27,6 +28,7 @@ __all__ = [
     "read_alerts",
     "read_capture",
     "read_job",
+    "read_notifications",
     "read_pair_tests",
     "read_pairs",
     "read_services",
@@ -96,13 +98,23 @@ def read_job(lake: Lake) -> Job:
         return Job(read_counters(db), progress, _status(db, "job"), backlog, tests)
 
 
-def read_services(lake: Lake) -> list[ServiceReport]:
-    """What the collector and the analytics job are doing."""
+def read_services(lake: Lake, notifier: bool = False) -> list[ServiceReport]:
+    """What the collector and the analytics job are doing, and the notifier where there is one."""
     now = time.time()
-    return [
+    services = [
         read_service(lake.ticks_db, "collector", now),
         read_service(lake.analytics_db, "analytics-job", now),
     ]
+    return services + [read_service(lake.notify_db, "notifier", now)] * notifier
+
+
+def read_notifications(lake: Lake) -> Notifications:
+    """What the notifier has told, and what waits."""
+    with snapshot(lake.notify_db) as db:
+        if db is None:
+            return Notifications()
+        waiting = db.execute("SELECT COUNT(*) FROM news WHERE state = 'waiting'").fetchone()[0]
+        return Notifications(read_counters(db), waiting)
 
 
 def read_storage(lake: Lake) -> Storage:

@@ -10,12 +10,14 @@ from prometheus_client.registry import Collector
 from exporter.alerts import alert_families
 from exporter.capture import capture_families
 from exporter.families import gauge
+from exporter.notifications import notification_families
 from exporter.operations import job_families, service_families, storage_families
 from exporter.pairs import pair_families, pair_test_families
 from exporter.read import (
     read_alerts,
     read_capture,
     read_job,
+    read_notifications,
     read_pair_tests,
     read_pairs,
     read_services,
@@ -40,7 +42,8 @@ def parts_of(lake: Lake, settings: Settings) -> dict[str, Part]:
         "pair_tests": lambda: pair_test_families(read_pair_tests(lake)),
         "alerts": lambda: alert_families(read_alerts(lake)),
         "job": lambda: job_families(read_job(lake)),
-        "services": lambda: service_families(read_services(lake)),
+        "services": lambda: service_families(read_services(lake, bool(settings.notify.urls))),
+        "notifications": lambda: notification_families(read_notifications(lake)),
         "storage": lambda: storage_families(read_storage(lake)),
     }
 

@@ -4,6 +4,7 @@ import logging
 import threading
 
 from exporter.health import read_health
+from exporter.read import read_services
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
 from spreadlake.service import ServiceContext, StopSignal
@@ -21,7 +22,10 @@ def run(context: ServiceContext) -> None:
     """
     stop = StopSignal(context.duration)
     metrics = LakeMetrics(parts_of(context.lake, context.settings))
-    app = make_app(metrics, lambda: read_health(context.lake))
+    notifier = bool(context.settings.notify.urls)
+    app = make_app(
+        metrics, lambda: read_health(context.lake, lambda lake: read_services(lake, notifier))
+    )
     where = context.settings.exporter
     with MetricsServer(where.host, where.port, app) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SERVICES = ("collector", "analytics_job", "exporter")
+SERVICES = ("collector", "analytics_job", "exporter", "notifier")
 PACKAGES = ("spreadlake", *SERVICES)
 MOST_LINES = 300
 
@@ -28,6 +28,7 @@ MUST_BE_PURE = [
     "spreadlake.quant.pair_stats",
     "spreadlake.quant.alerts",
     "exporter.families",
+    "notifier.news",
     "spreadlake.supervisor.delay",
     "spreadlake.supervisor.screen",
 ]

@@ -114,9 +114,12 @@ def _run(
     check_claim(launcher.lake, kind, origin)
     specs = [launcher.collector(origin), launcher.job()]
     specs.append(launcher.exporter())
+    notified = bool(settings.notify.urls)
+    if notified:
+        specs.append(launcher.notifier())
     if simulator_port is not None:
         specs.append(launcher.simulator(simulator_port, market))
-    watch = _observability(launcher.lake, url) if grafana else None
+    watch = _observability(launcher.lake, url, notifier=notified) if grafana else None
     specs += watch.specs if watch else ()
     typer.echo(hints(title, launcher.lake, settings, url, watch))
     facts = [f"{launcher.lake.root}   {url}"]
@@ -126,12 +129,12 @@ def _run(
         typer.echo(run_pipeline(pipeline, duration))
 
 
-def _observability(lake: Lake, url: str) -> "Observability":
+def _observability(lake: Lake, url: str, *, notifier: bool) -> "Observability":
     from spreadlake.observability import plan_observability  # noqa: PLC0415 seldom wanted
 
     address = urlsplit(url)
     host = "127.0.0.1" if address.hostname in (None, "0.0.0.0", "::") else address.hostname  # noqa: S104
-    return plan_observability(lake, f"{host}:{address.port}")
+    return plan_observability(lake, f"{host}:{address.port}", notifier=notifier)
 
 
 def _with_metrics_address(launcher: Launcher, settings: Settings) -> tuple[str, Launcher]:

@@ -18,7 +18,7 @@ from spreadlake.report import require_lake
 from spreadlake.service import ServiceContext
 from spreadlake.times import parse_time
 
-__all__ = ["analyse", "collect", "export_metrics", "load_service", "roll"]
+__all__ = ["analyse", "collect", "export_metrics", "load_service", "notify", "roll"]
 
 _GROUP = "spreadlake.services"
 
@@ -87,6 +87,13 @@ def export_metrics(
 ) -> None:
     """Serve metrics to Prometheus."""
     _run("exporter", data, config, duration, {})
+
+
+def notify(
+    data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
+) -> None:
+    """Tell people about alerts, as [notify] says; without Grafana."""
+    _run("notifier", data, config, duration, {})
 
 
 def roll(

@@ -22,7 +22,15 @@ DEFAULT_FILE = Path("spreadlake.toml")
 # Grafana's provisioning takes.
 OTHER_VARIABLES = frozenset(
     ENV_PREFIX + name
-    for name in ("DATA", "DASHBOARDS", "EMAIL_TO", "SLACK_URL", "WEBHOOK_URL", "SUPERVISED")
+    for name in (
+        "DATA",
+        "DASHBOARDS",
+        "EMAIL_TO",
+        "SLACK_URL",
+        "WEBHOOK_URL",
+        "NOTIFIER",
+        "SUPERVISED",
+    )
 )
 
 

@@ -144,6 +144,30 @@ class ExporterSettings(Section):
     port: int = Field(9464, ge=0, le=65535, description="port to listen on; 0 takes a free one")
 
 
+class NotifySettings(Section):
+    """Who is told of alerts without Grafana, by `spreadlake notify`; read at its start."""
+
+    urls: list[str] = Field(
+        [],
+        examples=[["slack://TOKEN_A/TOKEN_B/TOKEN_C", "mailto://user:password@example.org"]],
+        description="addresses as apprise writes them (Slack, e-mail, Telegram, webhooks, …); "
+        "empty: nobody is told",
+    )
+    closings: bool = Field(True, description="whether the end of an alert is told too")
+    group_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="seconds for which more alerts are waited for, to tell as one",
+    )
+    interval: float = Field(
+        60.0, ge=0, description="least seconds between two messages to one address"
+    )
+    max_age_minutes: float = Field(
+        60.0, gt=0, description="alerts older than this when they are first seen are not told"
+    )
+
+
 class AlertRule(Section):
     """An alert opens when |z| passes `threshold` and closes when |z| falls under `close_below`."""
 

@@ -18,6 +18,7 @@ from spreadlake.config.sections import (
     ExporterSettings,
     JobSettings,
     KalmanSettings,
+    NotifySettings,
     PairList,
     StorageSettings,
     Symbol,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     job: JobSettings = JobSettings()
     kalman: KalmanSettings = KalmanSettings()
     exporter: ExporterSettings = ExporterSettings()
+    notify: NotifySettings = NotifySettings()
     alerts: list[AlertRule] = Field(
         [AlertRule(name="zscore")], description="alert rules; may be empty"
     )

@@ -6,6 +6,7 @@ from spreadlake.lake.checkpoint import WalKeeper
 from spreadlake.lake.connect import (
     atomic,
     open_analytics_writer,
+    open_notify_writer,
     open_reader,
     open_ticks_writer,
     writer_lock,
@@ -30,6 +31,7 @@ __all__ = [
     "hour_of",
     "iter_trades",
     "open_analytics_writer",
+    "open_notify_writer",
     "open_reader",
     "open_ticks_writer",
     "read_counters",

@@ -14,12 +14,13 @@ from typing import IO
 
 from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.schema import ANALYTICS_STEPS, TICKS_STEPS
+from spreadlake.lake.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
 
 __all__ = [
     "BUSY_MS",
     "atomic",
     "open_analytics_writer",
+    "open_notify_writer",
     "open_reader",
     "open_ticks_writer",
     "writer_lock",
@@ -95,6 +96,13 @@ def open_analytics_writer(lake: Lake) -> sqlite3.Connection:
     return db
 
 
+def open_notify_writer(lake: Lake) -> sqlite3.Connection:
+    """`notify.db` for its one writer; durable, so that nobody is told twice."""
+    db = _open_writer(lake.notify_db, NOTIFY_STEPS)
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; LakeError if the file is not there or not a database of ours."""
     if not path.exists():
@@ -117,7 +125,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> int:
-    newest = len(TICKS_STEPS if path.name == "ticks.db" else ANALYTICS_STEPS)
+    steps = {"ticks.db": TICKS_STEPS, "notify.db": NOTIFY_STEPS}.get(path.name, ANALYTICS_STEPS)
+    newest = len(steps)
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > newest:
         raise LakeError(

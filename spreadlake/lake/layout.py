@@ -31,6 +31,11 @@ class Lake:
         return self.root / "analytics.db"
 
     @property
+    def notify_db(self) -> Path:
+        """What has been told to whom; only the notifier writes it."""
+        return self.root / "notify.db"
+
+    @property
     def ticks_dir(self) -> Path:
         """Root of the tick partitions."""
         return self.root / "ticks"

@@ -1,10 +1,10 @@
-"""The tables of the two databases, and the steps from one version of them to the next.
+"""The tables of the databases, and the steps from one version of them to the next.
 
 `PRAGMA user_version` holds the version. Step N of a list takes a database from version N to
 N + 1, in one transaction with the new version.
 """
 
-__all__ = ["ANALYTICS_STEPS", "TICKS_STEPS"]
+__all__ = ["ANALYTICS_STEPS", "NOTIFY_STEPS", "TICKS_STEPS"]
 
 # `seq` is given by the collector and never used twice, not even after old rows were rolled away:
 # the analytics job finds what is new by it.
@@ -101,6 +101,20 @@ CREATE TABLE service_status(
   key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+_NOTIFY_1 = """
+CREATE TABLE news(
+  event_id INTEGER NOT NULL, what TEXT NOT NULL CHECK(what IN ('opened', 'closed')),
+  target TEXT NOT NULL, state TEXT NOT NULL CHECK(state IN ('waiting', 'told', 'history')),
+  seen_ms INTEGER NOT NULL, told_ms INTEGER,
+  PRIMARY KEY(event_id, what, target)) WITHOUT ROWID;
+CREATE INDEX news_waiting ON news(target, seen_ms) WHERE state = 'waiting';
+CREATE TABLE counters(
+  name TEXT NOT NULL, symbol TEXT NOT NULL DEFAULT '', value REAL NOT NULL,
+  PRIMARY KEY(name, symbol)) WITHOUT ROWID;
+CREATE TABLE service_status(
+  key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
 # Ids that stand for no trade (in a dump: a quantity of 0): they are held, and are no gap.
 _TICKS_EMPTY_IDS = """
 CREATE TABLE empty_ids(
@@ -110,3 +124,4 @@ CREATE TABLE empty_ids(
 
 TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
 ANALYTICS_STEPS = [_ANALYTICS_1]
+NOTIFY_STEPS = [_NOTIFY_1]

@@ -36,8 +36,8 @@ def main(service: str) -> int:
 
 def _report(service: str) -> ServiceReport:
     lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
-    database = lake.ticks_db if service == "collector" else lake.analytics_db
-    return read_service(database, service, time.time())
+    database = {"collector": lake.ticks_db, "notifier": lake.notify_db}
+    return read_service(database.get(service, lake.analytics_db), service, time.time())
 
 
 if __name__ == "__main__":

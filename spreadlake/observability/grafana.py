@@ -17,8 +17,12 @@ def grafana_variables(
     port: int,
     prometheus_url: str,
     environment: Mapping[str, str],
+    *,
+    notifier: bool = False,
 ) -> dict[str, str]:
     """The variables for `grafana server` on the lake in `root`; those of `environment` win.
+
+    With a `notifier` beside it Grafana tells nobody of the pairs' alerts.
 
     Whoever reaches the loopback port may look without logging in, but change nothing; unless
     alerts go to an address, which whoever looks could read in the notification policies.
@@ -52,6 +56,7 @@ def grafana_variables(
         "SPREADLAKE_DATA": str(root),
         "SPREADLAKE_DASHBOARDS": str(assets / "dashboards"),
         "PROMETHEUS_URL": prometheus_url,
+        "SPREADLAKE_NOTIFIER": "on" if notifier else "",
     }
 
 

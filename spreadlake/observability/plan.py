@@ -36,12 +36,18 @@ class Observability:
 
 
 def plan_observability(
-    lake: Lake, metrics_address: str, environment: Mapping[str, str] = os.environ
+    lake: Lake,
+    metrics_address: str,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    notifier: bool = False,
 ) -> Observability:
     """Grafana and Prometheus for `lake`, whose metrics are at `metrics_address` (host:port).
 
     Their own data goes to `grafana/` and `prometheus/` in the lake's folder; what the environment
-    says about Grafana (`GF_…`) wins. Raises ConfigError saying what to install if one is missing.
+    says about Grafana (`GF_…`) wins; with a
+    `notifier` Grafana leaves the pairs' alerts to it. Raises ConfigError saying what to install if
+    one is missing.
     """
     grafana, prometheus = _executables()
     assets = assets_dir()
@@ -52,7 +58,9 @@ def plan_observability(
         prometheus, root / "prometheus", assets, metrics_address, scraper_url
     )
     password_file = root / "grafana" / "admin-password"
-    variables = grafana_variables(root, assets, password_file, port, scraper_url, environment)
+    variables = grafana_variables(
+        root, assets, password_file, port, scraper_url, environment, notifier=notifier
+    )
     url = f"http://{_HOST}:{port}"
     specs = (
         ChildSpec("prometheus", lambda: _leashed(scraper)),

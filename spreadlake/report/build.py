@@ -23,7 +23,7 @@ from spreadlake.report.model import (
     ServiceReport,
     SymbolReport,
 )
-from spreadlake.report.services import never_started, service_in
+from spreadlake.report.services import never_started, read_service, service_in
 from spreadlake.report.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import (
@@ -75,11 +75,19 @@ def report_on(
             _without_missing(capture, read_missing(db, lake))
     with snapshot(lake.analytics_db) as db:
         analysis = _Analysis() if db is None else _read_analysis(db, now, looked)
-    return _assemble(lake, now, capture, analysis, sizes_of(lake) if sizes else [])
+    services = [capture.service, analysis.service]
+    if lake.notify_db.exists():
+        services.append(read_service(lake.notify_db, "notifier", now))
+    return _assemble(lake, now, capture, analysis, services, sizes_of(lake) if sizes else [])
 
 
 def _assemble(
-    lake: Lake, now: float, capture: _Capture, analysis: _Analysis, files: list[FileReport]
+    lake: Lake,
+    now: float,
+    capture: _Capture,
+    analysis: _Analysis,
+    services: list[ServiceReport],
+    files: list[FileReport],
 ) -> LakeReport:
     last_trades = [s.last_trade_at for s in capture.symbols if s.last_trade_at is not None]
     watermark_ms = analysis.progress.get("watermark_ms")
@@ -89,7 +97,7 @@ def _assemble(
         reported_at=now,
         origin=capture.origin,
         trade_kind=capture.trade_kind,
-        services=[capture.service, analysis.service],
+        services=services,
         ticks=sum(symbol.ticks for symbol in capture.symbols),
         ticks_unprocessed=_unprocessed(capture, analysis),
         last_trade_at=max(last_trades, default=None),

@@ -20,7 +20,7 @@ __all__ = [
 # Services leave a sign at least every few seconds, also when no trade comes.
 LATE_AFTER_SECONDS = 15.0
 
-_STATUS_KEYS = {"collector": "collector", "analytics-job": "job"}
+_STATUS_KEYS = {"collector": "collector", "analytics-job": "job", "notifier": "notifier"}
 
 
 def read_service(path: Path, name: str, now: float) -> ServiceReport:

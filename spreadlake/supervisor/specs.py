@@ -58,6 +58,10 @@ class Launcher:
         """The exporter."""
         return self.service("exporter", "export-metrics")
 
+    def notifier(self) -> ChildSpec:
+        """What tells people about alerts."""
+        return self.service("notifier", "notify")
+
     def simulator(self, port: int, arguments: Callable[[], Sequence[object]]) -> ChildSpec:
         """The simulated exchange on loopback; `arguments` are asked for at each start."""
         fixed = ["simulate", "--host", LOOPBACK, "--port", port, *self._config()]

@@ -63,6 +63,15 @@ def test_up(tmp_path: Path, pipelines: list[Pipeline]) -> None:
     assert options(ran.specs[0])["--origin"] == "exchange"
 
 
+def test_up_tells_people_where_somebody_is_named(tmp_path: Path, pipelines: list[Pipeline]) -> None:
+    (tmp_path / "spreadlake.toml").write_text('[notify]\nurls = ["json://127.0.0.1:1"]')
+    assert invoke("up", cwd=tmp_path).returncode == 0
+    (ran,) = pipelines
+    *_, notifier = ran.specs
+    assert notifier.name == "notifier"
+    assert arguments(notifier)[0] == "notify"
+
+
 def test_demo(tmp_path: Path, pipelines: list[Pipeline]) -> None:
     (tmp_path / "spreadlake.toml").write_text("symbols = 5  # not read by the demo")
     ended = invoke("demo", "--speed", "3", "--seed", "9", cwd=tmp_path)

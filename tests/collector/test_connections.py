@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidU
 from websockets.http11 import Response
 
 from collector.addresses import is_local
-from collector.backoff import Backoff
 from collector.planning import subscribe, symbols_per_connection
 from collector.retry import ConnectionVerdict, explain, retry_after, verdict
+from spreadlake.backoff import Backoff
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
 from spreadlake.simulator import (

@@ -42,7 +42,9 @@ def test_every_key_is_in_it_with_its_description() -> None:
 
 def keys_of(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in table.items():
-        item = value[0] if isinstance(value, list) and isinstance(value[0], dict) else value
+        item = (
+            value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        )
         if isinstance(item, dict) and key != "analytics_hours":
             yield from keys_of(item, f"{prefix}{key}.")
         else:

@@ -42,7 +42,7 @@ def settings_in(text: str) -> Iterator[tuple[str, str]]:
     """`job.interval`, `[job] interval`: (section, key)."""
     sections = "|".join(filter(None, FIELDS))
     for quoted in _QUOTED.findall(text):
-        yield from re.findall(rf"^\[?({sections})(?:\.|\] )(?!lock$)([a-z_]+)$", quoted)
+        yield from re.findall(rf"^\[?({sections})(?:\.|\] )(?!(?:lock|db)$)([a-z_]+)$", quoted)
 
 
 def variables_in(text: str) -> Iterator[tuple[str, str]]:
@@ -82,6 +82,7 @@ def test_databases(path: Path) -> None:
     assert set(re.findall(r"\b\w+\.db\b", text_of(path))) <= {
         str(lake.ticks_db),
         str(lake.analytics_db),
+        str(lake.notify_db),
     }
 
 

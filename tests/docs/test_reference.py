@@ -11,7 +11,7 @@ from docs.source.files import DOCS, generated
 from docs.source.regions import table, with_regions
 from spreadlake.config import Settings
 from spreadlake.config.load import OTHER_VARIABLES
-from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
+from spreadlake.lake import Lake, open_analytics_writer, open_notify_writer, open_ticks_writer
 from tests.docs.metrics import exported, labels_of, name_of
 from tests.paths import ROOT
 
@@ -49,7 +49,9 @@ def test_every_setting_is_there() -> None:
     example = tomllib.loads((ROOT / "spreadlake.example.toml").read_text(encoding="utf-8"))
     text = section("## Settings")
     for name, value in example.items():
-        fields = value[0] if isinstance(value, list) and isinstance(value[0], dict) else value
+        fields = (
+            value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        )
         if isinstance(fields, dict):
             brackets = f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
             known = section(f"### `{brackets}`")
@@ -71,6 +73,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
     for path, opened in (
         (lake.ticks_db, open_ticks_writer(lake)),
         (lake.analytics_db, open_analytics_writer(lake)),
+        (lake.notify_db, open_notify_writer(lake)),
     ):
         with closing(opened) as db:
             names = [
@@ -86,7 +89,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
 
 def test_every_table_and_column_is_there_in_order(tmp_path: Path) -> None:
     documented: dict[str, dict[str, list[str]]] = {}
-    for database in ("ticks.db", "analytics.db"):
+    for database in ("ticks.db", "analytics.db", "notify.db"):
         text = section(f"### `{database}`")
         parts = re.split(r"^#### `(\w+)`$", text, flags=re.MULTILINE)[1:]
         tables = zip(parts[::2], parts[1::2], strict=True)

@@ -8,9 +8,9 @@ import pytest
 
 from spreadlake.lake import atomic, open_analytics_writer
 from tests.grafana.lake_fixture import build_lake
-from tests.grafana.sinks import Mails, Posts, mail_sink, post_sink
 from tests.grafana.stack import running_stack
 from tests.running import until
+from tests.sinks import Mails, Posts, mail_sink, post_sink
 
 PAIR = "ETHUSDT/SOLUSDT"
 SECONDS = 240.0

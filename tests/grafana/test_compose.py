@@ -15,12 +15,12 @@ from tests.paths import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("collector", "analytics-job", "exporter", "simulator")
+OURS = ("collector", "analytics-job", "exporter", "notifier", "simulator")
 EVERY = pytest.mark.parametrize("name", SERVICES)
 
 
-def demo_variables() -> dict[str, str]:
-    lines = (ROOT / "demo.env").read_text("utf-8").splitlines()
+def variables_of(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text("utf-8").splitlines()
     settings = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: value for name, _, value in settings}
 
@@ -34,6 +34,7 @@ def test_the_live_services_need_no_profile_and_the_simulator_needs_one() -> None
     live = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert live == {"collector", "analytics-job", "exporter", "prometheus", "grafana"}
     assert SERVICES["simulator"]["profiles"] == ["demo"]
+    assert SERVICES["notifier"]["profiles"] == ["notify"]
 
 
 @EVERY
@@ -115,7 +116,7 @@ def test_variables_are_known(name: str) -> None:
 
 
 def test_the_demo_goes_to_the_simulator_and_says_so() -> None:
-    demo = demo_variables()
+    demo = variables_of("demo.env")
     assert demo["COMPOSE_PROFILES"] == "demo"
     port = SERVICES["simulator"]["command"][-1]
     passed = environment(SERVICES["collector"])
@@ -125,6 +126,15 @@ def test_the_demo_goes_to_the_simulator_and_says_so() -> None:
         assert name in passed
     text = (ROOT / "docker-compose.yml").read_text("utf-8")
     assert all(name in text or name.startswith("COMPOSE_") for name in demo)
+
+
+def test_the_notifier_takes_the_pairs_alerts_from_grafana() -> None:
+    assert variables_of("notify.env") == {
+        "COMPOSE_PROFILES": SERVICES["notifier"]["profiles"][0],
+        "SPREADLAKE_NOTIFIER": "on",
+    }
+    told = environment(SERVICES["grafana"])["SPREADLAKE_NOTIFIER"]
+    assert told == "${SPREADLAKE_NOTIFIER:-}"
 
 
 def test_grafana_reads_the_lake_and_cannot_write_it() -> None:

@@ -24,7 +24,7 @@ NAMES = [PAIR_ALERT.name, *(alert.name for alert in ALERTS)]
 # What docs and compose promise that the provisioning takes from the environment.
 VARIABLES = {
     "SPREADLAKE_DATA", "SPREADLAKE_DASHBOARDS", "PROMETHEUS_URL", "SPREADLAKE_EMAIL_TO",
-    "SPREADLAKE_SLACK_URL", "SPREADLAKE_WEBHOOK_URL",
+    "SPREADLAKE_SLACK_URL", "SPREADLAKE_WEBHOOK_URL", "SPREADLAKE_NOTIFIER",
 }  # fmt: skip
 CHOSEN = ["symbol_a", "symbol_b", "timeframe", "window", "lookback", "threshold", "datasource"]
 
@@ -216,7 +216,13 @@ def test_policies_name_receivers_and_mutes_that_exist() -> None:
     for route in (policy, *policy["routes"]):
         assert route["receiver"] in names
         assert set(route.get("mute_time_intervals", [])) <= mutes
-    *sending, last = policy["routes"]
+    notifier, *sending, last = policy["routes"]
+    assert notifier["object_matchers"] == [
+        ["alertname", "=", "PairBeyondThreshold"],
+        ["unset", "!=", "${SPREADLAKE_NOTIFIER}"],
+    ]
+    assert notifier["mute_time_intervals"] == ["spreadlake-always"]
+    assert "continue" not in notifier, "what the notifier tells is told by nobody else"
     assert {route["receiver"] for route in sending} == names
     assert all(route["continue"] for route in sending)
     assert last["mute_time_intervals"] == ["spreadlake-always"], "the rest goes nowhere"

@@ -68,8 +68,8 @@ def mail_sink() -> Iterator[Mails]:
 
 
 @contextmanager
-def post_sink() -> Iterator[Posts]:
-    """A server that answers every post as Slack's incoming webhooks do: 200 and `ok`."""
+def post_sink(at: int = 0) -> Iterator[Posts]:
+    """A server on the port `at` (0: a free one) that answers as Slack's webhooks do: `ok`."""
     posts = Posts()
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,7 +83,7 @@ def post_sink() -> Iterator[Posts]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+    with _serving(ThreadingHTTPServer(("127.0.0.1", at), Handler)) as port:
         posts.port = port
         yield posts
 
