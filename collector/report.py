@@ -22,16 +22,20 @@ class Reporter:
         self._parts = parts
         self._pump = pump
         self._feeds = feeds
+        self._captured: list[str] | None = None
         self._started_ms = time.time_ns() // 1_000_000
         self._wal = WalKeeper(parts.store.db, parts.lake.ticks_db)
 
     async def report(self, state: str) -> None:
         """Writes the status now."""
-        status = self._status(state)
+        status: dict[str, Any] = {"collector": self._status(state)}
+        captured = list(self._parts.roster.symbols)
+        if captured != self._captured:  # many, and seldom others: not with every report
+            status["captured"] = self._captured = captured
         store = self._parts.store
 
         def write() -> None:
-            store.write_status({"collector": status})
+            store.write_status(status)
             self._wal.keep()
 
         await self._parts.writer.persist(write)

@@ -34,22 +34,37 @@ _OVERALL = (
     ("commit_seconds", "spreadlake_commit_seconds", "Time the collector spent in transactions."),
     ("rest_requests", "spreadlake_rest_requests", "REST requests sent to the exchange."),
     ("rest_errors", "spreadlake_rest_errors", "REST requests that failed."),
-    ("rolled_hours", "spreadlake_rolled_partitions", "Parquet partitions of ticks written."),
+    (
+        "rolled_partitions",
+        "spreadlake_rolled_partitions",
+        "Parquet partitions of ticks written, one a symbol and hour.",
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What `ticks.db` tells: counters by (name, symbol), stored symbols, the collector's status."""
+    """What `ticks.db` tells: counters by (name, symbol), stored symbols, the collector's status.
+
+    `captured` are the symbols that the collector captures, or last did; None: it never said.
+    """
 
     counters: Mapping[tuple[str, str], float] = field(default_factory=dict)
     symbols: Sequence[SymbolReport] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
+    captured: Sequence[str] | None = None
 
 
 def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Metric]:
-    """All families of capture; the counters of configured symbols start at 0."""
-    yield from _latest_trades(capture.symbols)
+    """All families of capture; the counters of captured symbols start at 0.
+
+    Who is captured says the collector, and before it ever did the configuration. The latest trade
+    of a symbol that is not captured any more grows old without anything being wrong: it is left
+    out.
+    """
+    if capture.captured is not None:
+        configured = capture.captured
+    yield from _latest_trades(_still_captured(capture))
     yield from _unrepaired(capture.symbols, configured)
     known = sorted({*configured, *(symbol.symbol for symbol in capture.symbols)})
     for name, metric, text in _BY_SYMBOL:
@@ -68,6 +83,13 @@ def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Me
         "Trades in the collector's memory that are not committed yet.",
         [((), capture.status.get("buffer"))],
     )
+
+
+def _still_captured(capture: Capture) -> Sequence[SymbolReport]:
+    if capture.captured is None:
+        return capture.symbols
+    captured = set(capture.captured)
+    return [symbol for symbol in capture.symbols if symbol.symbol in captured]
 
 
 def _latest_trades(symbols: Sequence[SymbolReport]) -> Iterator[Metric]:

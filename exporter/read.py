@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from exporter.alerts import Alerts, Watch
@@ -55,7 +56,9 @@ def read_capture(lake: Lake) -> Capture:
     with snapshot(lake.ticks_db) as db:
         if db is None:
             return Capture()
-        return Capture(read_counters(db), read_symbols(db), _status(db, "collector"))
+        status = read_status(db)
+        captured = status.get("captured", (None, 0))[0]
+        return Capture(read_counters(db), read_symbols(db), _table(status, "collector"), captured)
 
 
 def read_pairs(lake: Lake) -> list[PairReport]:
@@ -126,5 +129,9 @@ def read_storage(lake: Lake) -> Storage:
 
 
 def _status(db: sqlite3.Connection, key: str) -> dict[str, Any]:
-    value = read_status(db).get(key, ({}, 0))[0]
+    return _table(read_status(db), key)
+
+
+def _table(status: Mapping[str, tuple[Any, int]], key: str) -> dict[str, Any]:
+    value = status.get(key, ({}, 0))[0]
     return value if isinstance(value, dict) else {}

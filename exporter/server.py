@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from exporter.health import Health
 from exporter.scrape import LakeMetrics
-from spreadlake.ports import cannot_listen, resolve
+from spreadlake.ports import address, cannot_listen, resolve
 
 __all__ = ["MetricsServer", "make_app"]
 
@@ -57,8 +57,8 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
 
     def __init__(self, host: str, port: int, app: App) -> None:
         try:
-            self.address_family, address = resolve(host, port)
-            super().__init__(address, _Handler)
+            self.address_family, numeric = resolve(host, port)
+            super().__init__(numeric, _Handler)
         except (OSError, UnicodeError) as error:
             raise cannot_listen(host, port, error) from None
         self.set_app(app)
@@ -73,5 +73,4 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
     @property
     def url(self) -> str:
         """Address of the metrics."""
-        host = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
-        return f"http://{host}:{self.server_port}/metrics"
+        return f"http://{address(self.server_name, self.server_port)}/metrics"

@@ -1,11 +1,20 @@
 """Addresses to listen on: whether one can be had, and why not."""
 
 import errno
+import ipaddress
 import socket
 
 from spreadlake.errors import ConfigError
 
-__all__ = ["cannot_listen", "check_listen", "free_port", "is_listening", "resolve"]
+__all__ = [
+    "address",
+    "cannot_listen",
+    "check_listen",
+    "free_port",
+    "is_listening",
+    "reachable",
+    "resolve",
+]
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
@@ -14,6 +23,23 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     return family, (str(address[0]), int(address[1]))
+
+
+def reachable(host: str) -> str:
+    """Where what listens on `host` can be asked: one address of those that stand for all."""
+    try:
+        wildcard = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not wildcard.is_unspecified:
+        return host
+    return "127.0.0.1" if wildcard.version == 4 else "::1"
+
+
+def address(host: str, port: int) -> str:
+    """`host:port` as it stands in an address that can be opened, `[::1]:9464` for IPv6."""
+    host = reachable(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def check_listen(host: str, port: int) -> None:

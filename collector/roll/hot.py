@@ -98,7 +98,7 @@ def record_roll(
     with atomic(db):
         rolls = (Roll(part.symbol, hour.hour_ms, rows, part.max_seq) for part, rows in parts)
         record_rolls(db, rolls, now_ms)
-        add_counters(db, {("rolled_hours", ""): 1})
+        add_counters(db, {("rolled_hours", ""): 1, ("rolled_partitions", ""): len(parts)})
 
 
 def delete_rows(

@@ -9,6 +9,7 @@ import typer
 from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
 from spreadlake.cli import csv, dashboards, imports, pipeline, replay, services, simulate, status
+from spreadlake.cli.output import tolerate_terminals
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.errors import SpreadlakeError
 
@@ -63,6 +64,7 @@ def main() -> None:
     of spreadlake, and keeps its traceback.
     """
     pin_blas_threads()
+    tolerate_terminals()
     try:
         app(prog_name="spreadlake")
     except SpreadlakeError as error:

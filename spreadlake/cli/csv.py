@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from spreadlake.cli.options import DataOption, parse_bars
+from spreadlake.cli.output import write_utf8
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
@@ -165,6 +166,7 @@ def _umask() -> int:
 
 
 def _to_stdout(lines: Iterable[str]) -> None:
+    write_utf8()
     try:
         _write(lines, sys.stdout)
         sys.stdout.flush()

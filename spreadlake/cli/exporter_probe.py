@@ -4,6 +4,7 @@ import http.client
 import json
 
 from spreadlake.lake import Lake
+from spreadlake.ports import address, reachable
 from spreadlake.report import ServiceReport
 
 __all__ = ["probe_exporter"]
@@ -14,8 +15,8 @@ _NAME = "exporter"
 
 def probe_exporter(host: str, port: int, lake: Lake) -> ServiceReport:
     """Whether an exporter of this lake answers on the configured address."""
-    where = f"{host}:{port}"
-    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    where = address(host, port)
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=_SECONDS)
     try:
         connection.request("GET", "/healthz")
         served = json.loads(connection.getresponse().read())["lake"]

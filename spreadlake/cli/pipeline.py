@@ -21,7 +21,7 @@ from spreadlake.cli.options import (
 )
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
-from spreadlake.ports import check_listen, free_port
+from spreadlake.ports import address, check_listen, free_port
 from spreadlake.report import last_trade_ms
 from spreadlake.supervisor.specs import Launcher, exchange_variables
 
@@ -132,9 +132,7 @@ def _run(
 def _observability(lake: Lake, url: str, *, notifier: bool) -> "Observability":
     from spreadlake.observability import plan_observability  # noqa: PLC0415 seldom wanted
 
-    address = urlsplit(url)
-    host = "127.0.0.1" if address.hostname in (None, "0.0.0.0", "::") else address.hostname  # noqa: S104
-    return plan_observability(lake, f"{host}:{address.port}", notifier=notifier)
+    return plan_observability(lake, urlsplit(url).netloc, notifier=notifier)
 
 
 def _with_metrics_address(launcher: Launcher, settings: Settings) -> tuple[str, Launcher]:
@@ -144,4 +142,4 @@ def _with_metrics_address(launcher: Launcher, settings: Settings) -> tuple[str, 
     if port == 0:
         port = free_port(host)
     variables = {**launcher.variables, "SPREADLAKE_EXPORTER__PORT": str(port)}
-    return f"http://{host}:{port}/metrics", replace(launcher, variables=variables)
+    return f"http://{address(host, port)}/metrics", replace(launcher, variables=variables)

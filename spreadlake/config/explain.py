@@ -6,6 +6,7 @@ Nothing is read here: the environment is handed in.
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,13 @@ def _explain_one(details: ErrorDetails) -> str:
     key = _key(details["loc"])
     if details["type"] == "extra_forbidden":
         section, _, name = key.rpartition(".")
-        allowed = ", ".join(_fields_of(details["loc"][:-1]))
+        fields = _fields_of(details["loc"][:-1])
         where = f"in [{section}]" if section else "at the top level"
-        return f"unknown key {name!r} (value {details['input']!r}); allowed {where}: {allowed}"
+        near = get_close_matches(name.lower(), fields, 1)
+        return (
+            f"unknown key {name!r} (value {details['input']!r}); "
+            f"allowed {where}: {', '.join(fields)}{f'; did you mean {near[0]}?' if near else ''}"
+        )
     if not key:
         return details["msg"].removeprefix("Value error, ")
     if details["type"] == "missing":

@@ -1,6 +1,6 @@
 """Reads the settings; every mistake is told with the key, the value and what is allowed."""
 
-import difflib
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -10,28 +10,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from spreadlake.config.environment import keys_of, look_at
 from spreadlake.config.explain import explain_invalid, explain_unreadable
 from spreadlake.config.settings import ENV_PREFIX, Settings
+from spreadlake.config.strict import wrong_types
 from spreadlake.errors import ConfigError
 
-__all__ = ["DEFAULT_FILE", "OTHER_VARIABLES", "find_config", "load_settings"]
+__all__ = ["DEFAULT_FILE", "find_config", "load_settings"]
+
+log = logging.getLogger(__name__)
 
 DEFAULT_FILE = Path("spreadlake.toml")
-
-# Variables with the same prefix that are not settings: the lake's folder, and what
-# Grafana's provisioning takes.
-OTHER_VARIABLES = frozenset(
-    ENV_PREFIX + name
-    for name in (
-        "DATA",
-        "DASHBOARDS",
-        "EMAIL_TO",
-        "SLACK_URL",
-        "WEBHOOK_URL",
-        "NOTIFIER",
-        "SUPERVISED",
-    )
-)
 
 
 def find_config(given: Path | None) -> Path | None:
@@ -46,44 +35,33 @@ def load_settings(path: Path | None, **defaults: Any) -> Settings:
 
     Raises ConfigError naming the key, the value and what is allowed.
     """
-    _refuse_unknown_variables(os.environ)
+    _look_at_variables(os.environ)
     values = {**defaults, **(_read_toml(path) if path is not None else {})}
     try:
         return Settings(**values)
     except ValidationError as error:
-        given = {*values, *_keys_of(os.environ)}
+        given = {*values, *keys_of(os.environ)}
         raise ConfigError(explain_invalid(error, given, path, os.environ)) from None
     except SettingsError as error:
         raise ConfigError(explain_unreadable(error, os.environ)) from None
 
 
+def _look_at_variables(environment: Mapping[str, str]) -> None:
+    look = look_at(environment)
+    if look.mistakes:
+        raise ConfigError("\n".join(look.mistakes))
+    if not environment.get(f"{ENV_PREFIX}SUPERVISED"):  # whoever started us has said it
+        for sentence in look.remarks:
+            log.warning(sentence)
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration {path} is not valid TOML: {error}") from None
-
-
-def _keys_of(environment: Mapping[str, str]) -> set[str]:
-    return {_top_level_key(name) for name in environment if name.upper().startswith(ENV_PREFIX)}
-
-
-def _top_level_key(name: str) -> str:
-    return name.upper().removeprefix(ENV_PREFIX).split("__")[0].lower()
-
-
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    for name in environment:
-        if not name.upper().startswith(ENV_PREFIX) or name in OTHER_VARIABLES:
-            continue
-        key = _top_level_key(name)
-        if key not in Settings.model_fields:
-            close = difflib.get_close_matches(key, Settings.model_fields, n=1)
-            meant = f" (did you mean {ENV_PREFIX}{close[0].upper()}?)" if close else ""
-            raise ConfigError(
-                f"environment variable {name} is not a setting{meant}; "
-                f"settings are {', '.join(sorted(Settings.model_fields))}, "
-                f"written as {ENV_PREFIX}SYMBOLS or {ENV_PREFIX}EXPORTER__PORT"
-            )
+    if wrong := wrong_types(values):
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in wrong))
+    return values

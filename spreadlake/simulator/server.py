@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from spreadlake.errors import InputError
+from spreadlake.ports import address
 from spreadlake.simulator.columns import TradeColumns
 from spreadlake.simulator.faults import DropAfterAccept, Faults, RefuseHandshake, RestFailure
 from spreadlake.simulator.faulty_client import FaultyClient, end_connection
@@ -135,12 +136,12 @@ class SimulatedExchange:
     @property
     def ws_url(self) -> str:
         """Address of the streams, without a route."""
-        return "ws://{}:{}".format(*self._address)
+        return f"ws://{address(*self._address)}"
 
     @property
     def rest_url(self) -> str:
         """Address of the REST side, without a path."""
-        return "http://{}:{}".format(*self._address)
+        return f"http://{address(*self._address)}"
 
     def clock_ms(self) -> int:
         """The exchange's time: trades before it exist, no others."""

@@ -16,6 +16,8 @@ __all__ = ["Child", "ChildSpec"]
 
 _ERROR = "spreadlake: error: "
 _MOST_ERROR_LINES = 50
+# Lines come by a pipe, which is ours and no terminal: UTF-8, whatever the terminal's encoding is.
+_OURS = {SUPERVISED: "1", "PYTHONIOENCODING": "utf-8:replace"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self._spec.environment, SUPERVISED: "1"},
+            env={**os.environ, **self._spec.environment, **_OURS},
             process_group=0,
         )
         assert self._process.stdout is not None  # noqa: S101 for the type checker

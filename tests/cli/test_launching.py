@@ -72,6 +72,20 @@ def test_up_tells_people_where_somebody_is_named(tmp_path: Path, pipelines: list
     assert arguments(notifier)[0] == "notify"
 
 
+@pytest.mark.parametrize(
+    ("host", "printed"),
+    [("::1", "[::1]"), ("::", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")],
+)
+def test_the_address_of_the_metrics_can_be_opened(
+    tmp_path: Path, pipelines: list[Pipeline], host: str, printed: str
+) -> None:
+    variables = {"SPREADLAKE_EXPORTER__HOST": host, "SPREADLAKE_EXPORTER__PORT": "9998"}
+    ended = invoke("up", cwd=tmp_path, variables=variables)
+    assert f"http://{printed}:9998/metrics" in ended.stdout
+    (ran,) = pipelines
+    assert ran.facts[0].endswith(f"http://{printed}:9998/metrics")
+
+
 def test_demo(tmp_path: Path, pipelines: list[Pipeline]) -> None:
     (tmp_path / "spreadlake.toml").write_text("symbols = 5  # not read by the demo")
     ended = invoke("demo", "--speed", "3", "--seed", "9", cwd=tmp_path)

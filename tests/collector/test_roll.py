@@ -74,6 +74,9 @@ def test_rolls_say_what_was_rolled(lake: Lake) -> None:
         (B, START_MS, PER_HOUR, HOURS * PER_HOUR + PER_HOUR),
     ]
     assert rows_of(lake, "SELECT value FROM counters WHERE name = 'rolled_hours'") == [(1.0,)]
+    # Of an hour each symbol has a partition of its own.
+    query = "SELECT value FROM counters WHERE name = 'rolled_partitions'"
+    assert rows_of(lake, query) == [(2.0,)]
 
 
 def test_a_repair_into_a_rolled_hour_rewrites_it(tmp_path: Path) -> None:

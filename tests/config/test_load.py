@@ -72,3 +72,64 @@ def test_the_file_in_the_current_folder_is_found(
     write(tmp_path, "")
     assert find_config(None) == Path("spreadlake.toml")
     assert find_config(Path("other.toml")) == Path("other.toml")
+
+
+FOREIGN = {
+    "SPREADLAKE_PORT": "tcp://10.96.0.17:9464",
+    "SPREADLAKE_PORT_9464_TCP": "tcp://10.96.0.17:9464",
+    "SPREADLAKE_PORT_9464_TCP_ADDR": "10.96.0.17",
+    "SPREADLAKE_PORT_9464_TCP_PORT": "9464",
+    "SPREADLAKE_PORT_9464_TCP_PROTO": "tcp",
+    "SPREADLAKE_SERVICE_HOST": "fd00::17",
+    "SPREADLAKE_SERVICE_PORT": "9464",
+    "SPREADLAKE_SERVICE_PORT_METRICS": "9464",
+    "SPREADLAKE_EXPORTER_PORT": "tcp://10.96.0.18:9464",
+    "SPREADLAKE_EXPORTER_SERVICE_HOST": "10.96.0.18",
+    "SPREADLAKE_TOML": "./spreadlake.toml",
+    "SPREADLAKE_NONSENSE": "1",
+    "spreadlake_nonsense": "1",
+}
+
+
+def test_variables_of_strangers_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(None) == load_settings(Path(os.devnull))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SPREADLAKE_SYMBOL", "SPREADLAKE_SYMBOLS"),
+        ("SPREADLAKE_EXPORTER_PORT", "SPREADLAKE_EXPORTER__PORT"),
+        ("SPREADLAKE_LOOKBACK", "SPREADLAKE_LOOKBACKS"),
+        ("SPREADLAKE_GRAFANA__PORT", None),
+    ],
+)
+def test_what_looks_like_a_misspelt_setting_is_told_and_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, meant: str | None
+) -> None:
+    monkeypatch.setenv(name, "7")
+    assert load_settings(None) == load_settings(Path(os.devnull))
+    said = caplog.messages[0]
+    assert said.startswith(f"environment variable {name} is not a setting and is passed over")
+    assert meant is None or said.endswith(f"; did you mean {meant}?")
+
+
+def test_a_child_does_not_tell_again_what_its_supervisor_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SPREADLAKE_SYMBOL", "7")
+    monkeypatch.setenv("SPREADLAKE_SUPERVISED", "1")
+    load_settings(None)
+    assert caplog.messages == []
+
+
+def test_whole_numbers_may_stand_for_others(tmp_path: Path) -> None:
+    settings = load_settings(
+        write(tmp_path, "[job]\ninterval = 1\n[storage]\nanalytics_hours = {'1s' = 4}")
+    )
+    assert (settings.job.interval, settings.storage.analytics_hours) == (1.0, {"1s": 4.0})

@@ -10,11 +10,11 @@ from spreadlake.errors import ConfigError
 IN_A_FILE = {
     "unknown key": (
         'symbls = ["A"]',
-        ["unknown key 'symbls'", "['A']", "allowed at the top level: symbols, pairs"],
+        ["unknown key 'symbls'", "['A']", "allowed at the top level: symbols, pairs", "symbols?"],
     ),
     "unknown key in a section": (
         "[exporter]\nprt = 1",
-        ["unknown key 'prt' (value 1)", "allowed in [exporter]: host, port"],
+        ["unknown key 'prt' (value 1)", "allowed in [exporter]: host, port", "mean port?"],
     ),
     "unknown section": ("[grafana]\nport = 1", ["unknown key 'grafana'"]),
     "unknown key in a rule": (
@@ -78,6 +78,20 @@ IN_A_FILE = {
         '[[alerts]]\nname = "x"\n[[alerts]]\nname = "x"',
         ["alerts.name: x is there twice"],
     ),
+    "number as text": (
+        '[exporter]\nport = "9464"',
+        ["exporter.port = '9464'", "must be a number, without quotes: 9464"],
+    ),
+    "number as text in a list": ('windows = [30, "60"]', ["windows[1] = '60'", "without quotes"]),
+    "number as text in a table": (
+        '[storage]\nanalytics_hours = {"1s" = "48"}',
+        ["storage.analytics_hours.1s = '48'", "without quotes"],
+    ),
+    "optional number as text": (
+        '[[alerts]]\nname = "x"\nlookback = "300"',
+        ["alerts[0].lookback = '300'", "without quotes"],
+    ),
+    "boolean for a number": ("max_stale_bars = true", ["max_stale_bars = True", "a number"]),
     "not TOML": ("symbols = [", ["is not valid TOML"]),
 }
 
@@ -100,9 +114,15 @@ IN_THE_ENVIRONMENT = {
         ["alerts[0].threshold = -1", "greater than 0"],
     ),
     "empty": (("SPREADLAKE_MAX_STALE_BARS", ""), ["max_stale_bars = ''", "whole number"]),
-    "unknown section": (("SPREADLAKE_EXPORTERS__PORT", "1"), ["did you mean SPREADLAKE_EXPORTER?"]),
-    "unknown key": (("SPREADLAKE_EXPORTER__PRT", "1"), ["unknown key 'prt'", "host, port"]),
-    "lower case": (("spreadlake_nonsense", "1"), ["is not a setting"]),
+    "unknown section": (
+        ("SPREADLAKE_EXPORTERS__PORT", "1"),
+        ["is not a setting", "did you mean SPREADLAKE_EXPORTER__PORT?"],
+    ),
+    "unknown key": (
+        ("SPREADLAKE_EXPORTER__PROT", "1"),
+        ["unknown key 'prot'", "host, port", "did you mean port?"],
+    ),
+    "lower case": (("spreadlake_exporters__port", "1"), ["is not a setting"]),
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from spreadlake.cli.app import app
 from spreadlake.config import Settings
-from spreadlake.config.load import OTHER_VARIABLES
+from spreadlake.config.environment import OTHER_VARIABLES
 from spreadlake.lake import Lake
 from tests.docs.metrics import exported_names, names_in
 from tests.docs.test_links import DOCUMENTS, ids, text_of

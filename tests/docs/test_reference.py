@@ -10,7 +10,7 @@ import pytest
 from docs.source.files import DOCS, generated
 from docs.source.regions import table, with_regions
 from spreadlake.config import Settings
-from spreadlake.config.load import OTHER_VARIABLES
+from spreadlake.config.environment import OTHER_VARIABLES
 from spreadlake.lake import Lake, open_analytics_writer, open_notify_writer, open_ticks_writer
 from tests.docs.metrics import exported, labels_of, name_of
 from tests.paths import ROOT

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from exporter.read import read_job
 from exporter.scrape import parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
-from spreadlake.lake.status import add_counters
+from spreadlake.lake.status import add_counters, set_status
 from tests.exporter.serving import get, labels, scrape, series, serving
 from tests.fixture_lake import (
     BTC_ETH,
@@ -105,6 +106,21 @@ def test_capture_by_symbol(tmp_path: Path) -> None:
     assert samples["spreadlake_tick_gaps_total"] == {btc: 1, eth: 2, sol: 0}
     assert samples["spreadlake_tick_gaps_open"] == {btc: 0, eth: 1, sol: 0}
     assert samples["spreadlake_tick_gaps_lost"] == {btc: 0, eth: 1, sol: 0}
+
+
+def test_a_symbol_that_is_captured_no_more_has_no_latest_trade(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with writing(open_ticks_writer(lake)) as db:
+        set_status(db, int(time.time() * 1000), {"captured": ["ETHUSDT", "NEWUSDT"]})
+        add_counters(db, {("rolled_hours", ""): 3, ("rolled_partitions", ""): 7})
+    with serving(lake) as address:
+        samples = scrape(address)
+    eth, btc, new = (labels(symbol=f"{name}USDT") for name in ("ETH", "BTC", "NEW"))
+    assert set(samples["spreadlake_last_trade_timestamp_seconds"]) == {eth}
+    assert set(samples["spreadlake_symbol_price"]) == {eth}
+    # What was counted stays counted; who was added begins at 0.
+    assert samples["spreadlake_ticks_total"] == {btc: 500, eth: 390, new: 0}
+    assert samples["spreadlake_rolled_partitions_total"][()] == 7
 
 
 def test_the_pipeline_as_a_whole(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 from typer.main import get_command
 
 from spreadlake.cli.app import app
-from spreadlake.config.load import OTHER_VARIABLES
+from spreadlake.config.environment import OTHER_VARIABLES
 from spreadlake.config.settings import Settings
 from tests.paths import ROOT
 

@@ -1,0 +1,26 @@
+"""Addresses as they are printed: each can be opened as it stands."""
+
+import pytest
+
+from spreadlake.ports import address, reachable
+
+
+@pytest.mark.parametrize(
+    ("host", "printed"),
+    [
+        ("127.0.0.1", "127.0.0.1:80"),
+        ("localhost", "localhost:80"),
+        ("exporter", "exporter:80"),
+        ("::1", "[::1]:80"),
+        ("fd00::17", "[fd00::17]:80"),
+        ("0.0.0.0", "127.0.0.1:80"),
+        ("::", "[::1]:80"),
+        ("0:0::0", "[::1]:80"),
+    ],
+)
+def test_an_address_can_be_opened(host: str, printed: str) -> None:
+    assert address(host, 80) == printed
+
+
+def test_all_addresses_are_asked_on_loopback() -> None:
+    assert [reachable(host) for host in ("0.0.0.0", "::", "::1")] == ["127.0.0.1", "::1", "::1"]
