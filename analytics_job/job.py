@@ -45,6 +45,7 @@ class AnalyticsJob:
         self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
         self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
         self._error = ""
+        self.refused = ""  # why an edited configuration is not what goes on
         self._klines = 0
         self._settings = settings
         self._prepare()
@@ -198,6 +199,7 @@ class AnalyticsJob:
             "watermark_ms": self._pipeline.progress.watermark_ms,
             "final_time": self._pipeline.progress.final,
             "error": self._error,
+            "refused": self.refused,
         }
         counts = {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
         try:

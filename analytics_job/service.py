@@ -9,7 +9,6 @@ from contextlib import closing
 from analytics_job.arrivals import Arrivals
 from analytics_job.job import AnalyticsJob
 from analytics_job.pace import Pace
-from analytics_job.watch import ConfigWatch
 from spreadlake.errors import ServiceError
 from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal
@@ -18,6 +17,8 @@ __all__ = ["run"]
 
 log = logging.getLogger(__name__)
 
+# What is read once: by the job, and by the exporter, which has no eye on the file.
+_AT_NEXT_START = ("job.interval", "exporter.")
 _SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
 _ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
 
@@ -50,10 +51,12 @@ def run(context: ServiceContext) -> None:
 
 def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
     stop = StopSignal(context.duration)
-    settings, watch = context.settings, ConfigWatch(context.config, context.settings)
+    settings, watch = context.settings, context.config_watch()
+    watch.at_next_start = _AT_NEXT_START
 
     def step() -> None:
         edited = watch.edited()
+        job.refused = watch.refused
         if edited is not None:
             job.configure(edited)
         job.step()

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from collector.crew import Crew
+from collector.edits import Edits
 from collector.feed import Feed
 from collector.feeds import Feeds
 from collector.parts import Parts
@@ -37,7 +38,12 @@ class Capture:
         self._reporter = Reporter(parts, pump, self._feeds.all)
         self._warm_start = WarmStart(parts)
         self._symbols = SymbolCheck(
-            parts.rest, parts.roster, parts.timing, self._is_captured, self._joined
+            parts.rest,
+            parts.roster,
+            parts.timing,
+            self._is_captured,
+            self._joined,
+            parts.restarted,
         )
         pump.feeds = self._feeds.all
         pump.on_stored = self._watch.hear
@@ -97,6 +103,7 @@ class Capture:
             self._warm_start.run(),
             Roller(parts).run(),
             *([parts.recorder.run()] if parts.recorder else []),
+            *([Edits(parts, self, parts.watch).run()] if parts.watch else []),
             self._report_forever(),
         ]
 

@@ -8,7 +8,7 @@ from collector.roster import Roster
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
-from spreadlake.config import Settings
+from spreadlake.config import ConfigWatch, Settings
 from spreadlake.lake import Lake
 
 __all__ = ["Parts"]
@@ -18,7 +18,8 @@ __all__ = ["Parts"]
 class Parts:
     """`store` is written in the thread of `writer` only; what it knows may be read anywhere.
 
-    `roster` says what is captured now; `settings` what was asked for at the start.
+    `roster` says what is captured now; `settings` what was asked for at the start, and `watch` what
+    is asked for now.
     """
 
     settings: Settings
@@ -29,3 +30,5 @@ class Parts:
     timing: Timing
     roster: Roster
     recorder: Recorder | None = None
+    watch: ConfigWatch | None = None
+    restarted: bool = False

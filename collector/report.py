@@ -60,6 +60,7 @@ class Reporter:
             "reused": sorted(store.contradictions.reused),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
             "trouble": self._parts.writer.trouble,
+            "refused": self._parts.watch.refused if self._parts.watch else "",
         }
 
     def _db_bytes(self) -> int:

@@ -92,7 +92,18 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
         recorder = _recorder(context.options.get("record"), threads)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
             roster = Roster(settings.symbols)
-            parts = Parts(settings, context.lake, store, writer, rest, timing, roster, recorder)
+            parts = Parts(
+                settings,
+                context.lake,
+                store,
+                writer,
+                rest,
+                timing,
+                roster,
+                recorder,
+                context.config_watch(),
+                context.restarted,
+            )
             try:
                 await Capture(parts, pump).run(stopped)
             finally:

@@ -22,7 +22,8 @@ class SymbolCheck:
     """Keeps the roster true, and tells what became of each symbol.
 
     `is_captured` says whether the lake holds trades of a symbol: such a one once was right.
-    `joined` is awaited with symbols that did not trade before and do now.
+    `joined` is awaited with symbols that did not trade before and do now. A collector that was
+    `restarted` captured these symbols before: whatever is wrong with them is only told.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class SymbolCheck:
         timing: Timing,
         is_captured: Callable[[str], bool],
         joined: Callable[[Sequence[str]], Awaitable[None]],
+        restarted: bool = False,
     ) -> None:
         self._rest = rest
         self._roster = roster
         self._timing = timing
         self._is_captured = is_captured
         self._joined = joined
+        self._restarted = restarted
         self._told: dict[str, Standing] = {}
         self._hurry = asyncio.Event()
 
@@ -51,7 +54,7 @@ class SymbolCheck:
         ExchangeError at the first answer, where a symbol is unknown that the lake holds no trades
         of, or where none trades nor ever will.
         """
-        await self.check(first=True)
+        await self.check(first=not self._restarted)
         while True:
             await self._pause()
             await self.check()

@@ -38,6 +38,8 @@ class Timing:
     listing_waiting: float = 30.0
     listing_unanswered: float = 60.0
     watch_interval: float = 1.0
+    # An edited configuration is taken on within this.
+    edit_interval: float = 0.5
     roll_interval: float = 30.0
     status_interval: float = 1.0
     # At the end, storing what is left is tried this long.

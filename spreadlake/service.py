@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spreadlake.config import Settings
+from spreadlake.config import ConfigWatch, Settings
 from spreadlake.lake import Lake
 
-__all__ = ["SUPERVISED", "ServiceContext", "StopSignal"]
+__all__ = ["RESTARTED", "SUPERVISED", "ServiceContext", "StopSignal"]
 
 # Set by the supervisor: its end of our standard input closes when it dies, however it dies.
 SUPERVISED = "SPREADLAKE_SUPERVISED"
+# And this where it starts us again after we died.
+RESTARTED = "SPREADLAKE_RESTARTED"
 
 
 @dataclass(frozen=True)
 class ServiceContext:
     """What a service's `run` takes.
 
-    `config` is the file that the settings came from, for a service that watches it; `duration`
-    counts seconds of run time, None runs until told to stop; `options` are the service's own.
+    `config` is the file that the settings came from, and `watch` follows it, where it has to
+    remember what was accepted; `duration` counts seconds of run time, None runs until told to stop;
+    `options` are the service's own. `restarted` says that the service died, and that its supervisor
+    started it again.
     """
 
     settings: Settings
@@ -31,6 +35,12 @@ class ServiceContext:
     config: Path | None = None
     duration: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    watch: ConfigWatch | None = None
+    restarted: bool = False
+
+    def config_watch(self) -> ConfigWatch:
+        """The watch over the configuration; the same at every call only where one was given."""
+        return self.watch or ConfigWatch(self.config, self.settings)
 
 
 class StopSignal:

@@ -19,7 +19,7 @@ from spreadlake.cli.options import (
     parse_factor,
     parse_whole,
 )
-from spreadlake.config import Settings, find_config, load_settings
+from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
 from spreadlake.ports import address, check_listen, free_port
 from spreadlake.report import last_trade_ms
@@ -118,7 +118,7 @@ def _run(
     if notified:
         specs.append(launcher.notifier())
     if simulator_port is not None:
-        specs.append(launcher.simulator(simulator_port, market))
+        specs.append(_steadily(launcher).simulator(simulator_port, market))
     watch = _observability(launcher.lake, url, notifier=notified) if grafana else None
     specs += watch.specs if watch else ()
     typer.echo(hints(title, launcher.lake, settings, url, watch))
@@ -127,6 +127,15 @@ def _run(
     pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
     with writer_lock(launcher.lake, "grafana") if watch else nullcontext():
         typer.echo(run_pipeline(pipeline, duration))
+
+
+def _steadily(launcher: Launcher) -> Launcher:
+    """The launcher of a child that starts again as it was, whatever was edited meanwhile."""
+    path = launcher.config
+    if path is None or not path.is_file():
+        return launcher
+    copy = AcceptedCopy(launcher.lake.accepted_config("simulator"))
+    return replace(launcher, config=copy.path) if copy.keep(path.read_bytes()) else launcher
 
 
 def _observability(lake: Lake, url: str, *, notifier: bool) -> "Observability":

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from spreadlake.cli.following import following, is_restarted
 from spreadlake.cli.options import ConfigOption, DataOption, DurationOption, parse_seconds
 from spreadlake.cli.rebuild import rebuilding
 from spreadlake.config import Settings, find_config, load_settings
@@ -48,7 +49,7 @@ def collect(
     """Capture trades into the lake."""
     if origin not in ("exchange", "demo"):
         raise InputError(f"--origin {origin!r} is neither exchange nor demo")
-    _run("collector", data, config, duration, {"record": record, "origin": origin})
+    _follow("collector", data, config, duration, {"record": record, "origin": origin})
 
 
 def analyse(
@@ -79,14 +80,15 @@ def analyse(
         # A job that stays may be there before the collector; one that ends has nothing to do.
         require_lake(Lake(data))
     with rebuilding(Lake(data), options["from"]) if rebuild else nullcontext():
-        _run("analytics-job", data, config, duration, options, lateness)
+        run = _run if once or rebuild else _follow
+        run("analytics-job", data, config, duration, options, lateness)
 
 
 def export_metrics(
     data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
 ) -> None:
     """Serve metrics to Prometheus."""
-    _run("exporter", data, config, duration, {})
+    _follow("exporter", data, config, duration, {})
 
 
 def notify(
@@ -123,6 +125,26 @@ def _run(
         settings = _with_lateness(settings, lateness)
     configure_logs(name)
     load_service(name)(ServiceContext(settings, Lake(data), path, duration, options))
+
+
+def _follow(
+    name: str,
+    data: Path,
+    config: Path | None,
+    duration: float | None,
+    options: Mapping[str, Any],
+    lateness: float | None = None,
+) -> None:
+    """Runs a service that stays, and takes on what is edited meanwhile."""
+    path, lake = find_config(config), Lake(data)
+    configure_logs(name)
+    with following(name, lake, path) as watch:
+        settings = watch.settings
+        if lateness is not None:
+            settings = _with_lateness(settings, lateness)
+        load_service(name)(
+            ServiceContext(settings, lake, path, duration, options, watch, is_restarted())
+        )
 
 
 def _with_lateness(settings: Settings, lateness: float) -> Settings:

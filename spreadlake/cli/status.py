@@ -10,7 +10,7 @@ import typer
 
 from spreadlake.cli.exporter_probe import probe_exporter
 from spreadlake.cli.options import ConfigOption, DataOption
-from spreadlake.config import find_config, load_settings
+from spreadlake.config import AcceptedCopy, find_config, watch_config
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
 from spreadlake.report import LakeReport, ServiceReport, report_on
@@ -40,8 +40,10 @@ def status(
 
 def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
     """The exporter by its own answer; a wrong configuration hides its address, not the lake."""
+    path = find_config(config)
     try:
-        settings = load_settings(find_config(config))
+        copy = AcceptedCopy(lake.accepted_config("exporter"))
+        settings = watch_config(path, copy, restarted=False, alone=True, keep=False).settings
     except ConfigError as error:
         reason = "; ".join(str(error).splitlines())
         return ServiceReport("exporter", "unknown", f"its address is not known: {reason}")

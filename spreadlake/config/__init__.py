@@ -1,7 +1,19 @@
 """Settings from `spreadlake.toml` and the environment."""
 
+from spreadlake.config.accepted import AcceptedCopy
 from spreadlake.config.load import find_config, load_settings
 from spreadlake.config.sections import AlertRule, KalmanSettings
 from spreadlake.config.settings import Series, Settings
+from spreadlake.config.watch import ConfigWatch, watch_config
 
-__all__ = ["AlertRule", "KalmanSettings", "Series", "Settings", "find_config", "load_settings"]
+__all__ = [
+    "AcceptedCopy",
+    "AlertRule",
+    "ConfigWatch",
+    "KalmanSettings",
+    "Series",
+    "Settings",
+    "find_config",
+    "load_settings",
+    "watch_config",
+]

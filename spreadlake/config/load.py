@@ -16,7 +16,14 @@ from spreadlake.config.settings import ENV_PREFIX, Settings
 from spreadlake.config.strict import wrong_types
 from spreadlake.errors import ConfigError
 
-__all__ = ["DEFAULT_FILE", "find_config", "load_settings"]
+__all__ = [
+    "DEFAULT_FILE",
+    "find_config",
+    "load_settings",
+    "read_config",
+    "settings_of",
+    "values_of",
+]
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +42,22 @@ def load_settings(path: Path | None, **defaults: Any) -> Settings:
 
     Raises ConfigError naming the key, the value and what is allowed.
     """
+    content = None if path is None else read_config(path)
+    return settings_of(content, path, **defaults)
+
+
+def read_config(path: Path) -> bytes:
+    """The text of the file; ConfigError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
+
+
+def settings_of(content: bytes | None, path: Path | None, **defaults: Any) -> Settings:
+    """The same from the text of the file; `path` is what messages name."""
     _look_at_variables(os.environ)
-    values = {**defaults, **(_read_toml(path) if path is not None else {})}
+    values = {**defaults, **({} if content is None else values_of(content, path))}
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -55,11 +76,10 @@ def _look_at_variables(environment: Mapping[str, str]) -> None:
             log.warning(sentence)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def values_of(content: bytes, path: Path | None) -> dict[str, Any]:
+    """What the text of the file says; ConfigError where it is no TOML, or of other types."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
+        values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration {path} is not valid TOML: {error}") from None
     if wrong := wrong_types(values):

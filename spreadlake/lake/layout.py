@@ -40,6 +40,10 @@ class Lake:
         """Root of the tick partitions."""
         return self.root / "ticks"
 
+    def accepted_config(self, service: str) -> Path:
+        """The configuration that a running service last accepted."""
+        return self.root / "accepted" / f"{service}.toml"
+
     def tick_partition(self, symbol: str, hour_ms: int) -> Path:
         """`ticks/symbol=S/date=YYYY-MM-DD/HH.parquet` for the UTC hour that starts at `hour_ms`."""
         hour = datetime.fromtimestamp(hour_ms // 1000, UTC)

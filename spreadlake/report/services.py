@@ -63,6 +63,8 @@ def describe_service(
     error = status.get("error")
     if error:
         message = f"running, but its last step failed: {error}"
+    if refused := status.get("refused"):
+        message += f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
     return ServiceReport(name, "running", message, pid, started, heartbeat)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from spreadlake.service import SUPERVISED
+from spreadlake.service import RESTARTED, SUPERVISED
 
 __all__ = ["Child", "ChildSpec"]
 
@@ -43,6 +43,7 @@ class Child:
 
     def __init__(self, spec: ChildSpec, on_line: Callable[[str], None]) -> None:
         self.name = spec.name
+        self.starts = 0
         self._spec = spec
         self._on_line = on_line
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,13 +54,15 @@ class Child:
     def start(self) -> None:
         """Starts the process; the one before must have ended."""
         self._error = []
+        again = {RESTARTED: "1"} if self.starts else {}
+        self.starts += 1
         self._started = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 the command is our own
             self._spec.command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self._spec.environment, **_OURS},
+            env={**os.environ, **self._spec.environment, **_OURS, **again},
             process_group=0,
         )
         assert self._process.stdout is not None  # noqa: S101 for the type checker

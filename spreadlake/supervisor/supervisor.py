@@ -48,8 +48,8 @@ class Supervisor:
     def run(self, refresh: Callable[[Mapping[str, str]], None] = lambda _: None) -> None:
         """Blocks until `stop`; `refresh` gets the states about ten times a second meanwhile.
 
-        Raises ChildMistakeError with the message of a child that ended with exit code 2, and
-        ServiceError when a child could not end well.
+        Raises ChildMistakeError with the message of a child whose first run ended with exit code 2,
+        and ServiceError when a child could not end well.
         """
         try:
             for spec in reversed(self.specs):
@@ -96,7 +96,8 @@ class Supervisor:
         child = minded.child
         ran = child.seconds_run()
         child.wait()
-        if child.exit_code == MISTAKE:
+        # One that ran before is right about what it needs: the others go on, and it is tried again.
+        if child.exit_code == MISTAKE and child.starts == 1:
             raise ChildMistakeError(child.error or f"{child.name} refused to start (exit code 2)")
         delay = minded.delay.after(ran)
         minded.restart_at = time.monotonic() + delay

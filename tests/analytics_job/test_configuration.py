@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.watch import ConfigWatch
-from spreadlake.config import Settings, load_settings
+from spreadlake.config import ConfigWatch, Settings, load_settings
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 

@@ -33,6 +33,7 @@ FAST = Timing(
     listing_waiting=0.1,
     listing_unanswered=0.05,
     watch_interval=0.1,
+    edit_interval=0.05,
     roll_interval=0.1,
     status_interval=0.2,
     last_flush=30.0,

@@ -137,6 +137,27 @@ def test_a_mistake_of_the_user_stops_everything(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_a_mistake_at_a_restart_stops_nothing_but_that_child(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong by then (a file that was edited, a port that was taken) may be mended."""
+    dies = f"""
+        import os, pathlib, sys, time
+        count = pathlib.Path({str(tmp_path / "count")!r})
+        runs = int(count.read_text()) + 1 if count.exists() else 1
+        count.write_text(str(runs))
+        print(runs, os.environ.get("SPREADLAKE_RESTARTED"), flush=True)
+        if runs < 3:
+            print("spreadlake: error: port 9464 is in use", file=sys.stderr)
+            sys.exit(runs)
+        time.sleep(99)
+    """
+    specs = [spec("collector", FOREVER, tmp_path), spec("exporter", dies)]
+    lines = supervise(specs, lambda lines, _: "3 1" in lines)
+    assert [line for line in lines if line[0].isdigit()] == ["1 None", "2 1", "3 1"]
+    assert any("ended with exit code 2: port 9464 is in use" in line for line in caplog.messages)
+
+
 def test_a_child_that_cannot_end_well_is_told(tmp_path: Path) -> None:
     fails = FOREVER.replace("sys.exit(0)", "sys.exit(5)")
     with pytest.raises(ServiceError, match="job ended with exit code 5"):
