@@ -17,6 +17,7 @@ from collector.roll import Roller
 from collector.symbols import SymbolCheck
 from collector.warm_start import WarmStart
 from collector.watch import Watch
+from spreadlake.config import Settings
 
 __all__ = ["Capture"]
 
@@ -58,6 +59,10 @@ class Capture:
         finally:
             await self._crew.end()
             await self._finish()
+
+    def follow(self, settings: Settings) -> None:
+        """What is captured from now on gets the history that these settings look back on."""
+        self._warm_start.follow(settings)
 
     async def add(self, symbols: Sequence[str]) -> None:
         """Captures more symbols from now on, with their history; those that are captured stay.

@@ -18,6 +18,8 @@ _AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
 class _Symbols(Protocol):
     """What can capture more symbols, and fewer."""
 
+    def follow(self, settings: Settings) -> None: ...
+
     async def add(self, symbols: Sequence[str]) -> None: ...
 
     async def remove(self, symbols: Sequence[str]) -> None: ...
@@ -50,6 +52,7 @@ class Edits:
             self._watch.refuse("; ".join(unknown))
             return
         self._watch.accept()
+        self._capture.follow(edited)
         if new:
             await self._capture.add(new)
         if gone := [symbol for symbol in captured if symbol not in set(wanted)]:

@@ -77,6 +77,12 @@ class WarmStart:
         for symbol in symbols:
             self._missing.drop(symbol)
 
+    def follow(self, settings: Settings) -> None:
+        """Symbols that come later get what these settings look back on."""
+        # How it is fetched is read once.
+        kept = {"collector": self._settings.collector}
+        self._settings = settings.model_copy(update=kept)
+
     async def run(self) -> None:
         """Runs until cancelled; failures are told, and what they leave is asked for again."""
         # First of all: once a trade is stored, nothing else tells that its symbol is new.

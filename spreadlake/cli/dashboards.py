@@ -54,11 +54,14 @@ def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | N
     span = bar_span(lake)
     url = home_url(watch.grafana_url, span, time.time())
     variables = {"SPREADLAKE_EXPORTER__HOST": LOOPBACK, "SPREADLAKE_EXPORTER__PORT": str(port)}
-    exporter = Launcher(lake, path, variables).exporter()
-    specs = [exporter, *_watching(watch.specs, alerting=alerting)]
+    launcher = Launcher(lake, path, variables)
+    specs = [launcher.exporter(), *_watching(watch.specs, alerting=alerting)]
     pipeline = Pipeline("spreadlake dashboards", lake, settings, specs, [url])
     typer.echo(_text(lake, span, url, watch, alerting=alerting))
-    typer.echo(run_pipeline(pipeline, duration))
+    try:
+        typer.echo(run_pipeline(pipeline, duration))
+    finally:
+        launcher.forget(["exporter"])
 
 
 def home_url(grafana_url: str, span: BarSpan | None, now: float) -> str:

@@ -25,7 +25,8 @@ def following(service: str, lake: Lake, path: Path | None) -> Iterator[ConfigWat
     """Yields the watch over the file at `path`, with the settings to start with.
 
     Where the service then ends in any way but by being told to, or by a mistake that somebody has
-    to mend, its next start goes on with what it had accepted, if the file is wrong by then.
+    to mend, its next start goes on with what it had accepted, if the file is wrong by then. Under a
+    supervisor it does so however it ended: the supervisor says when all is over.
     """
     alone = not os.environ.get(SUPERVISED)
     # A reader by itself makes no lake.
@@ -35,7 +36,8 @@ def following(service: str, lake: Lake, path: Path | None) -> Iterator[ConfigWat
     try:
         yield watch
     except SpreadlakeError as error:
-        if error.exit_code == _MISTAKE:
+        if alone and error.exit_code == _MISTAKE:
             watch.forget()
         raise
-    watch.forget()
+    if alone:
+        watch.forget()

@@ -126,7 +126,10 @@ def _run(
     facts += [f"dashboards {watch.grafana_url}   (admin: {watch.password_file})"] if watch else []
     pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
     with writer_lock(launcher.lake, "grafana") if watch else nullcontext():
-        typer.echo(run_pipeline(pipeline, duration))
+        try:
+            typer.echo(run_pipeline(pipeline, duration))
+        finally:
+            launcher.forget()
 
 
 def _steadily(launcher: Launcher) -> Launcher:

@@ -142,7 +142,10 @@ def _run(launcher: Launcher, port: int, market: list[object], pair: str | None) 
         on_line=lines.add,
         on_progress=_Reporter(),
     )
-    run_replay(run)
+    try:
+        run_replay(run)
+    finally:
+        launcher.forget()
     typer.echo(_summary(launcher.lake, time.monotonic() - started, pair))
 
 

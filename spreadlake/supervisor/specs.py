@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spreadlake.config import AcceptedCopy
 from spreadlake.lake import Lake
 from spreadlake.ports import is_listening
 from spreadlake.supervisor.child import ChildSpec
@@ -17,6 +18,7 @@ from spreadlake.supervisor.child import ChildSpec
 __all__ = ["LOOPBACK", "Launcher", "exchange_variables", "spreadlake_command"]
 
 LOOPBACK = "127.0.0.1"
+_SERVICES = ("collector", "analytics-job", "exporter", "simulator")
 
 
 def spreadlake_command(*arguments: object) -> list[str]:
@@ -71,6 +73,14 @@ class Launcher:
             self.variables,
             ready=lambda: is_listening(LOOPBACK, port),
         )
+
+    def forget(self, services: Sequence[str] = _SERVICES) -> None:
+        """To be called when all is over: the next start is a new one, with the file as it is then.
+
+        Until then each service keeps a copy of the configuration that it accepted.
+        """
+        for name in services:
+            AcceptedCopy(self.lake.accepted_config(name)).forget()
 
     def _config(self) -> list[object]:
         # A path of the null device means defaults only: the child must not find another file.

@@ -158,3 +158,18 @@ def test_a_restart_is_not_ended_by_a_symbol_that_once_was_right(tmp_path: Path) 
                 await more_ticks(lake, 50)
 
     asyncio.run(scenario())
+
+
+def test_a_new_symbol_has_the_history_that_the_edit_looks_back_on(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        lake, path = Lake(tmp_path / "lake"), tmp_path / "spreadlake.toml"
+        async with SimulatedExchange(market(rate=10)) as exchange:
+            write(path, exchange, [A])
+            async with collecting(lake, path):
+                await until(lambda: held(lake, A) > 10)
+                edited = path.read_text().replace("[exchange]", "lookbacks = [700]\n[exchange]")
+                path.write_text(edited.replace(f'"{A}"', f'"{A}", "{B}"'))
+                klines = f"SELECT count(*) FROM klines WHERE symbol = '{B}'"
+                await until(lambda: rows_of(lake, klines) == [(700,)])
+
+    asyncio.run(scenario())
