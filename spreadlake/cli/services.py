@@ -95,7 +95,7 @@ def notify(
     data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
 ) -> None:
     """Tell people about alerts, as [notify] says; without Grafana."""
-    _run("notifier", data, config, duration, {})
+    _follow("notifier", data, config, duration, {})
 
 
 def roll(

@@ -18,7 +18,7 @@ from spreadlake.supervisor.child import ChildSpec
 __all__ = ["LOOPBACK", "Launcher", "exchange_variables", "spreadlake_command"]
 
 LOOPBACK = "127.0.0.1"
-_SERVICES = ("collector", "analytics-job", "exporter", "simulator")
+_SERVICES = ("collector", "analytics-job", "exporter", "notifier", "simulator")
 
 
 def spreadlake_command(*arguments: object) -> list[str]:
