@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 log = logging.getLogger(__name__)
 
-# What is read once: by the job, and by the exporter and the notifier, which have no eye on the file.
+# What is read once: by the job, by the exporter and by the notifier.
 _AT_NEXT_START = ("job.interval", "exporter.", "notify.")
 _SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
 _ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
