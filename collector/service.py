@@ -10,7 +10,7 @@ from collector.parts import Parts
 from collector.pump import Pump
 from collector.recorder import Recorder
 from collector.rest import RestClient, WeightBudget
-from collector.roll import finished_before, roll_all
+from collector.roll import over_before, roll_all, tell_unfinished
 from collector.roster import Roster
 from collector.store import TickStore
 from collector.timing import Timing
@@ -56,17 +56,17 @@ def roll(context: ServiceContext) -> None:
 
     LakeError as well, once all others are rolled, for partitions that cannot be written.
 
-    Options: `before` (Unix ms): only hours that end by then; without it all that have ended.
+    Options: `before` (Unix ms): only hours that end by then; without it all that have ended. With
+    it an hour is over when trades or the local clock say so; one that is not over stays.
     """
     lake = context.lake
     open_reader(lake.ticks_db).close()  # a lake that is not there must not be made here
     with _roll_lock(lake), closing(open_ticks_writer(lake)) as db:
-        before_ms = context.options.get("before")
-        if before_ms is None:
-            (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
-            before_ms = finished_before(watermark or 0, 0)
+        wanted_ms = context.options.get("before")
+        before_ms = over_before(db, wanted_ms)
         try:
             roll_all(lake, db, before_ms)
+            tell_unfinished(db, wanted_ms)
         finally:
             WalKeeper(db, lake.ticks_db).empty()
 

@@ -1,6 +1,7 @@
 """Rolling: finished hours go to Parquet, and every reader sees each trade once."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from spreadlake.lake import (
     HOUR_MS,
     TRADES_SCHEMA,
     Lake,
+    hour_of,
     writer_lock,
 )
 from spreadlake.service import ServiceContext
@@ -174,6 +176,34 @@ def test_the_command_rolls_up_to_a_time(lake: Lake) -> None:
     assert rows_of(lake, "SELECT count(*) FROM ticks") == [(0,)]
     fill(lake, trades([HOURS * PER_HOUR]))
     assert rows_of(lake, "SELECT seq FROM ticks") == [(2 * HOURS * PER_HOUR + 1,)]
+
+
+def test_an_hour_that_is_not_over_is_never_rolled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever --before says: more trades of it are to come."""
+    lake, now = Lake(tmp_path), time.time_ns() // 1_000_000
+    hour = hour_of(now)
+    events = trades(range(4))
+    for event, time_ms in zip(events, (hour - 2, hour - 1, hour, hour + 1), strict=True):
+        event.time_ms = time_ms
+    fill(lake, events)
+    roll(context(lake, before=hour + 3 * HOUR_MS))
+    left = rows_of(lake, "SELECT time_ms FROM ticks ORDER BY time_ms")
+    # The clock may have gone on to the next hour since.
+    assert left in ([(hour,), (hour + 1,)], [])
+    assert not left or "stay in ticks.db: their hour is not over" in caplog.text
+
+
+def test_a_time_within_an_hour_leaves_that_hour_and_says_so(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    roll(context(lake, before=START_MS + HOUR_MS + HOUR_MS // 2))
+    assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * 2 * PER_HOUR,)]
+    assert "trades from 2023-11-15T00:00:00Z on stay in ticks.db" in caplog.text
+    caplog.clear()
+    roll(context(lake, before=END_MS))
+    assert "stay" not in caplog.text
 
 
 def test_the_command_is_refused_beside_a_running_collector(lake: Lake) -> None:

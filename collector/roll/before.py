@@ -1,0 +1,38 @@
+"""`spreadlake roll --before`: which hours are over, and what is said of one that is not."""
+
+import logging
+import sqlite3
+import time
+
+from collector.roll.hot import next_hour
+from collector.roll.hours import finished_before
+from spreadlake.times import iso_utc
+
+__all__ = ["over_before", "tell_unfinished"]
+
+log = logging.getLogger(__name__)
+
+
+def over_before(db: sqlite3.Connection, wanted_ms: int | None) -> int:
+    """Hours that end at or before this time (ms) can be rolled, of those that `wanted_ms` means.
+
+    Without `wanted_ms` trades alone tell that an hour is over. With it the local clock does as
+    well: a lake of long ago has no trade that would end its last hour. An hour that is not over
+    is never rolled, whatever was wanted.
+    """
+    (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
+    ended_ms = finished_before(watermark or 0, 0)
+    if wanted_ms is None:
+        return ended_ms
+    return min(wanted_ms, max(ended_ms, finished_before(time.time_ns() // 1_000_000, 0)))
+
+
+def tell_unfinished(db: sqlite3.Connection, wanted_ms: int | None) -> None:
+    """Says which trades before `wanted_ms` have stayed, because their hour cannot be rolled yet."""
+    hour = None if wanted_ms is None else next_hour(db, 0)
+    if hour is None or wanted_ms is None or hour.hour_ms >= wanted_ms:
+        return
+    log.warning(
+        "trades from %s on stay in ticks.db: their hour is not over, or ends after --before",
+        iso_utc(hour.hour_ms // 1000),
+    )
