@@ -1,8 +1,13 @@
-"""Lines of recordings: `receive_ns frame`, plain or gzip'd, merged by receive time."""
+"""Lines of recordings: `receive_ns frame`, plain or gzip'd, merged by receive time.
+
+Times in s, ms or µs, as other recorders write them, are told by their magnitude.
+"""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +25,11 @@ RecordedLine = tuple[int, bytes]
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_LINE = 64 * 2**20
 _SHOWN = 60
+# Receive times of 2009 to 2099 in s, ms, µs and ns: no time of one is plausible in another.
+_PLAUSIBLE = (1_230_000_000, 4_100_000_000)
+_PER_NS = (10**9, 10**6, 10**3)
+_DIGITS = 19  # of ns from 2001 on
+_STAMP = re.compile(rb"\d{1,25}(\.\d{1,25})?")
 
 
 def read_merged(paths: Sequence[Path]) -> Iterator[RecordedLine]:
@@ -69,14 +79,26 @@ def _parse(path: Path, number: int, line: bytes) -> RecordedLine | None:
     text = line.rstrip(b"\r\n")
     received, space, frame = text.partition(b" ")
     # A frame may be empty: the exchange, or what is in between, sent one.
-    if received.isdigit() and space and len(line) < _LONGEST_LINE:
-        return (int(received), frame) if line.endswith(b"\n") or _is_json(frame) else None
+    if _STAMP.fullmatch(received) and space and len(line) < _LONGEST_LINE:
+        whole = line.endswith(b"\n") or _is_json(frame)
+        return (_nanoseconds(received), frame) if whole else None
     if not text.strip() or _is_cut_off(line):
         return None
     raise RecordingError(
         f"recording {path}, line {number}, is not a receive time in ns, a space and a frame "
         f"of less than {_LONGEST_LINE >> 20} MiB: {text[:_SHOWN]!r}"
     )
+
+
+def _nanoseconds(received: bytes) -> int:
+    """Other recorders stamp lines in s, ms or µs; what is none of these is taken as it is."""
+    if received.isdigit() and len(received) == _DIGITS:
+        return int(received)
+    value = Decimal(received.decode())
+    for unit in _PER_NS:
+        if _PLAUSIBLE[0] <= value * unit / 10**9 <= _PLAUSIBLE[1]:
+            return int(value * unit)
+    return int(value)
 
 
 def _is_cut_off(line: bytes) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,37 @@ def test_several_files_plain_and_compressed_are_merged_by_receive_time(tmp_path:
     events = [decoder.decode(frame) for frame in frames]
     assert [e.trade_id for e in events if not hasattr(e, "what")] == list(range(400))
     assert recording.symbols == ["BTCUSDT", "ETHUSDT"]
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        lambda ns: f"{ns // 10**6}",
+        lambda ns: f"{ns // 10**3}",
+        lambda ns: f"{ns}",
+        lambda ns: f"{ns // 10**9}.{ns % 10**9:09}",
+        lambda ns: f"{ns // 10**6}.{ns % 10**6:06}",
+    ],
+    ids=["ms", "µs", "ns", "s with fractions", "ms with fractions"],
+)
+def test_receive_times_in_other_units_are_told_by_their_magnitude(
+    tmp_path: Path, stamp: Callable[[int], str]
+) -> None:
+    path, times = tmp_path / "other.jsonl", [START_NS + 1500 * MS * n for n in range(4)]
+    path.write_bytes(
+        b"".join(b"%b %b\n" % (stamp(ns).encode(), event(n)) for n, ns in enumerate(times))
+    )
+    assert [ns for ns, _ in recorded_lines.read_lines(path)] == times
+    assert Recording([path]).start_ms() == START_NS // MS
+    ours = recorded(tmp_path / "ours.jsonl", [event(9)])
+    merged = [frame for _, frame in recorded_lines.read_merged([path, ours])]
+    assert merged == [event(0), event(9), event(1), event(2), event(3)]
+
+
+def test_whole_seconds_are_whole_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_bytes(b"%d %b\n" % (START_NS // 10**9, event(0)))
+    assert [ns for ns, _ in recorded_lines.read_lines(path)] == [START_NS]
 
 
 def test_line_ends_blank_lines_and_a_cut_off_last_line(tmp_path: Path) -> None:
