@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
+from spreadlake.lake import (
+    HOUR_MS,
+    TRADES_SCHEMA,
+    Lake,
+    open_reader,
+    read_trades,
+)
+from spreadlake.lake.ends import NO_END, SourceEnd, read_end
 
 __all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed"]
 
@@ -50,6 +57,11 @@ class TickFeed:
         if roll is None:
             return NewTrades(hot, int(hot["seq"][-1]) if hot.height else after, more=False)
         return self._with_rolled(hot, *roll)
+
+    def source_end(self) -> SourceEnd:
+        """Where an import has ended after which no other trade came; NO_END otherwise."""
+        db = self._connection()
+        return NO_END if db is None else read_end(db)
 
     def klines_version(self) -> int:
         """Rises whenever the collector has stored klines."""

@@ -162,12 +162,14 @@ class AnalyticsJob:
         if version != self._klines:
             self._pipeline.take_klines(self._feed.klines())
             self._klines = version
+        # Asked before the trades are read, so that all of those it speaks of are among them.
+        end = self._feed.source_end()
         more = True
         while more:
             new = self._feed.read(self._pipeline.read_seq)
             self._pipeline.ingest(new.trades, new.seq)
             more = new.more
-        self._pipeline.finalise()
+        self._pipeline.finish(end)
 
     def _store_slow_results(self) -> None:
         if self._slow is None:

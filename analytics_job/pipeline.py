@@ -22,6 +22,7 @@ from analytics_job.status_store import StatusStore
 from analytics_job.tests_store import TestStore
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
+from spreadlake.lake.ends import SourceEnd
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.trade_clock import TradeClock
 
@@ -69,6 +70,7 @@ class Pipeline:
         self.tests = TestStore(db, lake, plan, self.bars.lengths, interval, self.alerts.gating)
         self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
         self.progress = _read_progress(db)
+        self._complete_ms = 0
         self.read_seq = self.progress.seq
         self.done_seq = self.progress.seq  # all up to here are in the tables, or wait for theirs
         self.expected = 0  # second beyond which there are known to be trades
@@ -87,6 +89,7 @@ class Pipeline:
         self.done_seq = seq
 
     def _take(self, trades: pl.DataFrame) -> None:
+        self._complete_ms = 0  # until the end of their source is known
         # Those of an hour that was rolled come with one sequence number.
         self._follow(trades.sort("seq", "time_ms"))
         late = self._late(trades)
@@ -110,9 +113,21 @@ class Pipeline:
         if self._klines is not None:
             self._write_klines(self._klines)
 
+    def finish(self, end: SourceEnd) -> None:
+        """Makes final what can be: by the watermark, and where a source has ended by its end.
+
+        The bars that hold its newest trade are then final, as far as the source covers their
+        spans; a trade that came since takes that back, and nothing is final before its time.
+        """
+        self._complete_ms = end.until_ms if self.read_seq == end.seq else 0
+        self.finalise()
+
     def _target(self) -> int:
-        """The first second that the watermark has not passed by the lateness."""
-        return (self.progress.watermark_ms - self._lateness_ms) // 1000
+        """The first second that is not final yet, by the lateness or by a source's end."""
+        waited = (self.progress.watermark_ms - self._lateness_ms) // 1000
+        newest = self.progress.watermark_ms // 1000
+        ends = (newest - newest % length + length for length in self.bars.lengths.values())
+        return max(waited, min(self._complete_ms // 1000, max(ends)))
 
     @property
     def next_final_ms(self) -> int | None:

@@ -19,9 +19,17 @@ from spreadlake.importer.partitions import HourWriter
 from spreadlake.importer.plan import Coverage, check_days, in_order
 from spreadlake.importer.reader import OnBytes, read_dump, verify_dump
 from spreadlake.importer.record import FileRecord, delete_rolled, record_file
-from spreadlake.lake import Lake, check_claim, claim, open_ticks_writer, writer_lock
+from spreadlake.lake import (
+    Lake,
+    atomic,
+    check_claim,
+    claim,
+    open_ticks_writer,
+    writer_lock,
+)
+from spreadlake.lake.ends import SourceEnd, read_end, record_end
 
-__all__ = ["Imported", "OnFile", "StoppedError", "import_dumps"]
+__all__ = ["Imported", "OnFile", "StoppedError", "import_dumps", "now_ms"]
 
 
 class StoppedError(Exception):
@@ -72,10 +80,28 @@ def import_dumps(
         coverage = _coverage(lake, db)
         check_days(dumps, coverage)
         claim(db, lake, "aggTrade", "exchange")
-        one = _Import(lake, db, stopped, skip)
+        one, before = _Import(lake, db, stopped, skip), read_end(db)
         for dump in in_order(dumps, coverage):
             verify_dump(dump, one.stoppable(on_file(dump, "checking")))
             yield one.run(dump, one.stoppable(on_file(dump, "importing")))
+        _record_end(db, dumps, before)
+
+
+def _record_end(db: sqlite3.Connection, dumps: Sequence[DumpFile], before: SourceEnd) -> None:
+    """All files are in: no trade of their days is to come, and the job may close its last bars.
+
+    A day that is not over yet has no such end: its later trades are still to come.
+    """
+    now = now_ms()
+    ends = [d.end_ms for d in dumps if d.kind == "aggTrades" and d.end_ms <= now]
+    if ends:
+        with atomic(db):
+            record_end(db, max(ends), before)
+
+
+def now_ms() -> int:
+    """The local clock, Unix ms."""
+    return time.time_ns() // 1_000_000
 
 
 def _dump_at(path: Path) -> DumpFile:
@@ -168,7 +194,7 @@ def _recording(db: sqlite3.Connection, symbol: str) -> Iterator[FileRecord]:
     try:
         yield record
     finally:
-        record_file(db, record, time.time_ns() // 1_000_000)
+        record_file(db, record, now_ms())
         delete_rolled(db, record)
 
 

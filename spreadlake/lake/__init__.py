@@ -13,7 +13,12 @@ from spreadlake.lake.connect import (
 )
 from spreadlake.lake.identity import Origin, check_claim, claim
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
-from spreadlake.lake.status import add_counters, read_counters, read_status, set_status
+from spreadlake.lake.status import (
+    add_counters,
+    read_counters,
+    read_status,
+    set_status,
+)
 
 if TYPE_CHECKING:
     from spreadlake.lake.trades import TRADES_SCHEMA, iter_trades, read_trades

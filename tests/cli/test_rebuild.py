@@ -33,11 +33,11 @@ def test_at_its_end_it_says_what_it_did(tmp_path: Path) -> None:
     assert start.startswith("rebuilt in ")
     assert span == (
         "2 symbols, 1 series of pair analytics and their alerts, "
-        "from 2024-08-08T00:00:00Z to 2024-08-08T01:58:59Z"
+        "from 2024-08-08T00:00:00Z to 2024-08-08T02:00:00Z"
     )
     part = ["--from", "2024-08-08T01:00Z"]
     ended = run("analyse", "--rebuild", *part, "--data", "lake", cwd=tmp_path)
-    assert ended.stdout.endswith(" from 2024-08-08T01:00:00Z to 2024-08-08T01:58:59Z\n")
+    assert ended.stdout.endswith(" from 2024-08-08T01:00:00Z to 2024-08-08T02:00:00Z\n")
 
 
 def test_a_lake_without_trades_has_nothing_to_rebuild(tmp_path: Path) -> None:

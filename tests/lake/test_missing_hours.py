@@ -165,7 +165,7 @@ def test_the_job_waits_for_an_hour_that_it_has_not_read(lake: Lake) -> None:
     found = TestLake(lake.root)
     counted = sum(one["trades"] for one in found.table("bars") if one["timeframe"] == "1m")
     found.close()
-    assert counted == 2 * 238
+    assert counted == 480
 
 
 def test_a_late_trade_does_not_hide_that_its_hour_is_gone(tmp_path: Path) -> None:
