@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from spreadlake.errors import InputError
 from spreadlake.importer.ids import IdRange, Ids, KnownIds
 from spreadlake.importer.merge import ConflictError, agreeing, merge, row_in_words
 from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.rolls import rolled_rows
 from spreadlake.lake.trades import TRADES_SCHEMA, read_partition, save_partition
-from spreadlake.trades import COLUMNS
+from spreadlake.times import iso_utc
+from spreadlake.trades import COLUMNS, begins_again
 
 __all__ = ["HourWriter", "WrittenHour", "known_ids"]
 
@@ -61,6 +63,9 @@ class HourWriter:
         self._symbol = symbol
         self._skip = skip
         self._known = known_ids(db, symbol)
+        self._last: tuple[int, int] | None = db.execute(
+            "SELECT last_id, last_time_ms FROM symbols WHERE symbol = ?", (symbol,)
+        ).fetchone()
         self._index: dict[Path, IdRange] | None = None
         self._written: dict[int, int] = {}
         self._brought: dict[Path, IdRange] = {}
@@ -76,6 +81,7 @@ class HourWriter:
         hot = self._hot_rows(hour_ms, records)
         held = pl.concat([cold, hot]).unique("trade_id", keep="first")
         new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
+        self._refuse_another_contract(new.join(held, on="trade_id", how="anti"))
         rows = merge(new, held)
         if rows.height != cold.height:
             save_partition(rows, path)
@@ -122,6 +128,24 @@ class HourWriter:
                 raise ConflictError(_in_two_hours(new, frame))
             new = new.join(frame.select("trade_id"), on="trade_id", how="anti")
         return new
+
+    def _refuse_another_contract(self, fresh: pl.DataFrame) -> None:
+        """Ids rise with time: where these do not, a ticker was used again by a contract."""
+        if self._last is None or fresh.is_empty():
+            return
+        last_id, last_ms = self._last
+        ids, times = fresh["trade_id"].to_numpy(), fresh["time_ms"].to_numpy()
+        again = begins_again(ids, times, last_id, last_ms)
+        lasts = np.full_like(ids, last_id), np.full_like(times, last_ms)
+        ended = begins_again(*lasts, ids, times)
+        if again.all() or ended.all():
+            at = iso_utc(int(times[0]) / 1000)
+            raise InputError(
+                f"ids of {self._symbol} that are {'lower' if again.all() else 'higher'} than the "
+                f"lake's ({int(ids[0])} at {at}; the lake has {last_id} at "
+                f"{iso_utc(last_ms / 1000)}) are of another contract, whose ticker was used again; "
+                "import it into another folder with --data"
+            )
 
     def _elsewhere(self, ids: Ids, path: Path) -> Ids:
         """Those of `ids` that the lake has, or that this file may have brought to other hours."""

@@ -142,7 +142,25 @@ class FrameDecoder:
         try:
             return self._check(_decode_bare(msgspec.json.encode(event)))
         except _NOT_UNDERSTOOD as bad:
-            raise FrameError(str(bad)) from error
+            empty = self._without_quantity(event)
+            if empty is None:
+                raise FrameError(str(bad)) from error
+            return empty
+
+    def _without_quantity(self, event: dict[str, Any]) -> Ignored | None:
+        """What an event is that is a trade but for its quantity, which is 0; None for others.
+
+        Its id is taken, as in the exchange's public files: nothing is missing there.
+        """
+        if not _is_nothing(event.get("q")):
+            return None
+        try:
+            trade = self._check(_decode_bare(msgspec.json.encode(event | {"q": "1"})))
+        except (*_NOT_UNDERSTOOD, FrameError):
+            return None
+        if isinstance(trade, Ignored):
+            return trade
+        return OffMarket("a trade without a quantity", trade.symbol, trade.trade_id)
 
 
 def _event_of(frame: bytes | str) -> dict[str, Any] | None:
@@ -154,6 +172,13 @@ def _event_of(frame: bytes | str) -> dict[str, Any] | None:
     if isinstance(value, dict) and isinstance(value.get("data"), dict):
         value = value["data"]
     return value if isinstance(value, dict) else None
+
+
+def _is_nothing(quantity: object) -> bool:
+    try:
+        return isinstance(quantity, str | int | float) and float(quantity) == 0
+    except ValueError:
+        return False
 
 
 def _off_market(market: object, symbol: object, trade_id: object) -> Ignored:

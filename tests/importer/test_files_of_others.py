@@ -270,3 +270,19 @@ def test_coin_margined_contracts_are_refused_by_name(
 def test_the_case_of_a_coin_margined_contract(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="BTCUSD_PERP is a COIN-M contract"):
         import_all(tmp_path / "lake", case("BTCUSD_PERP-aggTrades-2023-05-01"))
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_a_ticker_that_was_used_again_is_not_one_history(tmp_path: Path, first: str) -> None:
+    """Two contracts by one name: the ids of the later one begin again."""
+    lake = tmp_path / "lake"
+    old = day_file(tmp_path / "old", trades(hours=2, first_id=700_000))
+    new = day_file(tmp_path / "new", trades(hours=2, first_id=1, start_ms=MIDNIGHT + 3 * DAY))
+    here, there = (old, new) if first == "old" else (new, old)
+    import_all(lake, here)
+    before = held(lake)
+    for skip in (False, True):
+        with pytest.raises(InputError, match="are of another contract, whose ticker was used"):
+            list(import_dumps(Lake(lake), [there], lambda _d, _w: lambda _b: None, skip=skip))
+    assert held(lake) == before
+    assert gaps(lake) == []
