@@ -93,15 +93,17 @@ class Pipeline:
         # Those of an hour that was rolled come with one sequence number.
         self._follow(trades.sort("seq", "time_ms"))
         late = self._late(trades)
-        pending = pl.concat([self._pending, self._not_late(trades)])
+        self._wait(pl.concat([self._pending, self._not_late(trades)]))
+        if late.height:
+            self._repair(late)
+        self.finalise()
+
+    def _wait(self, pending: pl.DataFrame) -> None:
         if self._clock.watermark_ms is not None:
             pending = self._ahead.apart(pending, self._clock.watermark_ms)
             self._begin(pending)
         # A trade that waits is given again if its hour rolls away in the meantime.
         self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)
-        if late.height:
-            self._repair(late)
-        self.finalise()
 
     def finalise(self) -> None:
         """Makes every second final that the watermark has passed by the lateness."""
@@ -120,6 +122,9 @@ class Pipeline:
         spans; a trade that came since takes that back, and nothing is final before its time.
         """
         self._complete_ms = end.until_ms if self.read_seq == end.seq else 0
+        if self._clock.bear_out(self._complete_ms):
+            self.progress.watermark_ms = self._clock.watermark_ms or 0
+            self._wait(self._pending)
         self.finalise()
 
     def _target(self) -> int:

@@ -78,6 +78,16 @@ class TradeClock:
                 self._take_one(symbol_at(at), int(times_ms[at]))
                 at += 1
 
+    def bear_out(self, until_ms: int) -> bool:
+        """A source has ended that had all trades before `until_ms`: what it claims is so.
+
+        Nothing that is still to come would bear it out. Whether there was such a claim.
+        """
+        ended = [symbol for symbol, claim in self._claims.items() if claim.last < until_ms]
+        for symbol in ended:
+            self.watermark_ms = max(self.watermark_ms or 0, self._claims.pop(symbol).last)
+        return bool(ended)
+
     def greatest(self, times_ms: NDArray[np.int64], known_ms: int | None) -> int:
         """The greatest of these times and the known one, but for those that are ahead.
 

@@ -169,3 +169,17 @@ def test_what_is_captured_after_the_file_of_a_part_of_a_day_is_not_late(tmp_path
     job_lake.close()
     assert source_end(lake) == 0
     assert "late_trades" not in names
+
+
+@pytest.mark.parametrize("per_hour", [7, 10, 20, 21])
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+def test_trades_that_are_minutes_apart_are_all_in_bars(
+    tmp_path: Path, per_hour: int, count: int
+) -> None:
+    """Nothing comes after the last of them that would bear its time out."""
+    lake, rows = tmp_path / "lake", trades(hours=4, per_hour=per_hour)[:count]
+    import_all(lake, day_file(tmp_path, rows))
+    tables = analysed(lake, "1m", "5m")
+    for timeframe in ("1s", "1m", "5m"):
+        counted = sum(b["trades"] for b in tables["bars"] if b["timeframe"] == timeframe)
+        assert counted == len(rows), timeframe
