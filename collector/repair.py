@@ -23,6 +23,7 @@ _HOUR_MS = 3_600_000
 # One answer may be wrong: only as many equal ones say that trades do not exist.
 _ANSWERS = 3
 _REMEMBERED = 10_000
+_BEYOND = "the exchange does not reach back to these trades any more; import the dump of that day"
 
 
 class Repairer:
@@ -79,6 +80,9 @@ class Repairer:
         except RestRefusedError as error:
             await self._refused(gap, error)
         except RestError as error:
+            if error.answered:
+                # What is beyond its reach the exchange may answer with an error of its own.
+                self._note_vain(gap)
             delay = self._backoff.next()
             self._warn("%s: not repaired yet (%s); again in %.1f s", _name(gap), error, delay)
             await asyncio.sleep(delay)
@@ -94,13 +98,13 @@ class Repairer:
             await self._lose(gap, gap.range, f"the exchange refuses the request: {error}")
 
     async def _repair(self, gap: Gap) -> None:
-        if self._settings.exchange.trades != "aggTrade":
-            await self._lose(gap, gap.range, "only aggTrade can be fetched by id")
-            return
-        if gap.symbol in self._store.contradictions.reused:
-            await self._lose(gap, gap.range, "its ticker is another contract's now")
+        if (why := self._hopeless(gap)) is not None:
+            await self._lose(gap, gap.range, why)
             return
         if self._asked_lately(gap):
+            return
+        vain = self._vain[gap.symbol, gap.range.last]
+        if vain >= _ANSWERS and await self._lose_beyond(gap, _BEYOND):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
         reading = read_page(gap.range, page, self._holes(gap.symbol))
@@ -112,6 +116,14 @@ class Repairer:
             await self._fill(gap, reading.trades)
         elif reading.absent is None:
             self._note_vain(gap)
+
+    def _hopeless(self, gap: Gap) -> str | None:
+        """Why the exchange need not be asked; None where it is to be."""
+        if self._settings.exchange.trades != "aggTrade":
+            return "only aggTrade can be fetched by id"
+        if gap.symbol in self._store.contradictions.reused:
+            return "its ticker is another contract's now"
+        return None
 
     def _holes(self, symbol: str) -> list[IdRange]:
         """Those that are on record as gaps: others may still close by themselves."""
@@ -139,16 +151,40 @@ class Repairer:
         key = (gap.symbol, gap.found_ms)
         if begins_ms is None or key in self._aged:
             return False
-        hours = self._settings.collector.repair_hours
-        oldest_ms = (self._store.watermark_ms or 0) - int(hours * _HOUR_MS)
-        if begins_ms >= oldest_ms:
+        if begins_ms >= self._oldest_ms:
             self._aged.add(key)
             return False
-        page = await self._rest.trades_since(gap.symbol, oldest_ms, 1)
+        hours = self._settings.collector.repair_hours
+        lost = await self._lose_beyond(gap, f"older than collector.repair_hours = {hours:g}")
+        if lost is None:
+            self._note_vain(gap)
+            return True
         self._aged.add(key)
-        last = min(gap.range.last, page[0].trade_id - 1) if page else gap.range.last
-        lost = IdRange(gap.range.first, last)
-        await self._lose(gap, lost, f"older than collector.repair_hours = {hours:g}")
+        return lost
+
+    @property
+    def _oldest_ms(self) -> int:
+        """The time (Unix ms) of the oldest trades that are asked for."""
+        hours = self._settings.collector.repair_hours
+        return (self._store.watermark_ms or 0) - int(hours * _HOUR_MS)
+
+    async def _lose_beyond(self, gap: Gap, message: str) -> bool | None:
+        """Whether the gap began beyond reach; what of it did is lost.
+
+        None where the exchange does not say: an answer without trades may be of a moment in which
+        it has none yet, and is only believed of a time that it has newer trades than.
+        """
+        page = await self._rest.trades_since(gap.symbol, self._oldest_ms, 1)
+        if page:
+            last = min(gap.range.last, page[0].trade_id - 1)
+        else:
+            newest = await self._rest.latest_trades(gap.symbol, 1)
+            if not newest or newest[-1].trade_id <= gap.range.last:
+                return None
+            last = gap.range.last
+        if last < gap.range.first:
+            return False
+        await self._lose(gap, IdRange(gap.range.first, last), message)
         return True
 
     def _asked_lately(self, gap: Gap) -> bool:

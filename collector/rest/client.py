@@ -41,7 +41,12 @@ _NO_SUCH_SYMBOL, _STATUS = -1121, -1122
 
 
 class RestError(Exception):
-    """A request that failed in a way that may pass; the message says how."""
+    """A request that failed in a way that may pass; the message says how.
+
+    `answered`: the exchange itself refused it, with a code of its own.
+    """
+
+    answered: bool = False
 
 
 class RestRefusedError(RestError):
@@ -164,4 +169,6 @@ class RestClient:
         code = error_code(response.content)
         if code in (_NO_SUCH_SYMBOL, _STATUS):
             raise RestRefusedError(f"HTTP {status}: {said}", code == _STATUS)
-        raise RestError(f"HTTP {status}: {said}")
+        error = RestError(f"HTTP {status}: {said}")
+        error.answered = status == httpx.codes.BAD_REQUEST and code is not None
+        raise error

@@ -97,7 +97,11 @@ class CollectorSettings(Section):
         15, ge=0, le=1440, description="minutes of trades fetched first into an empty lake; 0: none"
     )
     repair_hours: float = Field(
-        24.0, ge=0, description="gaps older than this are recorded as lost instead of repaired"
+        48.0,
+        ge=0,
+        le=168,
+        description="gaps older than this are recorded as lost instead of repaired; "
+        "the exchange's REST reaches back about 48",
     )
 
 

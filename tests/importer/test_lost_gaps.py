@@ -1,0 +1,47 @@
+"""What the collector gave up as lost is closed by an import of the day's dump."""
+
+from contextlib import closing
+from pathlib import Path
+
+from collector.batch import Batch
+from collector.gaps import IdRange
+from collector.store import TickStore
+from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.report import report_on
+from spreadlake.trades import Trade
+from spreadlake.wire import AggTrade
+from tests.importer.dumps import trade_lines, trades, write_dump
+from tests.importer.lakes import gaps, held, import_all
+
+ROWS = trades()
+
+
+def events(rows: list[Trade]) -> list[AggTrade]:
+    return [AggTrade(*row) for row in rows]
+
+
+def test_a_lost_gap_is_closed_by_the_dump_of_its_day(tmp_path: Path) -> None:
+    root, first = tmp_path / "lake", ROWS[0].trade_id
+    with closing(open_ticks_writer(Lake(root))) as db:
+        store = TickStore(db, ["BTCUSDT"])
+        store.write(Batch(events(ROWS[:100])))
+        store.write(Batch(events(ROWS[300:320]), interrupted={"BTCUSDT": "reconnect"}))
+        store.confirm(store.gaps.gaps())
+        store.lose("BTCUSDT", IdRange(first + 100, first + 299), "beyond reach")
+    (before,) = report_on(Lake(root), 0.0).symbols
+    assert (before.ticks, before.gaps_lost, before.gaps_open) == (120, 1, 0)
+
+    dump = write_dump(tmp_path, "BTCUSDT-aggTrades-2024-08-08.csv", trade_lines(ROWS[:310]))
+    import_all(root, dump)
+    assert gaps(root) == [(first + 100, first + 299, "repaired", "reconnect")]
+    report = report_on(Lake(root), 0.0)
+    assert (report.symbols[0].ticks, report.symbols[0].gaps_lost) == (320, 0)
+    assert report.gaps == []
+    assert held(root) == ROWS[:320]
+
+    with closing(open_ticks_writer(Lake(root))) as db:
+        store = TickStore(db, ["BTCUSDT"])
+        assert store.gaps.holes("BTCUSDT") == ()
+        stored = store.write(Batch(events([*ROWS[310:322], ROWS[200]])))
+        assert (stored.ticks, stored.contradicting) == ({"BTCUSDT": 2}, {})
+        assert store.gaps.gaps() == []
