@@ -21,7 +21,7 @@ from collector.gaps import Held
 from collector.ledger import Plan
 from spreadlake.times import iso_utc
 from spreadlake.trades import begins_again
-from spreadlake.wire import OffMarket, TradeEvent
+from spreadlake.wire import AggTrade, OffMarket, TradeEvent
 
 __all__ = ["Contradictions"]
 
@@ -65,7 +65,14 @@ class Contradictions:
 
     def note(self, code: int, last_id: int, last_time_ms: int) -> None:
         """What is held of a symbol reaches up to here."""
-        self._lasts[code], self._times[code] = last_id, last_time_ms
+        self._lasts[code] = last_id
+        self._times[code] = max(self._times[code], last_time_ms)
+
+    def is_again(self, trade: AggTrade) -> bool:
+        """Whether a trade that was asked for is of another contract by the same ticker."""
+        code = self._symbols.index(trade.symbol) if trade.symbol in self._symbols else -1
+        held = (int(self._lasts[code]), int(self._times[code]))
+        return begins_again(trade.trade_id, trade.time_ms, *held)
 
     def refuse(self, events: Events, codes: Ints, ids: Ints, held: Mapping[int, Held]) -> Ints:
         """The positions of trades that cannot be taken, before any others are looked at."""

@@ -169,13 +169,14 @@ class TickStore:
 
     def _load(self) -> None:
         rows = self.db.execute(
-            "SELECT symbol, first_id, last_id, last_time_ms, last_price FROM symbols"
+            "SELECT symbol, first_id, last_id, last_time_ms, last_price, (SELECT time_ms "
+            "FROM ticks WHERE ticks.symbol = symbols.symbol AND trade_id = last_id) FROM symbols"
         )
-        for symbol, first, last, time_ms, price in rows.fetchall():
+        for symbol, first, last, time_ms, price, newest_ms in rows.fetchall():
             code = self._codes[symbol]
             self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
             self._last[code] = Last(time_ms, price)
-            self.contradictions.note(code, last, time_ms)
+            self.contradictions.note(code, last, max(time_ms, newest_ms or 0))
             self._causes[symbol] = "restart"
         self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
 
@@ -245,8 +246,10 @@ class TickStore:
         for symbol, number in newest.clock.refuted.items():
             self._warn_ahead("%s: %d trades far ahead of all others, not followed", symbol, number)
         for part in plan.symbols:
-            if last := newest.lasts.get(part.code):
-                self.contradictions.note(part.code, part.held.last, last.time_ms)
+            if part.latest is not None:
+                # As it came, also where the clock does not follow it (yet).
+                event = batch.events[part.latest]
+                self.contradictions.note(part.code, part.held.last, getattr(event, "time_ms", 0))
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds

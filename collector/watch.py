@@ -12,7 +12,6 @@ from collector.parts import Parts
 from collector.rest import RestError
 from collector.session import Session
 from collector.silence import SilenceWatch
-from spreadlake.trades import begins_again
 from spreadlake.wire import AggTrade, route_of
 
 __all__ = ["Watch"]
@@ -139,7 +138,7 @@ class Watch:
         if self._ids_compare:
             if last_id is None:
                 return True
-            if not begins_again(latest.trade_id, latest.time_ms, last_id, last_ms):
+            if not self._store.contradictions.is_again(latest):
                 return latest.trade_id > last_id
         # Ids of another kind, or contract, tell nothing; times of the exchange can be compared.
         self._told_ms[latest.symbol] = latest.time_ms

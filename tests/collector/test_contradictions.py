@@ -159,6 +159,20 @@ def test_what_fills_a_hole_may_be_of_any_time(db: sqlite3.Connection) -> None:
     assert store.gaps.holes(A) == (IdRange(900, 9999),)
 
 
+def test_after_a_break_a_repeat_of_the_first_trade_is_a_repeat(db: sqlite3.Connection) -> None:
+    """The clock of the pipeline does not follow it yet."""
+    store = TickStore(db, [A])
+    store.write(Batch([*map(trade, range(1, 11))]))
+    late = [changed(trade(i), time_ms=trade(i).time_ms + YEAR_MS) for i in (11, 12)]
+    store.write(Batch(late))
+    assert store.last_time_ms(A) != late[-1].time_ms
+    for process in (store, TickStore(db, [A])):
+        assert process.write(Batch(late)).contradicting == {}
+        assert not process.contradictions.is_again(late[-1])
+    assert counts(db) == (4, 0)
+    assert store.contradictions.is_again(changed(trade(3), time_ms=late[0].time_ms + YEAR_MS))
+
+
 def test_events_that_are_no_trades_contradict_nothing(db: sqlite3.Connection) -> None:
     store = TickStore(db, [A])
     events = [MarketTrade(A, i, START_MS + i, 1.5, 2.0, False) for i in (1, 2, 4)]
