@@ -19,6 +19,7 @@ from spreadlake.lake import (
     Lake,
     add_counters,
     atomic,
+    beat,
     open_analytics_writer,
     open_reader,
     set_status,
@@ -194,6 +195,7 @@ class AnalyticsJob:
         now = _now_ms()
         status = {
             "pid": os.getpid(),
+            "beat": beat(),
             "state": state,
             "started_ms": self._started_ms,
             "last_step_ms": now,

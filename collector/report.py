@@ -10,7 +10,7 @@ from collector.parts import Parts
 from collector.pump import Pump
 from collector.roll import next_roll_ms
 from spreadlake.errors import ServiceError
-from spreadlake.lake import WalKeeper
+from spreadlake.lake import WalKeeper, beat
 
 __all__ = ["Reporter"]
 
@@ -46,6 +46,7 @@ class Reporter:
         after = self._parts.settings.storage.roll_after_hours
         return {
             "pid": os.getpid(),
+            "beat": beat(),
             "started_ms": self._started_ms,
             "state": state,
             "connections": sum(feed.current is not None for feed in self._feeds),

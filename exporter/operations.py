@@ -97,6 +97,12 @@ def service_families(services: Sequence[ServiceReport]) -> Iterator[Metric]:
         ["service"],
     )
     yield gauge(
+        "spreadlake_service_heartbeat_age_seconds",
+        "Since the last sign of life of the service, though the wall clock was set.",
+        [((s.name,), s.heartbeat_age_seconds) for s in services],
+        ["service"],
+    )
+    yield gauge(
         "spreadlake_service_start_timestamp_seconds",
         "When the service was started.",
         [((s.name,), s.started_at) for s in services],

@@ -13,6 +13,7 @@ from exporter.operations import Job, Storage
 from exporter.pairs import PairTests
 from spreadlake.lake import Lake, read_counters, read_status
 from spreadlake.report import (
+    Heartbeats,
     PairReport,
     ServiceReport,
     database_sizes,
@@ -101,14 +102,19 @@ def read_job(lake: Lake) -> Job:
         return Job(read_counters(db), progress, _status(db, "job"), backlog, tests)
 
 
-def read_services(lake: Lake, notifier: bool = False) -> list[ServiceReport]:
-    """What the collector and the analytics job are doing, and the notifier where there is one."""
+def read_services(
+    lake: Lake, notifier: bool = False, heartbeats: Heartbeats | None = None
+) -> list[ServiceReport]:
+    """What the collector and the analytics job are doing, and the notifier where there is one.
+
+    `heartbeats` are those that were seen so far.
+    """
     now = time.time()
     services = [
-        read_service(lake.ticks_db, "collector", now),
-        read_service(lake.analytics_db, "analytics-job", now),
+        read_service(lake.ticks_db, "collector", now, heartbeats),
+        read_service(lake.analytics_db, "analytics-job", now, heartbeats),
     ]
-    return services + [read_service(lake.notify_db, "notifier", now)] * notifier
+    return services + [read_service(lake.notify_db, "notifier", now, heartbeats)] * notifier
 
 
 def read_notifications(lake: Lake) -> Notifications:

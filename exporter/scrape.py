@@ -26,6 +26,7 @@ from exporter.read import (
 from spreadlake import __version__
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
+from spreadlake.report import Heartbeats
 
 __all__ = ["LakeMetrics", "Part", "parts_of"]
 
@@ -34,15 +35,18 @@ _log = logging.getLogger(__name__)
 Part = Callable[[], Iterable[Metric]]
 
 
-def parts_of(lake: Lake, settings: Settings) -> dict[str, Part]:
+def parts_of(
+    lake: Lake, settings: Settings, heartbeats: Heartbeats | None = None
+) -> dict[str, Part]:
     """The sub-collectors by name; each reads the lake afresh whenever it is called."""
+    seen, notifier = heartbeats or Heartbeats(), bool(settings.notify.urls)
     return {
         "capture": lambda: capture_families(read_capture(lake), settings.symbols),
         "pairs": lambda: pair_families(read_pairs(lake)),
         "pair_tests": lambda: pair_test_families(read_pair_tests(lake)),
         "alerts": lambda: alert_families(read_alerts(lake)),
         "job": lambda: job_families(read_job(lake)),
-        "services": lambda: service_families(read_services(lake, bool(settings.notify.urls))),
+        "services": lambda: service_families(read_services(lake, notifier, seen)),
         "notifications": lambda: notification_families(read_notifications(lake)),
         "storage": lambda: storage_families(read_storage(lake)),
     }

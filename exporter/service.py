@@ -7,6 +7,7 @@ from exporter.health import read_health
 from exporter.read import read_services
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
+from spreadlake.report import Heartbeats
 from spreadlake.service import ServiceContext, StopSignal
 
 __all__ = ["run"]
@@ -21,10 +22,10 @@ def run(context: ServiceContext) -> None:
     listened on.
     """
     stop = StopSignal(context.duration)
-    metrics = LakeMetrics(parts_of(context.lake, context.settings))
-    notifier = bool(context.settings.notify.urls)
+    seen, notifier = Heartbeats(), bool(context.settings.notify.urls)
+    metrics = LakeMetrics(parts_of(context.lake, context.settings, seen))
     app = make_app(
-        metrics, lambda: read_health(context.lake, lambda lake: read_services(lake, notifier))
+        metrics, lambda: read_health(context.lake, lambda lake: read_services(lake, notifier, seen))
     )
     where = context.settings.exporter
     with MetricsServer(where.host, where.port, app) as server:

@@ -13,7 +13,7 @@ from notifier.news import AlertRow
 from notifier.outbox import Outbox, Waiting
 from notifier.receivers import receivers_of
 from spreadlake.errors import ConfigError, LakeError
-from spreadlake.lake import add_counters, atomic, open_notify_writer, set_status, writer_lock
+from spreadlake.lake import add_counters, atomic, beat, open_notify_writer, set_status, writer_lock
 from spreadlake.report import snapshot
 from spreadlake.service import ServiceContext, StopSignal
 
@@ -122,6 +122,7 @@ class _Notifier:
         errors = [delivery.error for delivery in self._deliveries if delivery.error]
         status = {
             "pid": os.getpid(),
+            "beat": beat(),
             "started_ms": self._started_ms,
             "state": state,
             "waiting": sum(len(self._outbox.waiting(d.receiver.target)) for d in self._deliveries),

@@ -175,7 +175,7 @@ _STATS = (
         _AGE, 3, 10, "How far the watermark is behind the newest stored trade.",
     ),
     (
-        "Last step", "time() - max(spreadlake_job_last_step_timestamp_seconds)",
+        "Last step", 'max(spreadlake_service_heartbeat_age_seconds{service="analytics-job"})',
         _AGE, 5, 15, "Since the analytics job's last step.",
     ),
     ("Open gaps", "sum(spreadlake_tick_gaps_open)", "none", 1, 10, "Gaps that wait for repair."),
@@ -248,8 +248,7 @@ _CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
     ),
 )  # fmt: skip
 _SINCE = (
-    ("time() - spreadlake_service_heartbeat_timestamp_seconds", "{{service}}"),
-    ("time() - max(spreadlake_job_last_step_timestamp_seconds)", "analytics step"),
+    ("spreadlake_service_heartbeat_age_seconds", "{{service}}"),
     ('time() - timestamp(up{job="spreadlake"} == 1)', "scrape"),
     (f"time() - {_LAST_TRADE}", "trade of {{symbol}}"),
 )

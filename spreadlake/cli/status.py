@@ -13,7 +13,7 @@ from spreadlake.cli.options import ConfigOption, DataOption
 from spreadlake.config import AcceptedCopy, find_config, watch_config
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
-from spreadlake.report import LakeReport, ServiceReport, report_on
+from spreadlake.report import LakeReport, ServiceReport, report_on, watched
 
 __all__ = ["status"]
 
@@ -30,7 +30,7 @@ def status(
     What each service is doing, freshness, gaps, warm-up of every pair, open alerts.
     """
     lake = Lake(data)
-    report = report_on(lake, time.time())
+    report = watched(lambda heartbeats: report_on(lake, time.time(), heartbeats=heartbeats))
     report = replace(report, services=[*report.services, _exporter(config, lake)])
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=1, allow_nan=False))

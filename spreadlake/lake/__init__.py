@@ -11,6 +11,7 @@ from spreadlake.lake.connect import (
     open_ticks_writer,
     writer_lock,
 )
+from spreadlake.lake.heartbeat import beat, seconds_since
 from spreadlake.lake.identity import Origin, check_claim, claim
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.status import (
@@ -31,6 +32,7 @@ __all__ = [
     "WalKeeper",
     "add_counters",
     "atomic",
+    "beat",
     "check_claim",
     "claim",
     "hour_of",
@@ -42,6 +44,7 @@ __all__ = [
     "read_counters",
     "read_status",
     "read_trades",
+    "seconds_since",
     "set_status",
     "writer_lock",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
-from spreadlake.report import ServiceReport, read_service
+from spreadlake.report import ServiceReport, read_service, watched
 
 __all__ = ["main"]
 
@@ -36,8 +36,9 @@ def main(service: str) -> int:
 
 def _report(service: str) -> ServiceReport:
     lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
-    database = {"collector": lake.ticks_db, "notifier": lake.notify_db}
-    return read_service(database.get(service, lake.analytics_db), service, time.time())
+    databases = {"collector": lake.ticks_db, "notifier": lake.notify_db}
+    database = databases.get(service, lake.analytics_db)
+    return watched(lambda seen: read_service(database, service, time.time(), seen))
 
 
 if __name__ == "__main__":

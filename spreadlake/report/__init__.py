@@ -2,6 +2,7 @@
 
 from spreadlake.report.analytics import read_latest_pairs, read_open_alerts, read_progress
 from spreadlake.report.build import database_sizes, report_on, require_lake, sizes_of
+from spreadlake.report.heartbeats import Heartbeats
 from spreadlake.report.model import (
     AlertReport,
     FileReport,
@@ -12,7 +13,7 @@ from spreadlake.report.model import (
     ServiceReport,
     SymbolReport,
 )
-from spreadlake.report.services import never_started, read_service
+from spreadlake.report.services import never_started, read_service, watched
 from spreadlake.report.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.report.snapshot import snapshot
 from spreadlake.report.ticks import last_trade_ms, newest_seq, read_identity, read_symbols
@@ -22,6 +23,7 @@ __all__ = [
     "AlertReport",
     "FileReport",
     "GapReport",
+    "Heartbeats",
     "LakeReport",
     "MissingReport",
     "PairReport",
@@ -45,4 +47,5 @@ __all__ = [
     "sizes_of",
     "snapshot",
     "totals_of",
+    "watched",
 ]

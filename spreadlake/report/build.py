@@ -13,6 +13,7 @@ from spreadlake.report.analytics import (
     read_open_alerts,
     read_progress,
 )
+from spreadlake.report.heartbeats import Heartbeats
 from spreadlake.report.model import (
     AlertReport,
     FileReport,
@@ -60,24 +61,29 @@ class _Analysis:
 
 
 def report_on(
-    lake: Lake, now: float, sizes: bool = True, looked: Looked | None = None
+    lake: Lake,
+    now: float,
+    sizes: bool = True,
+    looked: Looked | None = None,
+    heartbeats: Heartbeats | None = None,
 ) -> LakeReport:
     """The report on `lake` at `now` (Unix seconds); `sizes` False looks at no file of Parquet.
 
-    Where `looked` is given, only that series of each pair is read.
+    Where `looked` is given, only that series of each pair is read; `heartbeats` are those that
+    were seen so far.
 
     Raises LakeError where there is no lake, or a database cannot be read.
     """
     require_lake(lake)
     with snapshot(lake.ticks_db) as db:
-        capture = _Capture() if db is None else _read_capture(db, now)
+        capture = _Capture() if db is None else _read_capture(db, now, heartbeats)
         if db is not None and sizes:
             _without_missing(capture, read_missing(db, lake))
     with snapshot(lake.analytics_db) as db:
-        analysis = _Analysis() if db is None else _read_analysis(db, now, looked)
+        analysis = _Analysis() if db is None else _read_analysis(db, now, looked, heartbeats)
     services = [capture.service, analysis.service]
     if lake.notify_db.exists():
-        services.append(read_service(lake.notify_db, "notifier", now))
+        services.append(read_service(lake.notify_db, "notifier", now, heartbeats))
     return _assemble(lake, now, capture, analysis, services, sizes_of(lake) if sizes else [])
 
 
@@ -120,10 +126,10 @@ def _unprocessed(capture: _Capture, analysis: _Analysis) -> int | None:
     return max(0, capture.newest_seq - analysis.progress.get("read_seq", 0))
 
 
-def _read_capture(db: sqlite3.Connection, now: float) -> _Capture:
+def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | None) -> _Capture:
     origin, kind = read_identity(db)
     return _Capture(
-        service_in(db, "collector", now),
+        service_in(db, "collector", now, heartbeats),
         origin,
         kind,
         read_symbols(db),
@@ -142,10 +148,12 @@ def _without_missing(capture: _Capture, missing: list[MissingReport]) -> None:
     capture.symbols = [replace(s, ticks=s.ticks - gone[s.symbol]) for s in capture.symbols]
 
 
-def _read_analysis(db: sqlite3.Connection, now: float, looked: Looked | None) -> _Analysis:
+def _read_analysis(
+    db: sqlite3.Connection, now: float, looked: Looked | None, heartbeats: Heartbeats | None
+) -> _Analysis:
     progress = read_progress(db)
     return _Analysis(
-        service_in(db, "analytics-job", now),
+        service_in(db, "analytics-job", now, heartbeats),
         progress,
         read_latest_pairs(db, looked),
         read_open_alerts(db),

@@ -33,6 +33,7 @@ class ServiceReport:
     pid: int | None = None
     started_at: float | None = None
     heartbeat_at: float | None = None
+    heartbeat_age_seconds: float | None = None
 
 
 @dataclass(frozen=True)
