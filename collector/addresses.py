@@ -1,6 +1,6 @@
 """What an address says about where it leads. Pure."""
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 __all__ = ["is_local"]
@@ -8,8 +8,10 @@ __all__ = ["is_local"]
 
 def is_local(url: str) -> bool:
     """Whether the address is this machine's own: no proxy of the environment leads there."""
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" or host.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
+from collector.access import Access
 from collector.batch import PAUSED
 from collector.intake import Intake
 from collector.planning import Method, requests, subscribe
-from collector.retry import ConnectionVerdict, explain, retry_after, verdict
+from collector.retry import ConnectionVerdict, retry_after, verdict
 from collector.session import Session
 from collector.timing import Timing
 from collector.wording import shortened
@@ -33,6 +34,7 @@ class Feed:
         self,
         symbols: tuple[str, ...],
         exchange: ExchangeSettings,
+        access: Access,
         new_intake: Callable[[], Intake],
         share: int,
         max_age: float,
@@ -44,6 +46,7 @@ class Feed:
         self.sessions: list[Session] = []
         self.counts: Counter[str] = Counter()
         self._exchange = exchange
+        self._access = access
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._new_intake = new_intake
@@ -127,7 +130,7 @@ class Feed:
             return self._replace.result()
         if session.reading.done():
             error = session.reading.exception()
-            return explain(error) if error else "ended"
+            return self._access.explain(error) if error else "ended"
         return None
 
     async def _succeed(self, old: Session, failure: str | None) -> Session:
@@ -172,7 +175,9 @@ class Feed:
             symbols = self.symbols
             subscription = subscribe(self._exchange.ws_url, symbols, self._exchange.trades)
             try:
-                session = await Session.open(subscription, self._new_intake(), self._timing)
+                session = await Session.open(
+                    subscription, self._access, self._new_intake(), self._timing
+                )
             except Exception as error:  # noqa: BLE001 verdict() sorts them all
                 await self._refused(error, subscription.url)
                 continue
@@ -194,13 +199,11 @@ class Feed:
             session.intake.limit = max(1, self.share // len(self.sessions))
 
     async def _refused(self, error: Exception, url: str) -> None:
-        worked = self._worked or self._has_worked()
+        worked, reason = self._worked or self._has_worked(), self._access.explain(error)
         if verdict(error, worked=worked) is ConnectionVerdict.FATAL:
-            raise ExchangeError(f"{url[:100]} cannot be used: {explain(error)}") from error
-        delay = max(self._backoff.next(), retry_after(error))
-        log.warning(
-            "no connection for %s (%s); trying again in %.1f s", self.name, explain(error), delay
-        )
+            raise ExchangeError(f"{url[:100]} cannot be used: {reason}") from error
+        delay = max(self._backoff.next(), retry_after(error, time.time_ns() // 1_000_000))
+        log.warning("no connection for %s (%s); trying again in %.1f s", self.name, reason, delay)
         await asyncio.sleep(delay)
 
     @property

@@ -59,6 +59,7 @@ class Feeds:
             Feed(
                 symbols,
                 exchange,
+                self._parts.streams,
                 new_intake,
                 share,
                 collector.connection_hours * 3600,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from collector.access import Access
 from collector.recorder import Recorder
 from collector.rest import RestClient
 from collector.roster import Roster
@@ -26,6 +27,7 @@ class Parts:
     lake: Lake
     store: TickStore
     writer: WriterThread
+    streams: Access
     rest: RestClient
     timing: Timing
     roster: Roster

@@ -3,9 +3,12 @@
 import ssl
 from enum import Enum
 
-from websockets.exceptions import InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI, ProxyError
 
-__all__ = ["ConnectionVerdict", "explain", "retry_after", "seconds_in", "verdict"]
+from collector.bans import seconds_to_wait
+from collector.certificates import explain_certificate
+
+__all__ = ["ConnectionVerdict", "explain", "retry_after", "verdict"]
 
 # Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
 # that follows when those were not heeded.
@@ -16,6 +19,10 @@ _REMEDIES = {
     403: "the exchange's firewall refuses this address; wait, or run it elsewhere",
     404: "there is no such route; check exchange.ws_url (Binance: wss://fstream.binance.com)",
     451: "the exchange does not serve this location; run it where it does",
+}
+_PROXY_REMEDIES = {
+    403: "it does not let this address through; ask who runs it, or name the address in NO_PROXY",
+    407: "it wants a name and a password, as in http://name:password@proxy.example:3128",
 }
 
 
@@ -30,7 +37,8 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
     """Whether `error`, from opening or reading a connection, is worth another attempt.
 
     Asked for every failure. FATAL is for what the user has to change: a refused handshake (HTTP
-    4xx, but for those that pass), an address that is none, a certificate that is not trusted.
+    4xx, but for those that pass) by the exchange or by a proxy, an address that is none, a
+    certificate that is not trusted.
     `worked` says that the exchange did send trades, in this process or into this lake before:
     then even a refusal is retried, since it is more likely to pass than to be a wrong address.
     Everything else (drops, timeouts, HTTP 5xx, refused and unknown hosts, frames beyond the
@@ -39,32 +47,50 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
     if worked:
         return ConnectionVerdict.RETRY
     fatal = isinstance(error, InvalidURI | ssl.SSLCertVerificationError) or (
-        isinstance(error, InvalidStatus) and _is_refusal(error.response.status_code)
+        isinstance(error, InvalidStatus | InvalidProxyStatus)
+        and _is_refusal(error.response.status_code)
     )
     return ConnectionVerdict.FATAL if fatal else ConnectionVerdict.RETRY
 
 
-def retry_after(error: BaseException) -> float:
-    """Seconds that the exchange asks us to wait (Retry-After), 0 where it does not."""
+def retry_after(error: BaseException, now_ms: int = 0) -> float:
+    """Seconds that the exchange asks us to wait, 0 where it does not; `now_ms` is Unix time."""
     if not isinstance(error, InvalidStatus):
         return 0.0
-    return seconds_in(error.response.headers.get("Retry-After"), 0.0)
+    headers, body = error.response.headers, bytes(error.response.body or b"")
+    wait = seconds_to_wait(headers.get("Retry-After"), headers.get("Date"), body, now_ms)
+    return wait or 0.0
 
 
-def seconds_in(header: str | None, otherwise: float) -> float:
-    """A Retry-After in seconds, `otherwise` without one: the exchange never sends a date."""
-    return float(header) if header is not None and header.isdecimal() else otherwise
+def explain(
+    error: BaseException, setting: str = "exchange.ws_url", trusted: str = "the system's store"
+) -> str:
+    """One line for people: what happened and, for a refusal, what to do about it.
 
-
-def explain(error: BaseException) -> str:
-    """One line for people: what happened and, for a refusal, what to do about it."""
+    `setting` names the address that was spoken to, `trusted` says whose certificates are.
+    """
+    certificate = _certificate_error(error)
+    if certificate is not None:
+        return explain_certificate(certificate, setting, trusted)
+    if isinstance(error, InvalidProxyStatus):
+        status = error.response.status_code
+        remedy = _PROXY_REMEDIES.get(status, "")
+        return f"the proxy answers HTTP {status}" + (f": {remedy}" if remedy else "")
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        remedy = _REMEDIES.get(status, "check exchange.ws_url" if _is_refusal(status) else "")
+        remedy = _REMEDIES.get(status, f"check {setting}" if _is_refusal(status) else "")
         return f"HTTP {status}" + (f": {remedy}" if remedy else "")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({_one_line(error)}); check exchange.ws_url"
+    if isinstance(error, ProxyError) and error.__cause__ is not None:
+        return f"{_one_line(error)}: {_one_line(error.__cause__)}"
     return _one_line(error) or type(error).__name__
+
+
+def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """What the libraries put their own error around."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, ssl.SSLCertVerificationError):
+        inner = inner.__cause__ or inner.__context__
+    return inner
 
 
 def _one_line(error: BaseException) -> str:

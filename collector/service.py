@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+from collector.access import read_access
 from collector.capture import Capture
 from collector.parts import Parts
 from collector.pump import Pump
@@ -90,13 +91,15 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
     with ExitStack() as threads:
         threads.callback(writer.close)
         recorder = _recorder(context.options.get("record"), threads)
-        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
+        streams, rest_way = read_access(settings.exchange)
+        async with RestClient(rest_way, budget, pump.counts) as rest:
             roster = Roster(settings.symbols)
             parts = Parts(
                 settings,
                 context.lake,
                 store,
                 writer,
+                streams,
                 rest,
                 timing,
                 roster,

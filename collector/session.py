@@ -9,7 +9,7 @@ from functools import partial
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from collector.addresses import is_local
+from collector.access import Access
 from collector.intake import Intake
 from collector.planning import Subscription
 from collector.timing import Timing
@@ -44,11 +44,12 @@ class Session:
         self._reading = asyncio.create_task(self._read(messages))
 
     @classmethod
-    async def open(cls, subscription: Subscription, intake: Intake, timing: Timing) -> "Session":
+    async def open(
+        cls, subscription: Subscription, access: Access, intake: Intake, timing: Timing
+    ) -> "Session":
         """Connects, subscribes and starts to read; raises what `connect` raises."""
         socket = await connect(
             subscription.url,
-            proxy=None if is_local(subscription.url) else True,
             compression=None,
             max_size=_MAX_FRAME_BYTES,
             max_queue=_MAX_QUEUE,
@@ -56,6 +57,7 @@ class Session:
             ping_interval=timing.ping_interval,
             ping_timeout=timing.ping_interval,
             close_timeout=timing.close_timeout,
+            **access.stream_options,
         )
         return cls(socket, intake, subscription.messages)
 

@@ -10,12 +10,19 @@ _WINDOW = 60.0
 
 @dataclass
 class WeightBudget:
-    """At most `per_minute` in any 60 s, and nothing while the exchange has told us to wait."""
+    """At most `per_minute` in any 60 s, and nothing while the exchange has told us to wait.
+
+    The exchange counts by address: what it says was used, by whomever, is used up here as well.
+    """
 
     per_minute: int
     _spent: deque[tuple[float, int]] = field(default_factory=deque)
     _used: int = 0
     _blocked_until: float = float("-inf")
+    # What the exchange said last, of which request (when it was sent), and when it was heard.
+    _reported: int = 0
+    _reported_of: float = float("-inf")
+    _reported_at: float = float("-inf")
 
     def delay(self, weight: int, now: float) -> float:
         """Seconds until a request of `weight` may be sent; 0 for now."""
@@ -27,6 +34,8 @@ class WeightBudget:
                 break
             excess -= spent
             wait = max(wait, at + _WINDOW - now)
+        if self._counted(now) + min(weight, self.per_minute) > self.per_minute:
+            wait = max(wait, self._reported_at + _WINDOW - now)
         return wait
 
     def spend(self, weight: int, now: float) -> None:
@@ -34,9 +43,26 @@ class WeightBudget:
         self._spent.append((now, weight))
         self._used += weight
 
+    def report(self, used: int, sent: float, now: float) -> None:
+        """The exchange said, in the answer to what was sent at `sent`, what this minute used."""
+        if sent >= self._reported_of:
+            self._reported, self._reported_of, self._reported_at = used, sent, now
+
     def block(self, seconds: float, now: float) -> None:
         """Keeps all requests back for `seconds`: the exchange said so (429 or 418)."""
         self._blocked_until = max(self._blocked_until, now + seconds)
+
+    def others(self, now: float) -> int:
+        """The least weight of this minute that others at this address must have used."""
+        self._forget(now)
+        return max(0, self._counted(now) - self._used)
+
+    def _counted(self, now: float) -> int:
+        """What the exchange has counted in its minute, and what we sent since it said so."""
+        # Its minute is over at the latest when ours is, from when it was heard.
+        if now - self._reported_at >= _WINDOW:
+            return 0
+        return self._reported + sum(w for at, w in self._spent if at > self._reported_of)
 
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now - _WINDOW:

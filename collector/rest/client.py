@@ -1,6 +1,7 @@
 """Requests to the exchange, one at a time, within the weight budget."""
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from collector.addresses import is_local
+from collector.access import Access
+from collector.bans import seconds_to_wait
+from collector.rate import Bounded
 from collector.rest.answers import (
     Kline,
     SymbolInfo,
@@ -20,11 +23,11 @@ from collector.rest.answers import (
     error_code,
 )
 from collector.rest.budget import WeightBudget
-from collector.retry import seconds_in
 from spreadlake.wire import AggTrade
 
 __all__ = ["PAGE", "RestClient", "RestError", "RestRefusedError"]
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Parameters = dict[str, str | int]
 
@@ -36,6 +39,11 @@ _INFO_WEIGHT = 1
 # Used where the exchange limits us without saying for how long.
 _RETRY_AFTER = 60.0
 _LIMITED = (418, 429)
+_TOLD = 600.0
+_OTHERS = (
+    "others at this address use the exchange's REST weight as well, %d of the %d a minute of "
+    "collector.request_weight: requests wait for the next minute"
+)
 # Binance: BAD_SYMBOL; and INVALID_SYMBOL_STATUS, which may pass as the status does.
 _NO_SUCH_SYMBOL, _STATUS = -1121, -1122
 
@@ -64,15 +72,22 @@ class RestClient:
     """All requests of the collector share its budget and wait their turn in it."""
 
     def __init__(
-        self, base_url: str, budget: WeightBudget, counts: Counter[str], timeout: float = 10.0
+        self,
+        access: Access | str,
+        budget: WeightBudget,
+        counts: Counter[str],
+        timeout: float = 10.0,
     ) -> None:
+        """An `access` that is only an address is reached without proxy and TLS."""
+        self._access = Access(access, "exchange.rest_url") if isinstance(access, str) else access
         self._counts = counts
         self._budget = budget
         self._turn = asyncio.Lock()
         # `timeout` is for each byte to come; an answer that trickles must end as well.
         self._whole = 3 * timeout
+        self._tell = Bounded(log.info, _TOLD)
         self._http = httpx.AsyncClient(
-            base_url=base_url, timeout=timeout, trust_env=not is_local(base_url)
+            base_url=self._access.url, timeout=timeout, **self._access.rest_options
         )
 
     async def __aenter__(self) -> Self:
@@ -130,19 +145,13 @@ class RestClient:
         weight: int,
         decode: Callable[[bytes], T],
     ) -> T:
-        await self._wait_for(weight)
+        sent = await self._wait_for(weight)
         self._counts["rest_requests"] += 1
         try:
-            async with asyncio.timeout(self._whole):
-                response = await self._http.get(f"/fapi/v1/{endpoint}", params=parameters)
+            response = await self._send(endpoint, parameters)
+            self._note_used(response, sent)
             self._check(response)
             return decode(response.content)
-        except httpx.HTTPError as error:
-            self._counts["rest_errors"] += 1
-            raise RestError(f"{endpoint}: {str(error) or type(error).__name__}") from error
-        except TimeoutError as error:
-            self._counts["rest_errors"] += 1
-            raise RestError(f"{endpoint}: no whole answer within {self._whole:g} s") from error
         except msgspec.DecodeError as error:
             self._counts["rest_errors"] += 1
             raise RestError(f"{endpoint}: the answer is not understood: {error}") from error
@@ -150,11 +159,29 @@ class RestClient:
             self._counts["rest_errors"] += 1
             raise
 
-    async def _wait_for(self, weight: int) -> None:
+    async def _send(self, endpoint: str, parameters: Parameters) -> httpx.Response:
+        try:
+            async with asyncio.timeout(self._whole):
+                return await self._http.get(f"/fapi/v1/{endpoint}", params=parameters)
+        except TimeoutError as error:
+            raise RestError(f"{endpoint}: no whole answer within {self._whole:g} s") from error
+        except Exception as error:  # what leads through a proxy has errors of its own
+            raise RestError(f"{endpoint}: {self._access.explain(error)}") from error
+
+    async def _wait_for(self, weight: int) -> float:
+        """Returns when a request of `weight` may be sent: at this time, by the monotonic clock."""
         async with self._turn:
-            while delay := self._budget.delay(weight, time.monotonic()):  # noqa: ASYNC110
+            while delay := self._budget.delay(weight, now := time.monotonic()):
+                if others := self._budget.others(now):
+                    self._tell(_OTHERS, others, self._budget.per_minute)
                 await asyncio.sleep(delay)
-            self._budget.spend(weight, time.monotonic())
+            self._budget.spend(weight, now)
+            return now
+
+    def _note_used(self, response: httpx.Response, sent: float) -> None:
+        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        if used.isascii() and used.isdecimal():
+            self._budget.report(int(used), sent, time.monotonic())
 
     def _check(self, response: httpx.Response) -> None:
         status = response.status_code
@@ -162,7 +189,13 @@ class RestClient:
             return
         said = " ".join(response.text.split())[:200]
         if status in _LIMITED:
-            seconds = seconds_in(response.headers.get("Retry-After"), _RETRY_AFTER)
+            seconds = seconds_to_wait(
+                response.headers.get("Retry-After"),
+                response.headers.get("Date"),
+                response.content,
+                time.time_ns() // 1_000_000,
+            )
+            seconds = _RETRY_AFTER if seconds is None else seconds
             self._budget.block(seconds, time.monotonic())
             raise RestError(f"HTTP {status}: over the exchange's limit, waiting {seconds:.0f} s")
         # Other refusals (a proxy, a firewall, "try again") say nothing of what was asked for.

@@ -91,7 +91,11 @@ class CollectorSettings(Section):
         30.0, gt=0, description="seconds without any trade after which a connection is replaced"
     )
     request_weight: int = Field(
-        1200, ge=20, le=2400, description="REST weight a minute to use; the exchange allows 2400"
+        1200,
+        ge=20,
+        le=2400,
+        description="REST weight a minute to use, with what other programs at this address use; "
+        "the exchange allows 2400",
     )
     warm_start_minutes: int = Field(
         15, ge=0, le=1440, description="minutes of trades fetched first into an empty lake; 0: none"

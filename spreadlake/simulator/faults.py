@@ -119,9 +119,9 @@ class DropAfterAccept(Plan):
 class RestFailure(Plan):
     """A REST request goes wrong: another status, broken JSON, no answer, or a reset.
 
-    `how` "status" answers with `status` (and `retry_after`, if it is given); "malformed" sends
-    status 200 with JSON that breaks off; "timeout" answers only after `seconds`; "reset" ends the
-    connection without an answer.
+    `how` "status" answers with `status` and `body` (and `retry_after`, if it is given);
+    "malformed" sends status 200 with JSON that breaks off; "timeout" answers only after `seconds`;
+    "reset" ends the connection without an answer.
     """
 
     target = "rest"
@@ -129,6 +129,7 @@ class RestFailure(Plan):
     status: int = 503
     retry_after: int | None = None
     seconds: float = 30.0
+    body: bytes = b'{"code":-1000,"msg":"on purpose"}'
 
 
 P = TypeVar("P", bound=Plan)

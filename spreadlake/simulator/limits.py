@@ -14,10 +14,12 @@ class Limits:
     Times are seconds of real time. After `ban_after` requests more in a window that already
     answers 429, the address is banned for `ban_seconds`, twice as long each further time.
     `write_buffer` is how many bytes a slow reader may be behind before it is cut off.
+    `others_weight` is what other programs at the client's address have used of each window.
     """
 
     weight_per_minute: int = 2400
     weight_window: float = 60.0
+    others_weight: int = 0
     ban_after: int = 10
     ban_seconds: float = 120.0
     ping_interval: float | None = 180.0
@@ -65,7 +67,7 @@ class WeightBudget:
         if window != self._window:
             self._window = window
             self._refused = 0
-            self.used = 0
+            self.used = self._limits.others_weight
 
     def _ban(self, now: float) -> Refusal:
         self._banned_until = now + self._ban_seconds

@@ -262,7 +262,7 @@ def _failed(failure: RestFailure) -> Response:
     if failure.how == "malformed":
         return _response(Reply(200, b'[{"a":1,"p":"1.0",'))
     retry = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
-    return _response(Reply(failure.status, b'{"code":-1000,"msg":"on purpose"}', retry))
+    return _response(Reply(failure.status, failure.body, retry))
 
 
 def _response(reply: Reply) -> Response:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from collector.access import read_access
 from collector.capture import Capture
 from collector.crew import Crew
 from collector.parts import Parts
@@ -44,9 +45,11 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Capture]:
         store, writer = TickStore(db, settings.symbols), WriterThread(0.2)
         pump = Pump(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
-        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
+        streams, way = read_access(settings.exchange)
+        async with RestClient(way, budget, pump.counts) as rest:
             roster = Roster(settings.symbols)
-            capture = Capture(Parts(settings, lake, store, writer, rest, FAST, roster), pump)
+            parts = Parts(settings, lake, store, writer, streams, rest, FAST, roster)
+            capture = Capture(parts, pump)
             stop = asyncio.Event()
             task = asyncio.create_task(capture.run(stop))
             try:

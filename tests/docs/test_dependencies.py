@@ -16,8 +16,8 @@ GROUPS = {
 }
 # Distributions whose module has another name.
 MODULES = {"prometheus-client": "prometheus_client", "pyyaml": "yaml"}
-# What runs without being imported: a command for people, and the reader behind others' functions.
-NOT_IMPORTED = {"sqlite-utils"}
+# What runs without being imported: a command for people, and what others' functions need.
+NOT_IMPORTED = {"python-socks", "socksio", "sqlite-utils"}
 
 
 def name_of(requirement: str) -> str:
