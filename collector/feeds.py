@@ -1,13 +1,17 @@
 """Which connection carries which symbols, while symbols come and go."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from collector.feed import Feed
 from collector.intake import Intake
 from collector.parts import Parts
 from collector.planning import symbols_per_connection
+from collector.rate import Once
 
 __all__ = ["Feeds"]
+
+log = logging.getLogger(__name__)
 
 
 class Feeds:
@@ -19,6 +23,7 @@ class Feeds:
         self._parts = parts
         self._hurry = hurry
         self._has_worked = has_worked
+        self._once = Once(log.warning)
         self.all: list[Feed] = []
         self._open(symbols_per_connection(parts.roster.symbols, self._most))
 
@@ -53,7 +58,7 @@ class Feeds:
         share = max(1, collector.buffer_trades // 2 // max(1, len(self.all) + len(groups)))
 
         def new_intake() -> Intake:
-            return Intake(exchange.trades, share, self._hurry, self._parts.recorder)
+            return Intake(exchange.trades, share, self._hurry, self._parts.recorder, self._once)
 
         opened = [
             Feed(

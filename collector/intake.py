@@ -9,16 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from collector.rate import Bounded
+from collector.rate import Bounded, Once
 from collector.recorder import Recorder
 from spreadlake.trades import TradeKind
-from spreadlake.wire import FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
+from spreadlake.wire import CoinMargined, FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
 
 __all__ = ["Intake"]
 
 log = logging.getLogger(__name__)
 _SAMPLE = 120
 _LATELY = 60.0
+_COIN_MARGINED = (
+    "%s is a COIN-M contract, whose quantities are contracts and not coins: its trades are left out"
+)
 
 Receive = Callable[[], Awaitable[bytes]]
 
@@ -32,7 +35,9 @@ class Intake:
         limit: int,
         on_full: Callable[[], None],
         recorder: Recorder | None = None,
+        once: Once | None = None,
     ) -> None:
+        """`once` is shared by the connections that come after each other."""
         self.limit = limit
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
@@ -42,6 +47,7 @@ class Intake:
         self._recorder = recorder
         self._taken = asyncio.Event()
         self._warn = Bounded(log.warning)
+        self._once = once or Once(log.warning)
 
     def __len__(self) -> int:
         return len(self._events)
@@ -59,7 +65,7 @@ class Intake:
             except FrameError as error:
                 self._reject(frame, error)
                 continue
-            if type(event) is Ignored:
+            if type(event) is Ignored or type(event) is CoinMargined:
                 self._ignore(event)
                 continue
             append(event)  # type: ignore[arg-type]
@@ -92,5 +98,8 @@ class Intake:
 
     def _ignore(self, event: Ignored) -> None:
         self.counts["ignored"] += 1
-        if event.what.startswith("an error"):
+        if isinstance(event, CoinMargined):
+            self.counts["coin_margined"] += 1
+            self._once(event.symbol, _COIN_MARGINED, event.symbol)
+        elif event.what.startswith("an error"):
             self._warn("%s", event.what)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-__all__ = ["Bounded"]
+__all__ = ["Bounded", "Once"]
 
 
 class Bounded:
@@ -30,3 +30,18 @@ class Bounded:
         more = f" ({self._left_out} more like it in between)" if self._left_out else ""
         self._next, self._left_out = now + self._seconds, 0
         self._log(message + more, *args)
+
+
+class Once:
+    """Passes the first line about each thing on to `log`; remembers at most `most` things."""
+
+    def __init__(self, log: Callable[..., None], most: int = 1000) -> None:
+        self._log = log
+        self._most = most
+        self._told: set[str] = set()
+
+    def __call__(self, about: str, message: str, *args: object) -> None:
+        """Logs the line, unless one about the same was logged."""
+        if about not in self._told and len(self._told) < self._most:
+            self._told.add(about)
+            self._log(message, *args)

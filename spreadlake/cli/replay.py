@@ -64,6 +64,12 @@ def replay(
     from spreadlake.simulator import Recording  # noqa: PLC0415 slow to import
 
     recording = Recording(files, kind=check_kind(kind))
+    if recording.coin_margined:
+        typer.echo(
+            f"{', '.join(recording.coin_margined)}: trades of COIN-M contracts are left out, whose "
+            "quantities are contracts and not coins",
+            err=True,
+        )
     port = free_port()
     variables = _variables(recording, config, port)
     os.environ.update(variables)

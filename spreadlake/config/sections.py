@@ -3,11 +3,13 @@
 The descriptions are shown in `spreadlake.example.toml` and in the reference.
 """
 
+import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from spreadlake.pairs import Pair, check_symbol
+from spreadlake.pairs import Pair, check_symbol, is_coin_margined
 from spreadlake.times import timeframe_seconds
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "Url",
 ]
 
+_COIN_MARGINED_HOST = re.compile(r"(?:dapi|dstream)[\w-]*\..*binance")
+
 
 def _check_timeframe(timeframe: str) -> str:
     timeframe_seconds(timeframe)
@@ -37,6 +41,25 @@ def _check_pair(pair: Pair) -> Pair:
     return pair
 
 
+def _check_margin(symbol: str) -> str:
+    if is_coin_margined(symbol):
+        raise ValueError(
+            f"symbol {symbol} is a COIN-M contract, whose quantities are contracts and not coins; "
+            "name USDⓈ-M contracts, e.g. BTCUSDT"
+        )
+    return symbol
+
+
+def _check_usd_margined(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    if _COIN_MARGINED_HOST.match(host):
+        raise ValueError(
+            f"{host} is Binance's COIN-M exchange, whose quantities are contracts and not coins; "
+            "the USDⓈ-M one is at wss://fstream.binance.com and https://fapi.binance.com"
+        )
+    return url
+
+
 def _check_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     if scheme not in ("ws", "wss", "http", "https") or not rest:
@@ -44,9 +67,9 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-Symbol = Annotated[str, AfterValidator(check_symbol)]
+Symbol = Annotated[str, AfterValidator(check_symbol), AfterValidator(_check_margin)]
 Timeframe = Annotated[str, AfterValidator(_check_timeframe)]
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(_check_url), AfterValidator(_check_usd_margined)]
 PairList = Literal["all"] | list[Annotated[Pair, AfterValidator(_check_pair)]]
 
 

@@ -7,9 +7,17 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from spreadlake.trades import TradeKind
-from spreadlake.wire import FrameDecoder, FrameError, Ignored, TradeEvent
+from spreadlake.wire import CoinMargined, FrameDecoder, FrameError, Ignored, TradeEvent
 
-__all__ = ["KINDS", "RestTrade", "decimals_in", "rest_trade", "stream_of", "trade_in"]
+__all__ = [
+    "KINDS",
+    "RestTrade",
+    "coin_margined_in",
+    "decimals_in",
+    "rest_trade",
+    "stream_of",
+    "trade_in",
+]
 
 KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
 
@@ -43,14 +51,24 @@ _decode_any = msgspec.json.Decoder().decode
 
 def trade_in(frame: bytes, kind: TradeKind) -> TradeEvent | None:
     """The trade of that kind in the frame, if it holds one that the collector would store."""
+    event = _event_in(frame, kind)
+    return None if event is None or isinstance(event, Ignored) else event
+
+
+def coin_margined_in(frame: bytes, kind: TradeKind) -> str | None:
+    """The symbol of the COIN-M contract whose trade is in the frame; None where there is none."""
+    event = _event_in(frame, kind)
+    return event.symbol if isinstance(event, CoinMargined) else None
+
+
+def _event_in(frame: bytes, kind: TradeKind) -> TradeEvent | Ignored | None:
     # To decode what is no trade takes long, and most frames of a mixed recording are none.
     if _TAGS[kind] not in frame:
         return None
     try:
-        event = _DECODERS[kind].decode(frame)
+        return _DECODERS[kind].decode(frame)
     except FrameError:
         return None
-    return None if isinstance(event, Ignored) else event
 
 
 def stream_of(frame: bytes) -> tuple[str | None, bool]:

@@ -50,6 +50,11 @@ class Recording:
         return list(self._chosen.contracts)
 
     @property
+    def coin_margined(self) -> list[str]:
+        """The COIN-M contracts that have trades; these are left out."""
+        return list(self._survey.coin_margined)
+
+    @property
     def kinds(self) -> list[TradeKind]:
         """The kinds of trade events in the recording."""
         return list(self._survey.kinds)
@@ -149,6 +154,12 @@ def _choose(found: Survey, names: str, kind: TradeKind | None) -> TradeKind:
             "differently; choose one of them with --kind"
         )
     chosen = kind or next(iter(found.kinds), None)
+    if not found.kinds and found.coin_margined:
+        raise RecordingError(
+            f"recording {names} holds trades of COIN-M contracts only "
+            f"({', '.join(found.coin_margined)}), whose quantities are contracts and not coins; "
+            "record USDⓈ-M contracts, e.g. BTCUSDT"
+        )
     if chosen not in found.kinds:
         raise RecordingError(
             f"recording {names} holds no {kind or 'trade'} events among its {found.frames} frames"

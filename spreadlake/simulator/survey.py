@@ -4,7 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from spreadlake.simulator.instruments import Contract
-from spreadlake.simulator.recorded_frames import KINDS, decimals_in, trade_in
+from spreadlake.simulator.recorded_frames import (
+    KINDS,
+    coin_margined_in,
+    decimals_in,
+    trade_in,
+)
 from spreadlake.simulator.recorded_lines import RecordedLine
 from spreadlake.trades import TradeKind
 from spreadlake.wire import TradeEvent
@@ -44,11 +49,15 @@ class KindSurvey:
 
 @dataclass
 class Survey:
-    """What a recording holds; `kinds` has the kinds of trade events that were found."""
+    """What a recording holds; `kinds` has the kinds of trade events that were found.
+
+    `coin_margined` are the COIN-M contracts in it, which cannot be taken, in order of first trade.
+    """
 
     frames: int = 0
     first_received_ns: int = 0
     kinds: dict[TradeKind, KindSurvey] = field(default_factory=dict)
+    coin_margined: dict[str, None] = field(default_factory=dict)
 
 
 def survey(lines: Iterable[RecordedLine]) -> Survey:
@@ -62,4 +71,6 @@ def survey(lines: Iterable[RecordedLine]) -> Survey:
             trade = trade_in(frame, kind)
             if trade is not None:
                 found.kinds.setdefault(kind, KindSurvey()).count(trade, frame)
+            elif (symbol := coin_margined_in(frame, kind)) is not None:
+                found.coin_margined[symbol] = None
     return found

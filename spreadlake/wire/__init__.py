@@ -2,6 +2,7 @@
 
 from spreadlake.wire.decode import (
     AggTrade,
+    CoinMargined,
     FrameDecoder,
     FrameError,
     Ignored,
@@ -14,6 +15,7 @@ from spreadlake.wire.streams import Route, combined_url, route_of, stream_name
 
 __all__ = [
     "AggTrade",
+    "CoinMargined",
     "FrameDecoder",
     "FrameError",
     "Ignored",

@@ -10,10 +10,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from spreadlake.pairs import is_coin_margined
 from spreadlake.trades import Trade, TradeKind
 
 __all__ = [
     "AggTrade",
+    "CoinMargined",
     "FrameDecoder",
     "FrameError",
     "Ignored",
@@ -26,6 +28,7 @@ __all__ = [
 # Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
 # the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
 _ID_LIMIT = 2**53
+_COIN = 2  # `st`; 1 is USD-M
 _TradeId = Annotated[int, Meta(ge=0, lt=_ID_LIMIT)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]  # up to the year 2100
 _Amount = Annotated[float, Meta(gt=0, lt=1e15)]
@@ -52,6 +55,12 @@ class OffMarket(Ignored, frozen=True):
     trade_id: int
 
 
+class CoinMargined(Ignored, frozen=True):
+    """A trade of a COIN-M contract: its quantity is a number of contracts, and not of coins."""
+
+    symbol: str
+
+
 class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
     """An `aggTrade` event; `nq` and fields that are yet to come are passed over."""
 
@@ -62,6 +71,7 @@ class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
     qty: _Amount = msgspec.field(name="q")
     buyer_is_maker: bool = msgspec.field(name="m")
     event_ms: int | None = msgspec.field(name="E", default=None)
+    margined: int | None = msgspec.field(name="st", default=None)
 
 
 class MarketTrade(Struct, tag_field="e", tag="trade", gc=False):
@@ -75,6 +85,7 @@ class MarketTrade(Struct, tag_field="e", tag="trade", gc=False):
     buyer_is_maker: bool = msgspec.field(name="m")
     event_ms: int | None = msgspec.field(name="E", default=None)
     market: str = msgspec.field(name="X", default="MARKET")
+    margined: int | None = msgspec.field(name="st", default=None)
 
 
 TradeEvent = AggTrade | MarketTrade
@@ -116,6 +127,9 @@ class FrameDecoder:
     def _check(self, event: TradeEvent) -> TradeEvent | Ignored:
         if type(event) is not self._wanted:
             return Ignored(f"a trade event that is not {self._kind}")
+        # Before the field came, only the symbol told; the first look at it costs next to nothing.
+        if event.margined == _COIN or ("USD_" in event.symbol and is_coin_margined(event.symbol)):
+            return CoinMargined("a trade of a COIN-M contract", event.symbol)
         if type(event) is MarketTrade and event.market != "MARKET":
             return _off_market(event.market, event.symbol, event.trade_id)
         event_ms = event.event_ms
