@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+from collector.access import Access
 from collector.feed import Feed
 from collector.intake import Intake
 from collector.parts import Parts
@@ -64,7 +65,7 @@ class Feeds:
             Feed(
                 symbols,
                 exchange,
-                self._parts.streams,
+                self._parts.streams or Access(exchange.ws_url, "exchange.ws_url"),
                 new_intake,
                 share,
                 collector.connection_hours * 3600,

@@ -27,10 +27,10 @@ class Parts:
     lake: Lake
     store: TickStore
     writer: WriterThread
-    streams: Access
     rest: RestClient
     timing: Timing
     roster: Roster
     recorder: Recorder | None = None
     watch: ConfigWatch | None = None
     restarted: bool = False
+    streams: Access | None = None  # without a proxy and TLS where there is none

@@ -99,13 +99,13 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
                 context.lake,
                 store,
                 writer,
-                streams,
                 rest,
                 timing,
                 roster,
                 recorder,
                 context.config_watch(),
                 context.restarted,
+                streams=streams,
             )
             try:
                 await Capture(parts, pump).run(stopped)

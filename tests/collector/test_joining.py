@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.access import read_access
 from collector.capture import Capture
 from collector.crew import Crew
 from collector.parts import Parts
@@ -45,11 +44,9 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Capture]:
         store, writer = TickStore(db, settings.symbols), WriterThread(0.2)
         pump = Pump(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
-        streams, way = read_access(settings.exchange)
-        async with RestClient(way, budget, pump.counts) as rest:
+        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
             roster = Roster(settings.symbols)
-            parts = Parts(settings, lake, store, writer, streams, rest, FAST, roster)
-            capture = Capture(parts, pump)
+            capture = Capture(Parts(settings, lake, store, writer, rest, FAST, roster), pump)
             stop = asyncio.Event()
             task = asyncio.create_task(capture.run(stop))
             try:
