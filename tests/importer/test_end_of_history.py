@@ -154,7 +154,7 @@ def test_an_import_that_did_not_end_says_nothing(tmp_path: Path) -> None:
 
 def test_what_is_captured_after_the_file_of_a_part_of_a_day_is_not_late(tmp_path: Path) -> None:
     """A file may hold less than its day; then the day goes on by what comes."""
-    lake, rows = tmp_path / "lake", ending(900.2)
+    lake, rows = tmp_path / "lake", ending(940.2)
     import_all(lake, day_file(tmp_path, rows))
     job = AnalyticsJob(Lake(lake), config())
     job.step()
