@@ -9,12 +9,13 @@ ENV PATH=/opt/spreadlake/bin:$PATH
 COPY requirements.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE spreadlake.example.toml ./
 COPY spreadlake spreadlake
 COPY collector collector
 COPY analytics_job analytics_job
 COPY exporter exporter
 COPY notifier notifier
+COPY grafana grafana
 # The tests of the dependencies take 60 MB, and nothing runs them here.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
  && find /opt/spreadlake -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} + \

@@ -1,9 +1,10 @@
 """A trade as every layer knows it, and when an id cannot be the same contract's. Pure."""
 
-from typing import Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy takes a while to import, and every command reads this
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["COLUMNS", "Trade", "TradeKind", "begins_again"]
 
@@ -34,17 +35,17 @@ _SLACK_MS = 60_000
 def begins_again(ids: int, times_ms: int, last_id: int, last_time_ms: int) -> bool: ...
 @overload
 def begins_again(
-    ids: NDArray[np.int64],
-    times_ms: NDArray[np.int64],
-    last_id: int | NDArray[np.int64],
-    last_time_ms: int | NDArray[np.int64],
-) -> NDArray[np.bool_]: ...
+    ids: "NDArray[np.int64]",
+    times_ms: "NDArray[np.int64]",
+    last_id: "int | NDArray[np.int64]",
+    last_time_ms: "int | NDArray[np.int64]",
+) -> "NDArray[np.bool_]": ...
 def begins_again(
-    ids: int | NDArray[np.int64],
-    times_ms: int | NDArray[np.int64],
-    last_id: int | NDArray[np.int64],
-    last_time_ms: int | NDArray[np.int64],
-) -> bool | NDArray[np.bool_]:
+    ids: "int | NDArray[np.int64]",
+    times_ms: "int | NDArray[np.int64]",
+    last_id: "int | NDArray[np.int64]",
+    last_time_ms: "int | NDArray[np.int64]",
+) -> "bool | NDArray[np.bool_]":
     """Whether trades have ids that a symbol is past (`last_id`) and times (Unix ms) that it is not.
 
     Ids rise with time: such trades are of another contract that goes by the same ticker, whose

@@ -17,8 +17,17 @@ def commands_text() -> str:
     """A paragraph and a table for each command, in the order of the help."""
     group: Any = typer.main.get_command(app)
     return "\n\n".join(
-        part for name, command in group.commands.items() for part in _command(name, command)
+        part for name, command in _leaves(group.commands) for part in _command(name, command)
     )
+
+
+def _leaves(commands: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Commands by name, those of a group as `group command`."""
+    for name, command in commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {leaf}", one) for leaf, one in _leaves(command.commands))
+        else:
+            yield name, command
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
 from spreadlake.cli import csv, dashboards, imports, pipeline, replay, services, simulate, status
+from spreadlake.cli.config import config_app
 from spreadlake.cli.output import tolerate_terminals
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.errors import SpreadlakeError
@@ -37,6 +38,7 @@ app.command("notify")(services.notify)
 app.command("import")(imports.import_files)
 app.command("roll")(services.roll)
 app.command("simulate")(simulate.simulate)
+app.add_typer(config_app, name="config")
 
 
 def _show_version(wanted: bool) -> None:

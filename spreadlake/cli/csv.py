@@ -52,11 +52,11 @@ def csv(
     epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
     data: DataOption = Path("data"),
 ) -> None:
-    """Write pair analytics as CSV: any pair of the lake's symbols, timeframe and window.
+    """Write pair analytics of any pair as CSV.
 
-    One series, time-aligned, by default to A_B_TIMEFRAME_WINDOW_LOOKBACK.csv in the current
-    folder; computed from the bars where the lake does not keep it. A row is known at close_time:
-    join on that.
+    One series, time-aligned, by default to A_B_TIMEFRAME_WINDOW_LOOKBACK.csv in the current folder:
+    of any two of the lake's symbols, any timeframe and window, computed from the bars where the
+    lake does not keep it. A row is known at close_time: join on that.
     """
     lake = Lake(data)
     require_lake(lake)

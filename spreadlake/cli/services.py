@@ -94,7 +94,10 @@ def export_metrics(
 def notify(
     data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
 ) -> None:
-    """Tell people about alerts, as [notify] says; without Grafana."""
+    """Tell people about alerts, without Grafana.
+
+    Whom, and how often, the section [notify] of the configuration says.
+    """
     _follow("notifier", data, config, duration, {})
 
 

@@ -1,4 +1,4 @@
-"""Where the provisioning, the dashboards and the rules are: in the checkout."""
+"""Where the provisioning, the dashboards and the rules are: in the checkout, or in the wheel."""
 
 from pathlib import Path
 
@@ -6,15 +6,16 @@ from spreadlake.errors import ConfigError
 
 __all__ = ["assets_dir"]
 
-_CHECKOUT = Path(__file__).resolve().parent.parent.parent
+_PACKAGE = Path(__file__).resolve().parent.parent
+_PLACES = (_PACKAGE.parent / "grafana", _PACKAGE / "assets")
 
 
 def assets_dir() -> Path:
     """The folder with `provisioning/`, `dashboards/` and `prometheus/`."""
-    folder = _CHECKOUT / "grafana"
-    if not (folder / "provisioning").is_dir():
-        raise ConfigError(
-            f"the dashboards are not there: no {folder}; "
-            "run spreadlake from its checkout, or use docker compose"
-        )
-    return folder
+    for folder in _PLACES:
+        if (folder / "provisioning").is_dir():
+            return folder
+    raise ConfigError(
+        f"the dashboards are not there: no {' and no '.join(map(str, _PLACES))}; "
+        "install spreadlake again, or use docker compose"
+    )

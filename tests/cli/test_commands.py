@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from spreadlake import __version__
 from spreadlake.cli import services
@@ -24,9 +25,9 @@ from tests.running import invoke, run
 
 CONTRACT = {
     "demo", "up", "replay", "status", "csv", "collect", "analyse", "export-metrics", "roll",
-    "simulate",
+    "simulate", "import", "notify", "config",
 }  # fmt: skip
-COMMANDS = [command.name or "" for command in app.registered_commands]
+COMMANDS = list(get_command(app).commands)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

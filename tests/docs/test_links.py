@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from spreadlake.cli.app import app
 from tests.paths import ROOT
@@ -85,7 +86,7 @@ def test_named_tests_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
 def test_named_commands_and_targets_exist(path: Path) -> None:
-    commands = {command.name for command in app.registered_commands}
+    commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     text = text_of(path)

@@ -33,7 +33,12 @@ def fields_by_section() -> dict[str, set[str]]:
 FIELDS = fields_by_section()
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = {
-    name: {option for parameter in command.params for option in parameter.opts}
+    name: {
+        option
+        for one in (command, *getattr(command, "commands", {}).values())
+        for parameter in one.params
+        for option in parameter.opts
+    }
     for name, command in COMMANDS.items()
 }
 
