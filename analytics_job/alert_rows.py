@@ -28,7 +28,6 @@ class AlertRows:
     zscores: Floats
     correlations: Floats
     volumes: Floats
-    hedge_bars: Floats
 
     def __len__(self) -> int:
         return len(self.times)
@@ -42,7 +41,6 @@ def rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) 
         numbers["zscore"][index][kept],
         numbers["correlation"][index][kept],
         np.minimum(numbers["volume_a"][index], numbers["volume_b"][index])[kept],
-        numbers["hedge_bars"][index][kept],
     )
 
 
@@ -61,11 +59,15 @@ class RowReader:
             if rows:
                 return _as_rows(rows)
         rows = self._db.execute(
-            "SELECT time, zscore, correlation, min(volume_a, volume_b), hedge_bars "
-            f"FROM pair_analytics WHERE {SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
+            "SELECT time, zscore, correlation, min(volume_a, volume_b) FROM pair_analytics "
+            f"WHERE {SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
             (*key, max(start, archived), end, _PIECE),
         ).fetchall()
         return _as_rows(rows)
+
+    def begin(self, key: Key) -> int:
+        """Before this time the series has no rows."""
+        return self._archive.first_bar(key[0], key[1])
 
     def adf_pvalues(self, key: Key, times: Ints) -> Floats:
         """The latest ADF p-value known at each time; NaN before the first."""
@@ -105,5 +107,5 @@ class RowReader:
 
 
 def _as_rows(rows: Sequence[Sequence[object]]) -> AlertRows:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return AlertRows(table[:, 0].astype(np.int64), table[:, 1], *table.T[2:])
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return AlertRows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])

@@ -24,7 +24,6 @@ class Gates:
     min_correlation: float | None = None
     min_volume: float | None = None
     max_adf_pvalue: float | None = None
-    min_hedge_bars: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,21 +158,39 @@ class AlertStore:
         return AlertState(0, event)
 
     def _streak_before(self, series: WatchedSeries, time: int) -> int:
+        """Rows one after another before `time` that count; as many as matter.
+
+        Looks back as far as it takes: rows need not follow one another without a break.
+        """
         wanted = series.levels.min_bars - 1
-        if wanted == 0:
-            return 0
-        length = timeframe_seconds(series.key[1])
-        rows = self._rows.first_piece(series.key, time - wanted * length, time)
-        counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
-        misses = np.flatnonzero(~counts[::-1])
-        return int(misses[0]) if len(misses) else len(counts)
+        begin = self._rows.begin(series.key)
+        streak, high, span = 0, time, wanted * timeframe_seconds(series.key[1])
+        while streak < wanted and high > begin:
+            low = max(begin, high - span)
+            found, unbroken = self._streak_in(series, low, high)
+            streak += found
+            if not unbroken:
+                break
+            high, span = low, 2 * span
+        return min(streak, wanted)
+
+    def _streak_in(self, series: WatchedSeries, low: int, high: int) -> tuple[int, bool]:
+        """Rows that count at the end of [low, high), and whether all in it do."""
+        streak, unbroken = 0, True
+        while len(rows := self._rows.first_piece(series.key, low, high)):
+            counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
+            misses = np.flatnonzero(~counts)
+            if len(misses):
+                streak, unbroken = len(counts) - 1 - int(misses[-1]), False
+            else:
+                streak += len(counts)
+            low = int(rows.times[-1]) + 1
+        return streak, unbroken
 
     def _allowed(self, series: WatchedSeries, rows: AlertRows) -> NDArray[np.bool_]:
         gates = series.gates
         allowed = np.ones(len(rows), dtype=np.bool_)
         with np.errstate(invalid="ignore"):
-            if gates.min_hedge_bars:
-                allowed &= rows.hedge_bars >= gates.min_hedge_bars
             if gates.min_correlation is not None:
                 allowed &= rows.correlations >= gates.min_correlation
             if gates.min_volume is not None:

@@ -1,5 +1,6 @@
 """What is new in `ticks.db` since a sequence number, whether it is still hot or already rolled."""
 
+import logging
 import sqlite3
 from dataclasses import dataclass
 
@@ -13,8 +14,12 @@ from spreadlake.lake import (
     read_trades,
 )
 from spreadlake.lake.ends import NO_END, SourceEnd, read_end
+from spreadlake.lake.presence import Presence
+from spreadlake.lake.trouble import explaining
 
 __all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed"]
+
+log = logging.getLogger(__name__)
 
 FEED_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])
 _LIMIT = 200_000  # trades in one read, to bound memory while catching up
@@ -36,12 +41,24 @@ class TickFeed:
         self._lake = lake
         self._limit = limit
         self._db: sqlite3.Connection | None = None
+        self._presence = Presence(lake.ticks_db)
 
     def read(self, after: int) -> NewTrades:
         """The next trades with seq > `after`; none if the collector has not made its file yet."""
+        with explaining(self._lake.ticks_db):
+            return self._read(after)
+
+    def _read(self, after: int) -> NewTrades:
         db = self._connection()
         if db is None:
             return NewTrades(FEED_SCHEMA.to_frame(), after, more=False)
+        if after > _newest_seq(db):
+            log.warning(
+                "%s begins anew, with sequence numbers that were given before: all of its trades "
+                "are taken in again",
+                self._lake.ticks_db,
+            )
+            after = 0
         db.execute("BEGIN")  # one snapshot for what is hot and what is rolled
         try:
             roll = db.execute(
@@ -78,7 +95,9 @@ class TickFeed:
             raise LookupError("klines are read only where klines_version says there are some")
         cursor = db.execute("SELECT * FROM klines")
         names = [column[0] for column in cursor.description]
-        return pl.DataFrame(cursor.fetchall(), schema=names, orient="row", infer_schema_length=None)
+        with explaining(self._lake.ticks_db):
+            rows = cursor.fetchall()
+        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -87,12 +106,15 @@ class TickFeed:
             self._db = None
 
     def _connection(self) -> sqlite3.Connection | None:
+        if self._db is not None and self._presence.lost:
+            log.warning("%s is another file than before: it is opened again", self._lake.ticks_db)
+            self.close()
         if self._db is None and self._lake.ticks_db.exists():
             db = open_reader(self._lake.ticks_db)
             if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'rolls'").fetchone() is None:
                 db.close()  # the collector is just making it
                 return None
-            self._db = db
+            self._db, self._presence = db, Presence(self._lake.ticks_db)
         return self._db
 
     def _read_hot(self, db: sqlite3.Connection, after: int, until: int | None) -> pl.DataFrame:
@@ -108,3 +130,11 @@ class TickFeed:
         cold = hour.with_columns(seq=pl.lit(max_seq, pl.Int64)).select(FEED_SCHEMA.names())
         trades = pl.concat([hot, cold]).unique(["symbol", "trade_id"], keep="first")
         return NewTrades(trades.sort("seq"), max_seq, more=True)
+
+
+def _newest_seq(db: sqlite3.Connection) -> int:
+    row = db.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM ticks), 0), "
+        "coalesce((SELECT max(max_seq) FROM rolls), 0))"
+    ).fetchone()
+    return int(row[0])

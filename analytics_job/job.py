@@ -12,9 +12,10 @@ from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
 from analytics_job.rebuild import clear_from, rebuild_from, refuse_missing
 from analytics_job.retention import Retention
+from analytics_job.set_aside import archive_trouble, compute_again, set_aside
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
-from spreadlake.errors import DamagedFileError, LakeError
+from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
 from spreadlake.lake import (
     Lake,
     add_counters,
@@ -25,6 +26,8 @@ from spreadlake.lake import (
     set_status,
 )
 from spreadlake.lake.checkpoint import WalKeeper
+from spreadlake.lake.presence import Presence
+from spreadlake.lake.trouble import explain
 
 __all__ = ["AnalyticsJob"]
 
@@ -39,10 +42,11 @@ class AnalyticsJob:
 
     def __init__(self, lake: Lake, settings: Settings) -> None:
         self._lake = lake
-        self._db = open_analytics_writer(lake)
+        self._open()
         self._feed = TickFeed(lake)
-        self._wal = WalKeeper(self._db, lake.analytics_db)
         self._slow: SlowTests | None = None
+        self._damage: DamagedFileError | None = None
+        self._not_rolled, self._rolls_failed = "", False
         self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
         self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
         self._error = ""
@@ -50,6 +54,27 @@ class AnalyticsJob:
         self._klines = 0
         self._settings = settings
         self._prepare()
+
+    def _open(self) -> None:
+        self._db = open_analytics_writer(self._lake)
+        self._presence = Presence(self._lake.analytics_db)
+        self._wal = WalKeeper(self._db, self._lake.analytics_db)
+
+    def _open_again(self) -> None:
+        """What is written to a file without a name is lost: everything is computed anew."""
+        if not self._lake.root.is_dir():
+            raise ServiceError(
+                f"the folder of the lake, {self._lake.root}, was moved or deleted while the "
+                "analytics job worked on it; what is computed from now on goes to a new one"
+            )
+        log.error(
+            "%s was deleted or moved away while the analytics job wrote it; all of it is computed "
+            "again from the trades",
+            self._lake.analytics_db,
+        )
+        self._ready = False
+        self._db.close()
+        self._open()
 
     def configure(self, settings: Settings) -> None:
         """Takes on edited settings; the next step tries again where they cannot be stored now."""
@@ -67,7 +92,7 @@ class AnalyticsJob:
         sync_timeframes(self._db, self._pipeline)
         sync_series(self._db, self._pipeline, settings)
         sync_rules(self._db, self._pipeline, settings)
-        self._ready = True
+        self._ready, self._may_be_due = True, True
 
     def step(self) -> None:
         """Takes in everything that is new.
@@ -77,6 +102,8 @@ class AnalyticsJob:
         """
         begin = time.perf_counter()
         self._guarded(self._work)
+        while not (self._ready or self._error):  # a damaged file is out of the way
+            self._guarded(self._work)
         self._last_seconds = time.perf_counter() - begin
         self._steps += 1
         self._seconds += self._last_seconds
@@ -94,10 +121,20 @@ class AnalyticsJob:
     def roll_piece(self) -> bool:
         """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
         try:
-            return self._retention.roll_piece(self._pipeline.progress.watermark_ms)
-        except (sqlite3.OperationalError, OSError, LakeError) as error:
+            more = self._retention.roll_piece(self._pipeline.progress.watermark_ms)
+        except (OSError, LakeError) as error:
+            # The other pieces can be rolled all the same.
+            self._rolls_failed = True
+            self._not_rolled = self._take_damage(error)
+            return True
+        except sqlite3.Error as error:
             self._complain(error)
             return False
+        if not more and self._rolls_failed:
+            self._rolls_failed = False
+        elif not more:
+            self._not_rolled = ""
+        return more
 
     def start_slow_tests(self) -> None:
         """From now on the slow statistics are computed in a process of their own."""
@@ -110,14 +147,22 @@ class AnalyticsJob:
         try:
             with closing(open_reader(self._lake.analytics_db)) as db:
                 self._slow.run(db, self._lake, self._pipeline)
-        except (sqlite3.OperationalError, LakeError):
+        except DamagedFileError as error:
+            self._damage = error
+        except (sqlite3.Error, LakeError):
             return  # the step, which meets the same, tells it
 
     def finish_tests(self) -> None:
         """Computes all slow statistics that are due, here and now."""
-        while results := compute_due(self._db, self._lake):
-            store_results(self._db, self._pipeline, results)
-            self._report()
+        try:
+            while results := compute_due(self._db, self._lake):
+                store_results(self._db, self._pipeline, results)
+                self._report()
+        except DamagedFileError as error:
+            if self._take_damage(error):
+                raise
+            self.step()
+            self.finish_tests()
 
     def stop_slow_tests(self) -> None:
         """Ends the process of the slow statistics; what it had not finished stays due."""
@@ -145,15 +190,34 @@ class AnalyticsJob:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (sqlite3.OperationalError, DamagedFileError) as error:
-            self._complain(error)
+        except DamagedFileError as error:
             self._ready = False
+            self._error = self._take_damage(error)
+        except (sqlite3.Error, UnavailableError) as error:
+            self._ready = False
+            self._complain(error)
         else:
             self._error = ""
 
+    def _take_damage(self, error: OSError | LakeError) -> str:
+        """Sets a damaged file aside; says what is left to say."""
+        if isinstance(error, DamagedFileError) and set_aside(self._db, self._lake, error):
+            self._ready = False
+            return ""
+        self._tell(str(error))
+        return f"{error}; trying again"
+
     def _work(self) -> None:
+        if self._presence.lost:
+            self._open_again()
+        if self._damage is not None:
+            damage, self._damage = self._damage, None
+            raise damage
         if not self._ready:
             self._prepare()
+        if self._may_be_due:
+            compute_again(self._db, self._lake, self._pipeline)
+            self._may_be_due = False
         self._take_in_all()
         self._store_slow_results()
         self._wal.keep()
@@ -180,13 +244,19 @@ class AnalyticsJob:
                 store_results(self._db, self._pipeline, results)
 
     def _complain(self, error: Exception) -> None:
-        what = str(error)
-        if not isinstance(error, LakeError):
-            what = f"{self._lake.analytics_db} cannot be written: {error}"
+        """Tells what passes; raises what does not."""
+        if isinstance(error, sqlite3.Error):
+            error = explain(error, self._lake.analytics_db)
+            if not isinstance(error, UnavailableError):
+                raise error
+        what = error.reason if isinstance(error, UnavailableError) else str(error)
         self._error = f"{what}; trying again"
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
         if time.monotonic() >= self._complaint_due:
             self._complaint_due = time.monotonic() + _COMPLAINT_SECONDS
-            log.error(self._error)
+            log.error("%s; trying again", what)
 
     def _report(self, state: str = "running") -> None:
         if time.monotonic() < self._status_due:
@@ -204,6 +274,7 @@ class AnalyticsJob:
             "final_time": self._pipeline.progress.final,
             "error": self._error,
             "refused": self.refused,
+            "archive": archive_trouble(self._db, self._lake, self._not_rolled),
         }
         counts = {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
         try:
@@ -211,7 +282,7 @@ class AnalyticsJob:
                 set_status(self._db, now, {"job": status})
                 self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", self._seen())
                 add_counters(self._db, counts)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._complain(error)
             return
         self._steps, self._seconds = 0, 0.0

@@ -95,7 +95,7 @@ class Pipeline:
         late = self._late(trades)
         self._wait(pl.concat([self._pending, self._not_late(trades)]))
         if late.height:
-            self._repair(late)
+            self.repair(late, count=late.height)
         self.finalise()
 
     def _wait(self, pending: pl.DataFrame) -> None:
@@ -181,8 +181,11 @@ class Pipeline:
             self._write_progress()
         self._on_commit()
 
-    def _repair(self, late: pl.DataFrame) -> None:
-        """Rebuilds what late trades touch, in one transaction."""
+    def repair(self, late: pl.DataFrame, count: int = 0) -> None:
+        """Rebuilds what trades (symbol, time_ms) of final seconds touch, in one transaction.
+
+        `count` of them are new.
+        """
         final = self.progress.final_or_start
         with atomic(self._db):
             changes = self.bars.repair(late, final)
@@ -190,7 +193,7 @@ class Pipeline:
                 for results in analyser.repair(changes, final):
                     self._follow_repair(analyser, results)
                 self.tests.repair(analyser.timeframe, changes, final)
-            add_counters(self._db, {("late_trades", ""): late.height})
+            add_counters(self._db, {("late_trades", ""): count})
             self._write_progress()
         self._on_commit()
 

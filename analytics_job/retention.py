@@ -66,7 +66,10 @@ class Retention:
         self._next_look_ms = 0
 
     def roll_piece(self, watermark_ms: int) -> bool:
-        """Rolls the next piece that is old enough; False when there is none left for now."""
+        """Rolls the next piece that is old enough; False when there is none left for now.
+
+        A piece that raises is passed over until the next look at what is old.
+        """
         if self._pieces is None:
             if watermark_ms < self._next_look_ms:
                 return False
@@ -84,11 +87,12 @@ class Retention:
             for name, timeframe in self._series(table):
                 size = piece_seconds(timeframe)
                 cutoff = now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
-                first = self._first_time(table, name, timeframe)
+                first = self._first_time(table, name, timeframe, 0)
                 while first is not None and first // size * size + size <= cutoff:
                     start = first // size * size
                     yield _Piece(table, timeframe, name, start, start + size)
-                    first = self._first_time(table, name, timeframe)
+                    # A piece that cannot be rolled now stays, until the next look.
+                    first = self._first_time(table, name, timeframe, start + size)
 
     def _series(self, table: ArchivedTable) -> list[tuple[str, str]]:
         """(symbol or pair, timeframe) of all that may have rows."""
@@ -97,8 +101,10 @@ class Retention:
         )
         return [(row[0], row[1]) for row in rows.fetchall()]
 
-    def _first_time(self, table: ArchivedTable, name: str, timeframe: str) -> int | None:
-        """Time of the oldest row of a symbol or pair: a seek for each of its series."""
+    def _first_time(
+        self, table: ArchivedTable, name: str, timeframe: str, start: int
+    ) -> int | None:
+        """Time of the oldest row from `start` on: a seek for each series of a symbol or pair."""
         *key, _ = _TABLE_KEYS[table]
         series = self._db.execute(
             f"SELECT DISTINCT {', '.join(key)} FROM {_SOURCES[table]} "
@@ -107,7 +113,9 @@ class Retention:
         ).fetchall()
         same = " AND ".join(f"{column} = ?" for column in key)
         times = [
-            self._db.execute(f"SELECT MIN(time) FROM {table} WHERE {same}", one).fetchone()[0]
+            self._db.execute(
+                f"SELECT MIN(time) FROM {table} WHERE {same} AND time >= ?", (*one, start)
+            ).fetchone()[0]
             for one in series
         ]
         return min((int(time) for time in times if time is not None), default=None)

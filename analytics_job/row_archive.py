@@ -30,26 +30,24 @@ class RowArchive:
     def first_archived(self, key: Key, start: int, end: int) -> Sequence[Sequence[object]]:
         """The first piece that has rows with start <= time < end.
 
-        A row is (time, zscore, correlation, the smaller volume, hedge_bars).
+        A row is (time, zscore, correlation, the smaller volume).
         """
         size = piece_seconds(key[1])
-        at = max(start, self._first_bar(key[0], key[1]))
+        at = max(start, self.first_bar(key[0], key[1]))
         while at < end:
             stop = min(at // size * size + size, end)
             named = list(zip(_KEY, key, strict=True))
             frame = read_rows(self._db, self._lake, "pair_analytics", named, at, stop)
             if frame.height:
-                columns = frame.select(
-                    "time", "zscore", "correlation", "volume_a", "volume_b", "hedge_bars"
-                )
-                return [(t, z, c, _smaller(a, b), n) for t, z, c, a, b, n in columns.iter_rows()]
+                columns = frame.select("time", "zscore", "correlation", "volume_a", "volume_b")
+                return [(t, z, c, _smaller(a, b)) for t, z, c, a, b in columns.iter_rows()]
             at = stop
         return []
 
     def tests(self, key: TestKey, first: int, last: int) -> list[Test]:
         """The tests at or before `last`, from the latest one at or before `first` on."""
         size = piece_seconds(key[1])
-        begin = self._first_bar(key[0], key[1])
+        begin = self.first_bar(key[0], key[1])
         if next_piece(self._db, self._lake, "pair_tests", _named(key), begin, first + 1) is None:
             begin = first  # there is none to be found further back
         at = first // size * size
@@ -76,7 +74,8 @@ class RowArchive:
         frame = read_rows(self._db, self._lake, "pair_tests", _named(key), start, end)
         return frame.select("time", "adf_pvalue").rows()
 
-    def _first_bar(self, name: str, timeframe: str) -> int:
+    def first_bar(self, name: str, timeframe: str) -> int:
+        """Time of the first bar that both legs of a pair have; 0 where none is known."""
         pair = parse_pair(name)
         row = self._db.execute(
             "SELECT MAX(time) FROM first_bars WHERE timeframe = ? AND symbol IN (?, ?)",

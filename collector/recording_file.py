@@ -1,6 +1,5 @@
 """The file of a recording: one writer, and the place to go on where an earlier one ended."""
 
-import fcntl
 import gzip
 import mmap
 import os
@@ -12,6 +11,7 @@ from typing import IO
 import msgspec
 
 from spreadlake.errors import RecordingError
+from spreadlake.locks import try_lock
 
 __all__ = ["RecordingFile", "whole_members"]
 
@@ -105,13 +105,11 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not try_lock(file):
         raise RecordingError(
             f"another collector records onto {path} (process {_holder(file)}); stop it, or "
             "choose another file with --record"
-        ) from None
+        )
 
 
 def _holder(file: IO[bytes]) -> str:

@@ -11,6 +11,7 @@ from collector.pump import Pump
 from collector.roll import next_roll_ms
 from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper, beat
+from spreadlake.lake.presence import Presence
 
 __all__ = ["Reporter"]
 
@@ -25,6 +26,7 @@ class Reporter:
         self._captured: list[str] | None = None
         self._started_ms = time.time_ns() // 1_000_000
         self._wal = WalKeeper(parts.store.db, parts.lake.ticks_db)
+        self._presence = Presence(parts.lake.ticks_db)
 
     async def report(self, state: str) -> None:
         """Writes the status now."""
@@ -66,11 +68,10 @@ class Reporter:
 
     def _db_bytes(self) -> int:
         path = self._parts.lake.ticks_db
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
+        if self._presence.lost:
             # What is written now goes to a file that nobody will find again.
-            raise ServiceError(f"{path} was removed while trades were stored in it") from None
+            raise ServiceError(f"{path} was removed or replaced while trades were stored in it")
+        return path.stat().st_size
 
 
 def _session(feed: Feed) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The collector as a service, and its one command beside it."""
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -10,6 +12,7 @@ from collector.capture import Capture
 from collector.parts import Parts
 from collector.pump import Pump
 from collector.recorder import Recorder
+from collector.rescue import rescue
 from collector.rest import RestClient, WeightBudget
 from collector.roll import over_before, roll_all, tell_unfinished
 from collector.roster import Roster
@@ -25,9 +28,12 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
+from spreadlake.lake.presence import Presence
 from spreadlake.service import ServiceContext, StopSignal
 
 __all__ = ["roll", "run", "serve"]
+
+log = logging.getLogger(__name__)
 
 
 def run(context: ServiceContext) -> None:
@@ -48,8 +54,24 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
     settings, lake = context.settings, context.lake
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
         claim(db, lake, settings.exchange.trades, context.options.get("origin", "exchange"))
-        await _capture(context, TickStore(db, settings.symbols), stopped)
+        presence = Presence(lake.ticks_db)
+        try:
+            await _capture(context, TickStore(db, settings.symbols), stopped)
+        finally:
+            _keep_what_was_removed(db, lake, presence)
         WalKeeper(db, lake.ticks_db).empty()
+
+
+def _keep_what_was_removed(db: sqlite3.Connection, lake: Lake, presence: Presence) -> None:
+    """Once all trades in memory were stored, in a file that may have no name any more."""
+    if presence.lost:
+        kept = rescue(db, lake.ticks_db, presence)
+        log.error(
+            "%s was deleted, moved or replaced while the collector wrote it; all that it held is "
+            "in %s now",
+            lake.ticks_db,
+            kept,
+        )
 
 
 def roll(context: ServiceContext) -> None:
@@ -85,7 +107,7 @@ def _roll_lock(lake: Lake) -> Iterator[None]:
 async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.Event) -> None:
     settings = context.settings
     timing = context.options.get("timing", Timing())
-    writer = WriterThread(timing.write_retry_cap)
+    writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)
     pump = Pump(store, writer, settings.collector.flush_interval)
     budget = WeightBudget(settings.collector.request_weight)
     with ExitStack() as threads:

@@ -5,10 +5,11 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from collector.rate import Bounded
-from spreadlake.errors import LakeError
+from spreadlake.lake.trouble import explain, passes
 
 __all__ = ["WriterThread"]
 
@@ -17,9 +18,10 @@ T = TypeVar("T")
 
 
 class WriterThread:
-    """Runs functions one after another in a thread of its own."""
+    """Runs functions that write the database at `path` one after another in a thread of its own."""
 
-    def __init__(self, retry_cap: float) -> None:
+    def __init__(self, path: Path, retry_cap: float) -> None:
+        self._path = path
         self._executor = ThreadPoolExecutor(1, "writer")
         self._retry_cap = retry_cap
         self._warn = Bounded(log.error, 60.0)
@@ -34,15 +36,13 @@ class WriterThread:
     async def persist(self, function: Callable[[], T]) -> T:
         """Runs `function` until the disk and the database let it succeed.
 
-        A lock, a full disk and a failing one (sqlite3.OperationalError) are waited out with
-        growing delays; `trouble` says so meanwhile. LakeError where the database is damaged.
+        A lock, a full disk and a failing one are waited out with growing delays; `trouble` says
+        so meanwhile. LakeError for whatever does not pass.
         """
         try:
             return await self.run(function)
-        except sqlite3.OperationalError as error:
-            self._trouble(error)
-        except sqlite3.DatabaseError as error:
-            raise _damaged(error) from error
+        except sqlite3.Error as error:
+            self._take(error)
         return await self._retry(function)
 
     async def _retry(self, function: Callable[[], T]) -> T:
@@ -64,22 +64,15 @@ class WriterThread:
             delay = min(self._retry_cap, delay * 2)
             try:
                 return await self.run(function)
-            except sqlite3.OperationalError as error:
-                self._trouble(error)
-            except sqlite3.DatabaseError as error:
-                raise _damaged(error) from error
+            except sqlite3.Error as error:
+                self._take(error)
 
-    def _trouble(self, error: sqlite3.OperationalError) -> None:
+    def _take(self, error: sqlite3.Error) -> None:
+        if not passes(error):
+            raise explain(error, self._path) from error
         self.trouble = str(error)
         self._warn("trades cannot be stored now (%s); kept in memory and tried again", error)
 
     def close(self) -> None:
         """Waits for what is running, and ends the thread."""
         self._executor.shutdown(wait=True)
-
-
-def _damaged(error: sqlite3.DatabaseError) -> LakeError:
-    return LakeError(
-        f"ticks.db cannot be written: {error}; restore it, or move it away and start again: "
-        "trades that are missing are then fetched"
-    )

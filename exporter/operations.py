@@ -60,6 +60,11 @@ def job_families(job: Job) -> Iterator[Metric]:
         ("step_seconds", "spreadlake_job_seconds", "Time spent in steps."),
         ("late_trades", "spreadlake_job_late_ticks", "Trades that changed a final bar."),
         (
+            "set_aside",
+            "spreadlake_job_files_set_aside",
+            "Archived files that were found damaged, and set aside.",
+        ),
+        (
             "tests_given_up",
             "spreadlake_pair_tests_given_up",
             "Slow statistics that were due longest, given up because too many waited.",

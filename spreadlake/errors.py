@@ -4,6 +4,8 @@ Every one names the thing, the value and the remedy in one message. `SpreadlakeE
 base: the command line prints its message and exits with `exit_code`, without a traceback.
 """
 
+from pathlib import Path
+
 __all__ = [
     "ConfigError",
     "DamagedFileError",
@@ -14,6 +16,7 @@ __all__ = [
     "RecordingError",
     "ServiceError",
     "SpreadlakeError",
+    "UnavailableError",
 ]
 
 
@@ -40,11 +43,36 @@ class LakeError(SpreadlakeError):
 
 
 class DamagedFileError(LakeError):
-    """A file of the lake cannot be read; what does not need it can go on."""
+    """The file at `path` of the lake cannot be read; what does not need it can go on.
+
+    `for_good` says that it is what it holds that is wrong: trying again cannot help;
+    `reason` is the message without the remedy.
+    """
+
+    def __init__(
+        self, message: str, path: Path | None = None, reason: str = "", for_good: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.reason = reason
+        self.for_good = for_good
 
 
 class MissingFileError(DamagedFileError):
     """A file of the lake was there, and is no more; what does not need it can go on."""
+
+
+class UnavailableError(LakeError):
+    """A database of the lake cannot be used now: locked, or its disk is full or failing.
+
+    It passes, so it may be tried again; `reason` is the message without the remedy.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
 
 
 class ExchangeError(SpreadlakeError):

@@ -20,6 +20,7 @@ from collector.roll.hours import finished_before
 from collector.roll.writing import WrittenHour, write_hour
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake
+from spreadlake.lake.trouble import explain, passes
 
 __all__ = ["Roller", "roll_all"]
 
@@ -115,6 +116,8 @@ class Roller:
         try:
             await self._roll(before_ms)
         except (OSError, sqlite3.Error, LakeError) as error:
+            if isinstance(error, sqlite3.Error) and not passes(error):
+                raise explain(error, self._lake.ticks_db) from error
             self._warn("an hour could not be rolled and stays in ticks.db: %s", error)
 
     async def _roll(self, before_ms: int) -> None:

@@ -71,7 +71,7 @@ def main() -> None:
         app(prog_name="spreadlake")
     except SpreadlakeError as error:
         _fail(str(error), error.exit_code)
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.Error) as error:
         message = explain_system_error(error)
         if message is None:
             raise

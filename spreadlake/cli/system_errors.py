@@ -2,6 +2,9 @@
 
 import errno
 import sqlite3
+from pathlib import Path
+
+from spreadlake.lake.trouble import explain, passes
 
 __all__ = ["explain_system_error"]
 
@@ -16,27 +19,19 @@ _REMEDIES = {
     errno.EISDIR: "it is a folder, not a file",
     errno.ENOTDIR: "a part of this path is a file, not a folder",
     errno.EEXIST: "it is there already, as something else",
+    errno.ENOLCK: "the file system cannot lock files; choose a folder on a disk of this machine",
     errno.EIO: "the disk cannot be read or written; look at the system's log",
 }
 
-_SQLITE_REMEDIES = {
-    "full": "the disk is full; free some room and start again",
-    "readonly": "it may not be written by this user; change the owner or choose another folder",
-    "unable to open": "it cannot be opened by this user; change the owner or choose another folder",
-    "locked": "another process keeps it locked; end that one",
-    "disk i/o": "the disk cannot be read or written; look at the system's log",
-}
 
-
-def explain_system_error(error: OSError | sqlite3.OperationalError) -> str | None:
+def explain_system_error(error: OSError | sqlite3.Error) -> str | None:
     """One line for a person; None for an error that no user could mend."""
     if isinstance(error, OSError):
         remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
             return None
         return f"{error.filename}: {remedy}" if error.filename else remedy
-    text = str(error).lower()
-    for part, remedy in _SQLITE_REMEDIES.items():
-        if part in text:
-            return f"the lake's database: {remedy} ({error})"
-    return None
+    # A mistake of ours has no database: its traceback says more than any remedy.
+    if not (passes(error) or hasattr(error, "database")):
+        return None
+    return str(explain(error, Path("the lake's database")))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import polars as pl
 
@@ -25,6 +25,7 @@ __all__ = [
     "archived_until",
     "fetch_frame",
     "next_piece",
+    "piece_of",
     "piece_path",
     "piece_seconds",
     "read_archive",
@@ -35,7 +36,11 @@ __all__ = [
 
 ArchivedTable = Literal["bars", "pair_analytics", "pair_tests"]
 
-_NAME_COLUMN = {"bars": "symbol", "pair_analytics": "pair", "pair_tests": "pair"}
+_NAME_COLUMN: dict[ArchivedTable, str] = {
+    "bars": "symbol",
+    "pair_analytics": "pair",
+    "pair_tests": "pair",
+}
 _TYPES = {"TEXT": pl.String(), "INTEGER": pl.Int64(), "REAL": pl.Float64()}
 _DAY = 86_400
 _HOUR = 3_600
@@ -52,6 +57,18 @@ def piece_path(lake: Lake, table: ArchivedTable, timeframe: str, name: str, star
     piece = f"{begin:%H}" if piece_seconds(timeframe) == _HOUR else "day"
     folder = _series_folder(lake, table, timeframe, name)
     return folder / f"date={begin:%Y-%m-%d}" / f"{piece}.parquet"
+
+
+def piece_of(lake: Lake, path: Path) -> tuple[ArchivedTable, str, str, int, int] | None:
+    """The inverse of `piece_path`: (table, timeframe, name, start, end); None for another file."""
+    for table, column in _NAME_COLUMN.items():
+        if path.is_relative_to(lake.root / table):
+            timeframe, name, _ = path.parent.relative_to(lake.root / table).parts
+            size = piece_seconds(timeframe.removeprefix("timeframe="))
+            start = _piece_start(path, size)
+            name = unquote(name.removeprefix(f"{column}="))
+            return table, timeframe.removeprefix("timeframe="), name, start, start + size
+    return None
 
 
 def archived_until(db: sqlite3.Connection, timeframe: str) -> int:

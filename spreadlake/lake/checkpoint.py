@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spreadlake.lake.connect import BUSY_MS
+from spreadlake.lake.trouble import passes
 
 __all__ = ["WalKeeper"]
 
@@ -71,7 +72,9 @@ class WalKeeper:
         self._db.execute(f"PRAGMA busy_timeout={self._wait_ms}")
         try:
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
+            if not passes(error):
+                raise
             # The database is locked or the disk full: whoever writes next will meet it.
             busy = 1
         finally:

@@ -4,7 +4,6 @@ Writers hold a lock file for as long as they live, so that a second collector or
 lake is told so instead of racing. Readers open read-only and never hold up a writer (WAL).
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from spreadlake.errors import LakeError, ServiceError
+from spreadlake.errors import LakeError
+from spreadlake.lake.connection import LakeConnection
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
+from spreadlake.lake.trouble import explain
+from spreadlake.locks import try_lock
 
 __all__ = [
     "BUSY_MS",
@@ -64,8 +66,13 @@ def writer_lock(lake: Lake, service: str) -> Iterator[None]:
 
 def _lock(file: IO[str], lake: Lake, service: str) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        free = try_lock(file)
+    except OSError as error:
+        raise LakeError(
+            f"the file system of lake {lake.root} cannot lock files ({error.strerror}), and "
+            "neither can SQLite then; choose a folder on a disk of this machine with --data"
+        ) from None
+    if not free:
         file.seek(0)
         holder = file.read().strip() or "unknown"
         article = "an" if service[0] in "aeiou" else "a"
@@ -116,11 +123,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
             uri=True,
             isolation_level=None,
             check_same_thread=False,  # a scheduler's thread uses it, the main thread closes it
+            factory=LakeConnection,
         )
+        db.path, db.doing = path, "read"
         db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         _check_version(db, path)
-    except sqlite3.DatabaseError as error:
-        raise LakeError(f"{path} cannot be read as a lake's database: {error}") from None
+    except sqlite3.Error as error:
+        raise explain(error, path, "read") from None
     return db
 
 
@@ -139,7 +148,10 @@ def _check_version(db: sqlite3.Connection, path: Path) -> int:
 def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=LakeConnection
+        )
+        db.path = path
         db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         # Pages freed by rolling are given back to the file system a few at a time.
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -150,13 +162,9 @@ def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
         raise LakeError(
             f"lake {path.parent} cannot be written: {error.strerror}; choose a folder with --data"
         ) from None
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            # No mistake in what was asked for: it passes, and under the supervisor is tried again.
-            raise ServiceError(
-                f"{path} is kept locked by another process; end that one (fuser {path} names it)"
-            ) from None
-        raise LakeError(f"{path} cannot be opened as a lake's database: {error}") from None
+    except sqlite3.Error as error:
+        # What passes is no mistake in what was asked for: the supervisor tries again.
+        raise explain(error, path) from None
     return db
 
 

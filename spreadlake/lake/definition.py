@@ -7,10 +7,6 @@ from typing import NamedTuple, Self
 __all__ = ["SeriesDefinition", "stored_definition"]
 
 
-# Raised with a step that adds a column: existing lakes compute it for their history.
-_COLUMNS = ["hedge_bars"]
-
-
 class SeriesDefinition(NamedTuple):
     """Carried closes in a row after which a pair is stale, and the noise of the Kalman filter."""
 
@@ -21,8 +17,7 @@ class SeriesDefinition(NamedTuple):
     def to_json(self) -> str:
         """The text in the table `series`: rows of another text are computed again."""
         noise = [self.kalman_delta, self.kalman_observation_variance]
-        known = {"max_stale_bars": self.max_stale_bars, "kalman": noise, "columns": _COLUMNS}
-        return json.dumps(known)
+        return json.dumps({"max_stale_bars": self.max_stale_bars, "kalman": noise})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -47,7 +47,10 @@ def read_whole(
     # Polars panics at some kinds of damage, which is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DamagedFileError(f"{path} cannot be read ({reason}); {_REMEDY}") from error
+        # With a number it is the system that refused: rights, too many files, a failing disk.
+        refused = isinstance(error, OSError) and error.errno is not None
+        what = f"{path} cannot be read ({reason})"
+        raise DamagedFileError(f"{what}; {_REMEDY}", path, what, for_good=not refused) from error
 
 
 def _refuse_others(found: pl.DataFrame, named: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from spreadlake.lake.connect import open_reader
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.parquet import Check, read_whole, write_durably
 from spreadlake.lake.rolls import RolledHour, missing_error, rolled_between
+from spreadlake.lake.trouble import explaining
 from spreadlake.trades import COLUMNS
 
 __all__ = [
@@ -46,7 +47,7 @@ class TradeSpan(NamedTuple):
 
 def trades_span(lake: Lake) -> TradeSpan | None:
     """What time a lake's trades cover, hot and cold; None if there are none."""
-    with closing(open_reader(lake.ticks_db)) as db:
+    with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
         low, high, hot_seq = db.execute(
             "SELECT (SELECT MIN(time_ms) FROM ticks), (SELECT MAX(time_ms) FROM ticks), "
             "(SELECT MAX(seq) FROM ticks)"
@@ -123,7 +124,8 @@ def _read_hot(
     db: sqlite3.Connection | None,
 ) -> tuple[pl.DataFrame, list[RolledHour]]:
     """Hot rows, and the hours that were in Parquet when they were read."""
-    with nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db)) as ticks:
+    reader = nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db))
+    with explaining(lake.ticks_db), reader as ticks:
         rows = ticks.execute(
             f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE time_ms >= ? AND time_ms < ?",
             (start_ms, end_ms),

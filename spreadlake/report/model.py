@@ -66,8 +66,7 @@ class GapReport:
 class PairReport:
     """One series of pair analytics: its state and its latest row.
 
-    `zscore` is None unless the state is ready; `time` is the open of the latest bar; `hedge_bars`
-    is over how many bars the hedge ratio is.
+    `zscore` is None unless the state is ready; `time` is the open of the latest bar.
     """
 
     pair: str
@@ -87,7 +86,6 @@ class PairReport:
     zscore: float | None
     correlation: float | None
     return_correlation: float | None
-    hedge_bars: int | None = None
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ def describe_service(
         message = f"running, but its last step failed: {error}"
     if refused := status.get("refused"):
         message += f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
+    if archive := status.get("archive"):
+        message += f"; {archive}"
     return ServiceReport(name, "running", message, pid, started, heartbeat, age)
 
 

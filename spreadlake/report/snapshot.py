@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from spreadlake.errors import LakeError
 from spreadlake.lake import open_reader
+from spreadlake.lake.trouble import explaining
 
 __all__ = ["snapshot"]
 
@@ -21,12 +21,9 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    try:
-        with closing(open_reader(path)) as db:
-            db.execute("BEGIN")
-            yield db if _has_tables(db) else None
-    except sqlite3.Error as error:
-        raise LakeError(f"{path} cannot be read: {error}") from None
+    with explaining(path), closing(open_reader(path)) as db:
+        db.execute("BEGIN")
+        yield db if _has_tables(db) else None
 
 
 def _has_tables(db: sqlite3.Connection) -> bool:

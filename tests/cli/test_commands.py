@@ -195,11 +195,15 @@ def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
 
 
 def test_what_the_system_refuses_is_told_with_a_remedy() -> None:
-    told: dict[OSError | sqlite3.OperationalError, str] = {
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    read_only = sqlite3.OperationalError("attempt to write a readonly database")
+    read_only.sqlite_errorcode = sqlite3.SQLITE_READONLY_ROLLBACK
+    told: dict[OSError | sqlite3.Error, str] = {
         OSError(errno.ENOSPC, "x", "data/ticks.db"): "data/ticks.db: the disk is full; free some",
         PermissionError(errno.EACCES, "x", "out"): "out: this user may not do that; change",
-        sqlite3.OperationalError("database or disk is full"): "the lake's database: the disk is",
-        sqlite3.OperationalError("attempt to write a readonly database"): "may not be written",
+        full: "the lake's database cannot be written: database or disk is full; the disk is full",
+        read_only: "may not be written",
     }
     for error, message in told.items():
         assert message in (explain_system_error(error) or "")

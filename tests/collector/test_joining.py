@@ -41,7 +41,7 @@ A, B, C = SYMBOLS
 async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Capture]:
     """A running capture, within reach."""
     with closing(open_ticks_writer(lake)) as db:
-        store, writer = TickStore(db, settings.symbols), WriterThread(0.2)
+        store, writer = TickStore(db, settings.symbols), WriterThread(lake.ticks_db, 0.2)
         pump = Pump(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
         async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:

@@ -70,7 +70,7 @@ async def repairing(
         None, symbols=[A, B], pairs="all", collector={"repair_hours": repair_hours}
     )
     with closing(quick_writer(lake)) as db:
-        store, writer = TickStore(db, [A, B]), WriterThread(0.2)
+        store, writer = TickStore(db, [A, B]), WriterThread(lake.ticks_db, 0.2)
         store.write(Batch([trade(i) for i in ids]))
         # What time it is at the exchange: many trades would tell, and one alone does not.
         store._clock = TradeClock(trade(LAST).time_ms)

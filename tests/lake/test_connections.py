@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spreadlake.errors import LakeError, ServiceError
+from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake import (
     Lake,
     atomic,
@@ -109,7 +109,7 @@ def test_a_lock_that_another_holds_is_no_mistake_of_the_user(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("CREATE TABLE theirs (x)")
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(ServiceError, match="kept locked by another process") as caught:
+        with pytest.raises(UnavailableError, match="locked; another process keeps it") as caught:
             opens(lake)
     assert caught.value.exit_code == 1
     opens(lake).close()

@@ -1,0 +1,18 @@
+"""Locks on files, which end with the process that holds them, however it ends."""
+
+import fcntl
+from typing import IO
+
+__all__ = ["try_lock"]
+
+
+def try_lock(file: IO[bytes] | IO[str]) -> bool:
+    """Locks a file for as long as it is open; False if another process has locked it.
+
+    OSError where the file system has no locks (ENOLCK, EOPNOTSUPP), which is nobody in the way.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

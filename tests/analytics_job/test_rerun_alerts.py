@@ -1,0 +1,100 @@
+"""A rule that is run again over changed rows finds what one run over all rows finds."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analytics_job import alert_rows
+from analytics_job.alert_store import AlertStore, Gates, WatchedSeries
+from analytics_job.retention import Retention
+from spreadlake.lake import Lake, atomic, open_analytics_writer
+from spreadlake.quant.alerts import AlertLevels
+from spreadlake.quant.rolling import Floats
+
+PAIR = "AUSDT/BUSDT"
+KEY = (PAIR, "1s", 20, 50)
+ROWS = 60
+START = 1_700_000_000
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+@pytest.fixture
+def db(lake: Lake) -> Iterator[sqlite3.Connection]:
+    with closing(open_analytics_writer(lake)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        yield connection
+
+
+def put_rows(db: sqlite3.Connection, zscores: Floats) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, "
+        "symbol_a, symbol_b, price_a, price_b, zscore) "
+        "VALUES (?, ?, ?, ?, ?, 'AUSDT', 'BUSDT', 1, 1, ?)",
+        [(*KEY, START + n, float(z)) for n, z in enumerate(zscores)],
+    )
+
+
+def stored(db: sqlite3.Connection, rule: str) -> list[tuple[object, ...]]:
+    return db.execute(
+        "SELECT opened_at, opened_zscore, peak_zscore, closed_at, closed_zscore "
+        "FROM alert_events WHERE rule = ? ORDER BY opened_at",
+        (rule,),
+    ).fetchall()
+
+
+@pytest.mark.parametrize("min_bars", [1, 3])
+@pytest.mark.parametrize("first", [0, 100])
+def test_it_goes_on_to_where_both_are_idle(
+    lake: Lake, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, min_bars: int, first: int
+) -> None:
+    """Whatever was open before the change, in it, or after it."""
+    monkeypatch.setattr(alert_rows, "_PIECE", 4)
+    levels = AlertLevels(2.0, 0.7, min_bars)
+    changed, whole = (WatchedSeries(name, KEY, levels, Gates()) for name in ("changed", "whole"))
+    found = 0
+    for seed in range(first, first + 100):
+        chance = np.random.default_rng(seed)
+        zscores = np.cumsum(chance.normal(0, 0.8, ROWS))
+        low, size = int(chance.integers(0, ROWS - 8)), int(chance.integers(1, 8))
+        with atomic(db):
+            db.execute("DELETE FROM alert_events")
+            put_rows(db, zscores)
+            store = AlertStore(db, lake, [changed, whole])
+            db.execute("INSERT OR REPLACE INTO alert_counts VALUES ('changed', ?, ?, ?, ?, 0)", KEY)
+            store.evaluate_all(changed)
+            before = {event[0] for event in stored(db, "changed")}
+            zscores[low : low + size] = chance.normal(0, 3, size)
+            put_rows(db, zscores)
+            store.repair(KEY, START + low, START + low + size)
+            store.evaluate_all(whole)
+        assert stored(db, "changed") == stored(db, "whole"), seed
+        # Each was opened once, also one that is there no more.
+        opened = before | {event[0] for event in stored(db, "changed")}
+        assert db.execute("SELECT opened FROM alert_counts").fetchone() == (len(opened),), seed
+        found += len(stored(db, "whole"))
+    assert found > 50
+
+
+@pytest.mark.parametrize(("ahead", "left"), [(-1, 3), (0, 0), (1, 0)])
+def test_a_piece_rolls_when_all_of_it_is_old_enough(
+    lake: Lake, db: sqlite3.Connection, ahead: int, left: int
+) -> None:
+    hour = START // 3600 * 3600
+    with atomic(db):
+        db.executemany(
+            "INSERT INTO bars VALUES ('AUSDT', '1s', ?, 1, 1, 1, 1, 0, 0, 0, 0)",
+            [(hour,), (hour + 1,), (hour + 3599,)],
+        )
+        db.execute("INSERT INTO first_bars VALUES ('AUSDT', '1s', ?)", (hour,))
+    retention = Retention(db, lake, {"1s": 2})
+    while retention.roll_piece((hour + 3600 + 2 * 3600 + ahead) * 1000):
+        pass
+    assert db.execute("SELECT count(*) FROM bars").fetchone() == (left,)
