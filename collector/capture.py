@@ -36,8 +36,8 @@ class Capture:
         self._crew = Crew()
         self._watch = Watch(parts)
         self._feeds = Feeds(parts, pump.hurry, self._has_worked)
-        self._reporter = Reporter(parts, pump, self._feeds.all)
         self._warm_start = WarmStart(parts)
+        self._reporter = Reporter(parts, pump, self._feeds.all, self._warm_start)
         self._symbols = SymbolCheck(
             parts.rest,
             parts.roster,

@@ -1,13 +1,16 @@
 """Which history is still to be fetched, on record, so that a start that was interrupted goes on."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from collector.history_plan import Traded
+from collector.rest import PAGE
 from collector.store import TickStore
 from spreadlake.config import Settings
 from spreadlake.lake import read_status
 
-__all__ = ["MissingHistory"]
+__all__ = ["MissingHistory", "traded_of"]
 
 _KEY = "warm_start"
 
@@ -60,6 +63,20 @@ class MissingHistory:
         if now != self._saved:
             self._store.write_status({_KEY: now})
             self._saved = now
+
+
+def traded_of(db: sqlite3.Connection, span_s: int) -> dict[str, Traded]:
+    """What the lake's klines tell of each symbol, of the last `span_s` seconds that it has."""
+    rows = db.execute(
+        """
+        SELECT klines.symbol, sum(quote_volume), sum(trades) FROM klines
+        JOIN (SELECT symbol, max(time) AS newest FROM klines WHERE timeframe = '1m' GROUP BY symbol)
+          AS ends ON ends.symbol = klines.symbol
+        WHERE timeframe = '1m' AND time > newest - ? GROUP BY klines.symbol
+        """,
+        (span_s,),
+    )
+    return {symbol: Traded(volume, -(-trades // PAGE)) for symbol, volume, trades in rows}
 
 
 def _read(store: TickStore) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from collector.feed import Feed
 from collector.parts import Parts
 from collector.pump import Pump
 from collector.roll import next_roll_ms
+from collector.warm_start import WarmStart
 from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper, beat
 from spreadlake.lake.presence import Presence
@@ -19,10 +20,13 @@ __all__ = ["Reporter"]
 class Reporter:
     """Writes the status of the collector, and keeps the log of its database in bounds."""
 
-    def __init__(self, parts: Parts, pump: Pump, feeds: Sequence[Feed]) -> None:
+    def __init__(
+        self, parts: Parts, pump: Pump, feeds: Sequence[Feed], warm_start: WarmStart
+    ) -> None:
         self._parts = parts
         self._pump = pump
         self._feeds = feeds
+        self._warm_start = warm_start
         self._captured: list[str] | None = None
         self._started_ms = time.time_ns() // 1_000_000
         self._wal = WalKeeper(parts.store.db, parts.lake.ticks_db)
@@ -62,6 +66,7 @@ class Reporter:
             "not_trading": self._parts.roster.not_trading,
             "reused": sorted(store.contradictions.reused),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
+            "history": left.text if (left := self._warm_start.left) else "",
             "trouble": self._parts.writer.trouble,
             "refused": self._parts.watch.refused if self._parts.watch else "",
         }

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from statistics import median_low
 
 from collector.batch import Batch
-from collector.history import MissingHistory
+from collector.history import MissingHistory, traded_of
+from collector.history_plan import HistoryLeft, Traded, left_of
 from collector.parts import Parts
 from collector.rest import PAGE, RestError, RestRefusedError
 from collector.wording import shortened
@@ -65,6 +67,20 @@ class WarmStart:
         self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
         self._start_ms: int | None = None  # the same for all new symbols
         self._added = asyncio.Event()
+        self._traded: dict[str, Traded] = {}
+        self._pages: Counter[str] = Counter()
+
+    @property
+    def left(self) -> HistoryLeft | None:
+        """What is still to be fetched, and how long it takes; None where all is there."""
+        return left_of(
+            self._missing.klines,
+            self._missing.trades,
+            kline_minutes(self._settings),
+            self._traded,
+            self._pages,
+            self._settings.collector.request_weight,
+        )
 
     async def add(self, symbols: Sequence[str]) -> None:
         """Fetches the history of more symbols; to be called before their trades are stored."""
@@ -112,20 +128,34 @@ class WarmStart:
                 await self._added.wait()
 
     async def _fetch(self) -> None:
-        for symbol in list(self._missing.klines):
+        """Klines of all first: they are cheap, and make bars of a minute and longer ready."""
+        await self._tell()
+        for symbol in sorted(self._missing.klines, key=self._volume, reverse=True):
             if await self._attempt(symbol, self._klines) and symbol in self._missing.klines:
                 self._missing.klines.remove(symbol)
                 await self._save()
         if self._missing.trades:
+            await self._tell()
             await self._wait_for_live([*filter(self._roster.trades, self._missing.trades)])
             await self._trades()
+
+    async def _tell(self) -> None:
+        span_s = self._settings.collector.warm_start_minutes * 60
+        self._traded = await self._writer.persist(lambda: traded_of(self._store.db, span_s))
+        if left := self.left:
+            weight = self._settings.collector.request_weight
+            log.info("recent history: %s (request_weight = %d a minute)", left.text, weight)
+
+    def _volume(self, symbol: str) -> float:
+        """Quote volume of late, 0 where klines do not tell."""
+        return self._traded[symbol].quote_volume if symbol in self._traded else 0.0
 
     async def _save(self) -> None:
         await self._writer.persist(self._missing.save)
 
     async def _trades(self) -> None:
         """A page of each in turn, so that all of them soon have their newest minutes."""
-        turn = list(self._missing.trades)
+        turn = sorted(self._missing.trades, key=self._volume, reverse=True)
         while turn:
             turn = [symbol for symbol in turn if await self._goes_on(symbol)]
 
@@ -170,6 +200,7 @@ class WarmStart:
         else:
             page = await self._rest.trades_from(symbol, max(0, first - PAGE))
             page = [trade for trade in page if trade.trade_id < first]
+        self._pages[symbol] += 1
         if not page:
             return True
         # Not the last one's alone, which may be dated wrongly.

@@ -13,6 +13,7 @@ import msgspec
 
 from collector.access import Access
 from collector.bans import seconds_to_wait
+from collector.history_plan import AGG_TRADES_WEIGHT, klines_weight
 from collector.rate import Bounded
 from collector.rest.answers import (
     Kline,
@@ -34,7 +35,6 @@ Parameters = dict[str, str | int]
 PAGE = 1000
 """Most trades in one answer."""
 
-_AGG_TRADES_WEIGHT = 20
 _INFO_WEIGHT = 1
 # Used where the exchange limits us without saying for how long.
 _RETRY_AFTER = 60.0
@@ -120,7 +120,7 @@ class RestClient:
 
         Without `end_ms` the last one is not over yet.
         """
-        weight = next((w for most, w in ((99, 1), (499, 2), (1000, 5)) if limit <= most), 10)
+        weight = klines_weight(limit)
         parameters: Parameters = {"symbol": symbol, "interval": interval, "limit": limit}
         if end_ms is not None:
             parameters["endTime"] = end_ms
@@ -134,7 +134,7 @@ class RestClient:
         return await self._get(
             "aggTrades",
             {"symbol": symbol, **parameters},
-            _AGG_TRADES_WEIGHT,
+            AGG_TRADES_WEIGHT,
             lambda body: decode_agg_trades(body, symbol),
         )
 

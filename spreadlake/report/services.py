@@ -106,6 +106,8 @@ def describe_service(
     error = status.get("error")
     if error:
         message = f"running, but its last step failed: {error}"
+    if history := status.get("history"):
+        message += f"; recent history: {history}"
     if refused := status.get("refused"):
         message += f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
     if archive := status.get("archive"):
