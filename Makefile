@@ -49,6 +49,8 @@ test: $(DEV)
 
 soak: $(DEV)
 	$(BIN)/python -m pytest -m soak -s --timeout 7200 $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" --hypothesis-profile search --timeout 7200 \
+		tests/quant tests/lake tests/collector/test_gaps.py tests/collector/test_store.py
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from spreadlake.errors import LakeError
+from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.connection import LakeConnection
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
@@ -118,19 +118,52 @@ def open_reader(path: Path) -> sqlite3.Connection:
             "or start spreadlake on it first"
         )
     try:
-        db = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,  # a scheduler's thread uses it, the main thread closes it
-            factory=LakeConnection,
-        )
+        return _open_shared(path)
+    except sqlite3.Error as error:
+        refused = explain(error, path, "read")
+        if not isinstance(refused, UnavailableError) or not _is_closed_to_us(error):
+            raise refused from None
+    return _open_copy(path)
+
+
+def _open_shared(path: Path, mode: str = "mode=ro") -> LakeConnection:
+    db = sqlite3.connect(
+        f"{path.resolve().as_uri()}?{mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,  # a scheduler's thread uses it, the main thread closes it
+        factory=LakeConnection,
+    )
+    try:
         db.path, db.doing = path, "read"
         db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         _check_version(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_closed_to_us(error: sqlite3.Error) -> bool:
+    """A reader shares the log with the writer through a file; this user may not make it."""
+    refusals = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in refusals
+
+
+def _open_copy(path: Path) -> LakeConnection:
+    """A database whose folder may not be written, and that no writer has open: there is no log."""
+    log = path.with_name(f"{path.name}-wal")
+    if not os.access(path, os.R_OK):
+        raise LakeError(f"{path} may not be read by this user; change its owner or its rights")
+    if log.exists() and log.stat().st_size:
+        raise LakeError(
+            f"{path} cannot be read here: {log.name} holds what is not in it yet, and this user "
+            f"may not write to {path.parent}; copy the folder to where you may, and read the copy"
+        )
+    try:
+        return _open_shared(path, "immutable=1")
     except sqlite3.Error as error:
         raise explain(error, path, "read") from None
-    return db
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> int:
