@@ -8,6 +8,7 @@ import polars as pl
 
 from analytics_job.feed import FEED_SCHEMA
 from analytics_job.pipeline import Pipeline
+from analytics_job.tests_archive import forget_archived_tests
 from spreadlake.lake import HOUR_MS, Lake, atomic, iter_trades, open_reader
 from spreadlake.lake.rolls import missing_error, missing_hours
 from spreadlake.lake.trades import trades_span
@@ -71,6 +72,7 @@ def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: 
     Afterwards `progress` says where to read on; the pipeline is done with, because it holds
     trades that will be read again.
     """
+    forget_archived_tests(lake, start)
     span = trades_span(lake)
     if span is None:
         return

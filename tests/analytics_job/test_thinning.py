@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
+from spreadlake.config.sections import StorageSettings
 from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
+from tests.analytics_job.archiving import roll
 from tests.analytics_job.markets import EPOCH
 
 SYMBOLS = ["AUSDT", "BUSDT"]
@@ -95,6 +98,33 @@ def test_live_and_rebuilt_agree_in_every_row_that_both_have(tmp_path: Path) -> N
     rebuilt = lake.table("pair_tests")
     assert 0 < len(rebuilt) < len(live) / 5
     assert [row for row in rebuilt if row not in live] == []
+    lake.close()
+
+
+@pytest.mark.parametrize("start", [None, 5_400])
+def test_archived_tests_that_history_leaves_out_do_not_outlive_a_rebuild(
+    tmp_path: Path, start: int | None
+) -> None:
+    """Their bars may be others since."""
+    config = _config(FREE).model_copy(
+        update={"storage": StorageSettings(analytics_hours={"1m": 0.1, "5m": 0.1})}
+    )
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, config)
+    for low in range(0, len(_trades()), 90):
+        lake.store(_trades()[low : low + 90])
+        job.step()
+        job.finish_tests()
+    roll(job)
+    path = next(tmp_path.glob("pair_tests/timeframe=1m/*/*/*.parquet"))
+    before = set(pl.read_parquet(path, hive_partitioning=False)["time"])
+    job.rebuild(None if start is None else EPOCH + start)
+    times = set()
+    if path.exists():
+        times = set(pl.read_parquet(path, hive_partitioning=False)["time"])
+    assert times == {time for time in before if start is not None and time < EPOCH + start}
+    assert len(before) > len(times)
+    job.close()
     lake.close()
 
 
