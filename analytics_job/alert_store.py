@@ -103,7 +103,8 @@ class AlertStore:
         state, at = self._state_before(series, low), low
         start = state.event.opened_at if state.event else low
         known = self._opened_between(series, start, 2**62)
-        kept: dict[int, AlertEvent] = {}
+        # An event that is open stays, also where no row follows, as after a break.
+        kept = {state.event.opened_at: state.event} if state.event else {}
         end = 2**62
         while True:
             rows = self._rows.first_piece(series.key, at)

@@ -1,15 +1,13 @@
 """Keeps `pair_analytics`: computes the rows that changed bars touch, and no others."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
-
-from analytics_job.bars import BarStore, Changed
+from analytics_job.bars import BarStore
 from spreadlake.pairs import Pair
-from spreadlake.quant.close_matrix import NEVER, CloseMatrix
+from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows
 
 __all__ = ["Analyser", "PairPlan"]
@@ -43,6 +41,11 @@ class PairPlan:
         return bars_needed(self.windows, self.lookbacks, self.max_stale)
 
     @property
+    def series(self) -> int:
+        """Rows of a pair at each bar."""
+        return len(self.windows) * len(self.lookbacks)
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The legs, each once."""
         return tuple(sorted({leg for pair in self.pairs for leg in pair}))
@@ -57,107 +60,108 @@ class Analyser:
         self._db = db
         self._bars = bars
         self.timeframe = timeframe
-        self._length = bars.lengths[timeframe]
-        self._plan = plan
+        self.length = bars.lengths[timeframe]
+        self.plan = plan
         self._panel: CloseMatrix | None = None
+        self._run_starts: dict[str, int] = {}
 
     def append(self, start: int, end: int) -> Iterator[PairRows]:
         """Stores the rows of the bars that became final when the seconds [start, end) did."""
-        low, high = start // self._length, end // self._length
-        if low >= high or not self._plan.pairs:
+        if not self.plan.pairs:
             return
-        panel = self._panel_up_to(low, high)
-        yield from self._store(panel, self._plan.pairs, high - low)
-
-    def repair(self, changes: Sequence[Changed], final: int) -> Iterator[tuple[PairRows, ...]]:
-        """Stores the rows that depend on the changed bars again, in order of time for each pair."""
-        self._panel = None
-        for ranges, pairs in self._touched(changes, final // self._length).items():
-            size = max(1, _CELLS // sum(high - low for low, high in ranges))
-            for at in range(0, len(pairs), size):
-                for low, high in ranges:
-                    yield tuple(self.compute(pairs[at : at + size], low, high))
+        for low, high in self._bars.bar_ranges(self.length, start, end):
+            yield from self._store(self._panel_up_to(low, high), self.plan, high - low)
 
     def compute(
-        self, pairs: Sequence[Pair], low: int, high: int, plan: PairPlan | None = None
+        self, plan: PairPlan, low: int, high: int, *, again: bool = False
     ) -> Iterator[PairRows]:
-        """Stores the rows of `pairs` at the absolute bars [low, high), a piece at a time."""
-        plan = replace(plan or self._plan, pairs=tuple(pairs))
-        step = max(1, _PIECE // max(1, len(pairs)))
-        for at in range(low, high, step):
-            end = min(at + step, high)
-            panel = self._load(plan.symbols, at - plan.reach, end)
-            yield from self._store(panel, pairs, end - at, plan)
+        """Stores the rows of the plan's pairs at the absolute bars [low, high).
+
+        `again`: rows that were there and are none any more go.
+        """
+        if plan.pairs and low < high:
+            yield from self._store(self._load(plan, low, high), plan, high - low, again=again)
 
     def forget(self) -> None:
-        """Drops what was read from the bars."""
+        """Drops what was read from the bars: they changed, or a break came."""
         self._panel = None
+        self._run_starts.clear()
+
+    def bars_in_a_row(self, pair: Pair, last: int) -> int:
+        """Bars that both legs of a pair have in a row up to the bar `last`."""
+        for leg in pair:
+            if leg not in self._run_starts:
+                start = self._bars.run_start(self.timeframe, leg, last)
+                self._run_starts[leg] = start
+        return last + 1 - max(self._run_starts[leg] for leg in pair)
 
     def bar_number(self, time: int) -> int:
         """Absolute number of the bar that holds the second `time`."""
-        return time // self._length
-
-    def _touched(
-        self, changes: Sequence[Changed], last: int
-    ) -> dict[tuple[tuple[int, int], ...], list[Pair]]:
-        """Ranges of rows to store again, in order, with the pairs that have the same ones."""
-        touched: dict[tuple[tuple[int, int], ...], list[Pair]] = {}
-        for pair in self._plan.pairs:
-            ranges = [self._affected(c, last) for c in changes if c.symbol in pair]
-            if ranges:
-                ranges.append((last - 1, last))  # what the pair's status is taken from
-            if merged := _merged([r for r in ranges if r[0] < r[1]]):
-                touched.setdefault(tuple(merged), []).append(pair)
-        return touched
-
-    def _affected(self, change: Changed, last: int) -> tuple[int, int]:
-        """Rows that depend on changed seconds: up to `reach` bars after the last changed bar."""
-        low = change.start // self._length
-        high = (change.end - 1) // self._length + self._plan.reach
-        return low, min(high, last)
+        return time // self.length
 
     def _store(
-        self, panel: CloseMatrix, pairs: Sequence[Pair], rows: int, plan: PairPlan | None = None
+        self, panel: CloseMatrix, plan: PairPlan, rows: int, *, again: bool = False
     ) -> Iterator[PairRows]:
-        plan = plan or self._plan
-        size = max(1, _CELLS // panel.close.shape[1])
-        groups = [pairs[at : at + size] for at in range(0, len(pairs), size)]
-        for group, lookback in product(groups, plan.lookbacks):
-            for result in pair_rows(
-                panel, group, plan.windows, lookback, plan.max_stale, plan.noise, rows
-            ):
+        cuts = self._bars.cuts(self.length, panel.start + 1, panel.end)
+        for part, part_rows in panel.stretches(rows, cuts):
+            for result in self._store_stretch(part, plan, part_rows):
+                if again:
+                    self._delete_warming(result)
                 self._write(result)
                 yield result
+
+    def _delete_warming(self, result: PairRows) -> None:
+        """Rows that a window had before a break was found in it."""
+        warming = (result.have < result.window).sum(axis=1)
+        self._db.executemany(
+            "DELETE FROM pair_analytics WHERE pair = ? AND timeframe = ? AND window_bars = ? "
+            "AND lookback_bars = ? AND time >= ? AND time < ?",
+            [
+                (
+                    pair.name,
+                    self.timeframe,
+                    result.window,
+                    result.lookback,
+                    result.start * self.length,
+                    (result.start + int(count)) * self.length,
+                )
+                for pair, count in zip(result.pairs, warming, strict=True)
+                if count
+            ],
+        )
+
+    def _store_stretch(self, panel: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
+        """A piece of the rows and some pairs at a time, in order of time for each pair."""
+        step = max(min(plan.reach, _PIECE), _PIECE // len(plan.pairs), 1)
+        for at in range(panel.end - rows, panel.end, step):
+            end = min(at + step, panel.end)
+            part = panel.columns(max(panel.start, at - plan.reach), end)
+            size = max(1, _CELLS // max(part.close.shape[1], plan.reach))
+            groups = [plan.pairs[n : n + size] for n in range(0, len(plan.pairs), size)]
+            for group, lookback in product(groups, plan.lookbacks):
+                yield from pair_rows(
+                    part, group, plan.windows, lookback, plan.max_stale, plan.noise, end - at
+                )
 
     def _write(self, result: PairRows) -> None:
         frame = result.frame()
         key = (self.timeframe, result.window, result.lookback)
-        self._db.executemany(_INSERT, ((row[0], *key, *row[1:]) for row in frame.iter_rows()))
+        self._db.executemany(_INSERT, ((row[0], *key, *row[1:]) for row in frame.rows()))
 
     def _panel_up_to(self, low: int, high: int) -> CloseMatrix:
         """The panel that ends with the new bars [low, high); extended if it ended before them."""
-        reach = self._plan.reach + high - low
+        reach = self.plan.reach + high - low
         if self._panel is None or self._panel.end != low:
-            self._panel = self._load(self._plan.symbols, high - reach, high)
+            self._panel = self._load(self.plan, low, high)
         else:
-            self._panel = self._panel.joined(self._load(self._plan.symbols, low, high), reach)
+            later = self._read(self.plan.symbols, low, high)
+            self._panel = self._panel.joined(later, reach)
         return self._panel
 
-    def _load(self, symbols: tuple[str, ...], low: int, high: int) -> CloseMatrix:
-        firsts = self._bars.first_bars(self.timeframe)
-        first = np.array(
-            [firsts[s] // self._length if s in firsts else NEVER for s in symbols], dtype=np.int64
-        )
-        frame = self._bars.read(self.timeframe, low * self._length, high * self._length, symbols)
-        return CloseMatrix.of(frame, symbols, self._length, low, high, first)
+    def _load(self, plan: PairPlan, low: int, high: int) -> CloseMatrix:
+        """The bars [low, high) and those that their rows depend on."""
+        return self._read(plan.symbols, low - plan.reach, high)
 
-
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges in order, those that overlap or touch as one."""
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
-        else:
-            merged.append((low, high))
-    return merged
+    def _read(self, symbols: tuple[str, ...], low: int, high: int) -> CloseMatrix:
+        frame = self._bars.read(self.timeframe, low * self.length, high * self.length, symbols)
+        return CloseMatrix.of(frame, symbols, self.length, low, high)

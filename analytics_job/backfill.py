@@ -1,23 +1,23 @@
 """Brings stored history in line with the configuration: new pairs, windows and rules.
 
 What the configuration asks for is compared with what `series` and `alert_rules` say was computed;
-only what is new or defined otherwise is computed, from the stored bars and rows.
+only what is new or defined otherwise is computed, from the stored bars and rows; rows by
+`analytics_job.history`, a hop at a time.
 """
 
 import json
-import logging
 import sqlite3
 from collections.abc import Sequence
 
 from analytics_job.alert_store import WatchedSeries
 from analytics_job.pipeline import Pipeline
-from analytics_job.plan import pair_plan, rule_definition, series_definition, watched_series
+from analytics_job.plan import rule_definition, series_definition, watched_series
+from analytics_job.rows_due import Due
 from spreadlake.config import Series, Settings
 from spreadlake.lake import atomic
+from spreadlake.pairs import parse_pair
 
 __all__ = ["sync_rules", "sync_series", "sync_timeframes"]
-
-log = logging.getLogger(__name__)
 
 _KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
 Key = tuple[str, str, int, int]
@@ -30,14 +30,16 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
     if kept == wanted:
         return
     with atomic(db):
+        # Longer bars of klines are made again.
+        db.execute("DELETE FROM progress WHERE key GLOB 'klines:*'")
         for timeframe in wanted:
             if timeframe not in kept:
                 pipeline.bars.build(timeframe, pipeline.progress.final_or_start)
         db.execute("INSERT OR REPLACE INTO meta VALUES ('timeframes', ?)", (json.dumps(wanted),))
 
 
-def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
-    """Computes the history of series that are new or defined otherwise, pair by pair."""
+def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> bool:
+    """Marks the history of series that are new or defined otherwise as due; whether there are."""
     definition = series_definition(settings)
     stored = {row[:4]: row[4] for row in db.execute("SELECT * FROM series").fetchall()}
     wanted = {_key(series): series for series in settings.series}
@@ -46,32 +48,48 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
             f"DELETE FROM series WHERE {_KEY}", [key for key in stored if key not in wanted]
         )
     missing = [series for key, series in wanted.items() if stored.get(key) != definition]
-    have_bars, rest = _by_history(pipeline, missing)
-    with atomic(db):  # many, where all pairs of many symbols are new
-        _write_down(db, rest, definition)
-    for (pair, timeframe), group in _grouped(have_bars).items():
-        with atomic(db):
-            rows = _compute(pipeline, settings, group)
-            _write_down(db, group, definition)
-        if rows:
-            log.info("computed %d rows of %s %s from the stored bars", rows, pair, timeframe)
+    with atomic(db):
+        for due in _due(missing, settings):
+            for start, end in _history_of(pipeline, due):
+                pipeline.rows_due.add(due, start, end)
+        db.executemany(
+            "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
+            [(*_key(series), definition) for series in missing],
+        )
+    return bool(missing)
 
 
-def _by_history(pipeline: Pipeline, series: Sequence[Series]) -> tuple[list[Series], list[Series]]:
-    """Series whose legs both have bars, and the others: of these there is nothing to compute."""
-    firsts = {name: pipeline.bars.first_bars(name) for name in pipeline.bars.lengths}
-    split: tuple[list[Series], list[Series]] = [], []
-    for one in series:
-        known = firsts[one.timeframe] if pipeline.progress.final is not None else {}
-        split[not (one.pair.a in known and one.pair.b in known)].append(one)
-    return split
+def _due(missing: Sequence[Series], settings: Settings) -> set[Due]:
+    """Whose history is missing, in as few words as possible."""
+    whole = len(settings.windows) * len(settings.lookbacks)
+    pairs: dict[tuple[str, str], list[Series]] = {}
+    for one in missing:
+        pairs.setdefault((one.timeframe, one.pair.name), []).append(one)
+    due: set[Due] = set()
+    for (timeframe, name), series in pairs.items():
+        parts = {(0, 0)} if len(series) == whole else {(s.window, s.lookback) for s in series}
+        due |= {Due(timeframe, name, *part) for part in parts}
+    of_all: dict[Due, int] = {}
+    for found in due:
+        named = found._replace(name="")
+        of_all[named] = of_all.get(named, 0) + 1
+    every = {found for found, count in of_all.items() if count == len(settings.pair_list) > 1}
+    return every | {found for found in due if found._replace(name="") not in every}
 
 
-def _write_down(db: sqlite3.Connection, group: Sequence[Series], definition: str) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
-        [(*_key(series), definition) for series in group],
-    )
+def _history_of(pipeline: Pipeline, due: Due) -> list[tuple[int, int]]:
+    """Times [start, end) of the bars from which a series has rows."""
+    length, final = pipeline.bars.lengths[due.timeframe], pipeline.progress.final_or_start
+    firsts = pipeline.bars.first_bars(due.timeframe)
+    legs = parse_pair(due.name) if due.name else ()
+    if not firsts or any(leg not in firsts for leg in legs):
+        return []
+    first = max((firsts[leg] for leg in legs), default=min(firsts.values()))
+    end = (pipeline.bars.last_bar(length, final) + 1) * length
+    if length % 60 == 0:  # klines may fill breaks
+        return [(first, end)]
+    ranges = pipeline.bars.bar_ranges(length, first, final)
+    return [(low * length, min(high * length, end)) for low, high in ranges]
 
 
 def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
@@ -85,22 +103,6 @@ def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -
             definition = rule_definition(series, settings)
             if stored.get(key) != definition:
                 _add_rule(db, pipeline, series, definition)
-
-
-def _compute(pipeline: Pipeline, settings: Settings, group: Sequence[Series]) -> int:
-    """Rows of one pair and timeframe, both legs of which have bars, over all of them."""
-    pair, timeframe = group[0].pair, group[0].timeframe
-    firsts = pipeline.bars.first_bars(timeframe)
-    final = pipeline.progress.final_or_start
-    analyser = next(a for a in pipeline.analysers if a.timeframe == timeframe)
-    low, end = (analyser.bar_number(t) for t in (max(firsts[pair.a], firsts[pair.b]), final))
-    rows = 0
-    for result in analyser.compute((pair,), low, end, pair_plan(settings)):
-        rows += result.have.size
-        if result.start + result.have.shape[1] == end:
-            pipeline.status.update(timeframe, [result])
-    pipeline.tests.fall_due_for(pair, timeframe, max(firsts[pair.a], firsts[pair.b]), final)
-    return rows
 
 
 def _add_rule(
@@ -121,13 +123,6 @@ def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> N
     for table in ("alert_rules", "alert_events"):
         still_open = " AND closed_at IS NULL" if table == "alert_events" else ""
         db.execute(f"DELETE FROM {table} WHERE rule = ? AND {_KEY}{still_open}", key)
-
-
-def _grouped(series: list[Series]) -> dict[tuple[str, str], list[Series]]:
-    groups: dict[tuple[str, str], list[Series]] = {}
-    for one in series:
-        groups.setdefault((one.pair.name, one.timeframe), []).append(one)
-    return groups
 
 
 def _key(series: Series) -> Key:

@@ -1,15 +1,16 @@
 """Keeps the `bars` table: appends what is final, rebuilds what a late trade touches."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from analytics_job.span_store import SpanStore
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.archive import archived_until, read_archive
-from spreadlake.quant.resample import bars_before, carry, longer_bars, second_bars
+from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
 from spreadlake.times import timeframe_seconds
 
 __all__ = ["BarStore", "Changed"]
@@ -19,6 +20,7 @@ _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.
 _NEAR_SECONDS = 60
 _BUILD_SECONDS = 21_600  # 1s bars made into longer ones at a time
+_RUN_BARS = 2_000  # looked through at a time
 _LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
 
@@ -34,46 +36,58 @@ class Changed:
 class BarStore:
     """The bars of all timeframes in `analytics.db`; runs inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, lake: Lake, timeframes: Sequence[str]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, lake: Lake, timeframes: Sequence[str], spans: SpanStore
+    ) -> None:
         self._db = db
         self._lake = lake
+        self._store = spans
+        self._spans = spans.spans
         self.lengths = {
             name: timeframe_seconds(name) for name in dict.fromkeys(["1s", *timeframes])
         }
         rows = db.execute("SELECT DISTINCT symbol FROM first_bars WHERE timeframe = '1s'")
-        self._closes: dict[str, float | None] = dict.fromkeys(row[0] for row in rows)
+        self._symbols = {row[0] for row in rows}
+        # Closes of the last second that is final, of the symbols that have a bar there.
+        self._last: pl.DataFrame | None = None
 
     def append(self, trades: pl.DataFrame, start: int, end: int) -> None:
         """Writes the bars that become final when [start, end) seconds are, in every timeframe.
 
         `trades` are all trades of those seconds.
         """
-        last = pl.DataFrame(
-            [(s, self._last_close(s, start, c)) for s, c in self._closes.items()],
-            schema=_LAST_SCHEMA,
-            orient="row",
-        ).drop_nulls()
-        bars = carry(second_bars(trades), last, start, end)
-        self.write("1s", bars)
-        closes = bars.group_by("symbol", maintain_order=True).agg(pl.col("close").last())
-        self._closes.update(closes.iter_rows())
-        self._append_longer(start, end)
+        pieces = [self._before(start, end)]
+        for piece in self._spans.within(start, end):
+            second = pl.col("time_ms") // 1000
+            own = trades.filter((second >= piece.start) & (second < piece.end))
+            last = _LAST_SCHEMA.to_frame() if piece.begins else self._closes_before(piece.start)
+            bars = self._write_seconds(carry(second_bars(own), last, piece.start, piece.end), last)
+            self._last = bars.filter(pl.col("time") == piece.end - 1).select("symbol", "close")
+            pieces.append(bars)
+        seconds = pl.concat(pieces).sort("symbol", "time").rechunk()
+        for timeframe, length in self.lengths.items():
+            low, high = start // length * length, end // length * length
+            if length > 1 and low < high:
+                inside = (pl.col("time") >= low) & (pl.col("time") < high)
+                self.write(timeframe, longer_bars(seconds.filter(inside), length))
 
-    def repair(self, late: pl.DataFrame, final: int) -> list[Changed]:
+    def repair(
+        self, late: pl.DataFrame, covered: Sequence[tuple[int, int]], final: int
+    ) -> list[Changed]:
         """Rebuilds the bars before `final` that the trades `late` belong to, and what carries them.
 
         `late` has symbol and time_ms; the trades themselves are read from the lake, so that each
-        bar is built from all of its trades.
+        bar is built from all of its trades. `covered` are ranges [start, end) of seconds that
+        were in a break before these trades came: every symbol may have bars there now.
         """
-        changed = []
-        for symbol, seconds in _late_seconds(late):
-            for start, end in _ranges(seconds):
-                changed.append(self._repair_range(symbol, start, end, final))
-            self._closes[symbol] = None
-        for change in changed:
-            for timeframe, length in self.lengths.items():
-                if length > 1:
-                    self._rebuild_longer(timeframe, change, final)
+        changed: list[Changed] = []
+        for start, end, symbols in self._dirty(late, covered):
+            changed += self._rebuild(start, min(end, final), symbols, final)
+        self._store.grown(covered)
+        self._last = None
+        for timeframe, length in self.lengths.items():
+            if length > 1:
+                self._rebuild_longer(timeframe, changed, final)
         return changed
 
     def write(self, timeframe: str, bars: pl.DataFrame) -> None:
@@ -81,7 +95,7 @@ class BarStore:
         self._db.executemany(
             f"INSERT OR REPLACE INTO bars(timeframe, {_NAMES}) "
             f"VALUES ('{timeframe}', {', '.join('?' * len(BARS_SCHEMA))})",
-            bars.iter_rows(),
+            bars.rows(),
         )
         firsts = bars.group_by("symbol").agg(pl.col("time").min())
         self._db.executemany(
@@ -90,39 +104,25 @@ class BarStore:
             firsts.iter_rows(),
         )
 
-    def write_klines(self, timeframe: str, klines: pl.DataFrame) -> list[Changed]:
-        """Bars of a timeframe from 1m klines, for the time before each symbol's first own bar."""
-        length = self.lengths[timeframe]
-        if length % 60:
-            return []
-        changed = []
-        for symbol, first in self.first_bars("1s").items():
-            own = klines.filter((pl.col("symbol") == symbol) & (pl.col("timeframe") == "1m"))
-            end = first // length * length
-            bars = bars_before(own, symbol, length, end)
-            if bars.height and not bars.equals(
-                self.read(timeframe, bars["time"][0], end, [symbol])
-            ):
-                self.write(timeframe, bars)
-                changed.append(Changed(symbol, bars["time"][0], end))
-        return changed
-
     def build(self, timeframe: str, final: int) -> None:
         """Every bar of a timeframe that ends at or before `final`, from the stored 1s bars."""
         length = self.lengths[timeframe]
         if length == 1:
             return
-        step = max(length, _BUILD_SECONDS // length * length)
-        for symbol, first in self.first_bars("1s").items():
-            for low in range(first // length * length, final // length * length, step):
-                high = min(low + step, final // length * length)
-                self.write(timeframe, longer_bars(self.read("1s", low, high, [symbol]), length))
+        size = max(1, _BUILD_SECONDS // length)
+        for low, high in self.bar_ranges(length, 0, final):
+            for at in range(low, high, size):
+                start, end = at * length, min(at + size, high) * length
+                for symbol in sorted(self._symbols):
+                    self.write(
+                        timeframe, longer_bars(self.read("1s", start, end, [symbol]), length)
+                    )
 
     def read(
         self, timeframe: str, start: int, end: int, symbols: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """Stored bars with start <= time < end, by symbol and time."""
-        names = sorted(self._closes) if symbols is None else sorted(symbols)
+        names = sorted(self._symbols if symbols is None else symbols)
         rows: list[tuple[object, ...]] = []
         for symbol in names:
             rows += self._db.execute(
@@ -153,66 +153,146 @@ class BarStore:
         merged = pl.concat([hot, *cold]).unique(["symbol", "time"], keep="first")
         return merged.sort("symbol", "time")
 
-    def _last_close(self, symbol: str, before: int, known: float | None) -> float | None:
-        if known is not None:
-            return known
-        bars = self.read("1s", before - 1, before, [symbol])
-        return None if bars.is_empty() else float(bars["close"][0])
+    def has(self, symbol: str) -> bool:
+        """Whether there are bars of a symbol's own trades."""
+        return symbol in self._symbols
 
-    def _append_longer(self, start: int, end: int) -> None:
-        for timeframe, length in self.lengths.items():
-            low, high = start // length * length, end // length * length
-            if length > 1 and low < high:
-                self.write(timeframe, longer_bars(self.read("1s", low, high), length))
+    @property
+    def symbols(self) -> int:
+        """How many symbols have bars of their own trades."""
+        return len(self._symbols)
 
-    def _repair_range(self, symbol: str, start: int, end: int, final: int) -> Changed:
+    def last_bar(self, length: int, final: int) -> int:
+        """Number of the last bar of `length` that is final; bars may be missing before it."""
+        covered = self._spans.last_before(final)
+        return min(final // length - 1, -1 if covered is None else covered // length)
+
+    def bar_ranges(self, length: int, start: int, end: int) -> list[tuple[int, int]]:
+        """Bars [low, high) of those that end in (start, end] and were traded in, in order."""
+        low, high = start // length, end // length
+        ranges: list[tuple[int, int]] = []
+        for piece in self._spans.within(low * length, high * length):
+            begin, stop = piece.start // length, -(-piece.end // length)
+            if ranges and begin <= ranges[-1][1]:
+                ranges[-1] = (ranges[-1][0], stop)
+            else:
+                ranges.append((begin, stop))
+        return ranges
+
+    def run_start(self, timeframe: str, symbol: str, number: int) -> int:
+        """The first of a symbol's bars in a row up to the bar `number`; it is its own if alone."""
+        length = self.lengths[timeframe]
+        first = min(number, self._store.joined(symbol, (number + 1) * length - 1) // length)
+        while length % 60 == 0 and not self.cuts(length, first, first + 1):  # klines before it
+            begin = first - _RUN_BARS
+            rows = self.read(timeframe, begin * length, first * length, [symbol])["time"]
+            there = set((rows // length).to_list())
+            before = next((n for n in range(first, begin, -1) if n - 1 not in there), begin)
+            stop = max(self.cuts(length, before, first), default=before)
+            if stop > begin:
+                return stop
+            first = begin
+        return first
+
+    def cuts(self, length: int, low: int, high: int) -> list[int]:
+        """Bars in [low, high) before which no window reaches, though there may be bars."""
+        return self._spans.cuts(length, low, high)
+
+    def _before(self, start: int, end: int) -> pl.DataFrame:
+        """1s bars before `start` of the longer bars that become final up to `end`."""
+        ending = [n for n in self.lengths.values() if start // n < end // n]
+        low = min((start // length * length for length in ending), default=start)
+        return self.read("1s", low, start) if low < start else BARS_SCHEMA.to_frame()
+
+    def _closes_before(self, second: int, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        if symbols is None and self._last is not None:
+            return self._last
+        return self.read("1s", second - 1, second, symbols).select("symbol", "close")
+
+    def _write_seconds(self, bars: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
+        """Writes 1s bars; `last` has the symbols that do not join with them."""
+        self.write("1s", bars)
+        new = bars.join(last, on="symbol", how="anti")
+        self._store.join(self._store.first_of(new))
+        self._symbols.update(new["symbol"].unique())
+        return bars
+
+    def _dirty(
+        self, late: pl.DataFrame, covered: Sequence[tuple[int, int]]
+    ) -> Iterable[tuple[int, int, list[str]]]:
+        """Ranges of seconds to build again in order, and the symbols whose bars change in each."""
+        seconds = late.select("symbol", second=pl.col("time_ms") // 1000).unique()
+        points = seconds["second"].unique().sort().to_list()
+        ranges = _ranges([*((at, at + 1) for at in points), *covered])
+        for start, end in ranges:
+            own = seconds.filter((pl.col("second") >= start) & (pl.col("second") < end))
+            symbols = set(own["symbol"].unique())
+            if any(low < end and high > start for low, high in covered):
+                symbols |= self._symbols
+            yield start, end, sorted(symbols)
+
+    def _rebuild(self, start: int, end: int, symbols: list[str], final: int) -> list[Changed]:
         """Rebuilds the seconds [start, end) and every carried one up to the next trade."""
-        rebuilt = second_bars(read_trades(self._lake, start * 1000, end * 1000, [symbol]))
-        stop = self._next_traded(symbol, end, final)
-        close = self._last_close(symbol, start, None)
-        last = pl.DataFrame([(symbol, close)], schema=_LAST_SCHEMA, orient="row").drop_nulls()
-        self.write("1s", carry(rebuilt, last, start, stop))
-        self._closes.setdefault(symbol, None)
-        return Changed(symbol, start, stop)
+        trades = read_trades(self._lake, start * 1000, end * 1000, symbols)
+        stops = dict.fromkeys(symbols, end)
+        for piece in self._spans.within(start, end):
+            second = pl.col("time_ms") // 1000
+            own = trades.filter((second >= piece.start) & (second < piece.end))
+            known = _LAST_SCHEMA.to_frame()
+            if not piece.begins:
+                known = self._closes_before(piece.start, symbols)
+            bars = carry(second_bars(own), known, piece.start, piece.end)
+            self._write_seconds(bars, known)
+            if piece.end == end:
+                closes = bars.filter(pl.col("time") == end - 1).select("symbol", "close")
+                stops |= self._carry_on(closes, end, final)
+        return [Changed(symbol, start, stop) for symbol, stop in stops.items()]
 
-    def _next_traded(self, symbol: str, start: int, final: int) -> int:
-        """The next second from `start` on that has a trade; `final` if there is none."""
-        while start < min(final, archived_until(self._db, "1s")):
-            bars = self.read("1s", start, start + _LOOK_SECONDS, [symbol])
+    def _carry_on(self, closes: pl.DataFrame, start: int, final: int) -> dict[str, int]:
+        """Carries closes from `start` to each symbol's next trade, or the end of the span."""
+        span = self._spans.span_of(start)
+        end = start if span is None else min(final, span[1] + 1)
+        if end <= start or span is None or span[0] == start:
+            return {}
+        stops = {symbol: self._next_traded(symbol, start, end) for symbol in closes["symbol"]}
+        rows = [(symbol, close, start, stops[symbol]) for symbol, close in closes.rows()]
+        schema = pl.Schema([*_LAST_SCHEMA.items(), ("start", pl.Int64()), ("end", pl.Int64())])
+        self.write("1s", carried(pl.DataFrame(rows, schema=schema, orient="row")))
+        return stops
+
+    def _next_traded(self, symbol: str, start: int, end: int) -> int:
+        """The next second from `start` on that has a trade; `end` if there is none before it."""
+        while start < min(end, archived_until(self._db, "1s")):
+            bars = self.read("1s", start, min(start + _LOOK_SECONDS, end), [symbol])
             traded = bars.filter(pl.col("trades") > 0)
             if traded.height:
                 return int(traded["time"][0])
             start += _LOOK_SECONDS
         row = self._db.execute(
             "SELECT MIN(time) FROM bars "
-            "WHERE symbol = ? AND timeframe = '1s' AND time >= ? AND trades > 0",
-            (symbol, start),
+            "WHERE symbol = ? AND timeframe = '1s' AND time >= ? AND time < ? AND trades > 0",
+            (symbol, start, end),
         ).fetchone()
-        return final if row[0] is None else int(row[0])
+        return end if row[0] is None else int(row[0])
 
-    def _rebuild_longer(self, timeframe: str, change: Changed, final: int) -> None:
+    def _rebuild_longer(self, timeframe: str, changes: Sequence[Changed], final: int) -> None:
         length = self.lengths[timeframe]
-        low = change.start // length * length
-        high = min(-(-change.end // length) * length, final // length * length)
-        if low < high:
-            seconds = self.read("1s", low, high, [change.symbol])
-            self.write(timeframe, longer_bars(seconds, length))
+        touched: dict[tuple[int, int], list[str]] = {}
+        for change in changes:
+            low = change.start // length * length
+            high = min(-(-change.end // length) * length, final // length * length)
+            if low < high:
+                touched.setdefault((low, high), []).append(change.symbol)
+        for (low, high), symbols in touched.items():
+            self.write(timeframe, longer_bars(self.read("1s", low, high, symbols), length))
 
 
-def _late_seconds(late: pl.DataFrame) -> list[tuple[str, list[int]]]:
-    seconds = (
-        late.select("symbol", second=pl.col("time_ms") // 1000).unique().sort("symbol", "second")
-    )
-    grouped = seconds.group_by("symbol", maintain_order=True).agg("second")
-    return [(symbol, list(values)) for symbol, values in grouped.iter_rows()]
-
-
-def _ranges(seconds: list[int]) -> list[tuple[int, int]]:
-    """Sorted seconds → ranges [start, end) that join those near one another."""
-    ranges = [(seconds[0], seconds[0] + 1)]
-    for second in seconds[1:]:
-        if second - ranges[-1][1] <= _NEAR_SECONDS:
-            ranges[-1] = (ranges[-1][0], second + 1)
+def _ranges(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges [start, end) in order, those near one another as one."""
+    ranges: list[tuple[int, int]] = []
+    for start, end in sorted(parts):
+        if ranges and start - ranges[-1][1] <= _NEAR_SECONDS:
+            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], end))
         else:
-            ranges.append((second, second + 1))
+            ranges.append((start, end))
     return ranges

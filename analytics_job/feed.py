@@ -2,36 +2,44 @@
 
 import logging
 import sqlite3
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 
 import polars as pl
 
-from spreadlake.lake import (
-    HOUR_MS,
-    TRADES_SCHEMA,
-    Lake,
-    open_reader,
-    read_trades,
-)
+from spreadlake.bars import KLINES_SCHEMA
+from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.ends import NO_END, SourceEnd, read_end
 from spreadlake.lake.presence import Presence
 from spreadlake.lake.trouble import explaining
 
-__all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed"]
+__all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed", "waiting_trades"]
 
 log = logging.getLogger(__name__)
 
 FEED_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])
+_NAMES = ", ".join(FEED_SCHEMA.names())
+# Each symbol once, by a seek each.
+_KLINE_SYMBOLS = """WITH RECURSIVE known(symbol) AS (
+  SELECT MIN(symbol) FROM klines UNION ALL
+  SELECT (SELECT MIN(symbol) FROM klines WHERE symbol > known.symbol) FROM known
+  WHERE known.symbol IS NOT NULL)
+SELECT symbol FROM known WHERE symbol IS NOT NULL"""
 _LIMIT = 200_000  # trades in one read, to bound memory while catching up
 
 
 @dataclass(frozen=True)
 class NewTrades:
-    """Trades to take in; all of seq <= `seq` have now been read, and `more` says there are more."""
+    """Trades to take in, and hours (symbol, ms) to read: all of seq <= `seq` is in them.
+
+    `more` says that there is more to read.
+    """
 
     trades: pl.DataFrame
     seq: int
     more: bool
+    hours: tuple[tuple[str, int], ...] = ()
 
 
 class TickFeed:
@@ -61,19 +69,17 @@ class TickFeed:
             after = 0
         db.execute("BEGIN")  # one snapshot for what is hot and what is rolled
         try:
-            roll = db.execute(
-                "SELECT symbol, hour_ms, max_seq FROM rolls WHERE max_seq > ? "
-                "ORDER BY max_seq LIMIT 1",
-                (after,),
-            ).fetchone()
-            hot = self._read_hot(db, after, roll[2] if roll else None)
+            hot = self._read_hot(db, after)
+            more = hot.height == self._limit
+            last = int(hot["seq"][-1]) if hot.height else after
+            rolls = db.execute(
+                "SELECT symbol, hour_ms, max_seq FROM rolls WHERE max_seq > ? AND max_seq <= ?",
+                (after, last if more else 2**62),
+            ).fetchall()
         finally:
             db.execute("ROLLBACK")
-        if hot.height == self._limit:
-            return NewTrades(hot, int(hot["seq"][-1]), more=True)
-        if roll is None:
-            return NewTrades(hot, int(hot["seq"][-1]) if hot.height else after, more=False)
-        return self._with_rolled(hot, *roll)
+        seq = max([last, *(roll[2] for roll in rolls)])
+        return NewTrades(hot, seq, more, tuple((roll[0], roll[1]) for roll in rolls))
 
     def source_end(self) -> SourceEnd:
         """Where an import has ended after which no other trade came; NO_END otherwise."""
@@ -88,16 +94,30 @@ class TickFeed:
         row = db.execute("SELECT TOTAL(value) FROM counters WHERE name = 'klines'").fetchone()
         return int(row[0])
 
-    def klines(self) -> pl.DataFrame:
-        """All stored klines: the columns of `klines`."""
+    def kline_versions(self) -> dict[str, int]:
+        """Of each symbol that has klines, a number that rises whenever some are stored."""
         db = self._connection()
         if db is None:
-            raise LookupError("klines are read only where klines_version says there are some")
-        cursor = db.execute("SELECT * FROM klines")
-        names = [column[0] for column in cursor.description]
+            return {}
+        counts = dict(
+            db.execute("SELECT symbol, value FROM counters WHERE name = 'klines'").fetchall()
+        )
+        others = int(counts.pop("", 0))  # of nobody knows whom
+        symbols = {row[0] for row in db.execute(_KLINE_SYMBOLS)}
+        return {symbol: int(counts.get(symbol, 0)) + others for symbol in symbols}
+
+    def klines(self, symbol: str) -> pl.DataFrame:
+        """The stored 1m klines of a symbol: the columns of `klines`."""
+        db = self._connection()
+        if db is None:
+            raise LookupError("klines are read only where kline_versions says there are some")
         with explaining(self._lake.ticks_db):
-            rows = cursor.fetchall()
-        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+            rows = db.execute(
+                f"SELECT {', '.join(KLINES_SCHEMA.names())} FROM klines "
+                "WHERE symbol = ? AND timeframe = '1m' ORDER BY time",
+                (symbol,),
+            ).fetchall()
+        return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
 
     def close(self) -> None:
         """Closes the connection."""
@@ -117,19 +137,11 @@ class TickFeed:
             self._db, self._presence = db, Presence(self._lake.ticks_db)
         return self._db
 
-    def _read_hot(self, db: sqlite3.Connection, after: int, until: int | None) -> pl.DataFrame:
+    def _read_hot(self, db: sqlite3.Connection, after: int) -> pl.DataFrame:
         rows = db.execute(
-            f"SELECT {', '.join(FEED_SCHEMA.names())} FROM ticks "
-            "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-            (after, 2**62 if until is None else until, self._limit),
+            f"SELECT {_NAMES} FROM ticks WHERE seq > ? ORDER BY seq LIMIT ?", (after, self._limit)
         ).fetchall()
         return pl.DataFrame(rows, schema=FEED_SCHEMA, orient="row")
-
-    def _with_rolled(self, hot: pl.DataFrame, symbol: str, hour_ms: int, max_seq: int) -> NewTrades:
-        hour = read_trades(self._lake, hour_ms, hour_ms + HOUR_MS, [symbol])
-        cold = hour.with_columns(seq=pl.lit(max_seq, pl.Int64)).select(FEED_SCHEMA.names())
-        trades = pl.concat([hot, cold]).unique(["symbol", "trade_id"], keep="first")
-        return NewTrades(trades.sort("seq"), max_seq, more=True)
 
 
 def _newest_seq(db: sqlite3.Connection) -> int:
@@ -138,3 +150,37 @@ def _newest_seq(db: sqlite3.Connection) -> int:
         "coalesce((SELECT max(max_seq) FROM rolls), 0))"
     ).fetchone()
     return int(row[0])
+
+
+def waiting_trades(
+    lake: Lake,
+    start_ms: int,
+    end_ms: int | None,
+    seq: int,
+    without: Collection[tuple[str, int]],
+) -> pl.DataFrame:
+    """Trades of [start_ms, end_ms) of those read up to `seq`, hot or rolled (FEED_SCHEMA).
+
+    `without` are hours (symbol, ms) that are not read yet; a symbol '' stands for all.
+    """
+    if not lake.ticks_db.exists():
+        return FEED_SCHEMA.to_frame()
+    end = 2**62 if end_ms is None else end_ms
+    with closing(open_reader(lake.ticks_db)) as db:
+        rows = db.execute(
+            f"SELECT {_NAMES} FROM ticks WHERE time_ms >= ? AND time_ms < ? AND seq <= ?",
+            (start_ms, end, seq),
+        ).fetchall()
+        rolls = db.execute(
+            "SELECT symbol, hour_ms FROM rolls WHERE hour_ms > ? AND hour_ms < ? AND max_seq <= ?",
+            (start_ms - HOUR_MS, end, seq),
+        ).fetchall()
+        parts = [pl.DataFrame(rows, schema=FEED_SCHEMA, orient="row")]
+        for symbol, hour in rolls:
+            if ("", hour) not in without and (symbol, hour) not in without:
+                begin = max(start_ms, hour)
+                cold = read_trades(lake, begin, hour + HOUR_MS, [symbol], db)
+                parts.append(cold.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names()))
+    due = {hour for symbol, hour in without if not symbol}
+    trades = pl.concat(parts).unique(["symbol", "trade_id"], keep="first", maintain_order=True)
+    return trades.filter(~(pl.col("time_ms") // HOUR_MS * HOUR_MS).is_in(list(due)))

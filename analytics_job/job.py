@@ -9,8 +9,10 @@ from contextlib import closing
 
 from analytics_job.backfill import sync_rules, sync_series, sync_timeframes
 from analytics_job.feed import TickFeed
+from analytics_job.history import History
+from analytics_job.kline_intake import KlineIntake
 from analytics_job.pipeline import Pipeline
-from analytics_job.rebuild import clear_from, rebuild_from, refuse_missing
+from analytics_job.rebuild import begin_rebuild
 from analytics_job.retention import Retention
 from analytics_job.set_aside import archive_trouble, compute_again, set_aside
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
@@ -51,7 +53,7 @@ class AnalyticsJob:
         self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
         self._error = ""
         self.refused = ""  # why an edited configuration is not what goes on
-        self._klines = 0
+        self.history_seconds: float | None = None  # in each step; None: all it takes
         self._settings = settings
         self._prepare()
 
@@ -87,10 +89,12 @@ class AnalyticsJob:
         settings = self._settings
         self._ready = False
         self._pipeline = Pipeline(self._db, self._lake, settings, self._report)
+        self._history = History(self._db, self._lake, self._pipeline)
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
-        self._klines = 0
+        self._klines = KlineIntake(self._db, self._feed, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
-        sync_series(self._db, self._pipeline, settings)
+        if sync_series(self._db, self._pipeline, settings):
+            self._history.newest()
         sync_rules(self._db, self._pipeline, settings)
         self._ready, self._may_be_due = True, True
 
@@ -111,12 +115,9 @@ class AnalyticsJob:
 
     def rebuild(self, start: int | None) -> None:
         """Computes everything from the second `start` on (None: all) again from the trades."""
-        with atomic(self._db):
-            start = clear_from(self._db, start)
-            refuse_missing(self._lake, start)
+        begin_rebuild(self._db, self._lake, self._pipeline, start)
         self._prepare()
-        rebuild_from(self._db, self._lake, self._pipeline, start)
-        self._prepare()
+        self._history.work()
 
     def roll_piece(self) -> bool:
         """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
@@ -223,18 +224,18 @@ class AnalyticsJob:
         self._wal.keep()
 
     def _take_in_all(self) -> None:
-        version = self._feed.klines_version()
-        if version != self._klines:
-            self._pipeline.take_klines(self._feed.klines())
-            self._klines = version
-        # Asked before the trades are read, so that all of those it speaks of are among them.
-        end = self._feed.source_end()
+        """What is new first; then of history as much as there is time for."""
+        self._klines.take()
+        end = self._feed.source_end()  # before the trades, which are then all that it speaks of
         more = True
         while more:
             new = self._feed.read(self._pipeline.read_seq)
-            self._pipeline.ingest(new.trades, new.seq)
+            self._pipeline.ingest(new.trades, new.seq, new.hours)
             more = new.more
-        self._pipeline.finish(end)
+        for _ in range(2):  # the end of a source makes bars, and those rows
+            self._klines.take()
+            self._history.work(self.history_seconds)
+            self._pipeline.finish(end)
 
     def _store_slow_results(self) -> None:
         if self._slow is None:

@@ -1,35 +1,41 @@
-"""One step of the job: trades in, then bars, pair analytics, status and alerts, all or nothing.
+"""New trades into bars, pair analytics, status and alerts, each hop of seconds all or nothing.
 
 The clock is the watermark, the greatest trade time seen that can be believed. All seconds before
-`final` are final; trades of later seconds wait in memory, and `seq` in `progress` is the last
-sequence number before the first of them, so that a restart reads them again. Trades from too far
-ahead wait in the lake.
+`final` are final; trades of later seconds wait in memory, and are read again from the lake at a
+start. Trades from too far ahead wait in the lake. What late trades change in bars is written at
+once; the rows that depend on it are marked as due, and `analytics_job.history` computes them.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from analytics_job.ahead import AheadTrades
 from analytics_job.alert_store import AlertStore
 from analytics_job.analyser import Analyser
-from analytics_job.bars import BarStore
-from analytics_job.feed import FEED_SCHEMA
+from analytics_job.bars import BarStore, Changed
+from analytics_job.feed import FEED_SCHEMA, waiting_trades
+from analytics_job.hours_due import DueHour, HoursDue
+from analytics_job.kline_bars import KlineBars
 from analytics_job.plan import pair_plan, watched_series
+from analytics_job.rows_due import Due, RowsDue
+from analytics_job.span_store import SpanStore
 from analytics_job.status_store import StatusStore
 from analytics_job.tests_store import TestStore
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ends import SourceEnd
-from spreadlake.quant.pair_rows import PairRows
-from spreadlake.trade_clock import TradeClock
+from spreadlake.quant.rolling import Ints
+from spreadlake.trade_clock import NEAR_MS, TradeClock
 
 __all__ = ["Pipeline", "Progress"]
 
-# Seconds that become final in one transaction while catching up, to bound memory.
-_HOP = 1_800
+# What becomes final in one transaction, to bound memory and how long it takes: 1s bars, and rows
+# of pair analytics.
+_BARS, _ROWS = 200_000, 40_000
 
 
 @dataclass
@@ -58,52 +64,89 @@ class Pipeline:
     ) -> None:
         """`on_commit` is called after each transaction: a long catch-up shows that it goes on."""
         self._db = db
-        self._on_commit = on_commit
+        self.on_commit = on_commit
         self._lateness_ms = round(settings.job.lateness * 1000)
-        plan = pair_plan(settings)
+        self.plan = pair_plan(settings)
         with atomic(db):
-            self.bars = BarStore(db, lake, settings.timeframes)
+            self.spans = SpanStore(db, round(settings.job.break_minutes * 60))
+            self.bars = BarStore(db, lake, settings.timeframes, self.spans)
             self.alerts = AlertStore(db, lake, watched_series(settings))
             keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
             self.status = StatusStore(db, keys, settings.max_stale_bars)
         interval = settings.job.tests_interval
-        self.tests = TestStore(db, lake, plan, self.bars.lengths, interval, self.alerts.gating)
-        self.analysers = [Analyser(db, self.bars, name, plan) for name in settings.timeframes]
+        self.tests = TestStore(db, lake, self.plan, self.bars.lengths, interval, self.alerts.gating)
+        self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
+        self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
+        self._kline_bars = KlineBars(self.bars, self.spans)
         self.progress = _read_progress(db)
         self._complete_ms = 0
         self.read_seq = self.progress.seq
-        self.done_seq = self.progress.seq  # all up to here are in the tables, or wait for theirs
-        self.expected = 0  # second beyond which there are known to be trades
+        self.done_seq = self.progress.seq  # all up to here are in the tables, wait or are due
         self._clock = TradeClock(self.progress.watermark_ms or None)
         self._ahead = AheadTrades(lake)
-        if self.progress.final is not None:
-            self._ahead.recall(self.progress.final * 1000, self.progress.seq)
         self._pending = FEED_SCHEMA.to_frame()
-        self._klines: pl.DataFrame | None = None  # those that no bars were made of yet
+        if self.progress.seq:
+            self._recall(lake)
 
-    def ingest(self, trades: pl.DataFrame, seq: int) -> None:
-        """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given."""
+    def _recall(self, lake: Lake) -> None:
+        """After a restart: the trades that wait."""
+        final_ms, due = self.progress.final_or_start * 1000, self.hours_due
+        end_ms = due.first() if self.progress.final is None else None
+        self._pending = waiting_trades(lake, final_ms, end_ms, self.progress.seq, due.all())
+        if self.progress.final is not None:
+            self._ahead.recall(final_ms, self.progress.seq)
+            near = pl.col("time_ms") <= self.progress.watermark_ms + NEAR_MS
+            self.spans.spans.add(_seconds(self._pending.filter(near)))
+
+    def ingest(self, trades: pl.DataFrame, seq: int, hours: Sequence[tuple[str, int]] = ()) -> None:
+        """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given.
+
+        `hours` (symbol, hour in ms) were rolled before they were read: they are history's work.
+        """
+        if hours:
+            with atomic(self._db):
+                self.hours_due.add(DueHour(hour, symbol, hour) for symbol, hour in hours)
         self.read_seq = seq
         if trades.height:
-            self._take(trades)
+            late = self._take(trades)
+            if late:
+                add_counters(self._db, {("late_trades", ""): late})
+        if hours:
+            with atomic(self._db):
+                self._write_progress()
         self.done_seq = seq
 
-    def _take(self, trades: pl.DataFrame) -> None:
+    def take_hours(self, hours: Sequence[DueHour], trades: pl.DataFrame) -> None:
+        """Takes in all trades of some hours that are due."""
+        if trades.height:
+            self._take(trades)
+        with atomic(self._db):
+            self.hours_due.done(hours)
+            self._write_progress()
+        self.on_commit()
+
+    def _take(self, trades: pl.DataFrame) -> int:
+        """Returns how many came late."""
         self._complete_ms = 0  # until the end of their source is known
         # Those of an hour that was rolled come with one sequence number.
         self._follow(trades.sort("seq", "time_ms"))
-        late = self._late(trades)
-        self._wait(pl.concat([self._pending, self._not_late(trades)]))
-        if late.height:
-            self.repair(late, count=late.height)
+        in_time = pl.col("time_ms") >= self.progress.final_or_start * 1000
+        late = trades.filter(~in_time)
+        self._wait(pl.concat([self._pending, trades.filter(in_time)]), late)
         self.finalise()
+        return late.height
 
-    def _wait(self, pending: pl.DataFrame) -> None:
+    def _wait(self, pending: pl.DataFrame, late: pl.DataFrame) -> None:
+        final = self.progress.final_or_start
+        covered: list[tuple[int, int]] = []
         if self._clock.watermark_ms is not None:
             pending = self._ahead.apart(pending, self._clock.watermark_ms)
             self._begin(pending)
-        # A trade that waits is given again if its hour rolls away in the meantime.
+            covered = self.spans.spans.add(_seconds(pl.concat([late, pending])))
         self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)
+        past = [(start, min(end, final)) for start, end in covered if start < final]
+        if late.height or past:
+            self.repair(late, past)
 
     def finalise(self) -> None:
         """Makes every second final that the watermark has passed by the lateness."""
@@ -111,9 +154,7 @@ class Pipeline:
             return
         target = self._target()
         while self.progress.final < target:
-            self._advance(min(target, self.progress.final + _HOP))
-        if self._klines is not None:
-            self._write_klines(self._klines)
+            self._advance(self._hop_end(self.progress.final, target))
 
     def finish(self, end: SourceEnd) -> None:
         """Makes final what can be: by the watermark, and where a source has ended by its end.
@@ -121,11 +162,27 @@ class Pipeline:
         The bars that hold its newest trade are then final, as far as the source covers their
         spans; a trade that came since takes that back, and nothing is final before its time.
         """
+        if self.hours_due.first() is not None:
+            return  # not all of it is taken in
         self._complete_ms = end.until_ms if self.read_seq == end.seq else 0
         if self._clock.bear_out(self._complete_ms):
             self.progress.watermark_ms = self._clock.watermark_ms or 0
-            self._wait(self._pending)
+            self._wait(self._pending, FEED_SCHEMA.to_frame())
+        self._cover_end()
         self.finalise()
+
+    def _cover_end(self) -> None:
+        """What a finished source covers after its last trade is no break, where it is short."""
+        target, final = self._target(), self.progress.final_or_start
+        last = self.spans.spans.last_before(target)
+        waited = (self.progress.watermark_ms - self._lateness_ms) // 1000
+        if self.progress.final is None or last is None or target <= max(waited, final):
+            return
+        if target - 1 - last <= self.spans.spans.limit:
+            covered = self.spans.spans.add(np.array([target - 1]))
+            past = [(start, min(end, final)) for start, end in covered if start < final]
+            if past:
+                self.repair(FEED_SCHEMA.to_frame(), past)
 
     def _target(self) -> int:
         """The first second that is not final yet, by the lateness or by a source's end."""
@@ -140,10 +197,24 @@ class Pipeline:
         final = self.progress.final
         return None if final is None else (final + 1) * 1000 + self._lateness_ms
 
-    def take_klines(self, klines: pl.DataFrame) -> None:
-        """Klines to use as bars for the time before each symbol's first own bar."""
-        self._klines = klines
-        self.finalise()
+    def _hop_end(self, start: int, target: int) -> int:
+        """The end of the next hop: breaks cost nothing."""
+        rows = sum(len(self.plan.pairs) * self.plan.series / a.length for a in self.analysers)
+        hop = max(60, round(min(_BARS / max(1, self.bars.symbols), _ROWS / max(rows, 1e-9))))
+        piece = next(self.spans.spans.within(start, target), None)
+        if piece is None or piece.start > start + hop:
+            return target if piece is None else piece.start
+        return min(target, start + hop)
+
+    def take_klines(self, symbol: str, klines: pl.DataFrame, version: int) -> None:
+        """Klines of a symbol that has traded as bars of other times; `version` says which ones."""
+        with atomic(self._db):
+            for analyser in self.analysers:
+                self._mark(analyser, self._kline_bars.write(analyser.timeframe, symbol, klines))
+            self._db.execute(
+                "INSERT OR REPLACE INTO progress VALUES (?, ?)", (f"klines:{symbol}", version)
+            )
+        self.on_commit()
 
     def _follow(self, trades: pl.DataFrame) -> None:
         symbols = trades["symbol"]
@@ -158,81 +229,69 @@ class Pipeline:
             oldest = trades.select(pl.col("time_ms").min()).item()
             self.progress.final = min(oldest // 1000, self._target())
 
-    def _late(self, trades: pl.DataFrame) -> pl.DataFrame:
-        return trades.filter(pl.col("time_ms") < self.progress.final_or_start * 1000)
-
-    def _not_late(self, trades: pl.DataFrame) -> pl.DataFrame:
-        return trades.filter(pl.col("time_ms") >= self.progress.final_or_start * 1000)
-
     def _advance(self, end: int) -> None:
         """Makes the seconds up to `end` final, in one transaction with all that follows."""
         start = self.progress.final_or_start
         ready = pl.col("time_ms") < end * 1000
-        newest = max(self._target(), self.expected)
+        pieces = list(self.spans.spans.within(start, end))
+        newest = max(self._target(), (self.hours_due.last() or 0) // 1000)
         with atomic(self._db):
             self.bars.append(self._pending.filter(ready), start, end)
             for analyser in self.analysers:
+                if any(piece.begins for piece in pieces):
+                    analyser.forget()
                 for result in analyser.append(start, end):
                     self.alerts.append(analyser.timeframe, [result])
-                    self.status.update(analyser.timeframe, [result])
-                self.tests.fall_due(analyser.timeframe, start, end, newest)
+                    self.status.update(analyser.timeframe, [result], analyser.bars_in_a_row)
+                for piece in pieces:
+                    self.tests.fall_due(analyser.timeframe, piece.start, piece.end, newest)
             self._pending = self._pending.filter(~ready)
             self.progress.final = end
             self._write_progress()
-        self._on_commit()
+        self.on_commit()
 
-    def repair(self, late: pl.DataFrame, count: int = 0) -> None:
-        """Rebuilds what trades (symbol, time_ms) of final seconds touch, in one transaction.
+    def repair(self, late: pl.DataFrame, covered: Sequence[tuple[int, int]] = ()) -> None:
+        """Rebuilds bars that trades (symbol, time_ms) of final seconds touch, in one transaction.
 
-        `count` of them are new.
+        `covered` were in a break until now. The rows that depend on these bars are due then.
         """
         final = self.progress.final_or_start
         with atomic(self._db):
-            changes = self.bars.repair(late, final)
+            changes = self.bars.repair(late, covered, final)
             for analyser in self.analysers:
-                for results in analyser.repair(changes, final):
-                    self._follow_repair(analyser, results)
-                self.tests.repair(analyser.timeframe, changes, final)
-            add_counters(self._db, {("late_trades", ""): count})
+                analyser.forget()
+                self._mark(analyser, changes)
             self._write_progress()
-        self._on_commit()
+        self.on_commit()
 
-    def _write_klines(self, klines: pl.DataFrame) -> None:
-        """Bars of the symbols whose first own bar is there; the others wait for theirs."""
-        firsts = self.bars.first_bars("1s")
-        ready = klines.filter(pl.col("symbol").is_in(list(firsts)))
-        if ready.is_empty():
-            return
-        with atomic(self._db):
-            for analyser in self.analysers:
-                changes = self.bars.write_klines(analyser.timeframe, ready)
-                for results in analyser.repair(changes, self.progress.final_or_start):
-                    self._follow_repair(analyser, results)
-                self.tests.repair(analyser.timeframe, changes, self.progress.final_or_start)
-        rest = klines.filter(~pl.col("symbol").is_in(list(firsts)))
-        self._klines = None if rest.is_empty() else rest
-
-    def _follow_repair(self, analyser: Analyser, results: tuple[PairRows, ...]) -> None:
-        for result in results:
-            low, rows = result.start * result.length, result.have.shape[1]
-            for pair in result.pairs:
-                key = (pair.name, analyser.timeframe, result.window, result.lookback)
-                self.alerts.repair(key, low, low + rows * result.length)
-        last = analyser.bar_number(self.progress.final_or_start)
-        self.status.update(
-            analyser.timeframe, (r for r in results if r.start + r.have.shape[1] == last)
-        )
+    def _mark(self, analyser: Analyser, changes: Iterable[Changed]) -> None:
+        """Rows that depend on changed bars: up to `reach` bars after the last of them."""
+        length = analyser.length
+        end = self.bars.last_bar(length, self.progress.final_or_start) + 1
+        analyser.forget()
+        for change in changes:
+            high = min((change.end - 1) // length + self.plan.reach, end)
+            low = change.start // length
+            due = Due(analyser.timeframe, change.symbol)
+            self.rows_due.add(due, low * length, high * length)
+            # What its status is taken from: how many bars there are may have changed.
+            self.rows_due.add(due, (end - 1) * length, end * length)
 
     def _write_progress(self) -> None:
-        waiting = self._pending["seq"].min()
-        seq = self.read_seq if waiting is None else min(self.read_seq, int(str(waiting)) - 1)
-        self.progress.seq = seq
+        self.progress.seq = self.read_seq
         values = {
-            "seq": seq,
+            "seq": self.read_seq,
             "watermark_ms": self.progress.watermark_ms,
             "final_time": self.progress.final,
         }
-        self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", values.items())
+        known = [(key, value) for key, value in values.items() if value is not None]
+        self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", known)
+        if self.progress.final is not None:
+            self.spans.store(self.progress.final)
+
+
+def _seconds(trades: pl.DataFrame) -> Ints:
+    return (trades["time_ms"] // 1000).unique().sort().to_numpy()
 
 
 def _read_progress(db: sqlite3.Connection) -> Progress:

@@ -1,27 +1,49 @@
 """`analyse --rebuild`: all tables again from the trades, hot and cold."""
 
+import logging
 import math
 import sqlite3
 from contextlib import closing
 
-import polars as pl
-
-from analytics_job.feed import FEED_SCHEMA
+from analytics_job.hours_due import DueHour, HoursDue
 from analytics_job.pipeline import Pipeline
 from analytics_job.tests_archive import forget_archived_tests
-from spreadlake.lake import HOUR_MS, Lake, atomic, iter_trades, open_reader
+from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.rolls import missing_error, missing_hours
 from spreadlake.lake.trades import trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
 
-__all__ = ["clear_from", "rebuild_from", "refuse_missing"]
+__all__ = ["begin_rebuild"]
+
+log = logging.getLogger(__name__)
 
 # Rows of a series are redone from here on; `series` and `alert_rules` stay, so that the rows
 # before `start` are not computed again.
 _BY_TIME = {"bars": "time", "pair_analytics": "time", "pair_tests": "time", "tests_due": "time"}
 
 
-def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
+def begin_rebuild(
+    db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: int | None
+) -> None:
+    """Forgets what was computed from the second `start` on, and queues the trades since then.
+
+    A rebuild from the same second that was interrupted goes on from where it was.
+    """
+    wanted = -1 if start is None else start
+    begun = db.execute("SELECT value FROM progress WHERE key = 'rebuild_from'").fetchone()
+    unfinished = pipeline.hours_due.first() is not None or pipeline.rows_due.first() is not None
+    if begun is not None and begun[0] == wanted and unfinished:
+        log.info("going on with the rebuild that was interrupted")
+        return
+    with atomic(db):
+        start = clear_from(db, pipeline, start)
+        _refuse_missing(lake, start)
+        _queue(db, lake, start)
+        forget_archived_tests(lake, start)
+        db.execute("INSERT OR REPLACE INTO progress VALUES ('rebuild_from', ?)", (wanted,))
+
+
+def clear_from(db: sqlite3.Connection, pipeline: Pipeline, start: int | None) -> int | None:
     """Forgets what was computed from the second `start` on (None: everything).
 
     Returns the second from which trades have to be read again, None for the first: the start of
@@ -46,13 +68,11 @@ def clear_from(db: sqlite3.Connection, start: int | None) -> int | None:
     db.execute("DELETE FROM first_bars WHERE time >= ?", (low,))
     if start is None:
         db.execute("DELETE FROM pair_status")
-    db.execute("DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time')")
-    if start is not None:
-        db.execute("INSERT INTO progress VALUES ('final_time', ?)", (start,))
+    _clear_progress(db, pipeline, start)
     return start
 
 
-def refuse_missing(lake: Lake, start: int | None) -> None:
+def _refuse_missing(lake: Lake, start: int | None) -> None:
     """MissingFileError where trades from the second `start` on (None: all) were in files now gone.
 
     Raised while nothing was cleared yet for good: rows that cannot be computed again stay.
@@ -66,35 +86,48 @@ def refuse_missing(lake: Lake, start: int | None) -> None:
         )
 
 
-def rebuild_from(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, start: int | None) -> None:
-    """Takes in all trades from the second `start` on, an hour at a time.
+def _clear_progress(db: sqlite3.Connection, pipeline: Pipeline, start: int | None) -> None:
+    low = 0 if start is None else start
+    db.execute('DELETE FROM breaks WHERE "end" >= ?', (low,))
+    db.execute("DELETE FROM joins WHERE time >= ?", (low,))
+    db.execute("DELETE FROM hours_due")
+    db.execute('DELETE FROM rows_due WHERE "start" >= ?', (low,))
+    db.execute('UPDATE rows_due SET "end" = ? WHERE "end" > ?', (low, low))
+    db.execute(
+        "DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time', 'covered_time') "
+        "OR key GLOB 'klines:*'"
+    )
+    covered = pipeline.spans.spans.last_before(low)
+    if start is not None and covered is not None:
+        db.executemany(
+            "INSERT INTO progress VALUES (?, ?)",
+            [("final_time", start), ("covered_time", covered)],
+        )
 
-    Afterwards `progress` says where to read on; the pipeline is done with, because it holds
-    trades that will be read again.
-    """
-    forget_archived_tests(lake, start)
+
+def _queue(db: sqlite3.Connection, lake: Lake, start: int | None) -> None:
+    """Every hour with trades from the second `start` on is history's work."""
     span = trades_span(lake)
     if span is None:
         return
-    pipeline.expected = (span.last_ms - HOUR_MS) // 1000  # of a rolled hour only the end is known
-    first_ms = span.first_ms if start is None else start * 1000
-    for trades in iter_trades(lake, first_ms, span.last_ms + 1):
-        rows = trades.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names())
-        pipeline.ingest(rows.sort("time_ms"), 0)
-    with atomic(db):
-        seq = _seq_before(lake, pipeline.progress.final_or_start, span.last_seq)
-        db.execute("INSERT OR REPLACE INTO progress VALUES ('seq', ?)", (seq,))
+    begin = span.first_ms if start is None else start * 1000
+    HoursDue(db).add(DueHour(hour, "", max(begin, hour)) for hour in _hours(lake, hour_of(begin)))
+    db.execute("INSERT OR REPLACE INTO progress VALUES ('seq', ?)", (span.last_seq,))
 
 
-def _seq_before(lake: Lake, final: int, last_seq: int) -> int:
-    """The sequence number after which every trade that is not final yet will be read."""
+def _hours(lake: Lake, start_ms: int) -> list[int]:
+    """Hours from `start_ms` on that have trades, hot or rolled."""
+    paths = lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
+    hours = {hour for _, hour in map(lake.partition_hour, paths) if hour >= start_ms}
     with closing(open_reader(lake.ticks_db)) as ticks:
-        hot, rolled = ticks.execute(
-            "SELECT (SELECT MIN(seq) FROM ticks WHERE time_ms >= ?1), "
-            "(SELECT MIN(max_seq) FROM rolls WHERE hour_ms + ?2 > ?1)",
-            (final * 1000, HOUR_MS),
-        ).fetchone()
-    return min([last_seq, *(int(seq) - 1 for seq in (hot, rolled) if seq is not None)])
+        at = start_ms
+        while True:
+            row = ticks.execute("SELECT MIN(time_ms) FROM ticks WHERE time_ms >= ?", (at,))
+            first = row.fetchone()[0]
+            if first is None:
+                return sorted(hours)
+            hours.add(hour_of(first))
+            at = hour_of(first) + HOUR_MS
 
 
 def _begin(db: sqlite3.Connection, start: int) -> int | None:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # What is read once: by the job, by the exporter and by the notifier.
 _AT_NEXT_START = ("job.interval", "exporter.", "notify.")
 _SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
+_HISTORY_SECONDS = 0.2  # for imported hours and late rows, after what is new in a step
 _ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
 
 
@@ -51,6 +52,7 @@ def run(context: ServiceContext) -> None:
 
 def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
     stop = StopSignal(context.duration)
+    job.history_seconds = _HISTORY_SECONDS
     settings, watch = context.settings, context.config_watch()
     watch.at_next_start = _AT_NEXT_START
 

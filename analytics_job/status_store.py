@@ -1,11 +1,12 @@
 """Keeps `pair_status`: writes the lines that changed, and no others."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from analytics_job.states import SeriesStatus, series_status
+from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
 
 __all__ = ["StatusStore"]
@@ -32,15 +33,20 @@ class StatusStore:
                 )
         self._write((key, self._warming(key)) for key in keys if key not in self._written)
 
-    def update(self, timeframe: str, results: Iterable[PairRows]) -> None:
-        """Takes the status from the last row of each result."""
+    def update(
+        self, timeframe: str, results: Iterable[PairRows], in_a_row: Callable[[Pair, int], int]
+    ) -> None:
+        """Takes the status from the last row of each result.
+
+        `in_a_row` tells how many bars a pair has up to a bar, where it has all that rows need.
+        """
         for result in results:
             flat = np.isnan(result.numbers["zscore"][:, -1])
             self._write(
                 (
                     (pair.name, timeframe, result.window, result.lookback),
                     series_status(
-                        int(result.have[index, -1]),
+                        self._have(result, index, in_a_row),
                         result.window,
                         result.lookback,
                         self._max_stale,
@@ -50,6 +56,12 @@ class StatusStore:
                 )
                 for index, pair in enumerate(result.pairs)
             )
+
+    def _have(self, result: PairRows, index: int, in_a_row: Callable[[Pair, int], int]) -> int:
+        have = int(result.have[index, -1])
+        if have < max(result.window, result.lookback, self._max_stale + 1):
+            return have
+        return in_a_row(result.pairs[index], result.start + result.have.shape[1] - 1)
 
     def _warming(self, key: Key) -> SeriesStatus:
         return series_status(0, key[2], key[3], self._max_stale, stale=False, flat=False)

@@ -14,7 +14,6 @@ from dataclasses import astuple, dataclass, fields
 from functools import partial
 
 from analytics_job.analyser import PairPlan
-from analytics_job.bars import Changed
 from analytics_job.row_archive import TestKey
 from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.archive import archived_until, read_rows
@@ -91,21 +90,12 @@ class TestStore:
         self._thin(timeframe, max(end, newest))
         self._bound()
 
-    def fall_due_for(self, pair: Pair, timeframe: str, start: int, end: int) -> None:
-        """The same for one pair: it is new, and its history is being computed."""
-        self._due(timeframe, [pair], start, end, end)
-        self._due_again(timeframe, [pair], start, end)
-        self._bound()
-
-    def repair(self, timeframe: str, changes: Iterable[Changed], final: int) -> None:
-        """Tests whose lookback holds a changed bar fall due again, those of old bars too."""
-        length = self._lengths[timeframe]
-        reach = max(self._plan.lookbacks) * length
-        for change in changes:
-            pairs = [pair for pair in self._plan.pairs if change.symbol in pair]
-            end = min(change.end + reach + length, final)
-            self._changed.update(self._due(timeframe, pairs, change.start, end, final))
-            self._changed.update(self._due_again(timeframe, pairs, change.start, end))
+    def changed(
+        self, timeframe: str, pairs: Sequence[Pair], start: int, end: int, final: int
+    ) -> None:
+        """Tests at the boundaries in (start, end] fall due again: bars changed or pairs are new."""
+        self._changed.update(self._due(timeframe, pairs, start, end, final))
+        self._changed.update(self._due_again(timeframe, pairs, start, end))
         self._bound()
 
     def begin_batch(self) -> None:

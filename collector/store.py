@@ -132,7 +132,7 @@ class TickStore:
             self.db.executemany(
                 f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows
             )
-            add_counters(self.db, {("klines", ""): len(rows)})
+            add_counters(self.db, {("klines", symbol): len(rows)})
 
     def write_status(self, values: Mapping[str, Any]) -> None:
         """Replaces status values."""

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ import typer
 from spreadlake.cli.hints import command_name
 from spreadlake.cli.options import DataOption
 from spreadlake.lake import Lake, open_reader
-from spreadlake.report import last_trade_ms
 from spreadlake.report.words import count
 from spreadlake.service import StopSignal
 
@@ -97,14 +95,10 @@ def _summary(done: list["Imported"], lake: Lake) -> str:
         return "\n".join([nothing, *notes])
     lines = [
         *notes,
-        "the analytics job takes this in when it runs next; "
-        "for more than a few days it is faster to compute everything again:",
-        f"  {command_name()} analyse --data {shlex.quote(str(lake.root))} --rebuild",
+        "the analytics job takes this in when it runs, beside what is live; without live trades "
+        "this is the fastest way, and it computes only what is new:",
+        f"  {command_name()} analyse --data {shlex.quote(str(lake.root))} --once",
     ]
-    if _long_ago(lake):
-        lines.append(
-            "capture live trades in another folder: bars are carried over any time between"
-        )
     return "\n".join(lines)
 
 
@@ -124,14 +118,6 @@ def _notes(lake: Lake) -> list[str]:
             for symbol in waiting_klines(db)
         ]
     return missing + waiting
-
-
-def _long_ago(lake: Lake) -> bool:
-    """Whether the time from the newest trade until now is more than an import may leave out."""
-    from spreadlake.importer.plan import MOST_DAYS  # noqa: PLC0415 slow to import
-
-    newest = last_trade_ms(lake)
-    return newest is not None and time.time() - newest / 1000 > MOST_DAYS * 86_400
 
 
 @contextmanager

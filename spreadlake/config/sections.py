@@ -152,6 +152,13 @@ class JobSettings(Section):
     lateness: float = Field(
         0.25, ge=0, le=60, description="seconds of exchange time a bar waits for late trades"
     )
+    break_minutes: float = Field(
+        15.0,
+        ge=0.1,
+        le=1440,
+        description="minutes without a trade of any symbol that are a break: no bar is carried "
+        "over it, and windows begin anew after it",
+    )
     tests_interval: float = Field(
         60.0, ge=1, description="seconds between runs of the slow statistics (pair_tests)"
     )

@@ -30,7 +30,7 @@ def store_klines(db: sqlite3.Connection, new: pl.DataFrame) -> int:
             f"INSERT INTO klines VALUES ({', '.join('?' * len(KLINES_SCHEMA))})", fresh.iter_rows()
         )
         if fresh.height:
-            add_counters(db, {("klines", ""): fresh.height})
+            add_counters(db, {("klines", str(fresh["symbol"][0])): fresh.height})
     return fresh.height
 
 

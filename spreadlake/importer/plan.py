@@ -1,7 +1,8 @@
 """In which order files are taken, and whether their days fit the lake's. Pure.
 
-The job carries the last price over every second without a trade, up to the newest trade of the
-lake. A few days of that are nothing; two years would be sixty million bars of each symbol.
+The job carries the last price of a symbol over every second in which others trade, up to the
+newest trade of the lake. A few days of that are nothing; two years would be sixty million bars of
+each symbol. Over days in which no symbol traded nothing is carried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -15,7 +16,7 @@ from spreadlake.importer.names import DumpFile, DumpKind
 __all__ = ["MOST_DAYS", "Coverage", "check_days", "in_order"]
 
 MOST_DAYS = 7
-"""Days without a trade between two that have some."""
+"""Days without a trade of one symbol, between two that have some, on which others have trades."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def check_days(files: Sequence[DumpFile], coverage: Coverage) -> None:
     """InputError where records would be far away in time from all others of the lake."""
     trades, klines = _days_by_symbol(files, "aggTrades"), _days_by_symbol(files, "1m")
     newest = [*(max(days) for days in trades.values()), *filter(None, [coverage.last])]
+    busy = set[date]().union(*trades.values(), *coverage.days.values())
     for symbol in dict.fromkeys((*trades, *klines)):
         held = _used(coverage.days.get(symbol, set()), coverage.klines.get(symbol, set()))
         days = _used(
@@ -55,7 +57,7 @@ def check_days(files: Sequence[DumpFile], coverage: Coverage) -> None:
             coverage.klines.get(symbol, set()) | klines.get(symbol, set()),
         )
         ends = {max(newest)} if symbol in trades else set()
-        for earlier, later in _holes(days | ends):
+        for earlier, later in _holes(days | ends, busy):
             # A hole that was there before is not made by this import.
             if not (held and min(held) <= earlier and later <= max(held)):
                 raise InputError(_too_far(symbol, earlier, later))
@@ -82,14 +84,16 @@ def _days_of(file: DumpFile) -> Iterable[date]:
     return (file.first + timedelta(days=n) for n in range((file.last - file.first).days + 1))
 
 
-def _holes(days: Set[date]) -> list[tuple[date, date]]:
-    return [(a, b) for a, b in pairwise(sorted(days)) if (b - a).days - 1 > MOST_DAYS]
+def _holes(days: Set[date], busy: Set[date]) -> list[tuple[date, date]]:
+    """Days before and after which a symbol has nothing while others have trades."""
+    pairs = pairwise(sorted(days))
+    return [(a, b) for a, b in pairs if sum(a < day < b for day in busy) > MOST_DAYS]
 
 
 def _too_far(symbol: str, earlier: date, later: date) -> str:
     return (
         f"{symbol} would have nothing from {earlier + timedelta(days=1)} to "
-        f"{later - timedelta(days=1)}, and bars carry the last price over every second of that "
+        f"{later - timedelta(days=1)}, and bars carry its last price while others trade "
         f"(at most {MOST_DAYS} days); import the days between too, or choose another folder "
         "with --data"
     )

@@ -122,6 +122,22 @@ CREATE TABLE empty_ids(
   PRIMARY KEY(symbol, first_id)) WITHOUT ROWID;
 """
 
+# What a break is, where each symbol joined again after one, and what of history is still to do:
+# hours of trades that were not taken in, rows whose bars changed.
+_ANALYTICS_BREAKS = """
+CREATE TABLE breaks("start" INTEGER PRIMARY KEY, "end" INTEGER NOT NULL);
+CREATE TABLE joins(
+  symbol TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(symbol, time)) WITHOUT ROWID;
+INSERT INTO joins SELECT symbol, time FROM first_bars WHERE timeframe = '1s';
+CREATE TABLE hours_due(
+  hour_ms INTEGER NOT NULL, symbol TEXT NOT NULL, from_ms INTEGER NOT NULL,
+  PRIMARY KEY(hour_ms, symbol)) WITHOUT ROWID;
+CREATE TABLE rows_due(
+  timeframe TEXT NOT NULL, name TEXT NOT NULL, window_bars INTEGER NOT NULL,
+  lookback_bars INTEGER NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  PRIMARY KEY(timeframe, name, window_bars, lookback_bars, "start")) WITHOUT ROWID;
+"""
+
 TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
-ANALYTICS_STEPS = [_ANALYTICS_1]
+ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -8,7 +8,7 @@ import polars as pl
 
 from spreadlake.bars import BARS_SCHEMA
 
-__all__ = ["bars_before", "carry", "longer_bars", "second_bars"]
+__all__ = ["bars_before", "carried", "carry", "longer_bars", "second_bars"]
 
 _SUMS = ("volume", "quote_volume", "taker_buy_volume", "trades")
 _PRICES = ("open", "high", "low", "close")
@@ -57,6 +57,21 @@ def carry(bars: pl.DataFrame, last: pl.DataFrame, start: int, end: int) -> pl.Da
         .with_columns(pl.col("close").forward_fill().over("symbol").fill_null(pl.col("before")))
         .filter(pl.col("close").is_not_null())
         .with_columns(pl.col(*_PRICES).fill_null(pl.col("close")), pl.col(*_SUMS).fill_null(0))
+        .select(BARS_SCHEMA.names())
+        .cast(BARS_SCHEMA)
+    )
+
+
+def carried(last: pl.DataFrame) -> pl.DataFrame:
+    """1s bars without a trade: `last` (symbol, close, start, end) is carried over [start, end)."""
+    return (
+        last.with_columns(time=pl.int_ranges("start", "end", dtype=pl.Int64))
+        .explode("time")
+        .drop_nulls("time")
+        .with_columns(
+            *(pl.col("close").alias(name) for name in _PRICES),
+            *(pl.lit(0.0).alias(name) for name in _SUMS),
+        )
         .select(BARS_SCHEMA.names())
         .cast(BARS_SCHEMA)
     )

@@ -4,14 +4,13 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.archive import read_rows
-from spreadlake.quant.close_matrix import NEVER, CloseMatrix
+from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.times import timeframe_seconds
 
@@ -55,9 +54,8 @@ class BarSource(NamedTuple):
         self, db: sqlite3.Connection, symbols: tuple[str, ...], low: int, high: int
     ) -> CloseMatrix:
         """The closes of `symbols` at the absolute bars [low, high)."""
-        first = np.array([self.first.get(s, NEVER) for s in symbols], dtype=np.int64)
         bars = pl.concat([self.read(db, symbol, low, high) for symbol in symbols])
-        return CloseMatrix.of(bars, symbols, self.length, low, high, first)
+        return CloseMatrix.of(bars, symbols, self.length, low, high)
 
     def read(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> pl.DataFrame:
         """Bars of BARS_SCHEMA of one symbol, absolute numbers [low, high), in order of time."""

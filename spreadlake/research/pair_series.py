@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.breaks import read_cuts
 from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
@@ -64,17 +65,22 @@ def _piece(
     """The rows at the absolute bars [low, high)."""
     with closing(open_reader(lake.analytics_db)) as db:
         closes = source.matrix(db, tuple(series.pair), low - reach, high)
+        cuts = read_cuts(db, source.length, low - reach, high)
     noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
-    (rows,) = pair_rows(
-        closes,
-        [series.pair],
-        [series.window],
-        series.lookback,
-        definition.max_stale_bars,
-        noise,
-        high - low,
-    )
-    return rows.frame().drop("pair", "symbol_a", "symbol_b")
+    parts = [
+        rows.frame()
+        for closes_part, count in closes.stretches(high - low, cuts)
+        for rows in pair_rows(
+            closes_part,
+            [series.pair],
+            [series.window],
+            series.lookback,
+            definition.max_stale_bars,
+            noise,
+            count,
+        )
+    ]
+    return pl.concat(parts).drop("pair", "symbol_a", "symbol_b")
 
 
 def _span(source: BarSource, pair: Pair, start: float | None, end: float | None) -> tuple[int, int]:

@@ -13,8 +13,15 @@ Bar = tuple[float, float, float, float, float, float, float, int]  # ohlc, volum
 Bars = dict[int, Bar]
 
 
-def second_bars(trades: Sequence[Trade], final: int) -> dict[str, Bars]:
+def breaks(trades: Sequence[Trade], limit: int) -> list[tuple[int, int]]:
+    """Seconds [start, end) without any trade, more than `limit` from one with to the next."""
+    seconds = sorted({trade.time_ms // 1000 for trade in trades})
+    return [(s + 1, t) for s, t in itertools.pairwise(seconds) if t - s > limit]
+
+
+def second_bars(trades: Sequence[Trade], final: int, limit: int = 900) -> dict[str, Bars]:
     """1s bars by symbol and time; `final` is the first second that is not final."""
+    off = {t for start, end in breaks(trades, limit) for t in range(start, end)}
     by_symbol: dict[str, list[Trade]] = defaultdict(list)
     for trade in trades:
         by_symbol[trade.symbol].append(trade)
@@ -28,7 +35,7 @@ def second_bars(trades: Sequence[Trade], final: int) -> dict[str, Bars]:
         for second in range(min(grouped), final):
             if second in grouped:
                 bars[symbol][second] = _bar(grouped[second])
-            else:
+            elif second not in off and second - 1 in bars[symbol]:
                 close = bars[symbol][second - 1][3]
                 bars[symbol][second] = (close, close, close, close, 0.0, 0.0, 0.0, 0)
     return {symbol: own for symbol, own in bars.items() if own}
@@ -69,15 +76,25 @@ def longer_bars(seconds: Bars, length: int, final: int) -> Bars:
 
 
 def analytics(
-    a: Bars, b: Bars, length: int, window: int, lookback: int, max_stale: int
+    a: Bars,
+    b: Bars,
+    length: int,
+    window: int,
+    lookback: int,
+    max_stale: int,
+    off: Sequence[tuple[int, int]] = (),
 ) -> dict[int, dict[str, Any]]:
-    """Rows of pair_analytics by time."""
-    times = [t for t in sorted(a) if t in b]
-    rows = {}
-    for at, time in enumerate(times):
-        if at + 1 < window:
+    """Rows of pair_analytics by time; windows begin anew after the breaks `off`."""
+    anew = {end // length * length for start, end in off if end // length - start // length < 2}
+    rows: dict[int, dict[str, Any]] = {}
+    run: list[int] = []
+    for time in (t for t in sorted(a) if t in b):
+        if (run and time - run[-1] != length) or time in anew:
+            run = []
+        run.append(time)
+        if len(run) < window:
             continue
-        rows[time] = _row(a, b, times[: at + 1], window, lookback)
+        rows[time] = _row(a, b, run, window, lookback)
         if _carried(a, time, length) > max_stale or _carried(b, time, length) > max_stale:
             rows[time] = {k: v if k.startswith("price") else None for k, v in rows[time].items()}
     return rows

@@ -47,6 +47,20 @@ ODD = harness.settings(
         {"name": "seven", "window": 2, "timeframe": "7s", "lookback": 5, "threshold": 0.5},
     ],
 )
+# A few seconds without a trade are a break: shorter and longer than bars, and than lateness.
+BROKEN = harness.settings(
+    symbols=SYMBOLS,
+    pairs="all",
+    timeframes=["1s", "3s", "13s"],
+    windows=[2, 4],
+    lookbacks=[3, 7],
+    max_stale_bars=4,
+    job={"break_minutes": 0.1, "lateness": 2.0},
+    alerts=[
+        {"name": "quick", "window": 4, "threshold": 0.6},
+        {"name": "slow", "window": 2, "timeframe": "13s", "threshold": 0.5, "min_bars": 2},
+    ],
+)
 PRICES = {
     "PLAIN": [99.0, 100.0, 100.5, 101.25, 103.0, 1e-5, 123_456.7],
     "ODD": [1e-8, 1.1e-8, 3e-8, 1e9, 1.0000001e9],
@@ -55,15 +69,18 @@ SIZES = {"PLAIN": [0.001, 0.1, 1.0, 3.3], "ODD": [1e-8, 1.0, 1e14]}
 Row = tuple[str, int, float, float, bool]
 
 
-def _moments(kind: str) -> st.SearchStrategy[list[Row]]:
-    trade = st.tuples(
+def _trade(kind: str) -> st.SearchStrategy[Row]:
+    return st.tuples(
         st.sampled_from(SYMBOLS),
         st.integers(0, 60_000),
         st.sampled_from(PRICES[kind]),
         st.sampled_from(SIZES[kind]),
         st.booleans(),
     )
-    return st.lists(trade, min_size=1, max_size=120)
+
+
+def _moments(kind: str) -> st.SearchStrategy[list[Row]]:
+    return st.lists(_trade(kind), min_size=1, max_size=120)
 
 
 def _trades(rows: list[Row]) -> list[Trade]:
@@ -115,6 +132,14 @@ def test_nor_do_they_with_odd_timeframes_pairs_windows_and_prices(
     _check(ODD, rows, random, cuts, restarts)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_trade("PLAIN"), min_size=1, max_size=25), randoms_, cuts_, restarts_)
+def test_nor_do_they_where_late_trades_close_breaks_move_them_or_make_new_ones(
+    rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
+) -> None:
+    _check(BROKEN, rows, random, cuts, restarts)
+
+
 def _check(
     config: Settings, rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
 ) -> None:
@@ -136,7 +161,10 @@ def _check_against_loop(lake: harness.TestLake, config: Settings, trades: Sequen
     final = max(
         (max(t.time_ms for t in trades) - late) // 1000, min(t.time_ms for t in trades) // 1000
     )
-    seconds = oracle.second_bars(trades, final)
+    limit = round(config.job.break_minutes * 60)
+    seconds = oracle.second_bars(trades, final, limit)
+    off = oracle.breaks(trades, limit)
+    assert [tuple(row.values()) for row in lake.table("breaks")] == [b for b in off if b[1] < final]
     stored: dict[str, Any] = {name: {} for name in ("1s", *config.timeframes)}
     for row in lake.table("bars"):
         bar = tuple(row[name] for name in list(row)[3:])
@@ -147,11 +175,15 @@ def _check_against_loop(lake: harness.TestLake, config: Settings, trades: Sequen
         bars = {s: own for s, own in bars.items() if own}
         _assert_close(got, bars)
         if timeframe in config.timeframes:
-            _check_rows(lake, config, timeframe, bars)
+            _check_rows(lake, config, timeframe, bars, off)
 
 
 def _check_rows(
-    lake: harness.TestLake, config: Settings, timeframe: str, bars: dict[str, oracle.Bars]
+    lake: harness.TestLake,
+    config: Settings,
+    timeframe: str,
+    bars: dict[str, oracle.Bars],
+    off: Sequence[tuple[int, int]],
 ) -> None:
     table = lake.table("pair_analytics")
     for series in config.series:
@@ -164,6 +196,7 @@ def _check_rows(
             series.window,
             series.lookback,
             config.max_stale_bars,
+            off,
         )
         key = (series.pair.name, timeframe, series.window, series.lookback)
         names = ("pair", "timeframe", "window_bars", "lookback_bars")

@@ -55,7 +55,7 @@ def test_groups_and_pieces_of_any_size_give_the_same_tables(
     whole = _tables(tmp_path / "whole")
     assert sizes >= {3, 6}  # those of one symbol, and all
     assert whole["alert_events"]
-    for cells, piece in ((60, 16), (1, 1), (150, 40)):
+    for cells, piece in ((60, 16), (40, 7), (150, 40)):
         sizes.clear()
         monkeypatch.setattr(analyser, "_CELLS", cells)
         monkeypatch.setattr(analyser, "_PIECE", piece)

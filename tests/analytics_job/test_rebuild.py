@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analytics_job.history import History
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS
@@ -140,7 +141,7 @@ def test_a_rebuild_that_died_half_way_is_made_good_by_the_next_step(
     for start in (None, HOUR - 77):
         job = AnalyticsJob(lake.lake, CONFIG)
         with monkeypatch.context() as patch:
-            patch.setattr("analytics_job.rebuild.iter_trades", _one_hour_only)
+            patch.setattr(History, "_take_hours", _one_hour_only())
             with pytest.raises(KeyboardInterrupt):
                 job.rebuild(start)
         job.close()
@@ -151,11 +152,17 @@ def test_a_rebuild_that_died_half_way_is_made_good_by_the_next_step(
         assert got == {name: lakes["early"][name] for name in got}
 
 
-def _one_hour_only(*arguments: Any) -> Any:
-    from spreadlake.lake import iter_trades
+def _one_hour_only() -> Any:
+    take = History._take_hours
+    taken: list[None] = []
 
-    yield next(iter_trades(*arguments))
-    raise KeyboardInterrupt
+    def one(self: History, _: int) -> None:
+        if taken:
+            raise KeyboardInterrupt
+        take(self, 1)
+        taken.append(None)
+
+    return one
 
 
 def test_hours_that_rolled_away_before_the_job_saw_them_are_taken_in(

@@ -30,7 +30,7 @@ def test_it_says_what_came_of_each_file_and_what_to_do_next(tmp_path: Path) -> N
         "BTCUSDT-1m-2024-08-08.zip: 60 klines",
     ]
     assert "the analytics job takes this in when it runs next" in result.stdout
-    assert f"analyse --data {tmp_path}/lake --rebuild" in result.stdout
+    assert f"analyse --data {tmp_path}/lake --once" in result.stdout
     assert "capture live trades in another folder" in result.stdout
     assert held(tmp_path / "lake") == ROWS
 

@@ -240,28 +240,27 @@ def test_a_partition_that_somebody_deleted_comes_back(tmp_path: Path) -> None:
     assert held(lake) == ROWS
 
 
-def test_days_far_from_the_others_are_refused(tmp_path: Path) -> None:
+def test_days_far_from_all_others_are_taken(tmp_path: Path) -> None:
+    """Nothing is carried over days in which no symbol traded."""
     lake = tmp_path / "lake"
     import_all(lake, day_file(tmp_path, ROWS))
     far = trades(start_ms=MIDNIGHT + 30 * DAY, hours=1, first_id=90_000_000)
+    import_all(lake, day_file(tmp_path, far))
+    assert held(lake) == ROWS + far
+
+
+def test_days_over_which_others_would_carry_a_symbol_are_refused(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    for day in range(10):
+        rows = trades(start_ms=MIDNIGHT + day * DAY, hours=1, first_id=1 + 1_000_000 * day)
+        import_all(lake, day_file(tmp_path, [r._replace(symbol="ETHUSDT") for r in rows]))
+    import_all(lake, day_file(tmp_path, ROWS))
+    far = trades(start_ms=MIDNIGHT + 9 * DAY, hours=1, first_id=90_000_000)
     with pytest.raises(
-        InputError, match="would have nothing from 2024-08-09 to 2024-09-06"
+        InputError, match="would have nothing from 2024-08-09 to 2024-08-16"
     ) as caught:
         import_all(lake, day_file(tmp_path, far))
     assert "import the days between too, or choose another folder" in str(caught.value)
-    assert held(lake) == ROWS
-
-
-def test_klines_far_from_the_trades_are_refused(tmp_path: Path) -> None:
-    lake, old = tmp_path / "lake", "BTCUSDT-1m-2022-08-08.csv"
-    import_all(lake, day_file(tmp_path, ROWS))
-    file = write_dump(tmp_path, old, kline_lines(MIDNIGHT - 731 * DAY, count=3))
-    with pytest.raises(InputError, match="would have nothing from 2022-08-09 to 2024-08-07"):
-        import_all(lake, file)
-    # Where there are no trades yet, they are the first records, and the trades come too late.
-    import_all(tmp_path / "other", file)
-    with pytest.raises(InputError, match="would have nothing from 2022-08-09 to 2024-08-07"):
-        import_all(tmp_path / "other", day_file(tmp_path, ROWS))
 
 
 def test_klines_after_the_first_trade_are_far_from_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""What is not new: hours that were imported, and rows whose bars changed. In hops, oldest first.
+
+Bars of an hour, then the rows before the next hour that is due: one way through time, so that
+each row is computed once, and new trades can be taken in between any two hops.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import polars as pl
+
+from analytics_job.analyser import Analyser, PairPlan
+from analytics_job.hours_due import DueHour, read_hours
+from analytics_job.pipeline import Pipeline
+from spreadlake.lake import Lake, atomic
+from spreadlake.pairs import Pair
+from spreadlake.quant.pair_rows import PairRows
+
+__all__ = ["History"]
+
+_TRADES = 100_000  # taken in at a time where nothing else waits
+_ROWS = 40_000  # of pair analytics, in one transaction
+_LIVE_ROWS = 10_000  # the same while live trades wait
+Ranges = tuple[tuple[int, int], ...]
+
+
+class History:
+    """Does what is due, a hop at a time."""
+
+    def __init__(self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:
+        self._db = db
+        self._lake = lake
+        self._pipeline = pipeline
+
+    def work(self, seconds: float | None = None) -> bool:
+        """Works for about so long (None: to the end); whether there is more to do."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while self._hop(live=end is not None):
+            if end is not None and time.monotonic() >= end:
+                return True
+        return False
+
+    def newest(self) -> None:
+        """The newest row of what is due, so that its status is known at once."""
+        for analyser in self._pipeline.analysers:
+            final = self._pipeline.progress.final_or_start
+            last = self._pipeline.bars.last_bar(analyser.length, final)
+            with atomic(self._db):
+                for plan, _ in list(self._wanted(analyser, last, last + 1)):
+                    for result in analyser.compute(plan, last, last + 1, again=True):
+                        self._pipeline.status.update(
+                            analyser.timeframe, [result], analyser.bars_in_a_row
+                        )
+
+    def left(self) -> float:
+        """Hours of trade time that are still to be gone through."""
+        due = self._pipeline.rows_due.seconds() / 3600 / max(1, len(self._pipeline.analysers))
+        return self._pipeline.hours_due.count() + due
+
+    @property
+    def stage(self) -> str:
+        """What is being done, in a word or two; empty where nothing is due."""
+        if self._pipeline.rows_due.first() is None:
+            return "" if self._pipeline.hours_due.first() is None else "bars and pairs"
+        return "pairs and alerts"
+
+    def _hop(self, *, live: bool) -> bool:
+        hour = self._pipeline.hours_due.first()
+        if self._compute_rows(None if hour is None else hour // 1000, live=live):
+            return True
+        if hour is None:
+            return False
+        self._take_hours(1 if live else _TRADES)
+        return True
+
+    def _take_hours(self, most: int) -> None:
+        """At least one hour, and more of them up to `most` trades."""
+        due: list[DueHour] = []
+        frames: list[pl.DataFrame] = []
+        for hours in self._pipeline.hours_due.by_hour():
+            due += hours
+            frames.append(read_hours(self._lake, hours))
+            if sum(frame.height for frame in frames) >= most:
+                break
+        self._pipeline.take_hours(due, pl.concat(frames))
+
+    def _compute_rows(self, limit: int | None, *, live: bool) -> bool:
+        """One hop of rows whose bars end before the second `limit`; False if there are none."""
+        for start, timeframe in self._pipeline.rows_due.firsts():
+            found = [a for a in self._pipeline.analysers if a.timeframe == timeframe]
+            if not found:
+                with atomic(self._db):
+                    self._pipeline.rows_due.done(timeframe, 2**62)
+                return True
+            low = start // found[0].length
+            most = _LIVE_ROWS if live else _ROWS
+            high = low + max(1, most // max(1, len(found[0].plan.pairs) * found[0].plan.series))
+            if limit is not None:
+                high = min(high, limit // found[0].length)
+            if low < high:
+                self._compute(found[0], low, high)
+                return True
+        return False
+
+    def _compute(self, analyser: Analyser, low: int, high: int) -> None:
+        pipeline, length = self._pipeline, analyser.length
+        final = pipeline.progress.final_or_start
+        last = pipeline.bars.last_bar(length, final)
+        with atomic(self._db):
+            for plan, ranges in self._wanted(analyser, low, high):
+                for begin, end in ranges:
+                    stop = min(end, last + 1)
+                    results = list(analyser.compute(plan, begin, stop, again=True))
+                    self._follow(analyser, results, last)
+                    if begin < stop:
+                        until = min((stop + 1) * length, final)
+                        pipeline.tests.changed(
+                            analyser.timeframe, plan.pairs, begin * length, until, final
+                        )
+            pipeline.rows_due.done(analyser.timeframe, high * length)
+        pipeline.on_commit()
+
+    def _wanted(self, analyser: Analyser, low: int, high: int) -> Iterator[tuple[PairPlan, Ranges]]:
+        """What is due at the bars [low, high): pairs, windows and lookbacks, and which bars."""
+        length, plan = analyser.length, analyser.plan
+        named: dict[str, list[tuple[int, int, int, int]]] = {}
+        due = self._pipeline.rows_due.within(analyser.timeframe, low * length, high * length)
+        for one, start, end in due:
+            row = (start // length, -(-end // length), one.window, one.lookback)
+            named.setdefault(one.name, []).append(row)
+        groups: dict[tuple[Ranges, tuple[int, ...], tuple[int, ...]], list[Pair]] = {}
+        for pair in plan.pairs:
+            rows = [row for name in ("", pair.name, *pair) for row in named.get(name, ())]
+            if rows:
+                groups.setdefault(_merged(rows, plan), []).append(pair)
+        for (ranges, windows, lookbacks), pairs in groups.items():
+            part = replace(plan, pairs=tuple(pairs), windows=windows, lookbacks=lookbacks)
+            yield part, ranges
+
+    def _follow(self, analyser: Analyser, results: list[PairRows], last: int) -> None:
+        for result in results:
+            low, rows = result.start * result.length, result.have.shape[1]
+            for pair in result.pairs:
+                key = (pair.name, analyser.timeframe, result.window, result.lookback)
+                self._pipeline.alerts.repair(key, low, low + rows * result.length)
+            if result.start + rows == last + 1:
+                self._pipeline.status.update(analyser.timeframe, [result], analyser.bars_in_a_row)
+
+
+def _merged(
+    rows: list[tuple[int, int, int, int]], plan: PairPlan
+) -> tuple[Ranges, tuple[int, ...], tuple[int, ...]]:
+    """Ranges that overlap or touch as one; the windows and lookbacks, where 0 means all of them."""
+    merged: list[tuple[int, int]] = []
+    for low, high, *_ in sorted(rows):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    windows, lookbacks = {row[2] for row in rows}, {row[3] for row in rows}
+    return (
+        tuple(merged),
+        plan.windows if 0 in windows else tuple(w for w in plan.windows if w in windows),
+        plan.lookbacks if 0 in lookbacks else tuple(k for k in plan.lookbacks if k in lookbacks),
+    )

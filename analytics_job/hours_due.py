@@ -1,0 +1,80 @@
+"""Keeps `hours_due`: hours of trades that are in the lake and not in any bar yet."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from analytics_job.feed import FEED_SCHEMA
+from spreadlake.lake import HOUR_MS, Lake, read_trades
+
+__all__ = ["DueHour", "HoursDue", "read_hours"]
+
+
+class DueHour(NamedTuple):
+    """The trades of a symbol ('' for all) with from_ms <= time_ms < hour_ms + an hour."""
+
+    hour_ms: int
+    symbol: str
+    from_ms: int
+
+
+class HoursDue:
+    """A queue in order of time; writes in the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def add(self, hours: Iterable[DueHour]) -> None:
+        """Puts hours in the queue."""
+        self._db.executemany(
+            "INSERT INTO hours_due VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)",
+            list(hours),
+        )
+
+    def all(self) -> set[tuple[str, int]]:
+        """(symbol, hour in ms) of all that are due."""
+        return set(self._db.execute("SELECT symbol, hour_ms FROM hours_due").fetchall())
+
+    def first(self) -> int | None:
+        """The earliest hour (ms) that is due."""
+        first = self._db.execute("SELECT MIN(hour_ms) FROM hours_due").fetchone()[0]
+        return None if first is None else int(first)
+
+    def last(self) -> int | None:
+        """The latest hour (ms) that is due."""
+        last = self._db.execute("SELECT MAX(hour_ms) FROM hours_due").fetchone()[0]
+        return None if last is None else int(last)
+
+    def count(self) -> int:
+        """How many hours are due, of however many symbols."""
+        return int(self._db.execute("SELECT COUNT(DISTINCT hour_ms) FROM hours_due").fetchone()[0])
+
+    def by_hour(self) -> Iterator[list[DueHour]]:
+        """What is due, an hour at a time, in order."""
+        hour = self.first()
+        while hour is not None:
+            rows = self._db.execute(
+                "SELECT hour_ms, symbol, from_ms FROM hours_due WHERE hour_ms = ?", (hour,)
+            ).fetchall()
+            yield [DueHour(*row) for row in rows]
+            hour = self._db.execute(
+                "SELECT MIN(hour_ms) FROM hours_due WHERE hour_ms > ?", (hour,)
+            ).fetchone()[0]
+
+    def done(self, hours: Iterable[DueHour]) -> None:
+        """Takes hours out of the queue."""
+        self._db.executemany(
+            "DELETE FROM hours_due WHERE hour_ms = ? AND symbol = ?",
+            [(hour.hour_ms, hour.symbol) for hour in hours],
+        )
+
+
+def read_hours(lake: Lake, due: list[DueHour]) -> pl.DataFrame:
+    """The trades of some symbols' same hour (FEED_SCHEMA)."""
+    hour, begin = due[0].hour_ms, min(one.from_ms for one in due)
+    symbols = None if any(not one.symbol for one in due) else [one.symbol for one in due]
+    trades = read_trades(lake, begin, hour + HOUR_MS, symbols)
+    return trades.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names())

@@ -1,0 +1,105 @@
+"""Keeps `breaks` and `joins`: where trading broke off, and where each symbol began after that.
+
+`breaks` holds those that end before what is final; `progress` says how far bars reach. Trades
+that wait are given again at a start, so that what they say of breaks need not be stored.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+import polars as pl
+
+from spreadlake.quant.breaks import Spans
+
+__all__ = ["SpanStore"]
+
+
+class SpanStore:
+    """Spans of trading, and their tables; writes inside the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection, limit: int) -> None:
+        """`limit`: seconds without a trade of any symbol that are no break yet."""
+        self._db = db
+        self._stored: set[tuple[int, int]] = set(
+            db.execute('SELECT "start", "end" FROM breaks').fetchall()
+        )
+        self.spans = Spans(limit, self._load())
+        self.joined_lately = False  # whoever takes klines looks at it, and sets it back
+
+    def _load(self) -> list[tuple[int, int]]:
+        first = self._db.execute("SELECT MIN(time) FROM joins").fetchone()[0]
+        stored = dict(self._db.execute("SELECT key, value FROM progress").fetchall())
+        if first is None or stored.get("final_time") is None:
+            return []
+        covered = stored.get("covered_time", stored["final_time"] - 1)
+        breaks = sorted(self._stored)
+        firsts = [first, *(end for _, end in breaks)]
+        lasts = [*(start - 1 for start, _ in breaks), covered]
+        return list(zip(firsts, lasts, strict=True))
+
+    def store(self, final: int) -> None:
+        """Writes down the breaks there are before the second `final`."""
+        now = set(self.spans.breaks(final))
+        if now != self._stored:
+            self._db.executemany(
+                'DELETE FROM breaks WHERE "start" = ?',
+                ((start,) for start, _ in self._stored - now),
+            )
+            self._db.executemany("INSERT INTO breaks VALUES (?, ?)", now - self._stored)
+            self._stored = now
+        covered = self.spans.last_before(final)
+        if covered is not None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO progress VALUES ('covered_time', ?)", (covered,)
+            )
+
+    def join(self, firsts: Iterable[tuple[str, int]]) -> None:
+        """Symbols that begin at a second of some span: of each, the earliest in the span stays."""
+        for symbol, time in firsts:
+            span = self.spans.span_of(time)
+            low, high = span or (time, time)
+            self._db.execute("INSERT OR IGNORE INTO joins VALUES (?, ?)", (symbol, time))
+            # Its klines from before are bars now.
+            self._db.execute("DELETE FROM progress WHERE key = ?", (f"klines:{symbol}",))
+            self.joined_lately = True
+            self._db.execute(
+                "DELETE FROM joins WHERE symbol = ?1 AND time > (SELECT MIN(time) FROM joins "
+                "WHERE symbol = ?1 AND time >= ?2) AND time <= ?3",
+                (symbol, low, high),
+            )
+
+    def grown(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Spans that grew together over `ranges`: who was there before did not join after."""
+        for start, _ in ranges:
+            low, high = self.spans.span_of(start) or (start, start)
+            self._db.execute(
+                "DELETE FROM joins WHERE time > ?1 AND time <= ?2 AND EXISTS (SELECT 1 FROM joins "
+                "AS j WHERE j.symbol = joins.symbol AND j.time >= ?1 AND j.time < joins.time)",
+                (low, high),
+            )
+
+    def own(self, symbol: str, low: int, high: int) -> list[tuple[int, int]]:
+        """Seconds [start, end) of [low, high) from each of a symbol's joins to its span's end."""
+        rows = self._db.execute(
+            "SELECT time FROM joins WHERE symbol = ? ORDER BY time", (symbol,)
+        ).fetchall()
+        spans = [(time, self.spans.span_of(time) or (time, time)) for (time,) in rows]
+        return [(time, last + 1) for time, (_, last) in spans if time < high and last + 1 > low]
+
+    def joined(self, symbol: str, second: int) -> int:
+        """When a symbol that has bars at a second joined last."""
+        row = self._db.execute(
+            "SELECT MAX(time) FROM joins WHERE symbol = ? AND time <= ?", (symbol, second)
+        ).fetchone()
+        return second if row[0] is None else int(row[0])
+
+    def next_join(self, symbol: str, after: int) -> int | None:
+        """The first second from `after` on at which a symbol joins."""
+        row = self._db.execute(
+            "SELECT MIN(time) FROM joins WHERE symbol = ? AND time >= ?", (symbol, after)
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def first_of(self, frame: pl.DataFrame) -> list[tuple[str, int]]:
+        """(symbol, time) of each symbol's first bar in a frame."""
+        return frame.group_by("symbol").agg(pl.col("time").min()).rows()
