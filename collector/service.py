@@ -29,6 +29,7 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.lake.presence import Presence
+from spreadlake.lake.venue import venue_of
 from spreadlake.service import ServiceContext, StopSignal
 
 __all__ = ["roll", "run", "serve"]
@@ -53,7 +54,9 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
     """The same inside an event loop, until `stopped` is set."""
     settings, lake = context.settings, context.lake
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
-        claim(db, lake, settings.exchange.trades, context.options.get("origin", "exchange"))
+        venue = venue_of(settings.exchange.ws_url, settings.exchange.rest_url)
+        origin = context.options.get("origin", "exchange")
+        claim(db, lake, settings.exchange.trades, origin, venue)
         presence = Presence(lake.ticks_db)
         try:
             await _capture(context, TickStore(db, settings.symbols), stopped)

@@ -21,6 +21,7 @@ from spreadlake.cli.options import (
 )
 from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
+from spreadlake.lake.venue import venue_of
 from spreadlake.ports import address, check_listen, free_port
 from spreadlake.report import last_trade_ms
 from spreadlake.supervisor.specs import Launcher, exchange_variables
@@ -111,7 +112,9 @@ def _run(
     origin: Origin = "exchange" if simulator_port is None else "demo"
     kind = settings.exchange.trades if simulator_port is None else "aggTrade"
     # Before anything starts: the job, with other settings, would change what such a lake holds.
-    check_claim(launcher.lake, kind, origin)
+    exchange = settings.exchange
+    venue = venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
+    check_claim(launcher.lake, kind, origin, venue)
     specs = [launcher.collector(origin), launcher.job()]
     specs.append(launcher.exporter())
     notified = bool(settings.notify.urls)

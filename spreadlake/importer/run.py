@@ -28,6 +28,7 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.lake.ends import SourceEnd, read_end, record_end
+from spreadlake.lake.venue import BINANCE
 
 __all__ = ["Imported", "OnFile", "StoppedError", "import_dumps", "now_ms"]
 
@@ -76,10 +77,10 @@ def import_dumps(
     """
     dumps = [_dump_at(path) for path in paths]
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
-        check_claim(lake, "aggTrade", "exchange")
+        check_claim(lake, "aggTrade", "exchange", BINANCE)
         coverage = _coverage(lake, db)
         check_days(dumps, coverage)
-        claim(db, lake, "aggTrade", "exchange")
+        claim(db, lake, "aggTrade", "exchange", BINANCE)
         one, before = _Import(lake, db, stopped, skip), read_end(db)
         for dump in in_order(dumps, coverage):
             verify_dump(dump, one.stoppable(on_file(dump, "checking")))

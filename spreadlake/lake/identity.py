@@ -1,4 +1,4 @@
-"""What kind of trades a lake holds: it is written down once, and never mixed."""
+"""What kind of trades of which exchange a lake holds: written down once, and never mixed."""
 
 import sqlite3
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from spreadlake.errors import LakeError
 from spreadlake.lake.connect import atomic, open_reader
 from spreadlake.lake.layout import Lake
+from spreadlake.lake.venue import VENUE_WORDS
 from spreadlake.trades import TradeKind
 
 __all__ = ["Origin", "check_claim", "claim"]
@@ -15,32 +16,38 @@ Origin = Literal["exchange", "demo"]
 _ORIGIN_WORDS = {"exchange": "trades of a real exchange", "demo": "trades of the simulated market"}
 
 
-def claim(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -> None:
+def claim(
+    db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin, venue: str | None = None
+) -> None:
     """Marks a new lake as holding `kind` from `origin`; LakeError if it holds others already.
 
-    `db` is the writer's connection to `ticks.db`.
+    `db` is the writer's connection to `ticks.db`. `venue` is the exchange, as `venue_of` tells it;
+    None says nothing of it, and a lake without one takes the first that it is told.
     """
-    _refuse_other(db, lake, kind, origin)
+    _refuse_other(db, lake, kind, origin, venue)
+    facts = {"trade_kind": kind, "origin": origin, "venue": venue}
     with atomic(db):
         db.executemany(
             "INSERT OR IGNORE INTO meta VALUES (?, ?)",
-            [("trade_kind", kind), ("origin", origin)],
+            [(key, value) for key, value in facts.items() if value is not None],
         )
 
 
-def check_claim(lake: Lake, kind: TradeKind, origin: Origin) -> None:
+def check_claim(lake: Lake, kind: TradeKind, origin: Origin, venue: str | None = None) -> None:
     """LakeError if the lake is there and `claim` would refuse it; changes nothing."""
     if not lake.ticks_db.exists():
         return
     db = open_reader(lake.ticks_db)
     try:
         if db.execute("PRAGMA user_version").fetchone()[0]:  # 0: its tables are yet to be made
-            _refuse_other(db, lake, kind, origin)
+            _refuse_other(db, lake, kind, origin, venue)
     finally:
         db.close()
 
 
-def _refuse_other(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin) -> None:
+def _refuse_other(
+    db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin, venue: str | None
+) -> None:
     held = dict(db.execute("SELECT key, value FROM meta").fetchall())
     if held.get("trade_kind", kind) != kind:
         raise LakeError(
@@ -52,3 +59,13 @@ def _refuse_other(db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: O
             f"lake {lake.root} is for {_ORIGIN_WORDS[held['origin']]} and cannot take "
             f"{_ORIGIN_WORDS[origin]}; choose another folder with --data"
         )
+    if venue is not None and held.get("venue", venue) != venue:
+        raise LakeError(
+            f"lake {lake.root} holds trades of {_named(held['venue'])} and cannot take trades of "
+            f"{_named(venue)}: their ids count apart; choose another folder with --data, or the "
+            "addresses of the other exchange (exchange.ws_url, exchange.rest_url)"
+        )
+
+
+def _named(venue: str) -> str:
+    return VENUE_WORDS.get(venue, venue)
