@@ -72,7 +72,7 @@ def test_history_begins_with_the_first_millisecond_of_its_first_bar(tmp_path: Pa
 
     async def scenario() -> None:
         with closing(quick_writer(lake)) as db:
-            store, writer = TickStore(db, [A]), WriterThread(0.2)
+            store, writer = TickStore(db, [A]), WriterThread(lake.ticks_db, 0.2)
             parts = Parts(settings, lake, store, writer, WithoutKlines(0, 600), FAST, Roster([A]))
             store.write(Batch(trades([600])))
             # As a start left it that was interrupted: back to the time of trade 555.
