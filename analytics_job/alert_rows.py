@@ -28,6 +28,7 @@ class AlertRows:
     zscores: Floats
     correlations: Floats
     volumes: Floats
+    hedge_bars: Floats
 
     def __len__(self) -> int:
         return len(self.times)
@@ -41,6 +42,7 @@ def rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) 
         numbers["zscore"][index][kept],
         numbers["correlation"][index][kept],
         np.minimum(numbers["volume_a"][index], numbers["volume_b"][index])[kept],
+        numbers["hedge_bars"][index][kept],
     )
 
 
@@ -59,8 +61,8 @@ class RowReader:
             if rows:
                 return _as_rows(rows)
         rows = self._db.execute(
-            "SELECT time, zscore, correlation, min(volume_a, volume_b) FROM pair_analytics "
-            f"WHERE {SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
+            "SELECT time, zscore, correlation, min(volume_a, volume_b), hedge_bars "
+            f"FROM pair_analytics WHERE {SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
             (*key, max(start, archived), end, _PIECE),
         ).fetchall()
         return _as_rows(rows)
@@ -107,5 +109,5 @@ class RowReader:
 
 
 def _as_rows(rows: Sequence[Sequence[object]]) -> AlertRows:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return AlertRows(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return AlertRows(table[:, 0].astype(np.int64), table[:, 1], *table.T[2:])

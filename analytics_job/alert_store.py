@@ -24,6 +24,7 @@ class Gates:
     min_correlation: float | None = None
     min_volume: float | None = None
     max_adf_pvalue: float | None = None
+    min_hedge_bars: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,8 @@ class AlertStore:
         gates = series.gates
         allowed = np.ones(len(rows), dtype=np.bool_)
         with np.errstate(invalid="ignore"):
+            if gates.min_hedge_bars:
+                allowed &= rows.hedge_bars >= gates.min_hedge_bars
             if gates.min_correlation is not None:
                 allowed &= rows.correlations >= gates.min_correlation
             if gates.min_volume is not None:

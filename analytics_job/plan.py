@@ -31,7 +31,12 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
             rule.name,
             (pair.name, rule.timeframe, rule.window, lookback),
             AlertLevels(rule.threshold, rule.close_level, rule.min_bars),
-            Gates(rule.min_correlation, rule.min_volume, rule.max_adf_pvalue),
+            Gates(
+                rule.min_correlation,
+                rule.min_volume,
+                rule.max_adf_pvalue,
+                rule.min_hedge_bars * lookback,
+            ),
         )
         for rule in settings.alerts
         for pair in (every if rule.pairs == "all" else dict.fromkeys(rule.pairs))
@@ -59,5 +64,6 @@ def rule_definition(watched: WatchedSeries, settings: Settings) -> str:
             "close_below": levels.close_below,
             "min_bars": levels.min_bars,
             "gates": [gates.min_correlation, gates.min_volume, gates.max_adf_pvalue],
+            "hedge_bars": gates.min_hedge_bars,
         }
     )

@@ -30,7 +30,7 @@ class RowArchive:
     def first_archived(self, key: Key, start: int, end: int) -> Sequence[Sequence[object]]:
         """The first piece that has rows with start <= time < end.
 
-        A row is (time, zscore, correlation, the smaller volume).
+        A row is (time, zscore, correlation, the smaller volume, hedge_bars).
         """
         size = piece_seconds(key[1])
         at = max(start, self.first_bar(key[0], key[1]))
@@ -39,8 +39,10 @@ class RowArchive:
             named = list(zip(_KEY, key, strict=True))
             frame = read_rows(self._db, self._lake, "pair_analytics", named, at, stop)
             if frame.height:
-                columns = frame.select("time", "zscore", "correlation", "volume_a", "volume_b")
-                return [(t, z, c, _smaller(a, b)) for t, z, c, a, b in columns.iter_rows()]
+                columns = frame.select(
+                    "time", "zscore", "correlation", "volume_a", "volume_b", "hedge_bars"
+                )
+                return [(t, z, c, _smaller(a, b), n) for t, z, c, a, b, n in columns.iter_rows()]
             at = stop
         return []
 

@@ -16,21 +16,31 @@ class SeriesStatus:
     bars_have: int
     bars_need: int
     message: str
+    hedge_bars: int | None = None
 
 
 def series_status(
-    have: int, window: int, lookback: int, max_stale: int, *, stale: bool, flat: bool
+    have: int,
+    hedge_bars: int,
+    window: int,
+    lookback: int,
+    max_stale: int,
+    *,
+    stale: bool,
+    flat: bool,
 ) -> SeriesStatus:
-    """Status after the latest bar; `have` counts the bars that both legs have."""
+    """Status after the latest bar; `have` counts the bars that both legs have.
+
+    `hedge_bars` of them are in the regression, once there is one.
+    """
     if have < window:
         return SeriesStatus("warming", have, window, f"warming up: {have} of {window} bars")
     if stale:
         message = f"stale: a leg has had no trade for more than {max_stale} bars"
-        return SeriesStatus("stale", have, window, message)
+        return SeriesStatus("stale", have, window, message, hedge_bars)
     if flat:
         message = f"flat: no z-score, a price or the spread does not vary over {window} bars"
-        return SeriesStatus("flat", have, window, message)
-    if have < lookback:
-        message = f"ready: hedge ratio over {have} bars, growing to {lookback}"
-        return SeriesStatus("ready", have, window, message)
-    return SeriesStatus("ready", have, window, f"ready: hedge ratio over {lookback} bars")
+        return SeriesStatus("flat", have, window, message, hedge_bars)
+    growing = f", growing to {lookback}" if hedge_bars < lookback else ""
+    message = f"ready: hedge ratio over {hedge_bars} bars{growing}"
+    return SeriesStatus("ready", have, window, message, hedge_bars)

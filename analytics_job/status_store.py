@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class StatusStore:
                     (pair.name, timeframe, result.window, result.lookback),
                     series_status(
                         self._have(result, index, in_a_row),
+                        int(result.hedge_bars[index, -1]),
                         result.window,
                         result.lookback,
                         self._max_stale,
@@ -64,15 +66,12 @@ class StatusStore:
         return in_a_row(result.pairs[index], result.start + result.have.shape[1] - 1)
 
     def _warming(self, key: Key) -> SeriesStatus:
-        return series_status(0, key[2], key[3], self._max_stale, stale=False, flat=False)
+        return series_status(0, 0, key[2], key[3], self._max_stale, stale=False, flat=False)
 
     def _write(self, lines: Iterable[tuple[Key, SeriesStatus]]) -> None:
         changed = [(key, line) for key, line in lines if self._written.get(key) != line]
         self._db.executemany(
-            "INSERT OR REPLACE INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (*key, line.state, line.bars_have, line.bars_need, line.message)
-                for key, line in changed
-            ],
+            "INSERT OR REPLACE INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*key, *astuple(line)) for key, line in changed],
         )
         self._written.update(changed)

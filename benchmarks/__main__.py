@@ -5,7 +5,7 @@ import sys
 
 from spreadlake.blas import pin_blas_threads
 
-PARTS = ("analytics", "capture", "freshness", "settings")
+PARTS = ("analytics", "cointegration", "capture", "freshness", "settings")
 
 
 def main() -> None:

@@ -19,6 +19,11 @@ _VALUES = (
         "Rolling correlation of the log returns.",
     ),
     ("beta", "spreadlake_pair_beta", "Hedge ratio: units of B against one unit of A."),
+    (
+        "hedge_bars",
+        "spreadlake_pair_hedge_bars",
+        "Bars that the hedge ratio is over: the lookback, or as many as there are so far.",
+    ),
     ("spread", "spreadlake_pair_spread", "A less beta times B, in the quote currency."),
     (
         "spread_std",

@@ -89,7 +89,7 @@ def make_analytics(root: Path, now: float | None = None, bars: int = 100) -> Non
             (WARMING, "warming", "warming up: 37 of 60 bars"),
         ):
             db.execute(
-                "INSERT INTO pair_status VALUES (?, ?, ?, ?, ?, 37, 60, ?)",
+                "INSERT INTO pair_status VALUES (?, ?, ?, ?, ?, 37, 60, ?, 300)",
                 (*series, state, message),
             )
         for series in (READY, READY_30):

@@ -171,7 +171,8 @@ def _beta() -> timeseries.Panel:
     fill: dict[str, object] = {"custom.fillBelowTo": "−2 s.e.", "custom.fillOpacity": 12}
     panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
     panel.override_by_name("beta_down", line("−2 s.e.", LEG_A, 0, _UNLISTED))
-    panel.with_transformation(keep("beta", "beta_up", "beta_down"))
+    panel.override_by_name("hedge_bars", line("bars it is over", NEUTRAL, 0, _ONLY_IN_TOOLTIP))
+    panel.with_transformation(keep("beta", "beta_up", "beta_down", "hedge_bars"))
     return reads(placed(panel, 13, 0, 22, 12, 8), PANELS, from_panel(_ZSCORE)).with_transformation(
         or_say()
     )
@@ -230,8 +231,14 @@ _AGE_TEXT = (
 _SPREAD_TEXT = "Spread = A − β·B with the β of each bar; mean and σ over ${window} bars."
 _BETA_TEXT = (
     "Hedge ratio, units of B against one of A: OLS of A on B over the last ${lookback} bars, "
-    "with twice its standard error on either side."
+    "with twice its standard error on either side. The tooltip says over how many it is so far."
 )
+_ONLY_IN_TOOLTIP: dict[str, object] = {
+    "custom.hideFrom": {"legend": True, "tooltip": False, "viz": True},
+    "custom.axisPlacement": "hidden",
+    "unit": "none",
+    "decimals": 0,
+}
 _STATISTICS: dict[str, dict[str, object]] = {
     "beta": {"displayName": "β"},
     "correlation": {"displayName": "correlation", "decimals": 3},

@@ -31,7 +31,7 @@ CHARTS = pair_sql(
   CASE WHEN abs(zscore) >= {THRESHOLD} THEN zscore END AS stretched,
   spread - spread_mean AS spread, spread_mean * 0 AS mean,
   spread_std AS up_1, -spread_std AS down_1, 2 * spread_std AS up_2, -2 * spread_std AS down_2,
-  beta, beta + 2 * beta_stderr AS beta_up, beta - 2 * beta_stderr AS beta_down,
+  beta, hedge_bars, beta + 2 * beta_stderr AS beta_up, beta - 2 * beta_stderr AS beta_down,
   correlation, return_correlation
 FROM sampled ORDER BY time""",
 )
@@ -40,7 +40,7 @@ FROM sampled ORDER BY time""",
 ALIGNED = pair_sql(
     "all",
     f"""SELECT time, price_a, price_b, spread, zscore,
-  time + {seconds_of(TIMEFRAME)} AS close_time, beta, alpha, spread_mean, spread_std,
+  time + {seconds_of(TIMEFRAME)} AS close_time, beta, hedge_bars, alpha, spread_mean, spread_std,
   correlation, return_correlation, {PAIR} AS pair
 FROM numbers ORDER BY time""",
 )

@@ -233,6 +233,12 @@ _SPREAD = """spreads AS MATERIALIZED (
     sqrt(max(saaw - 2 * beta * sabw + beta * beta * sbbw, 0) / (nw - 1)) AS std
   FROM hedge)"""
 
+# A lake of before has no such column: the name then means the NULL beside the table.
+_STORED_HEDGE_BARS = """(SELECT hedge_bars FROM pair_analytics AS stored
+      WHERE (stored.pair, stored.timeframe, stored.window_bars, stored.lookback_bars, stored.time)
+        = (pair_analytics.pair, pair_analytics.timeframe, pair_analytics.window_bars,
+          pair_analytics.lookback_bars, pair_analytics.time))"""
+
 _NUMBERS = f"""numbers AS MATERIALIZED (
   SELECT time, a AS price_a, b AS price_b, spread,
     CASE WHEN std > 1e-14 * max(a, abs(beta * b)) THEN excess / std END AS zscore,
@@ -244,20 +250,21 @@ _NUMBERS = f"""numbers AS MATERIALIZED (
     CASE WHEN NOT is_stale AND saar > 0 AND sbbr > 0
       THEN max(-1.0, min(1.0, sabr / (sqrt(saar) * sqrt(sbbr)))) END AS return_correlation,
     CASE WHEN nl > 2 THEN sqrt(max(saal - beta * sabl, 0) / (nl - 2) / sbbl) END AS beta_stderr,
-    is_stale, len
+    CASE WHEN NOT is_stale THEN nl END AS hedge_bars, is_stale, len
   FROM spreads
   UNION ALL
   SELECT time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std,
-    correlation, return_correlation, beta_stderr, beta IS NULL, len
-  FROM args CROSS JOIN pair_analytics ON kept AND {_KEPT} AND time BETWEEN since AND {TO})"""
+    correlation, return_correlation, beta_stderr, {_STORED_HEDGE_BARS}, beta IS NULL, len
+  FROM args CROSS JOIN (SELECT NULL AS hedge_bars) AS unknown
+  CROSS JOIN pair_analytics ON kept AND {_KEPT} AND time BETWEEN since AND {TO})"""
 
 
 def pair_sql(rows: Rows, select: str) -> str:
     """`WITH …` that ends in `select`, which reads the table `numbers`.
 
     `numbers` has a row a bar: time, price_a, price_b, spread, zscore, alpha, beta, spread_mean,
-    spread_std, correlation, return_correlation, beta_stderr, is_stale, len. Bars whose windows
-    are not complete have no row.
+    spread_std, correlation, return_correlation, beta_stderr, hedge_bars, is_stale, len. Bars whose
+    windows are not complete have no row.
     """
     since = _NEWEST if rows == "newest" else FROM
     sums = [_POINTS, _SPARSE, _SUMS] if rows == "sampled" else [_ONLY_DENSE]

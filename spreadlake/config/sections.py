@@ -221,6 +221,12 @@ class AlertRule(Section):
         None, gt=0, examples=[1.0], description="closes when |z| is less; unset: the threshold"
     )
     min_bars: int = Field(1, ge=1, description="bars in a row beyond the threshold before it opens")
+    min_hedge_bars: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="opens only where the hedge ratio is over this share of the lookback",
+    )
     min_correlation: float | None = Field(
         None,
         ge=-1,

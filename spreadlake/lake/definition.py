@@ -7,6 +7,10 @@ from typing import NamedTuple, Self
 __all__ = ["SeriesDefinition", "stored_definition"]
 
 
+# Raised with a step that adds a column: existing lakes compute it for their history.
+_COLUMNS = ["hedge_bars"]
+
+
 class SeriesDefinition(NamedTuple):
     """Carried closes in a row after which a pair is stale, and the noise of the Kalman filter."""
 
@@ -17,7 +21,8 @@ class SeriesDefinition(NamedTuple):
     def to_json(self) -> str:
         """The text in the table `series`: rows of another text are computed again."""
         noise = [self.kalman_delta, self.kalman_observation_variance]
-        return json.dumps({"max_stale_bars": self.max_stale_bars, "kalman": noise})
+        known = {"max_stale_bars": self.max_stale_bars, "kalman": noise, "columns": _COLUMNS}
+        return json.dumps(known)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -138,6 +138,12 @@ CREATE TABLE rows_due(
   PRIMARY KEY(timeframe, name, window_bars, lookback_bars, "start")) WITHOUT ROWID;
 """
 
+# Over how many bars the hedge ratio is; NULL in rows of before until they are computed again.
+_ANALYTICS_HEDGE_BARS = """
+ALTER TABLE pair_analytics ADD COLUMN hedge_bars INTEGER;
+ALTER TABLE pair_status ADD COLUMN hedge_bars INTEGER;
+"""
+
 TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
-ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS]
+ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS, _ANALYTICS_HEDGE_BARS]
 NOTIFY_STEPS = [_NOTIFY_1]

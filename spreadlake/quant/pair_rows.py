@@ -38,6 +38,7 @@ NUMBERS = (
     "volatility_b",
     "volume_a",
     "volume_b",
+    "hedge_bars",
 )
 
 
@@ -54,8 +55,8 @@ class PairRows:
     """Analytics of some pairs at the absolute bars [start, start + rows), for one window.
 
     Arrays are (pairs, rows). `have` is the number of bars that both legs have, up to the row;
-    only rows with `have` of at least `window` are rows of the table. Where `stale`, `numbers`
-    are NaN.
+    only rows with `have` of at least `window` are rows of the table. `hedge_bars` is over how many
+    bars the regression is. Where `stale`, `numbers` are NaN.
     """
 
     pairs: tuple[Pair, ...]
@@ -64,6 +65,7 @@ class PairRows:
     lookback: int
     start: int
     have: Ints
+    hedge_bars: Ints
     stale: NDArray[np.bool_]
     price_a: Floats
     price_b: Floats
@@ -82,7 +84,8 @@ class PairRows:
             "price_b": self.price_b[kept],
         }
         numbers = {name: self.numbers[name][kept] for name in NUMBERS}
-        return pl.DataFrame(columns | numbers, nan_to_null=True)
+        frame = pl.DataFrame(columns | numbers, nan_to_null=True)
+        return frame.with_columns(pl.col("hedge_bars").cast(pl.Int64))
 
 
 def bars_needed(windows: Sequence[int], lookbacks: Sequence[int], max_stale: int) -> int:
@@ -111,6 +114,7 @@ def pair_rows(
         "beta": hedge.beta,
         "beta_stderr": hedge.beta_stderr,
         "r_squared": hedge.r_squared,
+        "hedge_bars": m.n,
         "kalman_beta": kalman_beta(
             legs.a, legs.b, m, lookback, noise.delta, noise.observation_variance
         ),
@@ -125,6 +129,7 @@ def pair_rows(
             lookback=lookback,
             start=panel.end - rows,
             have=legs.have(rows),
+            hedge_bars=m.n.astype(np.int64),
             stale=stale,
             price_a=legs.a[:, -rows:],
             price_b=legs.b[:, -rows:],

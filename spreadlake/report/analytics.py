@@ -6,12 +6,17 @@ from spreadlake.report.model import AlertReport, PairReport
 
 __all__ = ["Looked", "read_latest_pairs", "read_open_alerts", "read_progress"]
 
-# The inner max(time) is one seek at the end of the series' key range.
+# The inner max(time) is one seek at the end of the series' key range. In a lake of before, whose
+# tables have no hedge_bars, the name means the NULL beside them.
 _LATEST = """
 SELECT s.pair, s.timeframe, s.window_bars, s.lookback_bars, s.state, s.bars_have, s.bars_need,
   s.message, a.time, a.price_a, a.price_b, a.beta, a.spread, a.spread_std,
-  CASE s.state WHEN 'ready' THEN a.zscore END, a.correlation, a.return_correlation
-FROM pair_status AS s LEFT JOIN pair_analytics AS a
+  CASE s.state WHEN 'ready' THEN a.zscore END, a.correlation, a.return_correlation,
+  (SELECT hedge_bars FROM pair_status AS h
+    WHERE (h.pair, h.timeframe, h.window_bars, h.lookback_bars)
+      = (s.pair, s.timeframe, s.window_bars, s.lookback_bars))
+FROM (SELECT NULL AS hedge_bars) AS unknown CROSS JOIN pair_status AS s
+LEFT JOIN pair_analytics AS a
   ON a.pair = s.pair AND a.timeframe = s.timeframe
   AND a.window_bars = s.window_bars AND a.lookback_bars = s.lookback_bars
   AND a.time = (

@@ -66,7 +66,8 @@ class GapReport:
 class PairReport:
     """One series of pair analytics: its state and its latest row.
 
-    `zscore` is None unless the state is ready; `time` is the open of the latest bar.
+    `zscore` is None unless the state is ready; `time` is the open of the latest bar; `hedge_bars`
+    is over how many bars the hedge ratio is.
     """
 
     pair: str
@@ -86,6 +87,7 @@ class PairReport:
     zscore: float | None
     correlation: float | None
     return_correlation: float | None
+    hedge_bars: int | None = None
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ def _row(a: Bars, b: Bars, times: list[int], window: int, lookback: int) -> dict
         ("alpha", "beta", "spread", "spread_mean", "spread_std", "zscore", "beta_stderr")
     )
     row["r_squared"] = row["kalman_beta"] = None
+    row["hedge_bars"] = len(la)
     row |= {"price_a": pa[-1], "price_b": pb[-1], "correlation": pearson(wa, wb)}
     ra, rb = returns(wa), returns(wb)
     row["return_correlation"] = pearson(ra, rb)
@@ -203,9 +204,9 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
 
 
 def alert_events(
-    rows: dict[int, dict[str, Any]], threshold: float
+    rows: dict[int, dict[str, Any]], threshold: float, min_hedge_bars: float
 ) -> list[tuple[int, float, float, int | None, float | None]]:
-    """(opened_at, opened z, peak z, closed_at, closed z)."""
+    """(opened_at, opened z, peak z, closed_at, closed z); none opens on a younger hedge ratio."""
     events: list[list[Any]] = []
     is_open = False
     for time in sorted(rows):
@@ -217,7 +218,7 @@ def alert_events(
             is_open = False
         elif is_open and abs(z) > abs(events[-1][2]):
             events[-1][2] = z
-        elif not is_open and abs(z) > threshold:
+        elif not is_open and abs(z) > threshold and rows[time]["hedge_bars"] >= min_hedge_bars:
             events.append([time, z, z, None, None])
             is_open = True
     return [tuple(event) for event in events]

@@ -114,6 +114,7 @@ def oracle(a: Floats, b: Floats, window: int, lookback: int, at: int) -> dict[st
         "beta_stderr": float(
             np.sqrt((residuals**2).sum() / (len(la) - 2) / ((lb - lb.mean()) ** 2).sum())
         ),
+        "hedge_bars": len(la),
     }
 
 
@@ -128,10 +129,13 @@ def _store_series(
     for at in range(window - 1, len(pa)):
         numbers = oracle(pa, pb, window, LOOKBACK, at)
         rows.append((*key, first + at * length, a, b, pa[at], pb[at], *numbers.values()))
-    names = "alpha, beta, spread, spread_mean, spread_std, zscore, correlation, return_correlation"
+    names = (
+        "alpha, beta, spread, spread_mean, spread_std, zscore, correlation, return_correlation, "
+        "beta_stderr, hedge_bars"
+    )
     db.executemany(  # type: ignore[attr-defined]
         "INSERT INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, symbol_a, "
-        f"symbol_b, price_a, price_b, {names}, beta_stderr) VALUES ({', '.join('?' * 18)})",
+        f"symbol_b, price_a, price_b, {names}) VALUES ({', '.join('?' * 19)})",
         rows,
     )
     _store_state(db, key, len(pa), window)
@@ -144,8 +148,8 @@ def _store_state(db: object, key: tuple[str, str, int, int], have: int, window: 
         message = f"warming up: {have} of {window} bars"
     execute = db.execute  # type: ignore[attr-defined]
     execute(
-        "INSERT INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*key, "ready" if ready else "warming", have, window, message),
+        "INSERT INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*key, "ready" if ready else "warming", have, window, message, min(have, LOOKBACK)),
     )
     definition = json.dumps({"max_stale_bars": 30, "kalman": [1e-4, 1e-3]})
     execute("INSERT INTO series VALUES (?, ?, ?, ?, ?)", (*key, definition))

@@ -13,7 +13,7 @@ from tests.grafana.rendering import Table, fill, query
 
 NUMBERS = (
     "alpha", "beta", "spread", "spread_mean", "spread_std", "zscore", "correlation",
-    "return_correlation", "beta_stderr",
+    "return_correlation", "beta_stderr", "hedge_bars",
 )  # fmt: skip
 
 

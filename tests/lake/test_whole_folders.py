@@ -85,7 +85,9 @@ def test_archives_of_analytics(
     if table == "bars":
         db.execute("INSERT INTO first_bars VALUES (?, '1s', ?)", (name, start))
     else:
-        db.execute("INSERT INTO pair_status VALUES (?, '1s', 7, 7, 'ready', 1, 1, '')", (name,))
+        db.execute(
+            "INSERT INTO pair_status VALUES (?, '1s', 7, 7, 'ready', 1, 1, '', NULL)", (name,)
+        )
     retention = Retention(db, lake, {"1s": 1.0})
     while retention.roll_piece((start + 10 * 3600) * 1000):
         pass

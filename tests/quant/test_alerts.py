@@ -125,6 +125,8 @@ RULES: list[dict[str, Any]] = [
     {"name": "correlated", "threshold": 0.9, "min_correlation": 0.2, "min_bars": 2},
     {"name": "traded", "threshold": 0.7, "min_volume": 900.0},
     {"name": "both", "threshold": 0.7, "min_volume": 700.0, "min_correlation": -0.1},
+    {"name": "young", "threshold": 0.6, "min_hedge_bars": 0},
+    {"name": "grown", "threshold": 0.6, "min_hedge_bars": 0.75, "min_bars": 3},
 ]
 
 
@@ -187,6 +189,9 @@ EVENT = ("opened_at", "opened_zscore", "peak_zscore", "closed_at", "closed_zscor
 
 
 def _allowed(rule: dict[str, Any], row: dict[str, Any]) -> bool:
+    share = rule.get("min_hedge_bars", 1.0)
+    if share and (row["hedge_bars"] is None or row["hedge_bars"] < share * row["lookback_bars"]):
+        return False
     if row["correlation"] is None:
         return "min_correlation" not in rule and "min_volume" not in rule
     volume = min(row["volume_a"], row["volume_b"])
