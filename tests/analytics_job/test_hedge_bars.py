@@ -104,7 +104,8 @@ def test_rows_of_before_are_computed_again(tmp_path: Path) -> None:
         db.execute("UPDATE pair_analytics SET hedge_bars = NULL")
         db.execute("UPDATE pair_status SET hedge_bars = NULL")
         db.execute("""UPDATE series SET definition = '{"max_stale_bars": 20, "kalman": [1, 1]}'""")
-    AnalyticsJob(lake.lake, RULES).close()
+    with closing(AnalyticsJob(lake.lake, RULES)) as job:
+        job.step()
     assert lake.tables() == want
     lake.close()
 
