@@ -46,11 +46,15 @@ _ALL_QUIET = 0.04
 _ONE_QUIET = 0.02
 _BURST = 0.03
 _TYPICAL_NOTIONAL = 900.0
+# Up to so many blocks are taken from, and left in, what is kept; more are made so many at a time,
+# which is about what a processor's cache holds.
+_FEW_BLOCKS = 3
+_BLOCKS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The trades of one symbol in one minute, in order of time and id.
+    """The trades of one symbol in one minute, or in several on end, in order of time and id.
 
     `ticks` and `steps` are prices and quantities in units of the symbol's tick and step.
     """
@@ -113,12 +117,27 @@ class MarketModel:
 
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """All trades of `symbol` in [start_ms, end_ms)."""
+        return TradeColumns.concatenate(self.parts(symbol, start_ms, end_ms))
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The same, of so many blocks at a time as are made at once."""
         traded = self.instruments[symbol]
-        parts = [
-            self._cut(block, traded, start_ms, end_ms)
-            for block in self.blocks(symbol, start_ms, end_ms)
-        ]
-        return TradeColumns.concatenate(parts)
+        for block in self._together(traded, start_ms, end_ms):
+            yield self._cut(block, traded, start_ms, end_ms)
+
+    def _together(self, traded: Instrument, start_ms: int, end_ms: int) -> Iterator[Block]:
+        """The same as `blocks`, many minutes at a time where they are many.
+
+        One by one, most of the time would go into calls on short arrays; and the few blocks that
+        are kept for the stream and for pages of trades would be lost.
+        """
+        first = self.block_at(traded.symbol, start_ms)
+        after = self.block_at(traded.symbol, end_ms - 1) + 1
+        if after - first <= _FEW_BLOCKS:
+            yield from self.blocks(traded.symbol, start_ms, end_ms)
+            return
+        for number in range(first, after, _BLOCKS_AT_ONCE):
+            yield self._make(traded, number, min(_BLOCKS_AT_ONCE, after - number))
 
     def _cut(self, block: Block, traded: Instrument, start_ms: int, end_ms: int) -> TradeColumns:
         low, high = np.searchsorted(block.times_ms, (start_ms, end_ms))
@@ -131,13 +150,14 @@ class MarketModel:
             block.buyer_is_maker[cut],
         )
 
-    def _make(self, traded: Instrument, number: int) -> Block:
+    def _make(self, traded: Instrument, number: int, many: int = 1) -> Block:
+        """Block `number` and those after it, `many` in all: the same trades as one by one."""
         count = self.trades_per_block(traded.symbol)
         start_ms = number * BLOCK_MS + self._phases[traded.symbol]
         first_id = number * count
-        ids = np.arange(first_id, first_id + count)
-        times_ms = self._times(traded.symbol, start_ms, ids)
-        grid_ms = start_ms + _GRID_MS * np.arange(BLOCK_MS // _GRID_MS + 2)
+        ids = np.arange(first_id, first_id + many * count)
+        times_ms = self._times(traded.symbol, start_ms, ids, many)
+        grid_ms = start_ms + _GRID_MS * np.arange(many * BLOCK_MS // _GRID_MS + 2)
         path = self._log_price(traded, grid_ms / 1000.0)
         middle = np.exp(np.interp(times_ms, grid_ms, path))
         drift = np.interp(times_ms, grid_ms[:-1], np.diff(path)) / _VOLATILITY
@@ -164,22 +184,32 @@ class MarketModel:
         path: Floats = np.log(traded.price) + _VOLATILITY * common + traded.own * (spread + jumps)
         return path
 
-    def _times(self, symbol: str, start_ms: int, ids: Ints) -> Ints:
+    def _times(self, symbol: str, start_ms: int, ids: Ints, many: int) -> Ints:
         """Trade times: busy and empty seconds, busy ones often shared by the whole market."""
-        seconds = start_ms // 1000 + np.arange(_SECONDS)
+        seconds = start_ms // 1000 + np.arange(many * _SECONDS)
         own = key_of(self._seed, symbol, "activity")
         weight = np.exp(0.6 * normal(own, seconds))
         everywhere = uniform(self._activity, seconds)
         weight[everywhere > 1.0 - _BURST] *= 5.0
         weight[everywhere < _ALL_QUIET] = 0.0
         weight[uniform(key_of(own, "quiet"), seconds) < _ONE_QUIET] = 0.0
-        weight[0] += 1e-6
-        passed = np.concatenate(([0.0], np.cumsum(weight)))
+        weight[::_SECONDS] += 1e-6
+        passed = np.zeros((many, _SECONDS + 1))
+        np.cumsum(weight.reshape(many, _SECONDS), axis=1, out=passed[:, 1:])
         # Whole seconds without weight make steps in the inverse, which interpolation jumps over.
-        share = (np.arange(len(ids)) + uniform(key_of(own, "time"), ids)) / len(ids)
-        offset = np.interp(share * passed[-1], passed, 1000.0 * np.arange(_SECONDS + 1))
-        times: Ints = start_ms + np.minimum(offset, BLOCK_MS - 1).astype(np.int64)
-        return times
+        count = len(ids) // many
+        drawn = uniform(key_of(own, "time"), ids).reshape(many, count)
+        share = (np.arange(count) + drawn) / count
+        ends = 1000.0 * np.arange(_SECONDS + 1)
+        offset = np.array(
+            [
+                np.interp(one * until[-1], until, ends)
+                for one, until in zip(share, passed, strict=True)
+            ]
+        )
+        begins = start_ms + BLOCK_MS * np.arange(many)[:, None]
+        times: Ints = begins + np.minimum(offset, BLOCK_MS - 1).astype(np.int64)
+        return times.ravel()
 
     def _selling(self, symbol: str, ids: Ints, drift: Floats) -> Bools:
         """Whether the taker sells: more often while the price falls."""

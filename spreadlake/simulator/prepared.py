@@ -1,6 +1,6 @@
 """A source played from memory, for those who measure the reader and not the exchange."""
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 
 from spreadlake.simulator.columns import TradeColumns
 from spreadlake.simulator.instruments import Contract
@@ -49,3 +49,7 @@ class Prepared:
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """As the source itself."""
         return self._source.columns(symbol, start_ms, end_ms)
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """As the source itself."""
+        return self._source.parts(symbol, start_ms, end_ms)

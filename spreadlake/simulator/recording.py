@@ -130,6 +130,10 @@ class Recording:
             np.array([t.buyer_is_maker for t in trades], np.bool_),
         )
 
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """All of them at once: the files are read for each part."""
+        yield self.columns(symbol, start_ms, end_ms)
+
     def _trades(
         self, symbol: str, wanted: Callable[[TradeEvent], bool]
     ) -> Iterator[tuple[TradeEvent, bytes]]:

@@ -131,13 +131,14 @@ class Rest:
 
     def _rows(self, symbol: str, step: int, first: int, count: int, now_ms: int) -> list[Any]:
         opening, closing = first * step, min((first + count) * step, now_ms)
-        trades = self._source.columns(symbol, opening, closing)
-        close = None
-        if len(trades) == 0 or trades.times_ms[0] >= opening + step:
+        trades = self._source.parts(symbol, opening, closing)
+
+        def close_before() -> float | None:
             before = self._source.columns(symbol, opening - _HOUR_MS, opening)
-            close = float(before.prices[-1]) if len(before) else None
+            return float(before.prices[-1]) if len(before) else None
+
         contract = self._source.instruments[symbol]
-        return klines(trades, contract, step, opening, count, close)
+        return klines(trades, contract, step, opening, count, close_before)
 
     def _symbol(self, query: dict[str, str]) -> str:
         symbol = query.get("symbol")

@@ -1,6 +1,6 @@
 """What the simulated exchange needs of a source of market data."""
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -88,3 +88,6 @@ class Source(Protocol):
 
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """All trades of `symbol` in [start_ms, end_ms), in order of id."""
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The same one part after another, so that nobody has to hold the trades of days."""

@@ -134,3 +134,7 @@ class SyntheticMarket:
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """All trades of `symbol` in [start_ms, end_ms), in order of id."""
         return self._model.columns(symbol, start_ms, end_ms)
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The same in parts of about two hours."""
+        return self._model.parts(symbol, start_ms, end_ms)

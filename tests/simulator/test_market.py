@@ -1,5 +1,7 @@
 """The synthetic market: the same for ever, without holes, and worth looking at."""
 
+import json
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from spreadlake.simulator import SyntheticMarket, TradeColumns
-from spreadlake.simulator.instruments import decimal_text, instrument
-from spreadlake.simulator.market import BLOCK_MS, MarketModel
-from spreadlake.simulator.noise import Floats, brownian, reverting, uniform
+from spreadlake.simulator.instruments import Instrument, decimal_text, instrument
+from spreadlake.simulator.market import BLOCK_MS, Block, MarketModel
+from spreadlake.simulator.noise import Floats, brownian, key_of, normal, reverting, uniform
+from spreadlake.simulator.rest import Rest
 
 START_MS = 1_795_000_000_000
 MINUTE_MS = 60_000
@@ -58,6 +61,44 @@ def test_pieces_are_equal_to_the_whole_in_any_order_and_any_process() -> None:
         np.testing.assert_array_equal(getattr(whole, name), getattr(joined, name))
 
 
+@pytest.mark.parametrize("symbol", ["ETHUSDT", "XRPUSDT"])
+def test_many_minutes_at_once_are_the_same_as_one_by_one(symbol: str) -> None:
+    model = MarketModel(7, [symbol])
+    after_ms = START_MS + 300 * MINUTE_MS - 17
+    together = list(model.parts(symbol, START_MS, after_ms))
+    single = [
+        model.columns(symbol, at, min(at + MINUTE_MS, after_ms))
+        for at in range(START_MS, after_ms, MINUTE_MS)
+    ]
+    assert len(together) < 5
+    whole, joined = (TradeColumns.concatenate(parts) for parts in (together, single))
+    for name in TradeColumns.__slots__:
+        np.testing.assert_array_equal(getattr(whole, name), getattr(joined, name))
+
+
+def test_a_page_of_klines_makes_few_calls_and_leaves_the_newest_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    market = SyntheticMarket(3, ["BTCUSDT"])
+    newest = market.columns("BTCUSDT", START_MS, START_MS + 1)
+    made: list[int] = []
+    make = MarketModel._make
+
+    def counted(model: MarketModel, traded: Instrument, number: int, many: int = 1) -> Block:
+        made.append(many)
+        return make(model, traded, number, many)
+
+    monkeypatch.setattr(MarketModel, "_make", counted)
+    query = f"symbol=BTCUSDT&interval=1m&limit=1500&endTime={START_MS}"
+    reply = Rest(market, 2400).serve(f"/fapi/v1/klines?{query}", START_MS + 1)
+    assert len(json.loads(reply.body)) == 1500
+    assert 1500 <= sum(made) <= 1502
+    assert len(made) <= 20
+    made.clear()
+    assert len(market.columns("BTCUSDT", START_MS, START_MS + 1)) == len(newest)
+    assert made == []
+
+
 def test_another_seed_is_another_market() -> None:
     one, other = (columns(SyntheticMarket(seed, ALL), "BTCUSDT", 1) for seed in (1, 2))
     assert len(one) > 0
@@ -96,6 +137,27 @@ def test_brownian_noise_grows_with_the_square_root_of_time() -> None:
     path = brownian(1, seconds)
     for lag in (1, 16, 256):
         assert np.diff(path[::lag]).std() == pytest.approx(np.sqrt(lag), rel=0.15)
+
+
+def test_a_brownian_path_is_the_sum_of_its_tents() -> None:
+    """By a plain loop over the octaves, at instants of the model's grid and others."""
+    rng = np.random.default_rng(1)
+    seconds = START_MS / 1000 + np.sort(rng.uniform(0, 900, 300)).round(3)
+    length = 2.0**21
+    wanted = []
+    for at in seconds:
+        cell = math.floor(at / length)
+        left, right = normal(key_of(5, "corner"), np.array([cell, cell + 1])).tolist()
+        value = math.sqrt(length) * (left + (right - left) * (at / length - cell))
+        for power in range(-1, 22):
+            inner = math.floor(at / 2.0**power)
+            tent = 1 - abs(2 * (at / 2.0**power - inner) - 1)
+            height = normal(key_of(5, power), np.array([inner]))[0]
+            value += math.sqrt(2.0**power) / 2 * tent * height
+        wanted.append(value)
+    path = brownian(5, seconds)
+    np.testing.assert_allclose(path, wanted, atol=1e-6)
+    np.testing.assert_array_equal(path[40:60], brownian(5, seconds[40:60]))
 
 
 def test_reverting_noise_stays_near_its_mean_everywhere() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spreadlake.errors import InputError
 from spreadlake.simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
@@ -156,6 +158,42 @@ def test_klines_within_bounds() -> None:
     assert last == rows[-2:]
 
 
+def cut(trades: TradeColumns, *places: int) -> list[TradeColumns]:
+    """The same trades in parts."""
+    columns = [getattr(trades, name) for name in TradeColumns.__slots__]
+    split = [np.split(column, list(places)) for column in columns]
+    return [TradeColumns(*part) for part in zip(*split, strict=True)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 599_999), st.integers(1, 9), st.booleans()), min_size=1),
+    st.lists(st.integers(0, 40), max_size=4),
+)
+def test_klines_are_the_same_in_any_parts_and_any_window(
+    drawn: list[tuple[int, int, bool]], places: list[int]
+) -> None:
+    """Against a plain loop; a window's klines are those of a longer one."""
+    drawn.sort(key=lambda one: one[0])
+    times, sizes, maker = (np.array(column) for column in zip(*drawn, strict=True))
+    ids = np.arange(len(drawn))
+    trades = TradeColumns(ids, times, 10.0 + sizes % 4 / 2, sizes.astype(float), maker)
+    contract = Contract("X", 1, 0)
+    rows = klines(cut(trades, *sorted(places)), contract, MINUTE_MS, 0, 10, lambda: 7.5)
+    plain = list(zip(*(getattr(trades, n).tolist() for n in TradeColumns.__slots__), strict=True))
+    wanted = {bar[0]: bar[1:] for bar in resampled(plain, MINUTE_MS)}
+    close = 7.5
+    for row in rows:
+        bar = wanted.get(int(row[0]), [close] * 4 + [0.0, 0, 0.0])
+        assert [float(value) for value in (*row[1:6], row[8], row[9])] == bar
+        close = bar[3]
+    quote = sum(float(row[7]) for row in rows)
+    assert quote == pytest.approx(float((trades.prices * trades.qtys).sum()))
+    low = 3 * MINUTE_MS
+    before, later = cut(trades, int(np.searchsorted(times, low)))
+    closes = [*before.prices.tolist()[-1:], 7.5]
+    assert klines([later], contract, MINUTE_MS, low, 7, lambda: closes[0]) == rows[3:]
+
+
 def test_a_kline_without_a_trade_repeats_the_close() -> None:
     trades = TradeColumns(
         np.array([1, 2]),
@@ -165,14 +203,16 @@ def test_a_kline_without_a_trade_repeats_the_close() -> None:
         np.array([False, True]),
     )
     contract = Contract("X", 1, 0)
-    rows = klines(trades, contract, MINUTE_MS, 0, 5, None)
+    rows = klines([trades], contract, MINUTE_MS, 0, 5, lambda: None)
     assert [(row[0], row[1], row[4], row[5], row[8]) for row in rows] == [
         (60_000, "10.5", "10.5", "1", 1),
         (120_000, "10.5", "10.5", "0", 0),
         (180_000, "10.5", "10.5", "0", 0),
         (240_000, "11.0", "11.0", "2", 1),
     ]
-    assert klines(trades, contract, MINUTE_MS, 0, 1, 9.5)[0][1:6] == [*["9.5"] * 4, "0"]
+    before = klines([trades], contract, MINUTE_MS, 0, 2, lambda: 9.5)
+    assert [row[1:6] for row in before] == [[*["9.5"] * 4, "0"], [*["10.5"] * 4, "1"]]
+    assert klines(cut(trades, 1), contract, MINUTE_MS, 0, 5, lambda: None) == rows
 
 
 def test_exchange_info_describes_the_symbols() -> None:
