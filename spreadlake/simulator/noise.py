@@ -38,9 +38,6 @@ _SIXTEEN_BITS = np.uint64(0xFFFF)
 # Four uniform 16-bit numbers: their sum has this mean and standard deviation.
 _SUM_MEAN = 2.0 * 65535.0
 _SUM_STD = float(np.sqrt(4.0 * (65536.0**2 - 1.0) / 12.0))
-# Tents of 2**_SPLIT seconds and longer are straight between multiples of half of that.
-_SPLIT = 3
-_NODES = 2.0 ** (_SPLIT - 1)
 
 
 def key_of(*parts: object) -> int:
@@ -74,62 +71,43 @@ def normal(key: int, cells: Ints) -> Floats:
     return (total.astype(np.float64) - _SUM_MEAN) / _SUM_STD
 
 
-def _by_cell(key: int, cells: Ints, draw: Callable[[int, Ints], Floats] = normal) -> Floats:
-    """`draw(key, cells)`; each cell is drawn once, however many instants lie in it."""
-    first = int(cells.min(initial=cells[0]))
-    drawn = draw(key, np.arange(first, int(cells.max(initial=first)) + 1))
-    value: Floats = drawn[cells - first]
-    return value
+def _levy(key: int, seconds: Floats, powers: range, corners: Callable[[Ints], Floats]) -> Floats:
+    """Straight lines between `corners` of the longest cells, refined in the middle of every cell.
 
-
-def _bridges(key: int, seconds: Floats, powers: range) -> Floats:
-    """Sum of the tents in the cells of 2**power seconds: a bridge over each of the longest."""
-    total = np.zeros_like(seconds)
-    for power in powers:
-        length = 2.0**power
-        position = seconds / length
-        cell = np.floor(position)
-        tent = 1.0 - np.abs(2.0 * (position - cell) - 1.0)
-        height = _by_cell(key_of(key, power), cell.astype(np.int64))
-        total += np.sqrt(length) / 2.0 * tent * height
-    return total
-
-
-def _corners(key: int, seconds: Floats, length: float) -> Floats:
-    """Straight lines between independent values at the ends of cells of `length` seconds."""
-    position = seconds / length
-    cell = np.floor(position)
-    ends = cell.astype(np.int64)
-    corner = key_of(key, "corner")
-    left, right = _by_cell(corner, ends), _by_cell(corner, ends + 1)
-    line: Floats = np.sqrt(length) * (left + (right - left) * (position - cell))
-    return line
-
-
-def _straight(path: Callable[[Floats], Floats], seconds: Floats) -> Floats:
-    """`path`, which is straight between whole multiples of _NODES seconds, at any instants.
-
-    The nodes do not depend on what is asked for: any piece has the very numbers of the whole.
+    The cells are of 2**power seconds. The cost is that of the span from the first to the last of
+    `seconds`. A value depends on the cells it lies in and on nothing else that is asked for.
     """
-    first, last = math.floor(seconds.min() / _NODES), math.ceil(seconds.max() / _NODES)
-    nodes = _NODES * np.arange(first, last + 2, dtype=np.float64)
-    between: Floats = np.interp(seconds, nodes, path(nodes))
+    low, high, length = float(seconds.min()), float(seconds.max()), 2.0 ** powers[-1]
+    first, last = _around(low, high, length)
+    path = corners(np.arange(first, last + 1))
+    for power in reversed(powers):
+        height = normal(key_of(key, power), np.arange(first, last))
+        finer = np.empty(2 * len(path) - 1)
+        finer[::2] = path
+        finer[1::2] = (path[:-1] + path[1:]) / 2.0 + math.sqrt(length) / 2.0 * height
+        length, before = length / 2.0, 2 * first
+        first, last = _around(low, high, length)
+        path = finer[first - before : last + 1 - before]
+    nodes = length * np.arange(first, last + 1, dtype=np.float64)
+    between: Floats = np.interp(seconds, nodes, path)
     return between
+
+
+def _around(low: float, high: float, length: float) -> tuple[int, int]:
+    """The last multiple of `length` up to `low`, and one after it at or after `high`."""
+    first = math.floor(low / length)
+    return first, max(math.ceil(high / length), first + 1)
 
 
 def brownian(key: int, seconds: Floats, shortest: int = -1, longest: int = 21) -> Floats:
     """A Brownian path of variance 1 per second, over spans up to 2**longest seconds.
 
     Over longer spans it does not wander off: its values there are independent, with a standard
-    deviation of about 2**(longest / 2). `seconds` are Unix seconds, any number of them; the cost
-    is that of the span from the first to the last.
+    deviation of about 2**(longest / 2). `seconds` are Unix seconds, any number of them.
     """
-    powers, split = range(shortest, longest + 1), max(_SPLIT - shortest, 0)
-
-    def slow(nodes: Floats) -> Floats:
-        return _corners(key, nodes, 2.0**longest) + _bridges(key, nodes, powers[split:])
-
-    return _straight(slow, seconds) + _bridges(key, seconds, powers[:split])
+    deviation, corner = math.sqrt(2.0**longest), key_of(key, "corner")
+    powers = range(shortest, longest + 1)
+    return _levy(key, seconds, powers, lambda cells: deviation * normal(corner, cells))
 
 
 def reverting(key: int, seconds: Floats, longest: int, shortest: int = -1) -> Floats:
@@ -137,13 +115,11 @@ def reverting(key: int, seconds: Floats, longest: int, shortest: int = -1) -> Fl
 
     Two Brownian bridges, one half a cell behind the other, so that no instant is pinned to 0.
     """
-    length = 2.0**longest
-    powers, split = range(shortest, longest + 1), max(_SPLIT - shortest, 0)
+    length, powers = 2.0**longest, range(shortest, longest + 1)
     total = np.zeros_like(seconds)
-    for half, moved in ((0, seconds), (1, seconds + length / 2.0)):
-        own = key_of(key, half)
-        total += _straight(lambda at, own=own: _bridges(own, at, powers[split:]), moved)  # type: ignore[misc]
-        total += _bridges(own, moved, powers[:split])
+    for half in (0, 1):
+        moved = seconds + half * length / 2.0
+        total += _levy(key_of(key, half), moved, powers, lambda cells: np.zeros(len(cells)))
     scaled: Floats = total / np.sqrt(0.31 * length)
     return scaled
 
@@ -152,17 +128,20 @@ def bumps(key: int, seconds: Floats, every: float, decay: float) -> Floats:
     """Sudden moves of either sign that decay: at most one in each `every` seconds.
 
     Sizes are mostly between 0 and 1.5; a third of the cells has none. `decay` is the time
-    constant in seconds, and must be well below `every`.
+    constant in seconds, and must be well below `every`, after which a move is over.
     """
     now = np.floor(seconds / every).astype(np.int64)
+    first = int(now.min()) - 1
+    cells = np.arange(first, int(now.max()) + 1)
+    start = (cells + uniform(key_of(key, "start"), cells)) * every
+    draw = uniform(key_of(key, "size"), cells)
+    size = np.where(draw > 1.0 / 3.0, 0.5 + draw, 0.0)
+    size[uniform(key_of(key, "sign"), cells) < 0.5] *= -1.0
     total = np.zeros_like(seconds)
-    for back in range(3):
-        cell = now - back
-        start = (cell + _by_cell(key_of(key, "start"), cell, uniform)) * every
-        draw = _by_cell(key_of(key, "size"), cell, uniform)
-        size = np.where(draw > 1.0 / 3.0, 0.5 + draw, 0.0)
-        sign = np.where(_by_cell(key_of(key, "sign"), cell, uniform) < 0.5, -1.0, 1.0)
-        age = seconds - start
-        shape = np.where(age > 0.0, np.exp(-np.maximum(age, 0.0) / decay), 0.0)
-        total += sign * size * shape * np.minimum(np.maximum(age, 0.0), 1.0)
+    for back in range(2):
+        at = now - back - first
+        age = seconds - start[at]
+        going = np.flatnonzero((age > 0.0) & (age < every) & (size[at] != 0.0))
+        aged = age[going]
+        total[going] += size[at[going]] * np.exp(-aged / decay) * np.minimum(aged, 1.0)
     return total
