@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-__all__ = ["LOGIN", "Middleman", "http_proxy", "login_of", "socks_proxy", "tls_front"]
+__all__ = ["LOGIN", "Middleman", "hanging_up", "http_proxy", "login_of", "socks_proxy", "tls_front"]
 
 LOOPBACK = "127.0.0.1"
 LOGIN = ("user", "p@ss:word/")
@@ -109,25 +109,40 @@ async def tls_front(port: int, context: ssl.SSLContext) -> AsyncIterator[Middlem
         yield man
 
 
+@asynccontextmanager
+async def hanging_up() -> AsyncIterator[Middleman]:
+    """Takes connections and closes them."""
+
+    async def serve(
+        _: Middleman, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Says nothing."""
+
+    async with _listening(serve, None) as man:
+        yield man
+
+
 Serve = Callable[[Middleman, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
 async def _listening(serve: Serve, tls: ssl.SSLContext | None) -> AsyncIterator[Middleman]:
     man = Middleman()
-    running: set[asyncio.Task[None]] = set()
+    running: list[asyncio.Task[None]] = []
+    writers: list[asyncio.StreamWriter] = []
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.add(task)
+    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await serve(man, reader, writer)
                 await writer.drain()
         finally:
             await _end(writer)
-            running.discard(task)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Known before its task runs: one that is accepted at the very end is closed as well.
+        writers.append(writer)
+        running.append(asyncio.create_task(run(reader, writer)))
 
     server = await asyncio.start_server(accept, LOOPBACK, 0, ssl=tls)
     man.port = server.sockets[0].getsockname()[1]
@@ -135,9 +150,12 @@ async def _listening(serve: Serve, tls: ssl.SSLContext | None) -> AsyncIterator[
         yield man
     finally:
         server.close()
-        for task in list(running):
+        for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _end(writer: asyncio.StreamWriter) -> None:
