@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: install demo test soak up bench dashboards docs audit check format lock clean
+.PHONY: install demo test soak mutants up bench dashboards docs audit check format lock clean
 
 install: $(DEV)
 
@@ -52,6 +52,10 @@ soak: $(DEV)
 	$(BIN)/python -m pytest -m "not soak" --hypothesis-profile search --timeout 7200 \
 		tests/quant tests/lake tests/collector/test_gaps.py tests/collector/test_store.py
 
+mutants: $(DEV)
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
+
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -79,4 +83,4 @@ lock:
 	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra dev --upgrade -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
