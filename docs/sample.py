@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spreadlake.simulator import SyntheticMarket
+from spreadlake.simulator.columns import TradeColumns
 from spreadlake.simulator.source import Play
 
-__all__ = ["make_sample"]
+__all__ = ["make_sample", "write_dump"]
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT")
 MIDNIGHT_MS = 1_723_161_600_000  # 2024-08-09T00:00:00Z
@@ -40,7 +41,7 @@ def make_sample(folder: Path) -> None:
     (folder / "spreadlake.toml").write_text(CONFIGURATION)
     for span in DUMPED:
         for symbol in SYMBOLS:
-            _write_dump(market, symbol, *_times(span), dumps)
+            write_dump(dumps, symbol, market.columns(symbol, *_times(span)))
     _write_recording(market, *_times(RECORDED), folder / "later.jsonl.gz")
 
 
@@ -49,17 +50,15 @@ def _times(minutes: tuple[int, int]) -> tuple[int, int]:
     return start, end
 
 
-def _write_dump(
-    market: SyntheticMarket, symbol: str, start_ms: int, end_ms: int, folder: Path
-) -> None:
-    trades = market.columns(symbol, start_ms, end_ms)
+def write_dump(folder: Path, symbol: str, trades: TradeColumns) -> None:
+    """Writes the trades of one day as a file like Binance's, `BTCUSDT-aggTrades-2024-08-08.zip`."""
     columns = (trades.ids, trades.prices, trades.qtys, trades.times_ms, trades.buyer_is_maker)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     text = HEADER + "".join(
         f"{n},{price},{qty},{3 * n},{3 * n + 2},{time_ms},{str(maker).lower()}\n"
         for n, price, qty, time_ms, maker in rows
     )
-    day = datetime.fromtimestamp(start_ms / 1000, UTC)
+    day = datetime.fromtimestamp(int(trades.times_ms[0]) / 1000, UTC)
     name = f"{symbol}-aggTrades-{day:%Y-%m-%d}"
     with zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{name}.csv", text)

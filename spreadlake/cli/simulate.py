@@ -11,6 +11,7 @@ from spreadlake.cli.options import (
     ConfigOption,
     DurationOption,
     SpeedOption,
+    parse_factor,
     parse_port,
     parse_whole,
 )
@@ -42,6 +43,15 @@ def simulate(
         int,
         typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the synthetic market."),
     ] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            metavar="N",
+            parser=parse_factor,
+            help="Trades a second of each symbol of the synthetic market; 5 to 15 without it.",
+        ),
+    ] = None,
     start_ms: Annotated[
         int | None,
         typer.Option(
@@ -73,7 +83,7 @@ def simulate(
         source = Recording(recordings, kind=check_kind(kind))
         expected = [stream_name(symbol, source.kind) for symbol in expect or []]
     else:
-        source = SyntheticMarket(seed=seed, symbols=_symbols(config))
+        source = SyntheticMarket(seed=seed, symbols=_symbols(config), rate=rate)
     run_simulator(
         source,
         stop,
