@@ -49,6 +49,8 @@ lookbacks = [24]
 [exchange]
 ws_url = "ws://127.0.0.1:9443"
 rest_url = "http://127.0.0.1:9443"
+[collector]
+repair_hours = 2
 [notify]
 urls = ["json://127.0.0.1:8787"]
 [[alerts]]

@@ -1,6 +1,9 @@
 """What holds for all tests."""
 
+import pytest
 from hypothesis import settings
+
+from tests.patience import TEST_SECONDS
 
 # How long an example takes says more about the machine than about the code. The same examples
 # everywhere, so that a change that passed here passes there; `--hypothesis-profile search` looks
@@ -8,3 +11,12 @@ from hypothesis import settings
 settings.register_profile("same", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that hangs ends, in a time that also a busy machine keeps to."""
+    if config.getoption("timeout") is not None:
+        return
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))

@@ -12,13 +12,13 @@ from typing import TypeVar
 from unittest.mock import patch
 
 from spreadlake.cli.app import main
+from tests.patience import PATIENCE
 
 __all__ = ["COMMAND", "environment", "invoke", "run", "started", "until"]
 
 T = TypeVar("T")
 
 COMMAND = [sys.executable, "-P", "-m", "spreadlake"]
-SECONDS = 60.0
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def run(
         env=environment(**(variables or {})),
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -90,7 +90,7 @@ def started(
             process.wait()
 
 
-def until(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+def until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
     """The first value of `look` that is true."""
     deadline = time.monotonic() + seconds
     while True:

@@ -10,6 +10,7 @@ import pytest
 
 from spreadlake.blas import BLAS_VARIABLES, pin_blas_threads
 from tests.fixture_lake import make_lake
+from tests.patience import PATIENCE
 from tests.running import environment
 
 # The job as it runs, with its linear algebra loaded, and the process of its slow statistics.
@@ -43,7 +44,7 @@ def _service_threads(folder: Path, **variables: str) -> list[list[int]]:
         env=kept | variables,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

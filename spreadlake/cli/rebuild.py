@@ -1,4 +1,4 @@
-"""What `spreadlake analyse --rebuild` shows: how far it is, and at the end what it did.
+"""What `spreadlake analyse` with an end shows: how far it is, and at the end what it did.
 
 The job is asked nothing: it leaves in the lake how far it has come.
 """
@@ -31,18 +31,26 @@ _NEAR_SECONDS = 120  # so near to its end the rest of it is done in one transact
 
 
 @contextmanager
-def rebuilding(lake: Lake, start: float | None) -> Iterator[None]:
-    """Within it the job rebuilds `lake` from the Unix second `start` on (None: everything)."""
+def rebuilding(lake: Lake, start: float | None, *, once: bool = False) -> Iterator[None]:
+    """Within it the job rebuilds `lake` from the Unix second `start` on (None: everything).
+
+    With `once` it takes in what is there and not analysed yet.
+    """
     from rich.console import Console  # noqa: PLC0415 slow to import
 
     console, began = Console(file=sys.stderr), time.monotonic()
     with _ending_at_once(console):
         if console.is_terminal and lake.ticks_db.exists():
-            with _bar(console, lake, start):
+            with _bar(console, lake, start, "analysed" if once else "rebuilt"):
                 yield
         else:
             yield
-    typer.echo(_summary(lake, start, time.monotonic() - began))
+    told = _summary(lake, start)
+    if told is None:
+        typer.echo(f"nothing to {'analyse' if once else 'rebuild'}: lake {lake.root} has no trades")
+    else:
+        word = "analysed" if once else "rebuilt"
+        typer.echo(f"{word} in {duration(time.monotonic() - began)}: {told}")
 
 
 @contextmanager
@@ -66,7 +74,7 @@ def _ending_at_once(console: "Console") -> Iterator[None]:
 
 
 @contextmanager
-def _bar(console: "Console", lake: Lake, start: float | None) -> Iterator[None]:
+def _bar(console: "Console", lake: Lake, start: float | None, word: str) -> Iterator[None]:
     from rich.progress import (  # noqa: PLC0415 slow to import
         BarColumn,
         Progress,
@@ -77,7 +85,7 @@ def _bar(console: "Console", lake: Lake, start: float | None) -> Iterator[None]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     done = threading.Event()
     with Progress(*columns, console=console, transient=True) as bar:
-        watcher = threading.Thread(target=_watch, args=(bar, lake, start, done), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(bar, lake, start, word, done), daemon=True)
         watcher.start()
         try:
             yield
@@ -86,19 +94,21 @@ def _bar(console: "Console", lake: Lake, start: float | None) -> Iterator[None]:
             watcher.join(_JOINED_SECONDS)
 
 
-def _watch(bar: "Progress", lake: Lake, start: float | None, done: threading.Event) -> None:
+def _watch(
+    bar: "Progress", lake: Lake, start: float | None, word: str, done: threading.Event
+) -> None:
     from spreadlake.lake.trades import trades_span  # noqa: PLC0415 slow to import
 
     span = trades_span(lake)
     if span is None:
         return
     first = max(span.first_ms / 1000, start or 0)
-    task = bar.add_task("rebuilding", total=max(1.0, span.last_ms / 1000 - first))
+    task = bar.add_task("beginning", total=max(1.0, span.last_ms / 1000 - first))
     while not done.wait(_LOOK_SECONDS):
         final, due = _look(lake)
         if final is None:
             continue
-        text = f"rebuilt up to {iso_utc(final)}"
+        text = f"{word} up to {iso_utc(final)}"
         if final >= span.last_ms // 1000 - _NEAR_SECONDS:
             text = f"slow statistics, {count(due, 'row')} to go" if due else "moving to Parquet"
         bar.update(task, completed=final - first, description=text)
@@ -113,19 +123,20 @@ def _look(lake: Lake) -> tuple[int | None, int]:
         return read_progress(db).get("final_time"), due
 
 
-def _summary(lake: Lake, start: float | None, seconds: float) -> str:
+def _summary(lake: Lake, start: float | None) -> str | None:
+    """What the lake has from `start` on; None without trades."""
     with snapshot(lake.analytics_db) as db:
         if db is None:
-            return f"nothing to rebuild in lake {lake.root}"
+            return None
         final = read_progress(db).get("final_time")
         symbols, first = db.execute(
             "SELECT count(*), min(time) FROM first_bars WHERE timeframe = '1s'"
         ).fetchone()
         series = db.execute("SELECT count(*) FROM series").fetchone()[0]
     if first is None or final is None:
-        return f"nothing to rebuild: lake {lake.root} has no trades"
+        return None
     begin, end = (iso_utc(int(t)) for t in (max(first, start or 0), final))
     return (
-        f"rebuilt in {duration(seconds)}: bars of {count(symbols, 'symbol')}, {series} series of "
+        f"bars of {count(symbols, 'symbol')}, {series} series of "
         f"pair analytics and their alerts, from {begin} to {end}"
     )

@@ -1,5 +1,6 @@
 """The commands that run one service in this process, as docker-compose does."""
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from importlib.metadata import entry_points
@@ -16,7 +17,7 @@ from spreadlake.errors import InputError, ServiceError
 from spreadlake.lake import Lake
 from spreadlake.logs import configure_logs
 from spreadlake.report import require_lake
-from spreadlake.service import ServiceContext
+from spreadlake.service import SUPERVISED, ServiceContext
 from spreadlake.times import parse_time
 
 __all__ = ["analyse", "collect", "export_metrics", "load_service", "notify", "roll"]
@@ -79,8 +80,11 @@ def analyse(
     if once and not rebuild:
         # A job that stays may be there before the collector; one that ends has nothing to do.
         require_lake(Lake(data))
-    with rebuilding(Lake(data), options["from"]) if rebuild else nullcontext():
-        run = _run if once or rebuild else _follow
+    ends = once or rebuild
+    # The supervisor says what it did by itself.
+    told = ends and not os.environ.get(SUPERVISED)
+    with rebuilding(Lake(data), options["from"], once=not rebuild) if told else nullcontext():
+        run = _run if ends else _follow
         run("analytics-job", data, config, duration, options, lateness)
 
 

@@ -24,6 +24,7 @@ from spreadlake.lake import (
 )
 from spreadlake.quant.rolling import Floats
 from spreadlake.trades import COLUMNS, Trade
+from tests.patience import PATIENCE
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 
@@ -127,7 +128,7 @@ def floats(values: Iterable[float]) -> Floats:
     return np.array(list(values), dtype=np.float64)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Polls until `condition` holds; AssertionError when the time is over."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -22,6 +22,7 @@ from spreadlake.lake import Lake
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
+from tests.patience import PATIENCE
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 TRADES = walk(SYMBOLS, 300, seed=31, per_second=1.5)
@@ -288,7 +289,7 @@ def test_a_stopped_job_leaves_its_state_and_ends_well(tmp_path: Path) -> None:
     try:
         harness.wait_until(lambda: _seen(lake, job.pid))
         job.send_signal(signal.SIGTERM)
-        assert job.wait(90) == 0
+        assert job.wait(PATIENCE) == 0
     finally:
         job.kill()
     assert _status(lake)["state"] == "stopped"
@@ -306,7 +307,7 @@ def test_a_killed_job_takes_the_process_of_its_slow_statistics_along(tmp_path: P
     try:
         harness.wait_until(lambda: lake.has_table("pair_tests") and lake.table("pair_tests") != [])
         job.kill()
-        job.communicate(timeout=90)
+        job.communicate(timeout=PATIENCE)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGKILL)
@@ -320,7 +321,7 @@ def test_a_second_job_on_the_same_lake_is_refused(tmp_path: Path) -> None:
     try:
         harness.wait_until(lambda: _seen(lake, job.pid))
         second = _start(tmp_path)
-        assert second.wait(90) == 2
+        assert second.wait(PATIENCE) == 2
         assert f"process {job.pid}" in (tmp_path / "log.txt").read_text()
     finally:
         job.kill()

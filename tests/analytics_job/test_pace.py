@@ -16,6 +16,7 @@ from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
+from tests.patience import PATIENCE
 from tests.running import environment
 from tests.stepped_clock import DAY, HOUR, SteppedClock
 
@@ -75,7 +76,7 @@ def _running(root: Path, clock: SteppedClock | None, interval: float) -> Iterato
             assert job.poll() is None, (root / "log.txt").read_text()
         finally:
             job.terminate()
-            job.wait(60)
+            job.wait(PATIENCE)
 
 
 def _goes_on(trades: _Trades) -> None:
@@ -176,7 +177,7 @@ def test_a_failure_ends_the_pace() -> None:
     def fail() -> None:
         raise ValueError("no room")
 
-    pace.add("waits", lambda: told.wait(60), 1.0, thread="slow")
+    pace.add("waits", lambda: told.wait(PATIENCE), 1.0, thread="slow")
     pace.add("fails", fail, 0.05)
     began = time.monotonic()
     with pytest.raises(ValueError, match="no room"):

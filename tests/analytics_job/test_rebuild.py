@@ -15,6 +15,7 @@ from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, EPOCH_MS, walk
+from tests.patience import PATIENCE
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 HOUR = EPOCH + 3600
@@ -248,7 +249,7 @@ alerts = []
     options = ["--config", str(config), "--rebuild", "--from", "2023-11-14T22:58:20Z"]
     lake.roll("AUSDT", EPOCH_MS)
     done = subprocess.run(
-        [*command, *options], check=False, capture_output=True, text=True, timeout=120
+        [*command, *options], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     key = ("AUSDT/BUSDT", "1s", 20, 60)

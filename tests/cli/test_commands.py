@@ -21,6 +21,7 @@ from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
 from tests.fixture_lake import make_ticks
+from tests.patience import PATIENCE
 from tests.running import invoke, run
 
 CONTRACT = {
@@ -189,7 +190,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
         "if m in sys.modules])"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert ended.stdout == "[]\n"
 

@@ -14,6 +14,7 @@ from spreadlake.lake import Lake
 from spreadlake.report.choose import SeriesKey, choose_series
 from spreadlake.report.series_rows import available_series, column_names, iter_rows
 from tests.fixture_lake import BTC_ETH, ETH_SOL, LAST_TIME, READY, START, make_lake, make_ticks
+from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, invoke, run
 
 FILE = "BTCUSDT_ETHUSDT_1s_60_300.csv"
@@ -116,7 +117,7 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
         env=environment(),
         stdout=writing,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     os.close(writing)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixture_lake import make_lake
+from tests.patience import PATIENCE
 from tests.running import COMMAND, environment
 
 LAKE = "l\N{GREEK SMALL LETTER SIGMA}ke"
@@ -23,7 +24,7 @@ def run(folder: Path, encoding: str, *arguments: object) -> subprocess.Completed
         cwd=folder,
         env=variables,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -40,10 +40,21 @@ def test_at_its_end_it_says_what_it_did(tmp_path: Path) -> None:
     assert ended.stdout.endswith(" from 2024-08-08T01:00:00Z to 2024-08-08T02:00:00Z\n")
 
 
+def test_what_was_new_is_told_as_well(tmp_path: Path) -> None:
+    (tmp_path / "spreadlake.toml").write_text(CONFIG)
+    import_all(tmp_path / "lake", day_file(tmp_path, trades(hours=1)))
+    ended = run("analyse", "--once", "--data", "lake", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("analysed in ")
+    assert ended.stdout.endswith(" from 2024-08-08T00:00:00Z to 2024-08-08T01:00:00Z\n")
+
+
 def test_a_lake_without_trades_has_nothing_to_rebuild(tmp_path: Path) -> None:
     open_ticks_writer(Lake(tmp_path / "lake")).close()
-    ended = invoke("analyse", "--rebuild", "--data", "lake", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout) == (0, "nothing to rebuild: lake lake has no trades\n")
+    for option, verb in {"--rebuild": "rebuild", "--once": "analyse"}.items():
+        ended = invoke("analyse", option, "--data", "lake", cwd=tmp_path)
+        told = f"nothing to {verb}: lake lake has no trades\n"
+        assert (ended.returncode, ended.stdout) == (0, told)
 
 
 def test_where_no_lake_is_it_says_so(tmp_path: Path) -> None:
@@ -60,7 +71,7 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_ends_at_ctrl_c(tmp_path: Path)
         "from spreadlake.cli.rebuild import rebuilding\n"
         "from spreadlake.lake import Lake\n"
         "with rebuilding(Lake(Path('lake')), None):\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(9999)\n"
     )
     shown = b"moving to Parquet"  # the lake of the test is analysed up to its end
     code, wrote = on_terminal([sys.executable, "-c", program], enough=lambda text: shown in text)

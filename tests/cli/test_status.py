@@ -25,6 +25,7 @@ from tests.fixture_lake import (
     make_ticks,
     writing,
 )
+from tests.living import living
 from tests.running import invoke, run
 
 NOW = START + 130.0
@@ -49,7 +50,8 @@ def test_a_look_at_one_series_reads_that_one_of_each_pair(tmp_path: Path) -> Non
 
 def test_json_has_everything(tmp_path: Path) -> None:
     make_lake(tmp_path / "lake")
-    report = as_json(tmp_path)
+    with living(tmp_path / "lake"):
+        report = as_json(tmp_path)
     assert list(report) == [
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
         "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",

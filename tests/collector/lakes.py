@@ -9,6 +9,7 @@ from collector.batch import Batch
 from collector.store import TickStore
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
 from spreadlake.wire import AggTrade, TradeEvent
+from tests.patience import PATIENCE
 
 A, B = "BTCUSDT", "ETHUSDT"
 START_MS = 1_700_002_800_000  # 2023-11-14 23:00:00 UTC
@@ -49,7 +50,7 @@ def rows_of(lake: Lake, query: str) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 90.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

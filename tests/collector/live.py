@@ -15,6 +15,7 @@ from spreadlake.lake import Lake, read_trades
 from spreadlake.service import ServiceContext
 from spreadlake.simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
 from tests.collector.lakes import rows_of
+from tests.patience import PATIENCE
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 # Short is what passes in any case; long is what a slow machine must not run into.
@@ -71,7 +72,7 @@ async def collecting(
         await task
 
 
-async def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

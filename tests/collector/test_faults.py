@@ -46,6 +46,7 @@ from tests.collector.live import (
     until,
 )
 from tests.collector.processes import started
+from tests.patience import PATIENCE
 
 CLEAN = {"missing": 0, "twice": 0, "wrong": 0}
 
@@ -119,7 +120,7 @@ def killed_again_and_again(lake: Lake, kills: int, seed: int) -> Counter[str]:
         with started(lake, overrides) as process:
             wait_until(lambda: ticks(lake) > 500 and caught_up(lake, now_ms), 120)
             process.terminate()
-            assert process.wait(90) == 0
+            assert process.wait(PATIENCE) == 0
         return Counter(differences(lake, exchange))
 
 

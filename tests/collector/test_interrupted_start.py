@@ -33,6 +33,7 @@ from tests.collector.live import (
     until,
 )
 from tests.collector.processes import started
+from tests.patience import PATIENCE
 
 MINUTE_MS = 60_000
 NOTHING: dict[str, Any] = {"klines": [], "trades": {}}
@@ -114,7 +115,7 @@ def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> No
         with started(lake, overrides(exchange, weight=2400)) as process:
             wait_until(lambda: missing(lake) == NOTHING and caught_up(lake, now_ms), 120)
             process.terminate()
-            assert process.wait(90) == 0
+            assert process.wait(PATIENCE) == 0
         found = differences(lake, exchange)
     assert found.pop("right") > 3 * MINUTES * 60
     assert found == CLEAN

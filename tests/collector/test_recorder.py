@@ -23,6 +23,7 @@ from spreadlake.simulator import Recording
 from spreadlake.simulator.recorded_lines import read_lines
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.live import collecting, counter, settings_for, until
+from tests.patience import PATIENCE
 
 FRAMES = [
     frame(1),
@@ -197,7 +198,7 @@ def test_a_flush_that_is_cancelled_writes_nothing_twice(
 
     def slow(file: RecordingFile, lines: bytes) -> None:
         entered.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         append(file, lines)
 
     monkeypatch.setattr(RecordingFile, "append", slow)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.paths import ROOT
+from tests.patience import PATIENCE
 
 __all__ = ["Block", "Runner", "Step", "blocks_of", "fits", "steps_of"]
 
@@ -82,19 +83,28 @@ class Runner:
         if step.command.startswith("cd "):
             self.folder /= step.command.removeprefix("cd ")
             return ""
-        result = subprocess.run(
-            ["bash", "-c", step.command],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        result = self._run(step)
         assert result.returncode == 0, f"{step.command}: {result.stderr}"
         return result.stdout
 
-    def _environment(self) -> dict[str, str]:
+    def all_output(self, step: Step) -> str:
+        """What a command shows on a terminal, errors too; it may fail."""
+        result = self._run(step)
+        return result.stdout + result.stderr
+
+    def _run(self, step: Step) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["bash", "-c", step.command],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Of the commands: no settings of spreadlake but `variables`."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SPREADLAKE_")}
         # The commands of the interpreter that runs the tests, whatever is on the path.
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-T = TypeVar("T")
+from tests.patience import PATIENCE
 
-LIMIT_SECONDS = 120.0
+T = TypeVar("T")
 
 
 def environment(**values: str) -> dict[str, str]:
@@ -28,7 +28,7 @@ def spreadlake(*arguments: object, cwd: Path, **values: str) -> subprocess.Compl
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=LIMIT_SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -46,7 +46,7 @@ def start(*arguments: object, cwd: Path, **values: str) -> subprocess.Popen[str]
     )
 
 
-def poll(look: Callable[[], T | None], seconds: float = LIMIT_SECONDS) -> T:
+def poll(look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """Looks again and again until there is something to see; fails after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

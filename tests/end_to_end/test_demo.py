@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spreadlake.lake import Lake, open_reader
 from tests.end_to_end.processes import poll, spreadlake, start
+from tests.patience import PATIENCE
 
 
 def _free_port() -> int:
@@ -21,7 +22,7 @@ def _free_port() -> int:
 
 def _zscores(port: int) -> list[str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
             lines = answer.read().decode().splitlines()
     except (urllib.error.URLError, OSError):
         return []
@@ -38,7 +39,7 @@ def test_the_demo_shows_z_scores_and_stops_cleanly(tmp_path: Path) -> None:
     try:
         poll(lambda: _zscores(port), 90)
         demo.send_signal(signal.SIGINT)
-        output, _ = demo.communicate(timeout=60)
+        output, _ = demo.communicate(timeout=PATIENCE)
     finally:
         demo.kill()
     assert demo.returncode == 0, output

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.processes import poll, spreadlake, start
+from tests.patience import PATIENCE
 
 RIGHT = 'symbols = ["BTCUSDT", "ETHUSDT"]\nwindows = [20]\n'
 WRONG = RIGHT.replace("20", "1")
@@ -51,7 +52,7 @@ def test_a_refused_edit_stops_nothing_later(tmp_path: Path) -> None:
         config.write_text(RIGHT)
         poll(lambda: "refused" not in json.dumps(services(tmp_path)))
         demo.send_signal(signal.SIGINT)
-        output, _ = demo.communicate(timeout=90)
+        output, _ = demo.communicate(timeout=PATIENCE)
     finally:
         demo.kill()
     assert demo.returncode == 0, output

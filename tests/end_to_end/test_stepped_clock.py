@@ -14,6 +14,7 @@ from spreadlake.lake import Lake, open_reader
 from spreadlake.ports import free_port
 from spreadlake.report import snapshot
 from tests.end_to_end.processes import poll, spreadlake, start
+from tests.patience import PATIENCE
 from tests.stepped_clock import DAY, HOUR, SteppedClock
 
 CONFIG = """
@@ -35,7 +36,7 @@ def _last_bar(lake: Lake) -> int:
 
 def _health(port: int) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
             return dict(json.loads(answer.read()))
     except urllib.error.HTTPError as refused:
         return dict(json.loads(refused.read()))
@@ -75,7 +76,7 @@ def test_bars_and_health_when_the_wall_clock_is_set_under_the_pipeline(tmp_path:
         _goes_on(lake, port)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_a_service_that_died_before_the_clock_was_put_right_is_late(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_service_that_died_before_the_clock_was_put_right_is_late(tmp_path: Pa
         poll(lambda: _state(tmp_path, lake, config) == "running")
     finally:
         process.kill()
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
     clock.step(0)
     poll(lambda: _state(tmp_path, lake, config) == "late")
 

@@ -14,6 +14,7 @@ from exporter.scrape import LakeMetrics, Part, parts_of
 from exporter.server import MetricsServer, make_app
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
+from tests.patience import PATIENCE
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
@@ -39,7 +40,7 @@ def get(url: str, **headers: str) -> tuple[int, Message, bytes]:
         url, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, answer.headers, answer.read()
     except HTTPError as error:
         with error:

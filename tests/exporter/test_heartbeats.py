@@ -40,7 +40,8 @@ def test_where_both_saw_the_same_boot_the_date_does_not_count(tmp_path: Path, da
     _leave(tmp_path, dated, _beat(3))
     alive = _look(tmp_path)
     assert alive.state == "running"
-    assert alive.heartbeat_age_seconds == pytest.approx(3, abs=2)
+    assert alive.heartbeat_age_seconds is not None
+    assert 3 <= alive.heartbeat_age_seconds < HOUR
     _leave(tmp_path, dated, _beat(60))
     assert _look(tmp_path).state == "late"
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.exporter.serving import get, labels, scrape
 from tests.fixture_lake import make_lake
+from tests.patience import PATIENCE
 from tests.running import run, started, until
 
 
@@ -27,7 +28,7 @@ def test_serves_until_told_to_stop(tmp_path: Path, number: signal.Signals) -> No
         assert scrape(address)["spreadlake_ticks_total"][labels(symbol="BTCUSDT")] == 500
         assert get(f"{address}/healthz")[0] == 200
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_duration_ends_it(tmp_path: Path) -> None:

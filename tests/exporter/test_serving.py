@@ -18,6 +18,7 @@ from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.ports import check_listen
 from tests.exporter.serving import get, labels, scrape, serving
 from tests.fixture_lake import heartbeat, make_lake, make_ticks, writing
+from tests.living import living
 
 
 def test_prometheus_text_is_the_format_unless_another_is_asked_for(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_damaged_database_costs_only_its_parts(tmp_path: Path) -> None:
 
 
 def test_healthy_while_both_writers_show_signs_of_life(tmp_path: Path) -> None:
-    with serving(make_lake(tmp_path)) as address:
+    with serving(make_lake(tmp_path)) as address, living(tmp_path):
         status, headers, body = get(f"{address}/healthz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     health = json.loads(body)

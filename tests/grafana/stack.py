@@ -23,6 +23,7 @@ from spreadlake.observability import Observability, plan_observability
 from spreadlake.ports import free_port
 from spreadlake.supervisor.child import Child
 from tests.grafana.lake_fixture import SYMBOLS, FixtureLake
+from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, until
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -44,7 +45,7 @@ class Stack:
 
     def get(self, path: str) -> httpx.Response:
         """An answer of Grafana's API for the administrator."""
-        return httpx.get(self.grafana + path, auth=("admin", self.password), timeout=30)
+        return httpx.get(self.grafana + path, auth=("admin", self.password), timeout=PATIENCE)
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def _children(watch: Observability, variables: Mapping[str, str]) -> Iterator[No
         os.environ.update(before)
         for child in children:
             child.terminate()
-            child.wait(20)
+            child.wait(PATIENCE)
 
 
 def _store_work(lake: FixtureLake) -> None:
@@ -132,7 +133,9 @@ class Visit:
 
     def title(self, text: str) -> None:
         """Waits until a panel has this title."""
-        self.page.get_by_role("heading", name=text, exact=True).first.wait_for(timeout=30_000)
+        self.page.get_by_role("heading", name=text, exact=True).first.wait_for(
+            timeout=1000 * PATIENCE
+        )
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
 from tests.grafana.rendering import all_dashboards, dashboard, query
 from tests.grafana.stack import Stack, browsing, running_stack, visiting
+from tests.patience import PATIENCE
 
-PATIENCE = 30_000  # ms
+PATIENCE_MS = 1000 * PATIENCE
 GOOD = "rgb(0, 158, 115)"
 # Whether anything is painted on a canvas.
 _PAINTED = """canvas => {
@@ -51,15 +52,15 @@ def test_every_panel_draws(stack: Stack, browser: Browser, board: dict[str, Any]
     with visiting(browser, stack, path, height=3000) as visit:
         for panel in board["panels"]:
             shown = panel_of(visit.page, panel["id"])
-            expect(shown).to_be_visible(timeout=PATIENCE)
+            expect(shown).to_be_visible(timeout=PATIENCE_MS)
             empty = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")
             if panel.get("targets"):
                 expect(shown).not_to_contain_text(
-                    re.compile(f"No data|{re.escape(empty)}"), timeout=PATIENCE
+                    re.compile(f"No data|{re.escape(empty)}"), timeout=PATIENCE_MS
                 )
             if panel["type"] in ("timeseries", "candlestick"):
                 canvas = shown.locator("canvas").first
-                expect(canvas).to_be_visible(timeout=PATIENCE)
+                expect(canvas).to_be_visible(timeout=PATIENCE_MS)
                 assert canvas.evaluate(_PAINTED), panel["title"]
         assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
         assert visit.failures == []
@@ -111,7 +112,7 @@ def test_a_drop_down_changes_what_is_drawn(
     with visiting(browser, stack, "/d/spreadlake-pair?refresh=", height=2600) as visit:
         visit.title("z · BTCUSDT/ETHUSDT")
         numbers = panel_of(visit.page, 4)
-        expect(numbers).to_contain_text("correlation", timeout=PATIENCE)
+        expect(numbers).to_contain_text("correlation", timeout=PATIENCE_MS)
         was = numbers.inner_text(), panel_of(visit.page, 18).inner_text()
         choose(visit.page, before, after)
         visit.title(title)
@@ -120,7 +121,7 @@ def test_a_drop_down_changes_what_is_drawn(
             "([number, was]) => document.querySelector("
             "`[data-viz-panel-key='panel-${number}']`).innerText !== was",
             arg=[18, was[1]],
-            timeout=PATIENCE,
+            timeout=PATIENCE_MS,
         )
         assert visit.failures == []
 
@@ -136,22 +137,22 @@ def choose(page: Page, before: str, after: str) -> None:
 def test_a_typed_threshold_colours_the_number(stack: Stack, browser: Browser) -> None:
     with visiting(browser, stack, "/d/spreadlake-pair?refresh=&var-threshold=9") as visit:
         z = panel_of(visit.page, 1)
-        expect(z).to_contain_text(re.compile(r"[+−]\d\.\d\d"), timeout=PATIENCE)
+        expect(z).to_contain_text(re.compile(r"[+−]\d\.\d\d"), timeout=PATIENCE_MS)
         expect(z).not_to_contain_text(re.compile("[▲▼]"))
         choose(visit.page, "9", "0.0001")
-        expect(z).to_contain_text(re.compile("[▲▼]"), timeout=PATIENCE)
+        expect(z).to_contain_text(re.compile("[▲▼]"), timeout=PATIENCE_MS)
 
 
 def test_warming_up_is_told_and_is_no_error(stack: Stack, browser: Browser) -> None:
     path = f"/d/spreadlake-pair?refresh=&var-symbol_b={LATE_SYMBOL}"
     with visiting(browser, stack, path, height=2600) as visit:
         expected = f"warming up: {LATE_BARS} of 60 bars"
-        expect(panel_of(visit.page, 3)).to_contain_text(expected, timeout=PATIENCE)
+        expect(panel_of(visit.page, 3)).to_contain_text(expected, timeout=PATIENCE_MS)
         for number in (10, 12, 13, 14, 18):
             expect(panel_of(visit.page, number)).to_contain_text("Nothing to draw: ")
         for number in (11, 15, 16):
             canvas = panel_of(visit.page, number).locator("canvas").first
-            expect(canvas).to_be_visible(timeout=PATIENCE)
+            expect(canvas).to_be_visible(timeout=PATIENCE_MS)
         assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
         assert visit.failures == []
 
@@ -177,11 +178,11 @@ def test_columns_of_the_overview_are_in_view_or_can_be_scrolled_to(
     with visiting(browser, stack, path) as visit:
         for number in (5, 6):
             grid = panel_of(visit.page, number).get_by_role("grid")
-            expect(grid).to_be_visible(timeout=PATIENCE)
+            expect(grid).to_be_visible(timeout=PATIENCE_MS)
             assert grid.evaluate("grid => grid.scrollWidth <= grid.clientWidth"), number
     with visiting(browser, stack, path, width=700) as visit:
         grid = panel_of(visit.page, 5).get_by_role("grid")
-        grid.get_by_text("ETHUSDT/SOLUSDT").hover(timeout=PATIENCE)
+        grid.get_by_text("ETHUSDT/SOLUSDT").hover(timeout=PATIENCE_MS)
         for name in ("pair", "z", "state"):
             expect(grid.get_by_text(name, exact=True)).to_be_in_viewport(ratio=0.9)
         assert grid.get_by_text("β").count() == 0, "what is out of view is not there at all"
@@ -194,7 +195,7 @@ def test_a_number_without_data_is_not_green(stack: Stack, browser: Browser) -> N
     with visiting(browser, stack, f"{path}?refresh=&from=1000000000000&to=1000000900000") as visit:
         for number in (2, 3, 4):
             text = panel_of(visit.page, number).get_by_text("no data")
-            expect(text).to_be_visible(timeout=PATIENCE)
+            expect(text).to_be_visible(timeout=PATIENCE_MS)
             assert colour(text) != GOOD
 
 
@@ -202,9 +203,9 @@ def test_a_click_on_the_state_goes_to_the_newest_bars(stack: Stack, browser: Bro
     path = "/d/spreadlake-pair?refresh=&var-window=30"
     with visiting(browser, stack, f"{path}&from=1900000000000&to=1900000900000") as visit:
         state = panel_of(visit.page, 3)
-        expect(state).to_contain_text("click here for the newest", timeout=PATIENCE)
+        expect(state).to_contain_text("click here for the newest", timeout=PATIENCE_MS)
         state.get_by_role("link").click()
-        expect(state).to_contain_text(re.compile("ready|late"), timeout=PATIENCE)
+        expect(state).to_contain_text(re.compile("ready|late"), timeout=PATIENCE_MS)
         assert "from=now-15m&to=now" in visit.page.url
         assert "var-window=30" in visit.page.url
 
@@ -215,14 +216,14 @@ def test_the_aligned_table_is_exported_as_csv(
     path = "/d/spreadlake-pair?refresh=&viewPanel=panel-18"
     with visiting(browser, stack, path) as visit:
         visit.title("BTCUSDT_ETHUSDT_1s")
-        expect(visit.page.get_by_text("price_a").first).to_be_visible(timeout=PATIENCE)
+        expect(visit.page.get_by_text("price_a").first).to_be_visible(timeout=PATIENCE_MS)
         newest = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stack.lake.end))
         first = visit.page.get_by_role("gridcell").first
-        expect(first).to_have_text(newest, timeout=PATIENCE)
+        expect(first).to_have_text(newest, timeout=PATIENCE_MS)
         visit.page.get_by_role("heading", name="BTCUSDT_ETHUSDT_1s").first.hover()
         visit.page.keyboard.press("i")
         button = visit.page.get_by_role("button", name="Download CSV")
-        button.wait_for(timeout=PATIENCE)
+        button.wait_for(timeout=PATIENCE_MS)
         with visit.page.expect_download() as download:
             button.click()
         assert download.value.suggested_filename.startswith("BTCUSDT_ETHUSDT_1s-data-")

@@ -12,11 +12,12 @@ from spreadlake.lake import open_ticks_writer
 from spreadlake.ports import free_port
 from tests.grafana.lake_fixture import build_lake
 from tests.grafana.stack import browsing
+from tests.patience import PATIENCE
 from tests.running import started, until
 
 END = 1_700_000_000
 SECONDS = 700
-PATIENCE = 30_000  # ms
+PATIENCE_MS = 1000 * PATIENCE
 FROM, TO = f"from={END + 1 - SECONDS}000", f"to={END + 1}000"
 
 
@@ -37,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert printed is not None
         yield printed[1]
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,9 @@ def page() -> Iterator[Page]:
 
 def expect_drawn(page: Page) -> None:
     state = page.locator('[data-viz-panel-key="panel-3"]')
-    expect(state).to_contain_text("ready: hedge ratio over 300 bars", timeout=PATIENCE)
+    expect(state).to_contain_text("ready: hedge ratio over 300 bars", timeout=PATIENCE_MS)
     chart = page.locator('[data-viz-panel-key="panel-10"]')
-    expect(chart.locator("canvas").first).to_be_visible(timeout=PATIENCE)
+    expect(chart.locator("canvas").first).to_be_visible(timeout=PATIENCE_MS)
     assert page.get_by_text("Nothing to draw").count() == 0
 
 
@@ -64,7 +65,7 @@ def test_from_the_usual_time_range_one_click_leads_there(home: str, page: Page) 
     page.goto(home.partition("/d/")[0])
     state = page.locator('[data-viz-panel-key="panel-3"]')
     said = "no bars in this time range: the newest is of 2023-11-14 22:13:20"
-    expect(state).to_contain_text(said, timeout=PATIENCE)
+    expect(state).to_contain_text(said, timeout=PATIENCE_MS)
     state.get_by_role("link").click()
     expect_drawn(page)
     assert "from=2023-11-14T22:01:41.000Z&to=2023-11-14T22:13:21.000Z" in page.url
@@ -73,4 +74,4 @@ def test_from_the_usual_time_range_one_click_leads_there(home: str, page: Page) 
 def test_an_age_of_years_is_told_in_years(home: str, page: Page) -> None:
     page.goto(home.partition("/d/")[0] + "/d/spreadlake-pipeline")
     newest = page.locator('[data-viz-panel-key="panel-2"]')
-    expect(newest).to_contain_text(re.compile(r"\d+\.\d years"), timeout=PATIENCE)
+    expect(newest).to_contain_text(re.compile(r"\d+\.\d years"), timeout=PATIENCE_MS)

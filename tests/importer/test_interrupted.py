@@ -13,6 +13,7 @@ from spreadlake.importer.partitions import HourWriter
 from spreadlake.lake import Lake, open_ticks_writer, writer_lock
 from tests.importer.dumps import day_file, trade_lines, trades, write_dump
 from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot
+from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, until
 
 ROWS = trades(hours=4)
@@ -99,7 +100,7 @@ def test_a_signal_ends_it_with_a_word(tmp_path: Path, number: int) -> None:
     )
     until(lambda: len(partitions(lake)) >= 1, "a partition")
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert said.splitlines() == ["interrupted; the same command goes on from here"]
     assert process.returncode == 130
     there = held(lake)

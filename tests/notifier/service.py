@@ -12,6 +12,7 @@ from typing import Any
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer, read_counters, read_status
 from spreadlake.report import snapshot
+from tests.patience import PATIENCE
 from tests.running import COMMAND, environment
 
 __all__ = ["AlertLake", "notifying"]
@@ -80,4 +81,4 @@ def notifying(root: Path, urls: list[str], **settings: object) -> Iterator["subp
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(PATIENCE)

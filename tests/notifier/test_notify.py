@@ -12,6 +12,7 @@ import pytest
 from spreadlake.ports import free_port
 from tests.analytics_job.harness import wait_until
 from tests.notifier.service import AlertLake, notifying
+from tests.patience import PATIENCE
 from tests.running import invoke
 from tests.sinks import Posts, mail_sink, post_sink
 
@@ -187,5 +188,5 @@ def test_two_notifiers_on_a_lake_are_one_too_many(lake: AlertLake) -> None:
         with notifying(lake.lake.root, urls):
             wait_until(lambda: bool(lake.status()))
             with notifying(lake.lake.root, urls) as second:
-                assert second.wait(60) == 2
+                assert second.wait(PATIENCE) == 2
     assert "already has a notifier running" in (lake.lake.root / "notify.log").read_text()

@@ -12,6 +12,7 @@ from spreadlake.lake import Lake, atomic, open_ticks_writer, set_status, writer_
 from spreadlake.report.newest import BarSpan, bar_span
 from tests.grafana.lake_fixture import LATE_BARS, build_lake
 from tests.observability.test_plan import program
+from tests.patience import PATIENCE
 from tests.running import invoke, started, until
 
 END = 1_700_000_000
@@ -40,7 +41,7 @@ def shown(folder: Path, *until_said: str, **more: str) -> tuple[str, str]:
         out, err = folder / "out.txt", folder / "err.txt"
         until(lambda: all(word in err.read_text() for word in until_said), str(until_said))
         process.terminate()
-        assert process.wait(60) == 0, err.read_text()
+        assert process.wait(PATIENCE) == 0, err.read_text()
         return out.read_text(), err.read_text()
 
 

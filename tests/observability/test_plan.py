@@ -14,6 +14,7 @@ from spreadlake.lake import Lake
 from spreadlake.observability import Observability, plan_observability
 from spreadlake.supervisor.child import Child, ChildSpec
 from tests.paths import ROOT
+from tests.patience import PATIENCE
 from tests.running import until
 
 # A program that says what it was started with, and runs until it is told to end.
@@ -142,7 +143,7 @@ def test_a_leashed_program_ends_well_when_told_to(tmp_path: Path) -> None:
     child.start()
     until(lambda: "started --flag value" in lines, "the program's first line")
     child.terminate()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     assert child.exit_code == 0
 
 
@@ -151,7 +152,7 @@ def test_a_program_that_ends_by_itself_is_told_and_started_again(tmp_path: Path,
     lines: list[str] = []
     child = Child(spec_of(tmp_path / "bin", f"sys.exit({code})"), lines.append)
     child.start()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     assert child.exit_code == 1, "2 would stop the whole pipeline"
     assert any(f"ended by itself with exit code {code}" in line for line in lines)
 
@@ -165,6 +166,6 @@ def test_a_leashed_program_ends_with_a_supervisor_that_was_killed(tmp_path: Path
     pid = int(until(lambda: pid_file.read_text() if pid_file.exists() else "", "the program"))
     assert leash.stdin is not None
     leash.stdin.close()  # what happens when the other end's process is gone
-    assert leash.wait(20) == 0
+    assert leash.wait(PATIENCE) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

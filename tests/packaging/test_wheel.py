@@ -14,13 +14,14 @@ import pytest
 from spreadlake.config.example import example_toml
 from tests.analytics_job.harness import wait_until
 from tests.paths import ROOT
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     line = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
-    subprocess.run([*line, "-w", str(folder), str(ROOT)], check=True, timeout=170)
+    subprocess.run([*line, "-w", str(folder), str(ROOT)], check=True, timeout=PATIENCE)
     (found,) = folder.glob("spreadlake-*.whl")
     return found
 
@@ -46,8 +47,13 @@ def environment() -> dict[str, str]:
 def run(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(python), "-P", "-m", "spreadlake", *arguments],
-        cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 def test_it_holds_what_is_in_the_checkout(wheel: Path) -> None:

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from spreadlake.simulator import SimulatedExchange
 from spreadlake.wire import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
+from tests.patience import PATIENCE
 
 __all__ = [
     "DEADLINE",
@@ -26,7 +27,7 @@ __all__ = [
     "until",
 ]
 
-DEADLINE = 30.0
+DEADLINE = PATIENCE
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 

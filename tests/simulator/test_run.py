@@ -17,7 +17,8 @@ from spreadlake.simulator import (
     exchange_in_thread,
     run_simulator,
 )
-from tests.simulator.clients import DEADLINE, SYMBOLS
+from tests.patience import PATIENCE
+from tests.simulator.clients import SYMBOLS
 from tests.simulator.test_recording import recorded, wrapped
 
 
@@ -55,7 +56,7 @@ def test_a_port_in_use_is_told() -> None:
 def test_from_a_thread() -> None:
     with exchange_in_thread(SyntheticMarket(1, SYMBOLS), speed=50) as exchange:
         assert exchange.status()["source"] == "synthetic market, seed 1"
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while not all(len(trades) for trades in exchange.truth().values()):
             assert time.monotonic() < deadline
             time.sleep(0.005)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from spreadlake.supervisor.child import Child
+from tests.patience import PATIENCE
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
@@ -15,7 +16,7 @@ def run_to_end(text: str) -> tuple[Child, list[str]]:
     lines: list[str] = []
     child = Child(spec("child", text), lines.append)
     child.start()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     return child, lines
 
 
@@ -56,10 +57,10 @@ def test_a_second_run_begins_without_the_error_of_the_first() -> None:
     error = 'import sys; print("spreadlake: error: no", file=sys.stderr)'
     child = Child(spec("child", error), lines.append)
     child.start()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     child._spec = spec("child", "print('fine')")
     child.start()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     assert (child.error, lines) == ("", ["fine"])
 
 
@@ -71,7 +72,7 @@ def test_terminate_lets_it_flush(tmp_path: Path) -> None:
     assert child.alive
     assert not child.wait(0.05)
     child.terminate()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     assert (child.exit_code, lines[-1]) == (0, "child flushed")
 
 
@@ -79,15 +80,15 @@ def test_kill_takes_what_it_started_along() -> None:
     lines: list[str] = []
     parent = """
         import subprocess, sys, time
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(9999)"])
         print(child.pid, flush=True)
-        time.sleep(100)
+        time.sleep(9999)
     """
     child = Child(spec("child", parent), lines.append)
     child.start()
     until(lambda: lines, "the grandchild's id")
     child.kill()
-    assert child.wait(20)
+    assert child.wait(PATIENCE)
     assert child.exit_code == -signal.SIGKILL
     until(lambda: is_gone(int(lines[0])), "the grandchild's end")
 
@@ -95,7 +96,7 @@ def test_kill_takes_what_it_started_along() -> None:
 def test_workers_that_outlive_it_are_ended() -> None:
     child, lines = run_to_end("""
         import subprocess, sys
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(9999)"])
         print(child.pid, flush=True)
     """)
     assert child.exit_code == 0
@@ -124,7 +125,7 @@ def test_the_death_of_the_parent_closes_its_standard_input() -> None:
             from spreadlake.service import StopSignal
             stop = StopSignal()
             os.write(2, f"{os.getpid()}\\\\n".encode())
-            sys.exit(0 if stop.wait(60) else 1)
+            sys.exit(0 if stop.wait(PATIENCE) else 1)
         '''
         def tell(line):
             print(line, flush=True)
@@ -139,7 +140,7 @@ def test_the_death_of_the_parent_closes_its_standard_input() -> None:
         [sys.executable, "-c", textwrap.dedent(parent)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr

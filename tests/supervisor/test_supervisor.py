@@ -16,6 +16,7 @@ from spreadlake.supervisor.delay import RestartDelay
 from spreadlake.supervisor.endings import ChildMistakeError, KilledError
 from spreadlake.supervisor.stopping import stop_children
 from spreadlake.supervisor.supervisor import Supervisor
+from tests.patience import PATIENCE
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
@@ -38,7 +39,7 @@ def supervise(
     """Runs the children until `done` (lines so far, states) or a deadline; returns the lines."""
     stop = StopSignal()
     lines: list[str] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
 
     def refresh(states: Mapping[str, str]) -> None:
         assert time.monotonic() < deadline, lines
@@ -63,12 +64,12 @@ def test_starts_readers_first_and_stops_writers_first(tmp_path: Path) -> None:
 def test_waits_until_one_is_ready_before_the_next_starts(tmp_path: Path) -> None:
     flag = tmp_path / "ready"
     slow = spec(
-        "exchange", f"import time; time.sleep(0.3); open({str(flag)!r}, 'w'); time.sleep(99)"
+        "exchange", f"import time; time.sleep(0.3); open({str(flag)!r}, 'w'); time.sleep(9999)"
     )
     slow = ChildSpec(slow.name, slow.command, ready=flag.exists)
     needs = spec(
         "collector",
-        f"import os, time; print(os.path.exists({str(flag)!r}), flush=True); time.sleep(99)",
+        f"import os, time; print(os.path.exists({str(flag)!r}), flush=True); time.sleep(9999)",
     )
     assert supervise([needs, slow], lambda lines, _: bool(lines)) == ["True"]
 
@@ -86,7 +87,7 @@ def test_a_child_that_dies_is_started_again_and_it_is_said(
         if runs == 2:
             os.kill(os.getpid(), 9)
         print("third run", flush=True)
-        time.sleep(99)
+        time.sleep(9999)
     """
     seen: set[str] = set()
 
@@ -150,7 +151,7 @@ def test_a_mistake_at_a_restart_stops_nothing_but_that_child(
         if runs < 3:
             print("spreadlake: error: port 9464 is in use", file=sys.stderr)
             sys.exit(runs)
-        time.sleep(99)
+        time.sleep(9999)
     """
     specs = [spec("collector", FOREVER, tmp_path), spec("exporter", dies)]
     lines = supervise(specs, lambda lines, _: "3 1" in lines)
@@ -211,7 +212,7 @@ def test_nothing_runs_after_an_exception_in_the_view() -> None:
         if set(states.values()) == {"running"}:
             raise ZeroDivisionError
 
-    child = spec("job", "import os, time; print(os.getpid(), flush=True); time.sleep(99)")
+    child = spec("job", "import os, time; print(os.getpid(), flush=True); time.sleep(9999)")
     supervisor = Supervisor([child], StopSignal(), lambda line: None, quick)
     with pytest.raises(ZeroDivisionError):
         supervisor.run(explode)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixture_lake import make_lake
+from tests.patience import PATIENCE
 from tests.running import environment
 
 ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
@@ -65,7 +66,7 @@ def on_terminal(
     )
     os.close(terminal)
     written, interrupted = b"", False
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             written += os.read(main, 65536)
@@ -75,7 +76,7 @@ def on_terminal(
             process.send_signal(signal.SIGINT)
             interrupted = True
     os.close(main)
-    return process.wait(10), written.decode()
+    return process.wait(PATIENCE), written.decode()
 
 
 def screens(written: str) -> list[str]:
@@ -123,7 +124,7 @@ def test_without_a_terminal_there_are_lines(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
