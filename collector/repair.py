@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Awaitable
 
 from collector.batch import Batch
 from collector.gap_book import Gap
@@ -43,6 +44,8 @@ class Repairer:
         self._absent: Counter[tuple[str, int]] = Counter()
         self._vain: Counter[tuple[str, int]] = Counter()
         self._again: dict[tuple[str, int], float] = {}
+        # Since when REST has no trade whatever of what is asked for.
+        self._nothing: dict[tuple[str, int], float] = {}
         # By symbol and when a gap was found: those whose age was looked at, and what was filled.
         self._aged: set[tuple[str, int]] = set()
         self._filled: Counter[tuple[str, int]] = Counter()
@@ -58,9 +61,15 @@ class Repairer:
                 # A page often fills gaps beside the one that it was asked for.
                 if self._store.gaps.has(gap):
                     await self._try(gap)
-            for memory in (self._absent, self._vain, self._again, self._aged, self._filled):
-                if not gaps or len(memory) > _REMEMBERED:
-                    memory.clear()
+            self._forget(not gaps)
+
+    def _forget(self, everything: bool) -> None:
+        memories = (
+            self._absent, self._vain, self._again, self._nothing, self._aged, self._filled,
+        )  # fmt: skip
+        for memory in memories:
+            if everything or len(memory) > _REMEMBERED:
+                memory.clear()
 
     async def _confirm(self) -> None:
         """Gaps that did not close by themselves in a moment are counted, told and repaired."""
@@ -172,20 +181,28 @@ class Repairer:
         """Whether the gap began beyond reach; what of it did is lost.
 
         None where the exchange does not say: an answer without trades may be of a moment in which
-        it has none yet, and is only believed of a time that it has newer trades than.
+        it has none yet, and is only believed of a time that it has newer trades than, or if it
+        has none at all for long.
         """
-        page = await self._rest.trades_since(gap.symbol, self._oldest_ms, 1)
-        if page:
-            last = min(gap.range.last, page[0].trade_id - 1)
-        else:
-            newest = await self._rest.latest_trades(gap.symbol, 1)
-            if not newest or newest[-1].trade_id <= gap.range.last:
+        last = gap.range.last
+        if page := await _answer(self._rest.trades_since(gap.symbol, self._oldest_ms, 1)):
+            last = min(last, page[0].trade_id - 1)
+        elif newest := await _answer(self._rest.latest_trades(gap.symbol, 1)):
+            self._nothing.pop((gap.symbol, last), None)
+            if newest[-1].trade_id <= last:
                 return None
-            last = gap.range.last
+        elif not self._has_nothing(gap):
+            return None
         if last < gap.range.first:
             return False
         await self._lose(gap, IdRange(gap.range.first, last), message)
         return True
+
+    def _has_nothing(self, gap: Gap) -> bool:
+        """Whether REST has been without any trade for so long that none is to come."""
+        now = time.monotonic()
+        since = self._nothing.setdefault((gap.symbol, gap.range.last), now)
+        return now - since >= self._timing.nothing_believed
 
     def _asked_lately(self, gap: Gap) -> bool:
         return time.monotonic() < self._again.get((gap.symbol, gap.range.last), 0.0)
@@ -210,6 +227,16 @@ class Repairer:
     async def _lose(self, gap: Gap, lost: IdRange, message: str) -> None:
         await self._writer.persist(lambda: self._store.lose(gap.symbol, lost, message))
         log.warning("%s: %d trades lost: %s", _name(gap), lost.size, message)
+
+
+async def _answer(asked: Awaitable[list[AggTrade]]) -> list[AggTrade]:
+    """The trades asked for; none where the exchange itself says no in its own words."""
+    try:
+        return await asked
+    except RestError as error:
+        if error.answered:
+            return []
+        raise
 
 
 def _name(gap: Gap) -> str:

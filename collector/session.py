@@ -25,6 +25,16 @@ _MAX_QUEUE = 64
 _MESSAGE_PAUSE = 0.2
 
 
+class _Connection(ClientConnection):
+    """Ends without a traceback where it never began."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Through a proxy a certificate may be refused before there is anything to close; `connect`
+        # raises that, and the library's own handling would fail beside it.
+        if hasattr(self, "recv_messages"):
+            super().connection_lost(exc)
+
+
 class Session:
     """Reads one connection into its intake until it fails or is closed.
 
@@ -57,6 +67,7 @@ class Session:
             ping_interval=timing.ping_interval,
             ping_timeout=timing.ping_interval,
             close_timeout=timing.close_timeout,
+            create_connection=_Connection,
             **access.stream_options,
         )
         return cls(socket, intake, subscription.messages)

@@ -26,6 +26,8 @@ class Timing:
     # REST is asked again for trades that it did not have after this, then after ever longer.
     ask_again: float = 1.0
     ask_again_cap: float = 60.0
+    # REST that for this long has no trade at all of a symbol that trades will not get them.
+    nothing_believed: float = 45.0
     # Whether a silence is real is asked this long; after that it counts as real.
     question: float = 5.0
     # History waits this long for live trades to join on to.

@@ -194,6 +194,34 @@ def test_what_is_wrong_with_a_certificate_is_said_by_both(
         assert known or f"SSL_CERT_FILE = {file}" in said
 
 
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_a_refused_certificate_behind_a_proxy_is_one_line_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, company: Any, kind: str
+) -> None:
+    async def scenario() -> list[object]:
+        beside: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, error: beside.append(error.get("exception"))
+        )
+        async with (
+            SimulatedExchange(market()) as exchange,
+            tls_front(int(exchange.ws_url.rpartition(":")[2]), served(company, HOST)) as tls,
+            socks_proxy() if kind == "socks5" else http_proxy() as man,
+        ):
+            monkeypatch.setenv("https_proxy", f"{kind}://127.0.0.1:{man.port}")
+            settings = secure(exchange, tls.port, HOST)
+            streams, _ = read_access(settings.exchange)
+            subscription = subscribe(streams.url, settings.symbols, "aggTrade")
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await Session.open(
+                    subscription, streams, Intake("aggTrade", 10, lambda: None), FAST
+                )
+        return beside
+
+    beside = asyncio.run(scenario())
+    assert [e for e in beside if not isinstance(e, asyncio.CancelledError)] == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "what"),
     [

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from collector.repair import Repairer
 from collector.rest import PAGE, RestClient, RestError, WeightBudget
 from collector.roster import Roster
 from collector.store import TickStore
+from collector.timing import Timing
 from collector.writer import WriterThread
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
@@ -63,7 +65,7 @@ class History(RestClient):
 
 @asynccontextmanager
 async def repairing(
-    lake: Lake, rest: RestClient, *ids: int, repair_hours: float = HOURS
+    lake: Lake, rest: RestClient, *ids: int, repair_hours: float = HOURS, timing: Timing = FAST
 ) -> AsyncIterator[TickStore]:
     """A lake that holds `ids` is being repaired; the newest trade tells what time it is."""
     settings = load_settings(
@@ -74,7 +76,7 @@ async def repairing(
         store.write(Batch([trade(i) for i in ids]))
         # What time it is at the exchange: many trades would tell, and one alone does not.
         store._clock = TradeClock(trade(LAST).time_ms)
-        parts = Parts(settings, lake, store, writer, rest, FAST, Roster([A, B]))
+        parts = Parts(settings, lake, store, writer, rest, timing, Roster([A, B]))
         task = asyncio.create_task(Repairer(parts).run())
         try:
             yield store
@@ -164,6 +166,31 @@ def test_of_a_rest_that_is_behind_nothing_is_lost(
     asyncio.run(scenario())
     found = rows_of(lake, GAPS)
     assert found == [(LAST - 49, LAST - 21, "repaired"), (LAST - 19, LAST - 1, "repaired")]
+
+
+@pytest.mark.parametrize("says", ["empty", "error"])
+def test_a_rest_that_has_no_trade_at_all_for_long_is_believed(
+    tmp_path: Path, says: Literal["empty", "error"]
+) -> None:
+    """The symbol trades, and whatever REST is asked of it, its answer has nothing."""
+
+    class Nothing(History):
+        async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[AggTrade]:
+            return await self.trades_from(symbol, 0)
+
+        async def latest_trades(self, symbol: str, limit: int) -> list[AggTrade]:
+            return await self.trades_from(symbol, 0)
+
+    lake, rest = Lake(tmp_path), Nothing(LAST + 1, LAST, says)
+
+    async def scenario() -> None:
+        timing = replace(FAST, ask_again_cap=0.1, nothing_believed=1.0)
+        async with repairing(lake, rest, LAST - 50, LAST - 20, timing=timing) as store:
+            await until(lambda: not store.gaps.gaps())
+
+    asyncio.run(scenario())
+    assert rows_of(lake, GAPS) == [(LAST - 49, LAST - 21, "lost")]
+    assert len(rest.asked) > 10, "before it was believed"
 
 
 def test_an_empty_answer_about_an_old_gap_loses_nothing_that_is_within_reach(
