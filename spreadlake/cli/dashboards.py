@@ -56,7 +56,8 @@ def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | N
     variables = {"SPREADLAKE_EXPORTER__HOST": LOOPBACK, "SPREADLAKE_EXPORTER__PORT": str(port)}
     launcher = Launcher(lake, path, variables)
     specs = [launcher.exporter(), *_watching(watch.specs, alerting=alerting)]
-    pipeline = Pipeline("spreadlake dashboards", lake, settings, specs, [url])
+    facts = [f"{url}   (admin: {watch.password_file})"]
+    pipeline = Pipeline("spreadlake dashboards", lake, settings, specs, facts)
     typer.echo(_text(lake, span, url, watch, alerting=alerting))
     try:
         typer.echo(run_pipeline(pipeline, duration))

@@ -12,26 +12,32 @@ from spreadlake.lake import Lake
 if TYPE_CHECKING:
     from spreadlake.observability import Observability
 
-__all__ = ["command_name", "hints"]
+__all__ = ["command_name", "commands", "hints"]
 
 
 def hints(
     title: str, lake: Lake, settings: Settings, url: str, watch: "Observability | None" = None
 ) -> str:
     """Lines that name the lake, the metrics, and the commands that look at them."""
-    command, data = command_name(), shlex.quote(str(lake.root))
     lines = [
         f"{title}; Ctrl-C stops it",
         f"  lake     {lake.root}",
         f"  metrics  {url}",
-        f"  status   {command} status --data {data}",
+        *(f"  {command}" for command in commands(lake, settings)),
     ]
-    if (s := settings.first_series) is not None:
-        series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
-        lines.append(f"  csv      {command} csv --data {data} {series}")
     if watch is not None:
         lines.append(f"  grafana  {watch.grafana_url}   (admin: {watch.password_file})")
     return "\n".join(lines)
+
+
+def commands(lake: Lake, settings: Settings) -> list[str]:
+    """What can be typed to look at the lake, now and when all is over."""
+    command, data = command_name(), shlex.quote(str(lake.root))
+    lines = [f"status   {command} status --data {data}"]
+    if (s := settings.first_series) is not None:
+        series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
+        lines.append(f"csv      {command} csv --data {data} {series}")
+    return lines
 
 
 def command_name() -> str:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from spreadlake.cli.hints import hints
+from spreadlake.cli.hints import commands, hints
 from spreadlake.cli.options import (
     ConfigOption,
     DataOption,
@@ -65,8 +65,9 @@ def demo(
     """
     lake = Lake(_demo_data() if data is None else data)
     settings = load_settings(config)
+    notes = []
     if config is None and (own := find_config(None)):
-        typer.echo(f"the demo takes no notice of {own}, unless told: --config {own}", err=True)
+        notes.append(f"the demo takes no notice of {own}, unless told: --config {own}")
     port = free_port()
     launcher = Launcher(lake, config, exchange_variables(port, "aggTrade"))
 
@@ -78,7 +79,7 @@ def demo(
         return ["--speed", speed, "--seed", seed, *ahead]
 
     title = "spreadlake demo, a simulated market"
-    _run(title, launcher, settings, duration, port, market, grafana=grafana)
+    _run(title, launcher, settings, duration, port, market, grafana=grafana, notes=notes)
 
 
 def up(
@@ -105,34 +106,51 @@ def _run(
     market: Callable[[], Sequence[object]] = list,
     *,
     grafana: bool,
+    notes: Sequence[str] = (),
 ) -> None:
     from spreadlake.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
 
-    url, launcher = _with_metrics_address(launcher, settings)
+    lake = launcher.lake
     origin: Origin = "exchange" if simulator_port is None else "demo"
     kind = settings.exchange.trades if simulator_port is None else "aggTrade"
     # Before anything starts: the job, with other settings, would change what such a lake holds.
     exchange = settings.exchange
     venue = venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
-    check_claim(launcher.lake, kind, origin, venue)
-    specs = [launcher.collector(origin), launcher.job()]
-    specs.append(launcher.exporter())
-    notified = bool(settings.notify.urls)
-    if notified:
-        specs.append(launcher.notifier())
-    if simulator_port is not None:
-        specs.append(_steadily(launcher).simulator(simulator_port, market))
-    watch = _observability(launcher.lake, url, notifier=notified) if grafana else None
-    specs += watch.specs if watch else ()
-    typer.echo(hints(title, launcher.lake, settings, url, watch))
-    facts = [f"{launcher.lake.root}   {url}"]
-    facts += [f"dashboards {watch.grafana_url}   (admin: {watch.password_file})"] if watch else []
-    pipeline = Pipeline(title, launcher.lake, settings, specs, facts)
-    with writer_lock(launcher.lake, "grafana") if watch else nullcontext():
+    check_claim(lake, kind, origin, venue)
+    with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():
+        url, launcher = _with_metrics_address(launcher, settings)
+        specs = [launcher.collector(origin), launcher.job(), launcher.exporter()]
+        notified = bool(settings.notify.urls)
+        specs += [launcher.notifier()] if notified else []
+        if simulator_port is not None:
+            specs.append(_steadily(launcher).simulator(simulator_port, market))
+        watch = _observability(lake, url, notifier=notified) if grafana else None
+        specs += watch.specs if watch else ()
+        for note in notes:
+            typer.echo(note, err=True)
+        typer.echo(hints(title, lake, settings, url, watch))
+        facts = [f"{lake.root}   {url}"]
+        if watch:
+            facts.append(f"dashboards {watch.grafana_url}   (admin: {watch.password_file})")
+        foot = [*notes, *commands(lake, settings)]
+        pipeline = Pipeline(title, lake, settings, specs, facts, foot)
         try:
             typer.echo(run_pipeline(pipeline, duration))
         finally:
             launcher.forget()
+
+
+@contextmanager
+def _to_itself(lake: Lake) -> Iterator[None]:
+    """Within it no other pipeline runs on `lake`; LakeError where one does already.
+
+    Without it the services of the other one would be taken for those that are about to start.
+    """
+    with writer_lock(lake, "pipeline"):
+        for service in ("collector", "analytics-job"):
+            with writer_lock(lake, service):
+                pass  # nobody runs it by itself
+        yield
 
 
 def _steadily(launcher: Launcher) -> Launcher:

@@ -5,6 +5,7 @@ The job is asked nothing: it leaves in the lake how far it has come.
 
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 __all__ = ["rebuilding"]
+
+_SERIES = "SELECT pair, timeframe, window_bars, lookback_bars FROM series"
+_ANY_ROW = """
+SELECT EXISTS (SELECT 1 FROM pair_analytics WHERE
+  pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?)
+"""
+_FOR_EVER = 2**40
 
 _LOOK_SECONDS = 0.5
 _JOINED_SECONDS = 10.0
@@ -112,6 +120,8 @@ def _watch(
         if final >= span.last_ms // 1000 - _NEAR_SECONDS:
             text = f"slow statistics, {count(due, 'row')} to go" if due else "moving to Parquet"
         bar.update(task, completed=final - first, description=text)
+    # The last seconds wait for trades that may come late; the bar does not.
+    bar.update(task, completed=bar.tasks[task].total)
 
 
 def _look(lake: Lake) -> tuple[int | None, int]:
@@ -132,11 +142,28 @@ def _summary(lake: Lake, start: float | None) -> str | None:
         symbols, first = db.execute(
             "SELECT count(*), min(time) FROM first_bars WHERE timeframe = '1s'"
         ).fetchone()
-        series = db.execute("SELECT count(*) FROM series").fetchone()[0]
+        series = db.execute(_SERIES).fetchall()
+        filled = sum(_has_rows(db, lake, *one) for one in series)
     if first is None or final is None:
         return None
     begin, end = (iso_utc(int(t)) for t in (max(first, start or 0), final))
-    return (
-        f"bars of {count(symbols, 'symbol')}, {series} series of "
+    told = (
+        f"bars of {count(symbols, 'symbol')}, {count(filled, 'series', 'series')} of "
         f"pair analytics and their alerts, from {begin} to {end}"
     )
+    if empty := len(series) - filled:
+        told += f"; {count(empty, 'series', 'series')} of longer windows without a row yet"
+    return told
+
+
+def _has_rows(
+    db: sqlite3.Connection, lake: Lake, pair: str, timeframe: str, window: int, lookback: int
+) -> bool:
+    """Whether there is any row of a series, in SQLite or in Parquet."""
+    from spreadlake.lake.archive import read_archive  # noqa: PLC0415 slow to import
+
+    if db.execute(_ANY_ROW, (pair, timeframe, window, lookback)).fetchone()[0]:
+        return True
+    pieces = read_archive(db, lake, "pair_analytics", timeframe, pair, 0, _FOR_EVER)
+    mine = {"window_bars": window, "lookback_bars": lookback}
+    return any(piece.filter(**mine).height for piece in pieces)

@@ -64,6 +64,8 @@ def read_dump(dump: DumpFile, on_bytes: OnBytes) -> Iterator[pl.DataFrame]:
                 yield layout.convert(cast("pl.DataFrame", pl.from_arrow(batch)), dump)
             except RecordError as error:
                 raise _wrong(dump, str(error)) from None
+    # What stands behind the last record, such as a zip's directory, is not read as records are.
+    on_bytes(dump.path.stat().st_size)
 
 
 @contextmanager

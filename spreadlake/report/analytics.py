@@ -1,6 +1,7 @@
 """Reads the latest analytics; the cost depends on the number of series, not on history."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from spreadlake.report.model import AlertReport, PairReport
 
@@ -23,7 +24,7 @@ LEFT JOIN pair_analytics AS a
     SELECT max(time) FROM pair_analytics AS newest
     WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
       AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)
-WHERE ? IS NULL OR (s.timeframe, s.window_bars, s.lookback_bars) = (?, ?, ?)
+{only}
 ORDER BY s.pair, s.timeframe, s.window_bars, s.lookback_bars
 """
 
@@ -34,14 +35,20 @@ FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
 """
 
 
-# The series of every pair that somebody looks at: timeframe, window, lookback.
-Looked = tuple[str, int, int]
+_ONLY = "WHERE (s.timeframe, s.window_bars, s.lookback_bars) IN (VALUES {keys})"
+
+# Series of every pair that somebody looks at: timeframe, window and lookback of each.
+Looked = Sequence[tuple[str, int, int]]
 
 
-def read_latest_pairs(db: sqlite3.Connection, looked: Looked | None = None) -> list[PairReport]:
-    """Every configured series with its state and latest row; of each pair one where `looked`."""
-    only = looked or (None, None, None)
-    return [PairReport(*row) for row in db.execute(_LATEST, (only[0], *only))]
+def read_latest_pairs(db: sqlite3.Connection, looked: Looked = ()) -> list[PairReport]:
+    """Every configured series with its state and latest row; of each pair only those `looked` at.
+
+    Without any all are read.
+    """
+    only = _ONLY.format(keys=", ".join(["(?, ?, ?)"] * len(looked))) if looked else ""
+    values = [value for key in looked for value in key]
+    return [PairReport(*row) for row in db.execute(_LATEST.format(only=only), values)]
 
 
 def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:

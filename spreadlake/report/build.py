@@ -64,12 +64,12 @@ def report_on(
     lake: Lake,
     now: float,
     sizes: bool = True,
-    looked: Looked | None = None,
+    looked: Looked = (),
     heartbeats: Heartbeats | None = None,
 ) -> LakeReport:
     """The report on `lake` at `now` (Unix seconds); `sizes` False looks at no file of Parquet.
 
-    Where `looked` is given, only that series of each pair is read; `heartbeats` are those that
+    Where `looked` has any, only these series of each pair are read; `heartbeats` are those that
     were seen so far.
 
     Raises LakeError where there is no lake, or a database cannot be read.
@@ -149,7 +149,7 @@ def _without_missing(capture: _Capture, missing: list[MissingReport]) -> None:
 
 
 def _read_analysis(
-    db: sqlite3.Connection, now: float, looked: Looked | None, heartbeats: Heartbeats | None
+    db: sqlite3.Connection, now: float, looked: Looked, heartbeats: Heartbeats | None
 ) -> _Analysis:
     progress = read_progress(db)
     return _Analysis(

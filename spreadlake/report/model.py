@@ -25,7 +25,10 @@ ServiceState = Literal["running", "late", "stopped", "never started", "unknown"]
 
 @dataclass(frozen=True)
 class ServiceReport:
-    """What one service is doing, by its own last sign of life."""
+    """What one service is doing, by its own last sign of life.
+
+    `trouble` is why one that runs does not do its work now, in a few words; empty where it does.
+    """
 
     name: str
     state: ServiceState
@@ -34,6 +37,7 @@ class ServiceReport:
     started_at: float | None = None
     heartbeat_at: float | None = None
     heartbeat_age_seconds: float | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True)

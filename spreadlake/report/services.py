@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from spreadlake.lake import read_status, seconds_since
 from spreadlake.report.heartbeats import LATE_AFTER_SECONDS, Heartbeats, Judgement
 from spreadlake.report.model import ServiceReport
 from spreadlake.report.snapshot import snapshot
+from spreadlake.report.words import count
 from spreadlake.times import iso_utc
 
 __all__ = [
@@ -102,17 +103,39 @@ def describe_service(
             since = f"its sign of life is dated {_at(heartbeat)}, ahead of now, and stays the same"
         message = f"{since}: it hangs, or it was killed"
         return ServiceReport(name, "late", message, pid, started, heartbeat, age)
-    message = f"running since {_at(started)}" if started is not None else "running"
-    error = status.get("error")
-    if error:
-        message = f"running, but its last step failed: {error}"
+    trouble, reason = _trouble(status)
+    if trouble:
+        message = f"running, but {trouble}{reason}"
+    else:
+        message = f"running since {_at(started)}" if started is not None else "running"
+    message += "".join(_notes(status))
+    return ServiceReport(name, "running", message, pid, started, heartbeat, age, trouble)
+
+
+def _notes(status: dict[str, Any]) -> Iterator[str]:
+    """What else a service has to say while it works."""
     if history := status.get("history"):
-        message += f"; recent history: {history}"
+        yield f"; recent history: {history}"
     if refused := status.get("refused"):
-        message += f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
+        yield f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
     if archive := status.get("archive"):
-        message += f"; {archive}"
-    return ServiceReport(name, "running", message, pid, started, heartbeat, age)
+        yield f"; {archive}"
+
+
+def _trouble(status: dict[str, Any]) -> tuple[str, str]:
+    """Why a service that lives does not do its work, in a few words, and the reason it gave."""
+    if status.get("error"):
+        return "its last step failed", f": {status['error']}"
+    if status.get("trouble"):
+        return "cannot store trades", f": {status['trouble']}"
+    # One that carries no symbol is not meant to be open.
+    sessions = [one for one in status.get("sessions", []) if one.get("streams")]
+    connected = sum(bool(one.get("connected")) for one in sessions)
+    if sessions and not connected:
+        return "not connected to the exchange", ""
+    if connected < len(sessions):
+        return f"only {connected} of {count(len(sessions), 'connection')} open", ""
+    return "", ""
 
 
 def _at(seconds: float) -> str:

@@ -16,9 +16,9 @@ def number(value: float | None, digits: int = 6) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def count(things: int, name: str) -> str:
-    """`1 open alert`, `2 open alerts`."""
-    return f"{things:,} {name}{'' if things == 1 else 's'}"
+def count(things: int, name: str, names: str | None = None) -> str:
+    """`1 open alert`, `2 open alerts`; `names` where more than one are not written with an s."""
+    return f"{things:,} {name if things == 1 else names or f'{name}s'}"
 
 
 def signed(value: float | None, decimals: int = 2) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rich.console import Console, Group
 from rich.live import Live
 
-from spreadlake.config import Settings
+from spreadlake.config import AlertRule, Settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.report import LakeReport, report_on
@@ -44,32 +44,49 @@ class Rate:
         return (total - first) / (at - first_at) if at > first_at else None
 
 
-def watched_series(settings: Settings) -> Watched:
-    """The series that the screen shows: what the first alert rule watches, else the first ones."""
+def watched_series(settings: Settings) -> list[Watched]:
+    """The series of each timeframe that the screen shows: what the first alert rule on it watches.
+
+    Where there is none on it, the window and the threshold are those of the first rule of all.
+    """
+    first = _watched_by(settings, settings.alerts[:1])
+    known = {rule.timeframe: _watched_by(settings, [rule]) for rule in reversed(settings.alerts)}
+    # What is watched most closely comes first.
+    timeframes = sorted(settings.timeframes, key=lambda one: one != first.timeframe)
+    return [known.get(one) or replace(first, timeframe=one) for one in timeframes]
+
+
+def _watched_by(settings: Settings, rules: Sequence[AlertRule]) -> Watched:
     lookback = settings.lookbacks[0]
-    if settings.alerts:
-        rule = settings.alerts[0]
-        return Watched(rule.timeframe, rule.window, rule.lookback or lookback, rule.threshold)
-    return Watched(settings.timeframes[0], settings.windows[0], lookback, 2.0)
+    if not rules:
+        return Watched(settings.timeframes[0], settings.windows[0], lookback, 2.0)
+    rule = rules[0]
+    return Watched(rule.timeframe, rule.window, rule.lookback or lookback, rule.threshold)
 
 
-def _read(lake: Lake, watched: Watched) -> LakeReport | None:
+def _read(lake: Lake, watched: Sequence[Watched]) -> LakeReport | None:
     try:
-        return report_on(lake, time.time(), sizes=False, looked=watched.key)
+        looked = [one.key for one in watched]
+        return report_on(lake, time.time(), sizes=False, looked=looked)
     except LakeError:
         return None  # not there yet, or being made
 
 
 @contextmanager
 def live_view(
-    lake: Lake, settings: Settings, title: str, facts: Sequence[str], lines: LogLines
+    lake: Lake,
+    settings: Settings,
+    title: str,
+    facts: Sequence[str],
+    lines: LogLines,
+    foot: Sequence[str] = (),
 ) -> Iterator[Refresh]:
     """Yields a function to call often with the states of the children.
 
     On a terminal it redraws about twice a second in a screen of its own, which is gone afterwards;
     elsewhere it adds a line of summary to `lines` every half minute.
     """
-    screen = Screen(title, facts, watched_series(settings))
+    screen = Screen(title, facts, watched_series(settings), foot=foot)
     if not sys.stdout.isatty():
         yield _Summaries(lake, screen.watched, lines)
         return
@@ -105,7 +122,7 @@ class _Redraw:
 
 
 class _Summaries:
-    def __init__(self, lake: Lake, watched: Watched, lines: LogLines) -> None:
+    def __init__(self, lake: Lake, watched: Sequence[Watched], lines: LogLines) -> None:
         self._lake, self._watched, self._lines = lake, watched, lines
         self._next = time.monotonic() + _SUMMARY_SECONDS
         self._rate = Rate(_SUMMARY_SECONDS)

@@ -23,13 +23,17 @@ __all__ = ["Pipeline", "echo_of", "run_pipeline"]
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What runs, in the order in which it stops, and what the view says about it."""
+    """What runs, in the order in which it stops, and what the view says about it.
+
+    `foot` is what somebody wants to know at the end as well: the view covers what was said before.
+    """
 
     title: str
     lake: Lake
     settings: Settings
     specs: Sequence[ChildSpec]
     facts: Sequence[str] = ()
+    foot: Sequence[str] = ()
 
 
 def run_pipeline(pipeline: Pipeline, duration: float | None) -> str:
@@ -41,10 +45,15 @@ def run_pipeline(pipeline: Pipeline, duration: float | None) -> str:
     lines = LogLines(echo_of(sys.stdout, sys.stderr))
     configure_logs("supervisor", stream=lines)
     supervisor = Supervisor(pipeline.specs, StopSignal(duration), lines.add)
-    view = live_view(pipeline.lake, pipeline.settings, pipeline.title, pipeline.facts, lines)
+    view = live_view(
+        pipeline.lake, pipeline.settings, pipeline.title, pipeline.facts, lines, pipeline.foot
+    )
     with view as refresh:
         supervisor.run(refresh)
-    return _closing(pipeline.lake, time.monotonic() - started)
+    closing = [_closing(pipeline.lake, time.monotonic() - started)]
+    if sys.stdout.isatty():
+        closing += [f"  {hint}" for hint in pipeline.foot]
+    return "\n".join(closing)
 
 
 def echo_of(stdout: TextIO, stderr: TextIO) -> TextIO | None:

@@ -17,6 +17,8 @@ _PRICE_LINES = 3
 _ALERT_LINES = 4
 _LOG_LINES = 3  # at least, where the window has room
 _LONGEST_PAIR = 30
+_FOOT_SHARE = 5  # of the height at most a fifth
+_TABLE_LINES = 3  # of a timeframe at least: its head, a pair, and how many more there are
 _DATE = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:\d\d:\d\dZ )")
 
 
@@ -41,33 +43,53 @@ class Watched:
 
 @dataclass(frozen=True)
 class Screen:
-    """Everything that is drawn: `children` are the states of the processes by name."""
+    """Everything that is drawn: `children` are the states of the processes by name.
+
+    `watched` has one series for each timeframe; `foot` says what to type next.
+    """
 
     title: str
     facts: Sequence[str]
-    watched: Watched
+    watched: Sequence[Watched]
     elapsed: float = 0.0
     rate: float | None = None
     report: LakeReport | None = None
     children: Mapping[str, str] = field(default_factory=dict)
     log: Sequence[str] = ()
+    foot: Sequence[str] = ()
 
 
 def draw(screen: Screen, width: int, height: int) -> list[Text]:
     """At most `height` lines, none wider than `width`: what does not fit is counted."""
-    lines = _head(screen, width)
+    lines, foot = _head(screen, width), _foot(screen.foot, width, height)
     report = screen.report
     if report is not None:
         lines += [Text(), *_prices(report.symbols, width)]
         alerts = _alerts(report)
-        room = height - len(lines) - len(alerts) - _LOG_LINES - 2
-        lines += [Text(), *_pairs(report.pairs, screen.watched, max(room - 1, 1), width), *alerts]
-    room = height - len(lines) - 1
+        room = height - len(lines) - len(alerts) - len(foot) - _LOG_LINES - 2
+        lines += [Text(), *_tables(report.pairs, screen.watched, room, width), *alerts]
+    room = height - len(lines) - len(foot) - 1
     if room > 0:
         lines += [Text(), *_log(screen.log, room, width)]
+    lines = lines[: max(height - len(foot), 0)]
+    # At the bottom of the window, where nothing moves it.
+    lines += [Text()] * (height - len(lines) - len(foot)) if foot else []
+    lines += foot
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
+
+
+def _foot(hints: Sequence[str], width: int, height: int) -> list[Text]:
+    """What can be typed, each of them whole, or nothing where a window is too low for it."""
+    lines = [
+        Text(f" {part}", style="dim")
+        for hint in hints
+        for part in textwrap.wrap(
+            hint, max(width - 1, 8), subsequent_indent="  ", break_on_hyphens=False
+        )
+    ]
+    return [Text(), *lines] if len(lines) * _FOOT_SHARE <= height else []
 
 
 def _log(log: Sequence[str], room: int, width: int) -> list[Text]:
@@ -95,15 +117,17 @@ def _head(screen: Screen, width: int) -> list[Text]:
     title.append(" " * max(1, width - title.cell_len - len(running)))
     title.append(running, style="not bold")
     facts = [Text(f" {fact}", style="dim") for fact in screen.facts]
-    return [title, *facts, _services(screen.children), _vitals(screen)]
+    return [title, *facts, _services(screen), _vitals(screen)]
 
 
-def _services(children: Mapping[str, str]) -> Text:
+def _services(screen: Screen) -> Text:
     line = Text()
-    for name, state in children.items():
-        fine = state == "running"
+    reports = {} if screen.report is None else {s.name: s for s in screen.report.services}
+    for name, state in screen.children.items():
+        trouble = reports[name].trouble if name in reports and state == "running" else ""
+        fine = state == "running" and not trouble
         line.append(" ● ", style="green" if fine else "bold red")
-        line.append(name if fine else f"{name} {state}")
+        line.append(name if fine else f"{name} {trouble or state}")
     return line
 
 
@@ -135,23 +159,57 @@ def _prices(symbols: Sequence[SymbolReport], width: int) -> list[Text]:
 
 
 def pick_pairs(pairs: Sequence[PairReport], watched: Watched, room: int) -> list[PairReport]:
-    """The rows of the watched series; the most stretched first where not all of them fit."""
+    """The rows of the watched series; the most stretched first where not all of them fit.
+
+    Those without a z come after those that have one, in their order.
+    """
     mine = [pair for pair in pairs if watched.shows(pair)]
     if len(mine) <= room:
         return mine
-    return sorted(mine, key=lambda pair: -abs(pair.zscore or 0.0))[: max(room - 1, 1)]
+    by_z = sorted(mine, key=lambda p: (p.zscore is None, -abs(p.zscore or 0.0)))
+    return by_z[: max(room - 1, 1)]
+
+
+def _tables(
+    pairs: Sequence[PairReport], watched: Sequence[Watched], room: int, width: int
+) -> list[Text]:
+    """A table for each timeframe; the last ones are named where there is no room for them."""
+    shown = watched[: max(room // _TABLE_LINES, 1)]
+    left_out = [one.timeframe for one in watched[len(shown) :]]
+    room -= bool(left_out)
+    lines: list[Text] = []
+    for done, one in enumerate(shown):
+        share = (room - len(lines)) // (len(shown) - done)
+        lines += _pairs(pairs, one, max(share - 1, 1), width)
+    if left_out:
+        lines.append(Text(f" no room for bars of {', '.join(left_out)}", style="dim"))
+    return lines
 
 
 def _pairs(pairs: Sequence[PairReport], watched: Watched, room: int, width: int) -> list[Text]:
     shown = pick_pairs(pairs, watched, room)
-    wide = min(max((len(p.pair) for p in shown), default=8), _LONGEST_PAIR, max(width - 42, 8))
+    # As wide for each timeframe, which all have the same pairs.
+    longest = max((len(p.pair) for p in pairs), default=8)
+    wide = min(longest, _LONGEST_PAIR, max(width - 42, 8))
     series = f"{watched.timeframe} bars, z over {watched.window}, beta over {watched.lookback}"
     head = Text(f" {'pair':<{wide}} {'z':>7} {'corr':>6} {'beta':>11}  {series}", style="dim")
     lines = [head, *(_pair_line(pair, wide, watched.threshold) for pair in shown)]
-    hidden = sum(watched.shows(pair) for pair in pairs) - len(shown)
+    mine = [pair for pair in pairs if watched.shows(pair)]
+    hidden = [pair for pair in mine if pair not in shown] if len(mine) > len(shown) else []
     if hidden:
-        lines.append(Text(f" {hidden} more pairs, less stretched, are not shown", style="dim"))
+        lines.append(Text(f" {_hidden(hidden)}", style="dim"))
     return lines
+
+
+def _hidden(pairs: Sequence[PairReport]) -> str:
+    """How many pairs are left out, and that only those that have a z are less stretched."""
+    stretched = sum(pair.zscore is not None for pair in pairs)
+    without = len(pairs) - stretched
+    if not without:
+        return f"{count(stretched, 'more pair')}, less stretched, not shown"
+    if not stretched:
+        return f"{count(without, 'more pair')} without a z not shown"
+    return f"{count(stretched, 'more pair')}, less stretched, and {without} without a z not shown"
 
 
 def _pair_line(pair: PairReport, wide: int, threshold: float) -> Text:

@@ -12,7 +12,7 @@ import pytest
 from spreadlake.cli import pipeline, replay
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError
-from spreadlake.lake import Lake, Origin, claim, open_ticks_writer
+from spreadlake.lake import Lake, Origin, claim, open_ticks_writer, writer_lock
 from spreadlake.supervisor.child import ChildSpec
 from spreadlake.supervisor.pipeline import Pipeline
 from spreadlake.supervisor.specs import Launcher, exchange_variables
@@ -232,3 +232,36 @@ def test_a_lake_whose_tables_are_yet_to_be_made_is_taken(
     (tmp_path / "ticks.db").touch()
     assert invoke("demo", "--data", str(tmp_path), cwd=tmp_path).returncode == 0
     assert len(pipelines) == 1
+
+
+@pytest.mark.parametrize("service", ["pipeline", "collector", "analytics-job"])
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_second_pipeline_on_a_lake_is_refused_before_anything_starts(
+    tmp_path: Path, pipelines: list[Pipeline], command: str, service: str
+) -> None:
+    """Else its screen would show the services of the first one as its own."""
+    lake = Lake(tmp_path / "lake")
+    with writer_lock(lake, service):
+        ended = invoke(command, "--data", "lake", cwd=tmp_path)
+        assert ended.returncode == 2
+        assert f"lake lake already has a{'n' * (service[0] == 'a')} {service} run" in ended.stderr
+        assert "choose another folder with --data" in ended.stderr
+        assert pipelines == []
+    assert invoke(command, "--data", "lake", cwd=tmp_path).returncode == 0
+
+
+def test_what_was_said_before_the_screen_is_in_its_foot(
+    tmp_path: Path, pipelines: list[Pipeline]
+) -> None:
+    (tmp_path / "spreadlake.toml").write_text("windows = [5]")
+    ended = invoke("demo", "--data", "my lake", cwd=tmp_path)
+    (ran,) = pipelines
+    note, status, csv = ran.foot
+    assert (
+        note == "the demo takes no notice of spreadlake.toml, unless told: --config spreadlake.toml"
+    )
+    assert note in ended.stderr
+    assert status.endswith("status --data 'my lake'")
+    assert csv.endswith("csv --data 'my lake' --pair BTCUSDT/ETHUSDT --timeframe 1s --window 30")
+    assert status in ended.stdout
+    assert csv in ended.stdout

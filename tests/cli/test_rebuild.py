@@ -13,7 +13,7 @@ from tests.supervisor.test_terminal import on_terminal
 CONFIG = """
 symbols = ["BTCUSDT", "ETHUSDT"]
 timeframes = ["1m"]
-windows = [30]
+windows = [30, 500]
 [job]
 tests_interval = 3600
 """
@@ -33,11 +33,12 @@ def test_at_its_end_it_says_what_it_did(tmp_path: Path) -> None:
     assert start.startswith("rebuilt in ")
     assert span == (
         "2 symbols, 1 series of pair analytics and their alerts, "
-        "from 2024-08-08T00:00:00Z to 2024-08-08T02:00:00Z"
+        "from 2024-08-08T00:00:00Z to 2024-08-08T02:00:00Z; "
+        "1 series of longer windows without a row yet"
     )
     part = ["--from", "2024-08-08T01:00Z"]
     ended = run("analyse", "--rebuild", *part, "--data", "lake", cwd=tmp_path)
-    assert ended.stdout.endswith(" from 2024-08-08T01:00:00Z to 2024-08-08T02:00:00Z\n")
+    assert " from 2024-08-08T01:00:00Z to 2024-08-08T02:00:00Z;" in ended.stdout
 
 
 def test_what_was_new_is_told_as_well(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_demo_greets_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_screen_looks_as_shown(tmp_path: Path) -> None:
     report = report_on(make_lake(tmp_path), now=0.0, sizes=False)
     watched = Watched("1s", 60, 300, 2.0)
-    screen = Screen("spreadlake demo, a simulated market", ["data/demo"], watched, report=report)
+    screen = Screen("spreadlake demo, a simulated market", ["data/demo"], [watched], report=report)
     drawn = [line.plain for line in draw(screen, 100, 30)]
     heads = [line for line in drawn if line.lstrip().startswith("pair ")]
     assert heads

@@ -13,6 +13,7 @@ from spreadlake.report import (
     AlertReport,
     LakeReport,
     PairReport,
+    ServiceReport,
     SymbolReport,
     TestsBacklog,
     report_on,
@@ -50,7 +51,7 @@ def report(
 def screen(content: LakeReport | None, log: int = 5) -> Screen:
     lines = [f"2026-11-22T18:50:{i:02}Z collector     INFO    line {i}" for i in range(log)]
     facts = ["data   http://127.0.0.1:9464/metrics"]
-    return Screen("spreadlake demo", facts, WATCHED, 75.0, 41.3, content, CHILDREN, lines)
+    return Screen("spreadlake demo", facts, [WATCHED], 75.0, 41.3, content, CHILDREN, lines)
 
 
 def plain(lines: list[Text]) -> str:
@@ -124,7 +125,7 @@ def test_the_most_stretched_are_shown_where_not_all_fit() -> None:
     lines = draw(screen(report(many)), 80, 24)
     text = plain(lines)
     shown = [line for line in lines if "LONGNAME" in line.plain]
-    assert f"{60 - len(shown)} more pairs, less stretched, are not shown" in text
+    assert f"{60 - len(shown)} more pairs, less stretched, not shown" in text
     assert "LONGNAME0USDT" in shown[0].plain  # z = -3
     assert 3 <= len(shown) < 20
 
@@ -174,11 +175,11 @@ def test_a_lake_as_it_is_read(tmp_path: Path) -> None:
 def test_the_summary_is_one_line() -> None:
     pairs = [pair("A/B", 1.5), pair("C/D", None, "warming", "warming up: 3 of 60 bars")]
     children = {"job": "starts again in 2 s", "collector": "running"}
-    assert summarise(report(pairs, alerts=2), WATCHED, 41.4, children) == (
+    assert summarise(report(pairs, alerts=2), [WATCHED], 41.4, children) == (
         "1,234 ticks (41/s); A/B z +1.50; C/D warming up: 3 of 60 bars; 2 open alerts; "
         "job starts again in 2 s"
     )
-    assert len(summarise(report(many), WATCHED, None, {}).split("; ")) == 1 + 3
+    assert len(summarise(report(many), [WATCHED], None, {}).split("; ")) == 1 + 3
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:
@@ -190,7 +191,101 @@ def test_the_rate_is_of_the_last_seconds() -> None:
 
 
 def test_the_first_rule_says_what_is_watched(tmp_path: Path) -> None:
-    assert watched_series(load_settings(None)) == WATCHED
+    assert watched_series(load_settings(None)) == [WATCHED, replace(WATCHED, timeframe="1m")]
     path = tmp_path / "spreadlake.toml"
     path.write_text("alerts = []\nwindows = [5]\ntimeframes = ['1m']")
-    assert watched_series(load_settings(path)) == Watched("1m", 5, 300, 2.0)
+    assert watched_series(load_settings(path)) == [Watched("1m", 5, 300, 2.0)]
+
+
+def test_every_configured_timeframe_is_watched_by_its_own_rule(tmp_path: Path) -> None:
+    path = tmp_path / "spreadlake.toml"
+    path.write_text(
+        "windows = [20, 100]\ntimeframes = ['1m', '5m', '1h']\nlookbacks = [50]\n"
+        "[[alerts]]\nname = 'far'\ntimeframe = '5m'\nwindow = 100\nthreshold = 3\n"
+        "[[alerts]]\nname = 'near'\ntimeframe = '1h'\nwindow = 20\nthreshold = 1.5\n"
+    )
+    assert watched_series(load_settings(path)) == [
+        Watched("5m", 100, 50, 3.0),
+        Watched("1m", 100, 50, 3.0),
+        Watched("1h", 20, 50, 1.5),
+    ]
+
+
+HOURLY = Watched("1h", 100, 300, 2.0)
+
+
+def of_both(count: int) -> list[PairReport]:
+    """Pairs at 1s and, still without a z, at 1h."""
+    warm = "warming up: 37 of 100 bars"
+    hourly = [
+        replace(pair(f"A{i}/B{i}", None, "warming", warm), timeframe="1h", window=100)
+        for i in range(count)
+    ]
+    return [*[pair(f"A{i}/B{i}", i / 10) for i in range(count)], *hourly]
+
+
+def test_each_timeframe_has_its_table() -> None:
+    state = replace(screen(report(of_both(2))), watched=[WATCHED, HOURLY])
+    text = plain(draw(state, 80, 24))
+    assert text.index("1s bars, z over 60, beta over 300") < text.index("+0.10")
+    assert text.index("+0.10") < text.index("1h bars, z over 100, beta over 300")
+    assert text.count("warming up: 37 of 100 bars") == 2
+    assert "not shown" not in text
+
+
+def test_a_low_window_names_the_timeframes_it_has_no_room_for() -> None:
+    daily = replace(HOURLY, timeframe="24h")
+    state = replace(screen(report(of_both(30))), watched=[WATCHED, HOURLY, daily])
+    text = plain(draw(state, 80, 17))
+    assert "1s bars" in text
+    assert "no room for bars of 1h, 24h" in text
+    assert "1h bars" not in text
+
+
+def test_less_stretched_is_said_only_of_pairs_with_a_z() -> None:
+    state = replace(screen(report(of_both(30))), watched=[WATCHED, HOURLY])
+    lines = [line for line in plain(draw(state, 80, 24)).splitlines() if "not shown" in line]
+    assert len(lines) == 2
+    assert "less stretched" in lines[0]
+    assert "without a z" not in lines[0]
+    assert lines[1].endswith("more pairs without a z not shown")
+    warm = [replace(pair(f"W{i}/X", None, "warming", "warming up"), state="warming") for i in "abc"]
+    mixed = [*warm, *[pair(f"A{i}/B", i / 10) for i in range(30)]]
+    shown = pick_pairs(mixed, WATCHED, 5)
+    assert [p.zscore for p in shown] == [2.9, 2.8, 2.7, 2.6]
+    text = plain(draw(screen(report(mixed)), 80, 24))
+    assert "less stretched, and 3 without a z not shown" in text
+
+
+HINTS = [
+    "status   .venv/bin/spreadlake status --data data/demo",
+    "csv      .venv/bin/spreadlake csv --data data/demo --pair BTCUSDT/ETHUSDT --timeframe 5m",
+]
+
+
+@given(st.integers(10, 250), st.integers(1, 70), st.integers(0, 60), st.integers(0, 200))
+def test_the_foot_says_what_to_type_whole_or_not_at_all(
+    width: int, height: int, pairs: int, log: int
+) -> None:
+    state = replace(screen(report(of_both(pairs), 30), log), watched=[WATCHED, HOURLY], foot=HINTS)
+    lines = draw(state, width, height)
+    assert len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)
+    text = " ".join(plain(lines).split())
+    said = [" ".join(hint.split()) in text for hint in HINTS]
+    assert said[0] == said[1]
+    if width >= 60 and height >= 24:
+        assert all(said)
+        assert lines[-1].plain.strip().endswith("5m")
+
+
+def test_a_service_that_runs_and_does_not_do_its_work_has_no_green_dot() -> None:
+    offline = ServiceReport("collector", "running", "", trouble="not connected to the exchange")
+    state = screen(replace(report([]), services=[offline]))
+    (line,) = [line for line in draw(state, 80, 24) if "collector not" in line.plain]
+    assert "● simulator ● collector not connected to the exchange" in line.plain
+    assert "red" in " ".join(str(span.style) for span in line.spans)
+    ended = replace(state, children={"collector": "starts again in 4 s"})
+    assert "collector starts again in 4 s" in plain(draw(ended, 80, 24))
+    told = summarise(replace(report([]), services=[offline]), [WATCHED], None, CHILDREN)
+    assert told.endswith("collector not connected to the exchange")

@@ -33,7 +33,8 @@ PROGRAM = """
     from tests.supervisor.scripts import FOREVER, spec
     specs = [spec("collector", {script}, Path({folder!r}))]
     lake = Lake(Path("lake"))
-    pipeline = Pipeline("spreadlake demo", lake, load_settings(None), specs, ["facts"])
+    foot = ["status   spreadlake status --data lake"]
+    pipeline = Pipeline("spreadlake demo", lake, load_settings(None), specs, ["facts"], foot)
     try:
         print(run_pipeline(pipeline, {duration}))
     except SpreadlakeError as error:
@@ -98,6 +99,9 @@ def test_a_screen_that_is_gone_afterwards(tmp_path: Path, width: int) -> None:
     assert max(len(line.rstrip()) for line in lines) <= width
     after = written.partition(LEAVE_SCREEN)[2]
     assert "890 ticks in lake" in after
+    # What is said before the screen is covered by it.
+    assert "spreadlake status --data lake" in after
+    assert all("spreadlake status" in " ".join(text.split()) for text in drawn)
     assert "collector" not in after
 
 
