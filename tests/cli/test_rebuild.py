@@ -47,7 +47,7 @@ def test_what_was_new_is_told_as_well(tmp_path: Path) -> None:
     ended = run("analyse", "--once", "--data", "lake", cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("analysed in ")
-    assert ended.stdout.endswith(" from 2024-08-08T00:00:00Z to 2024-08-08T01:00:00Z\n")
+    assert " from 2024-08-08T00:00:00Z to 2024-08-08T01:00:00Z;" in ended.stdout
 
 
 def test_a_lake_without_trades_has_nothing_to_rebuild(tmp_path: Path) -> None:
