@@ -7,6 +7,7 @@ from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI,
 
 from collector.bans import seconds_to_wait
 from collector.certificates import explain_certificate
+from collector.network_words import network_words
 
 __all__ = ["ConnectionVerdict", "explain", "retry_after", "verdict"]
 
@@ -82,7 +83,7 @@ def explain(
         return f"HTTP {status}" + (f": {remedy}" if remedy else "")
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"{_one_line(error)}: {_one_line(error.__cause__)}"
-    return _one_line(error) or type(error).__name__
+    return network_words(error, setting) or _one_line(error) or type(error).__name__
 
 
 def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:

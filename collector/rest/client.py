@@ -154,7 +154,8 @@ class RestClient:
             return decode(response.content)
         except msgspec.DecodeError as error:
             self._counts["rest_errors"] += 1
-            raise RestError(f"{endpoint}: the answer is not understood: {error}") from error
+            reason = self._not_the_exchange(response) or f"the answer is not understood: {error}"
+            raise RestError(f"{endpoint}: {reason}") from error
         except RestError:
             self._counts["rest_errors"] += 1
             raise
@@ -183,11 +184,20 @@ class RestClient:
         if used.isascii() and used.isdecimal():
             self._budget.report(int(used), sent, time.monotonic())
 
+    def _not_the_exchange(self, response: httpx.Response) -> str:
+        """What a web page in place of an answer means; empty for anything else."""
+        if not response.content.lstrip().startswith(b"<"):
+            return ""
+        return (
+            f"a web page, and no answer of the exchange's: check {self._access.setting}, and what "
+            "is between (a proxy, a login page)"
+        )
+
     def _check(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        said = " ".join(response.text.split())[:200]
+        said = self._not_the_exchange(response) or " ".join(response.text.split())[:200]
         if status in _LIMITED:
             seconds = seconds_to_wait(
                 response.headers.get("Retry-After"),

@@ -31,6 +31,19 @@ _PLAIN_WORDS = {
     "string_type": "must be text",
     "model_type": "is a section of several keys, not one value",
     "dict_type": "is a table of several keys, not one value",
+    "int_parsing_size": "must be a whole number, and not so large a one",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+_LIMITS = {
+    "greater_than_equal": "must be greater than or equal to {ge}",
+    "greater_than": "must be greater than {gt}",
+    "less_than_equal": "must be less than or equal to {le}",
+    "less_than": "must be less than {lt}",
+    "too_short": "must have at least {min_length} item, not {actual_length}",
+    "too_long": "must have at most {max_length} items, not {actual_length}",
+    "literal_error": "must be {expected}",
 }
 
 
@@ -130,6 +143,8 @@ def _in_plain_words(details: ErrorDetails) -> str:
         return 'must be "all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
     if context.get("field_type") == "NamedTuple":
         return _PLAIN_WORDS["named_tuple_type"]
+    if details["type"] in _LIMITS:
+        return _LIMITS[details["type"]].format(**context)
     message = details["msg"].removeprefix("Value error, ")
     return _PLAIN_WORDS.get(details["type"], message[:1].lower() + message[1:])
 

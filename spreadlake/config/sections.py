@@ -61,9 +61,14 @@ def _check_usd_margined(url: str) -> str:
 
 
 def _check_url(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("ws", "wss", "http", "https") or not rest:
-        raise ValueError(f"{url!r} is not an address such as wss://host or https://host")
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("ws", "wss", "http", "https") and bool(parts.hostname)
+        _ = parts.port  # beyond 65535 it is none
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("it is not an address such as wss://host or https://host:port")
     return url.rstrip("/")
 
 

@@ -182,3 +182,29 @@ def refused(path: Path | None) -> str:
         load_settings(path)
     assert caught.value.exit_code == 2
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("windows = [0]", "windows[0] = 0: must be greater than or equal to 2"),
+        ("symbols = []", "symbols = []: must have at least 1 item, not 0"),
+        ("[exporter]\nport = 99999", "exporter.port = 99999: must be less than or equal to 65535"),
+        ("[job]\ninterval = nan", "job.interval = nan: must be a finite number"),
+        ("[storage]\nroll_after_hours = 1e99", "must be a whole number"),
+        ("[exchange]\ntrades = 'foo'", "exchange.trades = 'foo': must be 'aggTrade' or 'trade'"),
+        *[
+            (f"[exchange]\nws_url = '{url}'", f"exchange.ws_url = '{url}': it is not an address")
+            for url in ("fstream.binance.com", "ws://host:99999", "ws://", "ws://[bad", "ws://h:x")
+        ],
+    ],
+)
+def test_no_library_speaks_of_a_wrong_value(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "spreadlake.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    message = str(caught.value)
+    assert told in message
+    assert "nput" not in message
+    assert "validation" not in message
