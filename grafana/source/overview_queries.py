@@ -1,6 +1,6 @@
 """Queries of the overview's panels."""
 
-from grafana.source.pair_sql import (
+from grafana.source.sql import (
     FROM,
     LOOKBACK,
     NOW,
@@ -9,6 +9,7 @@ from grafana.source.pair_sql import (
     TO,
     WATERMARK,
     WINDOW,
+    break_ends,
     duration,
     seconds_of,
     signed,
@@ -24,11 +25,12 @@ _LEGS = """substr(s.pair, 1, instr(s.pair, '/') - 1) AS symbol_a,
 _SECONDS = seconds_of(TIMEFRAME)
 
 
+# While a pair warms up after a break, its newest row is of before it.
 _LATEST = f"""SELECT s.pair, {_LEGS}, s.state, s.message, a.time, a.beta, a.correlation,
   a.return_correlation, CASE s.state WHEN 'ready' THEN a.zscore END AS zscore
 FROM (SELECT * FROM pair_status WHERE {_SERIES}) AS s LEFT JOIN pair_analytics AS a
   ON a.pair = s.pair AND a.timeframe = s.timeframe AND a.window_bars = s.window_bars
-  AND a.lookback_bars = s.lookback_bars
+  AND a.lookback_bars = s.lookback_bars AND s.state != 'warming'
   AND a.time = (SELECT max(time) FROM pair_analytics AS newest
     WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
       AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)"""
@@ -70,19 +72,29 @@ FROM alert_events AS e LEFT JOIN pair_analytics AS a
       AND newest.window_bars = e.window_bars AND newest.lookback_bars = e.lookback_bars)
 WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
 
-# Correlation of the log returns of the last bars, every symbol with every other; each pair of
-# symbols is computed once and written on both sides of the diagonal.
-MATRIX = f"""WITH newest AS MATERIALIZED (
-  SELECT max(time) AS time FROM (
+# Correlation of the log returns of the last bars in a row, every symbol with every other: none from
+# before a break, or before bars that a symbol does not have. Each pair of symbols is computed once
+# and written on both sides of the diagonal.
+MATRIX = f"""WITH args AS MATERIALIZED (
+  SELECT max(time) AS newest, {_SECONDS} AS len, max(time) - ({LOOKBACK}) * {_SECONDS} AS since
+  FROM (
     SELECT (SELECT max(time) FROM bars AS b WHERE b.symbol = f.symbol
       AND b.timeframe = {TIMEFRAME} AND b.time <= {TO}) AS time
     FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME})),
-returns AS MATERIALIZED (
-  SELECT b.symbol, b.time,
-    ln(b.close / lag(b.close) OVER (PARTITION BY b.symbol ORDER BY b.time)) AS r
-  FROM newest CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+cuts AS MATERIALIZED ({break_ends("since", "newest")}),
+runs AS (
+  SELECT b.symbol, b.time, b.close,
+    ln(b.close / lag(b.close) OVER o) AS r,
+    b.time / len - row_number() OVER o + sum(b.time IN (SELECT time FROM cuts)) OVER o AS run
+  FROM args CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
   CROSS JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
-    AND b.time > newest.time - ({LOOKBACK}) * {_SECONDS} AND b.time <= newest.time),
+    AND b.time > since AND b.time <= newest
+  WINDOW o AS (PARTITION BY b.symbol ORDER BY b.time ROWS UNBOUNDED PRECEDING)),
+returns AS MATERIALIZED (
+  SELECT symbol, time, CASE WHEN run = lag(run) OVER o THEN r END AS r
+  FROM (SELECT *, max(run) OVER (PARTITION BY symbol) AS newest_run FROM runs)
+  WHERE run = newest_run
+  WINDOW o AS (PARTITION BY symbol ORDER BY time)),
 sums AS (
   SELECT x.symbol AS a, y.symbol AS b, count(*) AS n, sum(x.r) AS x, sum(y.r) AS y,
     sum(x.r * x.r) AS xx, sum(y.r * y.r) AS yy, sum(x.r * y.r) AS xy

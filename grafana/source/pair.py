@@ -18,7 +18,6 @@ from grafana.source.pair_queries import (
     PRICES,
     candles,
 )
-from grafana.source.pair_sql import SYMBOL_A, SYMBOL_B
 from grafana.source.pair_tables import NOTHING, pair_tables
 from grafana.source.panels import (
     keep,
@@ -30,6 +29,7 @@ from grafana.source.panels import (
     props,
     reads,
 )
+from grafana.source.sql import SYMBOL_A, SYMBOL_B
 from grafana.source.style import (
     AGES,
     ALARM,

@@ -1,7 +1,8 @@
 """Queries of the pair dashboard's panels."""
 
 from grafana.source.frame import RANGE, RANGE_SECONDS
-from grafana.source.pair_sql import (
+from grafana.source.pair_sql import pair_sql
+from grafana.source.sql import (
     FROM,
     NOW,
     PAIR,
@@ -12,7 +13,6 @@ from grafana.source.pair_sql import (
     TO,
     WATERMARK,
     duration,
-    pair_sql,
     seconds_of,
     signed,
 )
@@ -33,7 +33,7 @@ CHARTS = pair_sql(
   spread_std AS up_1, -spread_std AS down_1, 2 * spread_std AS up_2, -2 * spread_std AS down_2,
   beta, hedge_bars, beta + 2 * beta_stderr AS beta_up, beta - 2 * beta_stderr AS beta_down,
   correlation, return_correlation
-FROM sampled ORDER BY time""",
+FROM drawn ORDER BY time""",
 )
 
 # What people export: no column that is only for the panel.
@@ -51,15 +51,17 @@ def _last(symbol: str) -> str:
 
 
 _FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
-    coalesce((since - first) / len + 1, 0) AS have,
+    since - reach AS since_reach, hot, have, begin,
     min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
     {WATERMARK} AS watermark, {NOW} AS clock
-  FROM args"""
+  FROM args CROSS JOIN (SELECT count(*) AS have, min(time) AS begin FROM prices
+    WHERE run = (SELECT run FROM args CROSS JOIN prices ON time = since))"""
 
 
 def _test(column: str) -> str:
     return f"""(SELECT {column} FROM pair_tests
     WHERE pair = {PAIR} AND timeframe = {TIMEFRAME} AND lookback_bars = m
+      AND time >= CASE WHEN begin > max(since_reach, hot) THEN begin ELSE 0 END
     ORDER BY time DESC LIMIT 1) AS {column}"""
 
 
@@ -70,7 +72,8 @@ _STATE = f"""CASE
     WHEN newest < {FROM} THEN
       'no bars in this time range: the newest is of ' || datetime(newest, 'unixepoch')
         || '; click here for the newest'
-    WHEN have < n THEN 'warming up: ' || have || ' of ' || n || ' bars'
+    WHEN have < n AND coalesce(begin > hot OR begin = first, 1) THEN
+      'warming up: ' || have || ' of ' || n || ' bars'
     WHEN price_a IS NULL THEN 'not enough bars before this time: older ones are in Parquet'
     WHEN is_stale THEN 'stale: a leg has had no trade for more than ' || stale || ' bars'
     WHEN zscore IS NULL THEN 'flat: no z-score, prices do not vary over ' || n || ' bars'
@@ -104,12 +107,20 @@ FROM (SELECT facts.*, clock - CASE WHEN newest = last AND watermark > newest + l
 _STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"
 
 # From the bars alone, so that there are prices also where there is no z-score yet. SQLite takes
-# the closes from the row that has the newest time.
-PRICES = f"""SELECT '' AS _, max(a.time) AS time, a.close AS price_a, b.close AS price_b
-FROM bars AS a CROSS JOIN bars AS b
-  ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
-WHERE a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time BETWEEN {FROM} AND {TO}
-GROUP BY a.time / {_STEP} ORDER BY 2"""
+# the closes from the row that has the newest time. A row without prices breaks the line where there
+# are no bars.
+PRICES = f"""WITH drawn AS MATERIALIZED (
+  SELECT max(a.time) AS time, a.close AS price_a, b.close AS price_b
+  FROM bars AS a CROSS JOIN bars AS b
+    ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
+  WHERE a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time BETWEEN {FROM} AND {TO}
+  GROUP BY a.time / {_STEP})
+SELECT '' AS _, time, price_a, price_b FROM drawn
+UNION ALL
+SELECT '', time + {_STEP}, NULL, NULL
+FROM (SELECT time, lead(time) OVER (ORDER BY time) AS next FROM drawn)
+WHERE next / {_STEP} - time / {_STEP} > 1
+ORDER BY 2"""
 
 
 def candles(symbol: str) -> str:

@@ -12,192 +12,62 @@ would take longer than the dashboard waits between two refreshes.
 
 from typing import Literal
 
-__all__ = [
-    "FROM",
-    "LONG",
-    "LOOKBACK",
-    "NOW",
-    "PAIR",
-    "SYMBOL_A",
-    "SYMBOL_B",
-    "THRESHOLD",
-    "TIMEFRAME",
-    "TO",
-    "WATERMARK",
-    "WINDOW",
-    "Rows",
-    "duration",
-    "pair_sql",
-    "seconds_of",
-    "signed",
-]
+from grafana.source.pair_sums import NEWEST_BAR, STRIDE, dense_sums, sampled_sums
+from grafana.source.sql import (
+    FROM,
+    LOOKBACK,
+    PAIR,
+    SYMBOL_A,
+    SYMBOL_B,
+    TIMEFRAME,
+    TO,
+    WINDOW,
+    seconds_of,
+)
+
+__all__ = ["LONG", "Rows", "pair_sql"]
 
 LONG = 10_000
 
 # Which rows: every bar of the time range; one bar a step (that with the greatest |z|); the newest.
 Rows = Literal["all", "sampled", "newest"]
 
-SYMBOL_A = "${symbol_a:sqlstring}"
-SYMBOL_B = "${symbol_b:sqlstring}"
-TIMEFRAME = "${timeframe:sqlstring}"
-PAIR = f"{SYMBOL_A} || '/' || {SYMBOL_B}"
-THRESHOLD = "abs(CAST(${threshold:sqlstring} AS REAL))"
-FROM = "$__from / 1000"
-TO = "$__to / 1000"
-
-NOW = "CAST(strftime('%s', 'now') AS REAL) + strftime('%f', 'now') % 1.0"
-WATERMARK = "(SELECT value / 1000.0 FROM progress WHERE key = 'watermark_ms')"
-
-
-def signed(z: str) -> str:
-    """A z-score as text; a triangle says that it is beyond the threshold, and on which side."""
-    return f"""CASE WHEN {z} >= {THRESHOLD} THEN '▲ ' WHEN {z} <= -{THRESHOLD} THEN '▼ '
-    WHEN {z} IS NOT NULL THEN '' END || replace(printf('%+.2f', {z}), '-', '−')"""
-
-
-def duration(seconds: str) -> str:
-    """A time span as text in one unit, so that the number does not jump between units."""
-    return f"""CASE WHEN {seconds} < 100 THEN printf('%.1f s', max({seconds}, 0))
-    WHEN {seconds} < 7200 THEN CAST({seconds} / 60 AS INTEGER) || ' min'
-    WHEN {seconds} < 172800 THEN CAST({seconds} / 3600 AS INTEGER) || ' h'
-    WHEN {seconds} IS NOT NULL THEN CAST({seconds} / 86400 AS INTEGER) || ' days' END"""
-
-
-def bars_of(variable: str) -> str:
-    """A typed number of bars as a constant from 2 to 100000, whatever was typed."""
-    number = f"CAST(${{{variable}:sqlstring}} AS INTEGER)"
-    return f"CASE WHEN {number} < 2 THEN 2 WHEN {number} > 100000 THEN 100000 ELSE {number} END"
-
-
-def seconds_of(timeframe: str) -> str:
-    """Length in seconds of a timeframe such as '5m'."""
-    unit = f"CASE substr({timeframe}, -1) WHEN 's' THEN 1 WHEN 'm' THEN 60 ELSE 3600 END"
-    return f"CAST({timeframe} AS INTEGER) * {unit}"
-
-
-WINDOW = bars_of("window")
-LOOKBACK = bars_of("lookback")
-
-_NEWEST = f"""min(
-      (SELECT max(time) FROM bars
-       WHERE symbol = {SYMBOL_A} AND timeframe = {TIMEFRAME} AND time <= {TO}),
-      (SELECT max(time) FROM bars
-       WHERE symbol = {SYMBOL_B} AND timeframe = {TIMEFRAME} AND time <= {TO}))"""
-
-
 _KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
+# The first of the bars in a row that a row of `sums` is the last of, as far as they were read.
+_BEGIN = "(time - (place - 1) * len)"
+
 
 def _args(since: str, rows: Rows) -> str:
+    # `hot`: bars before it may be in Parquet, and so the first that is here may not be the first.
     return f"""args AS MATERIALIZED (
   SELECT len, n, m, stale, since, max(n, m, stale + 1) * len AS reach,
     4 * max(n, m, stale + 1) * len AS span,
-    ({TO} - since) / len > {LONG} AND EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS kept,
+    {int(rows != "newest")} AND ({TO} - since) / len > {LONG}
+      AND EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS kept,
     {int(rows == "sampled")} AND ({TO} - since) / len > {LONG}
       AND NOT EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS sparse,
     (SELECT max(time) FROM first_bars
-     WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first
+     WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first,
+    coalesce((SELECT value FROM progress WHERE key = 'archived:' || {TIMEFRAME}), 0) AS hot
   FROM (
     SELECT {seconds_of(TIMEFRAME)} AS len, {WINDOW} AS n, {LOOKBACK} AS m, {since} AS since,
       coalesce((SELECT json_extract(definition, '$.max_stale_bars') FROM series LIMIT 1), 30)
         AS stale))"""
 
 
-# CROSS JOIN keeps the order of the tables. Left to itself the planner may begin with a table whose
-# range of times it does not know yet, and read all of its history.
-_CHUNKS = f"""chunks AS (
-  SELECT a.time, a.time / span + later AS chunk, a.close AS a, b.close AS b,
-    CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
-    CASE WHEN b.trades > 0 THEN b.time END AS traded_b
-  FROM args CROSS JOIN (SELECT 0 AS later UNION ALL SELECT 1)
-  CROSS JOIN bars AS a ON NOT kept AND NOT sparse
-    AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
-    AND a.time BETWEEN since - reach AND {TO}
-  CROSS JOIN bars AS b
-    ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time
-  WHERE later = 0 OR a.time % span >= span - reach)"""
+def _carried(symbol: str, last: str) -> str:
+    """For how many bars a leg has carried its close.
 
-_CENTRED = """centred AS (
-  SELECT time, chunk, a, b, a - first_value(a) OVER c AS x, b - first_value(b) OVER c AS y,
-    ln(a / lag(a) OVER c) AS u, ln(b / lag(b) OVER c) AS v,
-    row_number() OVER c AS place,
-    max(traded_a) OVER c AS last_a, max(traded_b) OVER c AS last_b
-  FROM chunks WINDOW c AS (PARTITION BY chunk ORDER BY time))"""
-
-
-def _sums(suffix: str, window: str, x: str = "x", y: str = "y") -> str:
-    """Count and sums of a window; those of returns leave out the return into its first bar."""
-    terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
-    first = " - coalesce(first_value({0}) OVER w, 0)" if x == "u" else ""
-    return ", ".join(
-        f"sum({term}) OVER {window}{first.format(term)} AS {name}{suffix}"
-        for name, term in terms.items()
-    )
-
-
-_DENSE = f"""dense AS (
-  SELECT time, chunk, a, b, x, y, place, last_a, last_b,
-    count(*) OVER w AS nw, {_sums("w", "w")},
-    count(*) OVER l AS nl, {_sums("l", "l")},
-    count(*) OVER w - 1 AS nr, {_sums("r", "w", "u", "v")}
-  FROM centred
-  WINDOW w AS (PARTITION BY chunk ORDER BY time ROWS {WINDOW} - 1 PRECEDING),
-    l AS (PARTITION BY chunk ORDER BY time ROWS {LOOKBACK} - 1 PRECEDING))"""
-
-# Every so many bars one, so that no more than about _BARS bars are read for all their windows.
-_BARS = 100_000
-_POINTS = f"""points AS MATERIALIZED (
-  WITH RECURSIVE stepping(at, stride) AS (
-    SELECT {_NEWEST}, ({TO} - since) * max(n, m) / {_BARS} / len * len + len
-    FROM args WHERE sparse
-    UNION ALL
-    SELECT at - stride, stride FROM stepping WHERE at - stride >= (SELECT since FROM args))
-  SELECT args.*, at, a.close AS a, b.close AS b FROM args CROSS JOIN stepping
-  CROSS JOIN bars AS a ON a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time = at
-  CROSS JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = at)"""
-
-
-def _if_within(bars: str, suffix: str) -> str:
-    """Sums of the last `bars` bars up to the point, of prices less the point's own."""
-    x, y = "(i.close - points.a)", "(j.close - points.b)"
-    terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
-    inside = f"CASE WHEN i.time > at - {bars} * len THEN"
-    return ", ".join(
-        [f"count({inside} 1 END) AS n{suffix}"]
-        + [f"sum({inside} {term} END) AS {name}{suffix}" for name, term in terms.items()]
-    )
-
-
-_SPARSE = f"""sparse_prices AS MATERIALIZED (
-  SELECT at, points.a, points.b, len, span, n, count(*) AS place,
-    max(CASE WHEN i.trades > 0 THEN i.time END) AS last_a,
-    max(CASE WHEN j.trades > 0 THEN j.time END) AS last_b,
-    {_if_within("n", "w")}, {_if_within("m", "l")}
-  FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
-    AND i.time BETWEEN at - reach + len AND at
-  CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
-  GROUP BY at),
-sparse_returns AS MATERIALIZED (
-  SELECT at, count(*) AS nr, sum(u) AS xr, sum(v) AS yr, sum(u * u) AS xxr, sum(v * v) AS yyr,
-    sum(u * v) AS xyr
-  FROM (SELECT at, ln(i.close / h.close) AS u, ln(j.close / k.close) AS v
-    FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
-      AND i.time BETWEEN at - (n - 2) * len AND at
-    CROSS JOIN bars AS h ON h.symbol = {SYMBOL_A} AND h.timeframe = {TIMEFRAME}
-      AND h.time = i.time - len
-    CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
-    CROSS JOIN bars AS k ON k.symbol = {SYMBOL_B} AND k.timeframe = {TIMEFRAME}
-      AND k.time = i.time - len)
-  GROUP BY at)"""
-
-_MOMENT_SUMS = [f"{name}{suffix}" for suffix in "wlr" for name in ("n", "x", "y", "xx", "yy", "xy")]
-_SUMS = f"""sums AS (
-  SELECT time, chunk, a, b, x, y, place, last_a, last_b, {", ".join(_MOMENT_SUMS)} FROM dense
-  UNION ALL
-  SELECT at, at / span, a, b, 0.0, 0.0, place, last_a, last_b, {", ".join(_MOMENT_SUMS)}
-  FROM sparse_prices JOIN sparse_returns USING (at))"""
-_ONLY_DENSE = "sums AS (SELECT * FROM dense)"
+    The leg that was there first may have carried it since before the two were there together.
+    """
+    own = f"symbol = {symbol} AND timeframe = {TIMEFRAME}"
+    return f"""coalesce((time - {last}) / len, CASE WHEN place > stale THEN place ELSE coalesce(
+      (time - (SELECT max(leg.time) FROM bars AS leg WHERE {own} AND trades > 0
+        AND leg.time BETWEEN {_BEGIN} - stale * len AND {_BEGIN})) / len,
+      (SELECT stale + 1 FROM bars AS leg WHERE {own} AND leg.time = {_BEGIN} - len),
+      place) END)"""
 
 
 def _squares(name: str, a: str, b: str, suffix: str) -> str:
@@ -217,11 +87,11 @@ def _moments() -> str:
     ]
     return f"""moments AS MATERIALIZED (
   SELECT time, len, a, b, x, y, nw, nl, xw, yw, xl, yl, {", ".join(parts)},
-    max(coalesce((time - last_a) / len, place), coalesce((time - last_b) / len, place)) > stale
-      AS is_stale
+    max({_carried(SYMBOL_A, "last_a")},
+      {_carried(SYMBOL_B, "last_b")}) > stale AS is_stale
   FROM sums CROSS JOIN args
   WHERE time / span = chunk AND time >= since AND nw = n
-    AND (nl = m OR nl = (time - first) / len + 1))"""
+    AND (nl = m OR {_BEGIN} = first OR {_BEGIN} > hot))"""
 
 
 _HEDGE = """hedge AS (
@@ -260,22 +130,32 @@ _NUMBERS = f"""numbers AS MATERIALIZED (
 
 
 def pair_sql(rows: Rows, select: str) -> str:
-    """`WITH …` that ends in `select`, which reads the table `numbers`.
+    """`WITH …` that ends in `select`, which reads the table `numbers`; if sampled, also `drawn`.
 
     `numbers` has a row a bar: time, price_a, price_b, spread, zscore, alpha, beta, spread_mean,
     spread_std, correlation, return_correlation, beta_stderr, hedge_bars, is_stale, len. Bars whose
     windows are not complete have no row.
     """
-    since = _NEWEST if rows == "newest" else FROM
-    sums = [_POINTS, _SPARSE, _SUMS] if rows == "sampled" else [_ONLY_DENSE]
-    tables = [_args(since, rows), _CHUNKS, _CENTRED, _DENSE, *sums]
-    tables += [_moments(), _HEDGE, _SPREAD, _NUMBERS]
+    since = NEWEST_BAR if rows == "newest" else FROM
+    sums = sampled_sums() if rows == "sampled" else dense_sums()
+    tables = [_args(since, rows), *sums, _moments(), _HEDGE, _SPREAD, _NUMBERS]
     if rows == "sampled":
-        tables.append(_SAMPLED)
+        tables += _SAMPLED
     return f"WITH {', '.join(tables)}\n{select}"
 
 
 # SQLite takes the other columns from the row that has the maximum: each row is one real bar.
-_SAMPLED = """sampled AS MATERIALIZED (
-  SELECT *, max(abs(zscore)) AS extreme FROM numbers
-  GROUP BY time / max(len, $__interval_ms / 1000))"""
+# What is drawn has one row more where bars have no numbers: it breaks the line.
+_WIDTH = "max(len, $__interval_ms / 1000)"
+_SAMPLED = [
+    f"""sampled AS MATERIALIZED (
+  SELECT *, max(abs(zscore)) AS extreme FROM numbers GROUP BY time / {_WIDTH})""",
+    f"""drawn AS MATERIALIZED (
+  SELECT * FROM sampled
+  UNION ALL
+  SELECT time + {_WIDTH}, {", ".join(["NULL"] * 13)}, len, NULL
+  FROM (SELECT time, sampled.len, lead(time) OVER (ORDER BY time) AS next,
+      CASE WHEN sparse THEN {STRIDE} ELSE sampled.len END AS stride
+    FROM args CROSS JOIN sampled)
+  WHERE next - time > stride AND next / {_WIDTH} - time / {_WIDTH} > 1)""",
+]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.source.pair_sql import SYMBOL_A
+from grafana.source.sql import SYMBOL_A
 from grafana.source.style import LAKE
 
 __all__ = [

@@ -204,6 +204,18 @@ def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
 def _migrate(db: sqlite3.Connection, path: Path, steps: list[str]) -> None:
     for version in range(_check_version(db, path), len(steps)):
         with atomic(db):
-            for statement in steps[version].split(";"):
+            for statement in _statements(steps[version]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={version + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Each statement of a script; a trigger has semicolons of its own."""
+    begun = ""
+    for part in script.split(";"):
+        begun += part + ";"
+        if sqlite3.complete_statement(begun):
+            yield begun
+            begun = ""
+    if begun:
+        yield begun  # SQLite says what is wrong with it

@@ -144,6 +144,18 @@ ALTER TABLE pair_analytics ADD COLUMN hedge_bars INTEGER;
 ALTER TABLE pair_status ADD COLUMN hedge_bars INTEGER;
 """
 
+# Where breaks end, where lakes of every version have a table: SQL that names one that is missing
+# does not run, and that of the dashboards is one for lakes of any age.
+_ANALYTICS_BREAK_ENDS = """
+INSERT INTO progress SELECT printf('break:%012d', "end"), "start" FROM breaks;
+CREATE TRIGGER break_found AFTER INSERT ON breaks BEGIN
+  INSERT OR REPLACE INTO progress VALUES (printf('break:%012d', new."end"), new."start");
+END;
+CREATE TRIGGER break_gone AFTER DELETE ON breaks BEGIN
+  DELETE FROM progress WHERE key = printf('break:%012d', old."end");
+END;
+"""
+
 TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
-ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS, _ANALYTICS_HEDGE_BARS]
+ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS, _ANALYTICS_HEDGE_BARS, _ANALYTICS_BREAK_ENDS]
 NOTIFY_STEPS = [_NOTIFY_1]
