@@ -111,6 +111,20 @@ ALERTS = (
         ),
     ),
     Alert(
+        name="NotificationsFail",
+        severity="warning",
+        expr=(
+            "spreadlake_notifications_waiting > 0"
+            " and increase(spreadlake_notification_failures_total[10m]) > 0"
+        ),
+        lasting="10m",
+        summary="Alerts cannot be told.",
+        description=(
+            "{{ $value }} openings and ends of alerts wait to be told:"
+            " a receiver does not take them."
+        ),
+    ),
+    Alert(
         name="GapNotRepaired",
         severity="warning",
         expr="spreadlake_tick_gaps_open > 0",

@@ -130,7 +130,7 @@ def _since() -> bargauge.Panel:
         .thresholds(steps(NEUTRAL, (_LEAST, GOOD), (10, WARN), (15, ALARM)))
         .reduce_options(build_common.ReduceDataOptions().calcs(["last"]).values(False))
     )
-    placed(panel, 40, 16, 20, 8, 8)
+    placed(panel, 40, 0, 28, 24, 8)
     return reads(panel, PROMETHEUS, *_ages(panel, _SINCE))
 
 
@@ -145,7 +145,7 @@ def _firing() -> build.Panel:
         },
     }  # fmt: skip
     panel = build.Panel().type("alertlist").title("Alerts that fire or are about to")
-    return placed(panel.description("Grafana's own rules.").options(options), 41, 0, 28, 24, 5)
+    return placed(panel.description("Grafana's own rules.").options(options), 41, 0, 36, 24, 5)
 
 
 def _mean(total: str, count: str) -> str:
@@ -246,6 +246,15 @@ _CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
         "Partitions (an hour of one symbol) that moved to Parquet in the last hour.",
         [("increase(spreadlake_rolled_partitions_total[1h])", "partitions")],
     ),
+    (
+        "Notifications", "short", 1,
+        "Openings and ends of alerts that the notifier tells; all 0 where there is none.",
+        [
+            ("spreadlake_notifications_waiting", "wait to be told"),
+            ("increase(spreadlake_notifications_total[1m])", "told a minute"),
+            ("increase(spreadlake_notification_failures_total[1m])", "refused a minute"),
+        ],
+    ),
 )  # fmt: skip
 _SINCE = (
     ("spreadlake_service_heartbeat_age_seconds", "{{service}}"),
@@ -276,4 +285,7 @@ _COLOURS = {
     "not yet analysed": LEG_B,
     "dropped a minute": ALARM,
     "slow statistics due": QUIET,
+    "wait to be told": LEG_B,
+    "told a minute": GOOD,
+    "refused a minute": ALARM,
 }
