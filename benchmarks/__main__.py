@@ -5,7 +5,7 @@ import sys
 
 from spreadlake.blas import pin_blas_threads
 
-PARTS = ("analytics", "cointegration", "capture", "freshness", "settings")
+PARTS = ("analytics", "cointegration", "capture", "freshness", "screen", "settings")
 
 
 def main() -> None:

@@ -8,7 +8,17 @@ import typer
 
 from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
-from spreadlake.cli import csv, dashboards, imports, pipeline, replay, services, simulate, status
+from spreadlake.cli import (
+    csv,
+    dashboards,
+    imports,
+    pipeline,
+    replay,
+    screen,
+    services,
+    simulate,
+    status,
+)
 from spreadlake.cli.config import config_app
 from spreadlake.cli.output import tolerate_terminals
 from spreadlake.cli.system_errors import explain_system_error
@@ -31,6 +41,7 @@ app.command("dashboards")(dashboards.dashboards)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
 app.command("csv")(csv.csv)
+app.command("screen")(screen.screen)
 app.command("collect")(services.collect)
 app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)

@@ -1,18 +1,14 @@
 """`spreadlake csv`: one series of pair analytics as time-aligned CSV."""
 
-import contextlib
-import os
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
 from spreadlake.cli.options import DataOption, parse_bars
-from spreadlake.cli.output import write_utf8
+from spreadlake.cli.output import lines_to_file, lines_to_stdout
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
@@ -69,11 +65,11 @@ def csv(
     pieces = _some(read(lake, key, columns, *times), lake, key)
     lines = csv_lines(columns, pieces, bar_seconds(key), epoch)
     if output == "-":
-        _to_stdout(lines)
+        lines_to_stdout(lines)
         return
     path = _target(output, key)
     replaced = path.is_file()
-    rows = _to_file(lines, path)
+    rows = lines_to_file(lines, path) - 1  # the header is no row
     typer.echo(_wrote(rows, key, path, replaced=replaced), err=True)
 
 
@@ -132,45 +128,3 @@ def _target(output: str | None, key: SeriesKey) -> Path:
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     return path / name if path.is_dir() else path
-
-
-def _to_file(lines: Iterable[str], path: Path) -> int:
-    """Writes beside `path` and renames, so that a half-written file is never seen under it."""
-    if path.exists() and not path.is_file():  # a device or a pipe
-        with path.open("w", encoding="utf-8") as stream:
-            return _write(lines, stream)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            rows = _write(lines, stream)
-        Path(beside).chmod(0o666 & ~_umask())
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-    return rows
-
-
-def _write(lines: Iterable[str], stream: TextIO) -> int:
-    count = -1  # the header is no row
-    for line in lines:
-        stream.write(line)
-        count += 1
-    return count
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _to_stdout(lines: Iterable[str]) -> None:
-    write_utf8()
-    try:
-        _write(lines, sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has what it wanted; nothing may be flushed into the pipe at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

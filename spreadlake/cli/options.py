@@ -15,6 +15,7 @@ __all__ = [
     "SpeedOption",
     "parse_bars",
     "parse_factor",
+    "parse_not_negative",
     "parse_port",
     "parse_seconds",
     "parse_speed",
@@ -50,6 +51,14 @@ def parse_factor(text: str) -> float:
     value = _number(text)
     if value is None or value <= 0:
         raise typer.BadParameter(f"{text!r} is not a number above 0, such as 20")
+    return value
+
+
+def parse_not_negative(text: str | float) -> float:
+    """A number from 0 on; anything else is a usage error. A default comes as the number it is."""
+    value = _number(text)
+    if value is None or value < 0:
+        raise typer.BadParameter(f"{text!r} is not a number from 0 on, such as 5")
     return value
 
 

@@ -1,9 +1,14 @@
 """What is written for people is shown as well as the terminal can; data is UTF-8 everywhere."""
 
+import contextlib
+import os
 import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TextIO
 
-__all__ = ["tolerate_terminals", "write_utf8"]
+__all__ = ["lines_to_file", "lines_to_stdout", "tolerate_terminals", "write_utf8"]
 
 
 def tolerate_terminals() -> None:
@@ -15,6 +20,53 @@ def tolerate_terminals() -> None:
 def write_utf8() -> None:
     """From now on standard output is UTF-8, whatever the terminal's encoding is: for data."""
     _reconfigure(sys.stdout, encoding="utf-8", errors="strict")
+
+
+def lines_to_file(lines: Iterable[str], path: Path) -> int:
+    """Writes lines, and counts them.
+
+    They are written beside `path` and renamed, so that a half-written file is never seen under
+    it; what is there already and is no file (a device, a pipe) is written to.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as stream:
+            return _write(lines, stream)
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            count = _write(lines, stream)
+        Path(beside).chmod(0o666 & ~_umask())
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def lines_to_stdout(lines: Iterable[str]) -> None:
+    """Writes lines as UTF-8; a reader that goes away has what it wanted."""
+    write_utf8()
+    try:
+        _write(lines, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nothing may be flushed into the pipe at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(lines: Iterable[str], stream: TextIO) -> int:
+    count = 0
+    for line in lines:
+        stream.write(line)
+        count += 1
+    return count
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _reconfigure(stream: TextIO, **how: str) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "ArchivedTable",
     "archived_until",
     "fetch_frame",
+    "last_time",
     "next_piece",
     "piece_of",
     "piece_path",
@@ -192,6 +193,30 @@ def next_piece(
         return None
     begin = min(firsts)
     return max(begin, start), min(begin + size, end)
+
+
+def last_time(
+    db: sqlite3.Connection,
+    lake: Lake,
+    table: ArchivedTable,
+    key: Sequence[tuple[str, object]],
+    before: int,
+) -> int | None:
+    """The greatest time before `before` of one series, hot and cold as one; None if it has none."""
+    values = dict(key)
+    timeframe, name = str(values["timeframe"]), str(values[_NAME_COLUMN[table]])
+    where = " AND ".join(f"{column} = ?" for column, _ in key)
+    row = db.execute(
+        f"SELECT MAX(time) FROM {table} WHERE {where} AND time < ?", (*values.values(), before)
+    ).fetchone()
+    hot = None if row[0] is None else int(row[0])
+    same = [pl.col(column) == value for column, value in key]
+    pieces = list(_pieces(_series_folder(lake, table, timeframe, name), timeframe, 0, before))
+    for path in reversed(pieces):
+        rows = read_piece(db, path, table, timeframe, name).filter(pl.col("time") < before, *same)
+        if rows.height:
+            return max(int(rows["time"].max()), hot or 0)  # type: ignore[arg-type]
+    return hot
 
 
 def _piece_start(path: Path, size: int) -> int:

@@ -61,22 +61,23 @@ class SpreadTests:
 
     `residuals` (pairs, bars) are A − alpha − beta·B. `coint` is Engle–Granger's test, `adf` that
     of the spread with a constant, None where it was not asked for; `half_life` is in bars, see
-    `half_lives`.
+    `half_lives`, and None where it was not asked for.
     """
 
     regression: PairRegression
     residuals: Floats
     coint: AdfTest
     adf: AdfTest | None
-    half_life: Floats
+    half_life: Floats | None
     doubtful: NDArray[np.bool_]
 
 
 def spread_tests(moments: LaggedMoments, at_a: Ints, at_b: Ints) -> SpreadTests:
     """Tests of the pairs whose legs are the rows `at_a` and `at_b` of the moments' series."""
     pieces = [
-        _one_way(moments, at_a[at : at + _PIECE], at_b[at : at + _PIECE])
+        _one_way(moments, a, b, _crossed(moments, a, b))
         for at in range(0, max(1, len(at_a)), _PIECE)
+        for a, b in [(at_a[at : at + _PIECE], at_b[at : at + _PIECE])]
     ]
     return _joined(pieces)
 
@@ -84,13 +85,13 @@ def spread_tests(moments: LaggedMoments, at_a: Ints, at_b: Ints) -> SpreadTests:
 def spread_tests_both_ways(
     moments: LaggedMoments, at_a: Ints, at_b: Ints
 ) -> tuple[SpreadTests, SpreadTests]:
-    """Engle–Granger of A on B, and of B on A, whose products are the same; without `adf`."""
+    """Engle–Granger of A on B, and of B on A, whose products are the same; nothing else."""
     there, back = [], []
     for at in range(0, max(1, len(at_a)), _PIECE):
         a, b = at_a[at : at + _PIECE], at_b[at : at + _PIECE]
-        products = moments.products(a, b)
-        there.append(_one_way(moments, a, b, products, adf=False))
-        back.append(_one_way(moments, b, a, products.transpose(0, 2, 1), adf=False))
+        crossed = _crossed(moments, a, b)
+        there.append(_one_way(moments, a, b, crossed, alone=True))
+        back.append(_one_way(moments, b, a, crossed, alone=True))
     return _joined(there), _joined(back)
 
 
@@ -107,21 +108,26 @@ def half_lives(residuals: Floats) -> Floats:
         return np.where((phi > 0) & (phi < 1), np.log(0.5) / np.log(phi), np.nan)
 
 
+def _crossed(m: LaggedMoments, at_a: Ints, at_b: Ints) -> Floats:
+    """(p + 2, p + 2, pairs): M_ab + M_abᵀ, the same in both directions; pairs last, for speed."""
+    products = m.products(at_a, at_b)
+    return np.ascontiguousarray((products + products.transpose(0, 2, 1)).transpose(1, 2, 0))
+
+
 def _one_way(
-    m: LaggedMoments, at_a: Ints, at_b: Ints, products: Floats | None = None, *, adf: bool = True
+    m: LaggedMoments, at_a: Ints, at_b: Ints, crossed: Floats, *, alone: bool = False
 ) -> SpreadTests:
-    if products is None:
-        products = m.products(at_a, at_b)
+    """A on B; `alone`: Engle–Granger's test, without the rest."""
     a, b = m.centred[at_a], m.centred[at_b]
     with np.errstate(divide="ignore", invalid="ignore"):
         saa, sbb = m.squares[at_a], m.squares[at_b]
         beta = (a * b).sum(axis=1) / sbb
         residuals = a - beta[:, None] * b
         left = (residuals * residuals).sum(axis=1) / saa
-        test = _Regressions.of(m, at_a, at_b, beta, products, residuals)
+        test = _Regressions.of(m, at_a, at_b, beta, crossed, residuals)
         coint, fine = test.adf(constant=False)
         spread = None
-        if adf:
+        if not alone:
             spread, also_fine = test.adf(constant=True)
             fine &= also_fine
     regression = PairRegression(m.mean[at_a] - beta * m.mean[at_b], beta, 1.0 - left)
@@ -133,7 +139,7 @@ def _one_way(
         residuals,
         _known(coint, doubtful, series=2),
         None if spread is None else _known(spread, doubtful, series=1),
-        np.where(doubtful, np.nan, half_lives(residuals)),
+        None if alone else np.where(doubtful, np.nan, half_lives(residuals)),
         doubtful,
     )
 
@@ -180,19 +186,18 @@ class _Regressions:
         at_a: Ints,
         at_b: Ints,
         beta: Floats,
-        products: Floats,
+        crossed: Floats,
         residuals: Floats,
     ) -> "_Regressions":
         """Of the residuals (pairs, bars) of A on B, from the products of their rows."""
         pairs, bars = residuals.shape
-        most, factor = m.most, beta[:, None, None]
-        normal = products + products.transpose(0, 2, 1)
-        normal *= -factor
-        own, other = m.own[at_a], m.own[at_b]
-        other *= factor * factor
+        most = m.most
+        normal = crossed * -beta
+        own, other = m.own.take(at_a, axis=2), m.own.take(at_b, axis=2)
+        other *= beta * beta
         normal += own
         normal += other
-        legs = np.diagonal(own, axis1=1, axis2=2) + np.diagonal(other, axis1=1, axis2=2)
+        legs = (np.diagonal(own) + np.diagonal(other)).T.copy()
         sums = m.sums[at_a] - beta[:, None] * m.sums[at_b]
         steps = np.diff(residuals[:, : most + 1], axis=1).T
         early = np.zeros((most, most + 2, pairs))
@@ -200,8 +205,7 @@ class _Regressions:
             early[lag:, lag - 1] = steps[:-lag]
         early[:, most] = residuals[:, :most].T
         early[:, most + 1] = steps
-        last = np.ascontiguousarray(normal.transpose(1, 2, 0))
-        return cls(last, sums.T.copy(), early, legs.T.copy(), bars, most)
+        return cls(normal, sums.T.copy(), early, legs, bars, most)
 
     def adf(self, *, constant: bool) -> tuple[tuple[Floats, Ints], NDArray[np.bool_]]:
         """Statistic and lag of each pair, and whether enough digits were left for them."""
@@ -223,15 +227,16 @@ class _Regressions:
         self, lag: int, same: NDArray[np.intp], constant: bool
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """t of the level with `lag` lags, over every bar that these have, as statsmodels does."""
-        kept = [*range(lag), self.most, self.most + 1]
+        kept = np.array([*range(lag), self.most, self.most + 1])
         rows = self.bars - 1 - lag
-        normal, sums = self.normal[np.ix_(kept, kept, same)], self.sums[np.ix_(kept, same)]
-        for row in self.early[np.ix_(np.arange(lag, self.most), kept, same)]:
+        normal = self.normal[kept[:, None], kept].take(same, axis=2)
+        sums = self.sums[kept].take(same, axis=1)
+        for row in self.early[lag:, kept].take(same, axis=2):
             normal += row[:, None] * row[None]
             sums += row
         if constant:
             _centre(normal, sums, rows)
-        left = _eliminate(normal, self.legs[np.ix_(kept, same)])
+        left = _eliminate(normal, self.legs[kept].take(same, axis=1))
         freedom = rows - (lag + 1) - constant
         error = np.sqrt(left.uu[lag] * left.squares[lag] / freedom)
         return left.uy[lag] / error, left.fine[lag]
@@ -270,11 +275,12 @@ def _joined(pieces: list[SpreadTests]) -> SpreadTests:
         for parts in ([p.regression for p in pieces], [p.coint for p in pieces])
     )
     adf = [piece.adf for piece in pieces if piece.adf is not None]
+    half_life = [piece.half_life for piece in pieces if piece.half_life is not None]
     return SpreadTests(
         PairRegression(*regression),
         np.concatenate([piece.residuals for piece in pieces]),
         AdfTest(*coint),
         AdfTest(*map(np.concatenate, zip(*adf, strict=True))) if adf else None,
-        np.concatenate([piece.half_life for piece in pieces]),
+        np.concatenate(half_life) if half_life else None,
         np.concatenate([piece.doubtful for piece in pieces]),
     )

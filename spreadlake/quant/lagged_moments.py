@@ -32,7 +32,7 @@ class LaggedMoments:
 
     x: (symbols, bars) as they came, without a NaN. centred: the same less each one's mean.
     squares: (symbols,) sums of the squares of these.
-    rows: (symbols, p + 2, bars − 1 − p), see above. own: (symbols, p + 2, p + 2) their products.
+    rows: (symbols, p + 2, bars − 1 − p), see above. own: (p + 2, p + 2, symbols) their products.
     sums: (symbols, p + 2) their sums.
     """
 
@@ -71,7 +71,7 @@ class LaggedMoments:
             centred=centred,
             squares=(centred * centred).sum(axis=1),
             rows=rows,
-            own=own,
+            own=np.ascontiguousarray(own.transpose(1, 2, 0)),
             sums=rows.sum(axis=2),
             most=p,
         )

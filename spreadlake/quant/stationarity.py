@@ -88,6 +88,7 @@ def half_life(spread: Floats) -> float | None:
 
 def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> PairTests:
     assert tests.adf is not None  # noqa: S101 for the type checker
+    assert tests.half_life is not None  # noqa: S101
     return PairTests(
         robust_beta=theil_sen_beta(a, b),
         half_life=_finite(float(tests.half_life[pair])),

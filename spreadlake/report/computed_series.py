@@ -14,7 +14,7 @@ from spreadlake.times import iso_utc, timeframe_seconds
 if TYPE_CHECKING:
     from spreadlake.research import PairSeries
 
-__all__ = ["bar_seconds", "iter_computed", "what_there_is"]
+__all__ = ["bar_seconds", "iter_computed", "lake_definition", "what_there_is"]
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -33,7 +33,7 @@ def iter_computed(
     """Pieces of rows with start <= time <= end (Unix seconds), as `iter_rows` reads stored ones."""
     from spreadlake.research import computed_rows  # noqa: PLC0415
 
-    for frame in computed_rows(lake, _series(key), _definition(lake), start, end):
+    for frame in computed_rows(lake, _series(key), lake_definition(lake), start, end):
         yield frame.select(columns).rows()
 
 
@@ -66,7 +66,7 @@ def _series(key: SeriesKey) -> "PairSeries":
     return PairSeries(parse_pair(key.pair), key.timeframe, key.window, key.lookback)
 
 
-def _definition(lake: Lake) -> SeriesDefinition:
+def lake_definition(lake: Lake) -> SeriesDefinition:
     """That of the lake's stored series; of the configuration where it has none."""
     with snapshot(lake.analytics_db) as db:
         stored = None if db is None else stored_definition(db)

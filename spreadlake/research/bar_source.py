@@ -50,6 +50,24 @@ class BarSource(NamedTuple):
         first = {s: _first(firsts[s], traded.get(s), length) for s in symbols}
         return cls(lake, stored, length, first, traded, _final(db) // length)
 
+    @classmethod
+    def of_those_with_bars(
+        cls, db: sqlite3.Connection, lake: Lake, timeframe: str, symbols: Sequence[str] | None
+    ) -> tuple["BarSource", dict[str, str]]:
+        """Of the symbols (None: all of the lake) that have bars, and why others are left out.
+
+        InputError for symbols that the lake does not know, and for a timeframe of none.
+        """
+        length = _length(timeframe)
+        known = db.execute("SELECT timeframe, symbol FROM first_bars ORDER BY symbol").fetchall()
+        everyone = {symbol for _, symbol in known}
+        wanted = everyone if symbols is None else set(symbols)
+        _require_symbols(everyone, sorted(wanted) or ["any symbol"])
+        stored = _longest_divisor({name for name, symbol in known if symbol in wanted}, length)
+        there = {symbol for name, symbol in known if name == stored} & wanted
+        late = dict.fromkeys(sorted(wanted - there), f"no {stored} bars yet")
+        return cls.of(db, lake, timeframe, sorted(there)), late
+
     def matrix(
         self, db: sqlite3.Connection, symbols: tuple[str, ...], low: int, high: int
     ) -> CloseMatrix:

@@ -44,6 +44,7 @@ def assert_as_statsmodels(x: Floats, pairs: Ints = PAIRS) -> int:
     """Whether all pairs that are not doubtful have statsmodels' numbers; how many these are."""
     got = numbers_of(x, pairs)
     assert got.adf is not None
+    assert got.half_life is not None
     for at in np.flatnonzero(~got.doubtful):
         a, b = x[pairs[at]]
         statistic, pvalue, _ = coint(a, b, trend="c", autolag="aic")
@@ -113,6 +114,7 @@ def test_what_cannot_be_computed_from_moments_is_told(name: str, legs: object) -
     """It is taken one by one, whether or not there is a number."""
     x = np.array(legs(market(1, 100)))  # type: ignore[operator]
     got = numbers_of(x, PAIRS[:1])
+    assert got.half_life is not None
     if not got.doubtful[0]:
         assert_as_statsmodels(x, PAIRS[:1])
         assert name.startswith("a leg")
@@ -181,11 +183,13 @@ def test_both_ways_at_once() -> None:
         np.testing.assert_allclose(way.coint.statistic, want.coint.statistic, rtol=1e-9)
         np.testing.assert_array_equal(way.coint.lag, want.coint.lag)
         assert way.adf is None
+        assert way.half_life is None
 
 
 def test_no_pairs_are_no_rows() -> None:
     none = np.empty(0, dtype=np.int64)
     got = spread_tests(LaggedMoments.of(market(1, 60)), none, none)
+    assert got.half_life is not None
     assert len(got.coint.statistic) == len(got.half_life) == 0
     assert many_pair_tests(market(1, 60), none, none) == []
 

@@ -1,0 +1,215 @@
+"""A screen of every pair of a lake's symbols, as it was known at any time."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.archive import last_time
+from spreadlake.lake.breaks import read_cuts
+from spreadlake.quant.close_matrix import CloseMatrix
+from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pairs
+from spreadlake.research.bar_source import BarSource
+from spreadlake.times import iso_utc
+
+__all__ = ["NoScreenError", "Screen", "ScreenRequest", "take_screen"]
+
+Progress = Callable[[int, int], None]
+
+_REASONS_TOLD = 5  # symbols named in a message
+
+
+class NoScreenError(InputError):
+    """There is nothing to screen at that time: no bars, or fewer than two symbols with enough."""
+
+
+class ScreenRequest(NamedTuple):
+    """What to screen: bars of which length, which symbols (None: all), and who is left out.
+
+    `min_volume` is the quote volume asked of each symbol over the lookback, `max_stale_bars` how
+    many bars in a row without a trade are still let through.
+    """
+
+    timeframe: str = "1m"
+    options: ScreenOptions = ScreenOptions()
+    symbols: tuple[str, ...] | None = None
+    min_volume: float = 0.0
+    max_stale_bars: int = 30
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Rows of SCREEN_SCHEMA at the bar `time` (Unix seconds) of `length` seconds, by p-value.
+
+    `symbols` were screened; `left_out` says of each other one why it was not. `at` is the time
+    as of which it was asked for, None for now.
+    """
+
+    time: int
+    length: int
+    symbols: tuple[str, ...]
+    left_out: dict[str, str]
+    rows: pl.DataFrame
+    at: float | None = None
+
+    @property
+    def close_time(self) -> int:
+        """When the screen was known."""
+        return self.time + self.length
+
+    def frame(self) -> pl.DataFrame:
+        """The rows, their `time` as UTC datetimes."""
+        return self.rows.with_columns(pl.from_epoch("time").dt.replace_time_zone("UTC"))
+
+
+def take_screen(
+    lake: Lake,
+    request: ScreenRequest,
+    at: float | None = None,
+    advance: Progress | None = None,
+    after: int | None = None,
+) -> Screen:
+    """The screen as it was known at `at` (Unix seconds; None: now, at the newest bar).
+
+    `advance` is told how many of how many pairs are done. InputError for symbols and timeframes
+    that the lake does not have, and for a lookback below 30 bars; NoScreenError where there is
+    nothing to screen then, or no bar that is newer than the one at `after`.
+    """
+    options = request.options
+    if options.lookback < LEAST_LOOKBACK:
+        raise InputError(
+            f"a lookback of {options.lookback} bars is too short to test for cointegration; "
+            f"ask for {LEAST_LOOKBACK} or more"
+        )
+    with closing(open_reader(lake.analytics_db)) as db:
+        db.execute("BEGIN")  # all symbols as of one instant
+        panel, begun, late = _read(db, lake, request, at)
+    time = (panel.end - 1) * panel.length
+    if after is not None and time <= after:
+        raise NoScreenError(
+            f"there is no newer bar at {_when(at)}: the last ended at "
+            f"{iso_utc(after + panel.length)}"
+        )
+    volume = panel.quote_volume[:, -options.lookback :].sum(axis=1)
+    have = np.maximum(panel.end - np.maximum(panel.first, begun), 0)
+    left_out = late | _left_out(panel, have, volume, request)
+    kept = np.flatnonzero([symbol not in left_out for symbol in panel.symbols])
+    symbols = tuple(panel.symbols[at] for at in kept)
+    if len(symbols) < 2:
+        raise NoScreenError(_too_few(time + panel.length, symbols, left_out))
+    close = _own_bars(panel.close, have)[kept]
+    total = len(symbols) * (len(symbols) - 1) // 2
+    rows = screen_all_pairs(symbols, close, volume[kept], options, time, _counted(advance, total))
+    return Screen(time, panel.length, symbols, left_out, rows, at)
+
+
+def _read(
+    db: sqlite3.Connection, lake: Lake, request: ScreenRequest, at: float | None
+) -> tuple[CloseMatrix, int, dict[str, str]]:
+    """The bars up to that of the screen, where windows begin anew among them, who has none yet."""
+    source, late = BarSource.of_those_with_bars(db, lake, request.timeframe, request.symbols)
+    symbols = tuple(sorted(source.first))
+    end = source.end if at is None else min(source.end, int(at // source.length))
+    bars = max(request.options.lookback, request.options.window)
+    panel = source.matrix(db, symbols, end - bars, end)
+    if np.isnan(panel.close[:, -1]).all():  # a break, or before the first bars
+        end = _newest(db, source, symbols, end, at)
+        panel = source.matrix(db, symbols, end - bars, end)
+    return panel, max([panel.start, *read_cuts(db, source.length, panel.start, end)]), late
+
+
+def _newest(
+    db: sqlite3.Connection,
+    source: BarSource,
+    symbols: tuple[str, ...],
+    end: int,
+    at: float | None,
+) -> int:
+    """The number after the newest bar of any symbol before the bar `end`."""
+    times = [
+        last_time(
+            db,
+            source.lake,
+            "bars",
+            [("symbol", symbol), ("timeframe", source.stored)],
+            end * source.length,
+        )
+        for symbol in symbols
+    ]
+    first = min(source.first.values())
+    newest = max([0, *(time // source.length + 1 for time in times if time is not None)])
+    if newest > first:
+        return newest
+    if source.end <= first:
+        raise NoScreenError("the lake has no finished bar of that length yet; wait for one")
+    raise NoScreenError(
+        f"nothing was known at {_when(at)}: the first bar of the lake "
+        f"ends at {iso_utc((first + 1) * source.length)}"
+    )
+
+
+def _when(at: float | None) -> str:
+    return "this time" if at is None else iso_utc(at)
+
+
+def _left_out(
+    panel: CloseMatrix, have: Ints, volume: Floats, request: ScreenRequest
+) -> dict[str, str]:
+    """Why a symbol is not screened, by symbol."""
+    lookback, most = request.options.lookback, request.max_stale_bars
+    close = panel.close[:, -lookback:]
+    traded = panel.traded[:, -(most + 1) :].any(axis=1) | (panel.traded.shape[1] <= most)
+    with np.errstate(invalid="ignore"):
+        checks = {
+            f"no trade for more than {most} bars": traded,
+            "its close did not vary": close.max(axis=1) > close.min(axis=1),
+            "a price that is not above 0": close.min(axis=1) > 0,
+            f"less volume than {request.min_volume:,.15g}": volume >= request.min_volume,
+        }
+    reasons = {}
+    for at, symbol in enumerate(panel.symbols):
+        if have[at] < lookback:
+            there = f"{have[at]} of {lookback} bars" if have[at] else "no bar then"
+            reasons[symbol] = there
+        elif failed := [why for why, passed in checks.items() if not passed[at]]:
+            reasons[symbol] = failed[0]
+    return reasons
+
+
+def _own_bars(close: Floats, have: Ints) -> Floats:
+    """The closes without those before each symbol's own bars in a row."""
+    columns = np.arange(close.shape[1], 0, -1)
+    return np.where(columns[None, :] <= have[:, None], close, np.nan)
+
+
+def _too_few(known: int, symbols: tuple[str, ...], left_out: dict[str, str]) -> str:
+    there = "1 symbol" if symbols else "no symbol"
+    reasons = [f"{symbol}: {why}" for symbol, why in left_out.items()]
+    more = len(reasons) - _REASONS_TOLD
+    told = "; ".join(reasons[:_REASONS_TOLD]) + (f"; and {more:,} more" if more > 0 else "")
+    return (
+        f"there is no pair to screen at {iso_utc(known)}: {there} of "
+        f"{len(symbols) + len(left_out):,} can be tested{f' ({told})' if told else ''}; "
+        "choose another time, a shorter lookback or more symbols"
+    )
+
+
+def _counted(advance: Progress | None, total: int) -> Callable[[int], None] | None:
+    if advance is None:
+        return None
+    done = 0
+
+    def piece(pairs: int) -> None:
+        nonlocal done
+        done += pairs
+        advance(done, total)
+
+    advance(0, total)
+    return piece
