@@ -1,11 +1,12 @@
 """Brings stored history in line with the configuration: new pairs, windows and rules.
 
 What the configuration asks for is compared with what `series` and `alert_rules` say was computed;
-only what is new or defined otherwise is computed, from the stored bars and rows; rows by
+only what is new or defined otherwise is computed, from the stored bars and rows; bars and rows by
 `analytics_job.history`, a hop at a time.
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Sequence
 
@@ -17,14 +18,16 @@ from spreadlake.config import Series, Settings
 from spreadlake.lake import atomic
 from spreadlake.pairs import parse_pair
 
-__all__ = ["sync_rules", "sync_series", "sync_timeframes"]
+__all__ = ["sync_breaks", "sync_rules", "sync_series", "sync_timeframes"]
+
+log = logging.getLogger(__name__)
 
 _KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
 Key = tuple[str, str, int, int]
 
 
 def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
-    """Builds the bars of timeframes that were not kept up to now from the stored 1s bars."""
+    """Marks the bars of timeframes that were not kept up to now as due, and makes the newest."""
     row = db.execute("SELECT value FROM meta WHERE key = 'timeframes'").fetchone()
     kept, wanted = json.loads(row[0]) if row else [], sorted(pipeline.bars.lengths)
     if kept == wanted:
@@ -32,10 +35,30 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
     with atomic(db):
         # Longer bars of klines are made again.
         db.execute("DELETE FROM progress WHERE key GLOB 'klines:*'")
-        for timeframe in wanted:
-            if timeframe not in kept:
-                pipeline.bars.build(timeframe, pipeline.progress.final_or_start)
+        for timeframe in set(kept) - set(wanted):
+            pipeline.bars_due.forget(timeframe)
+        for timeframe in set(wanted) - set(kept):
+            pipeline.bars_due.add(timeframe, pipeline.progress.final_or_start)
         db.execute("INSERT OR REPLACE INTO meta VALUES ('timeframes', ?)", (json.dumps(wanted),))
+    for timeframe in sorted(set(wanted) - set(kept)):
+        pipeline.build(timeframe)
+
+
+def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:
+    """Tells where what is stored was made with another `job.break_minutes`."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'break_seconds'").fetchone()
+    limit = pipeline.spans.spans.limit
+    if row is not None and int(row[0]) == limit:
+        return
+    with atomic(db):
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('break_seconds', ?)", (str(limit),))
+    if row is not None and pipeline.progress.final is not None:
+        log.warning(
+            "job.break_minutes is %g now, and was %g: this holds for what comes from now on; "
+            "for history too after spreadlake analyse --rebuild",
+            limit / 60,
+            int(row[0]) / 60,
+        )
 
 
 def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> bool:

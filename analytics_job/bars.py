@@ -19,7 +19,6 @@ _NAMES = ", ".join(BARS_SCHEMA.names())
 _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.
 _NEAR_SECONDS = 60
-_BUILD_SECONDS = 21_600  # 1s bars made into longer ones at a time
 _RUN_BARS = 2_000  # looked through at a time
 _LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
@@ -104,19 +103,16 @@ class BarStore:
             firsts.iter_rows(),
         )
 
-    def build(self, timeframe: str, final: int) -> None:
-        """Every bar of a timeframe that ends at or before `final`, from the stored 1s bars."""
-        length = self.lengths[timeframe]
-        if length == 1:
-            return
-        size = max(1, _BUILD_SECONDS // length)
-        for low, high in self.bar_ranges(length, 0, final):
-            for at in range(low, high, size):
-                start, end = at * length, min(at + size, high) * length
-                for symbol in sorted(self._symbols):
-                    self.write(
-                        timeframe, longer_bars(self.read("1s", start, end, [symbol]), length)
-                    )
+    def build(self, timeframe: str, start: int, end: int) -> list[Changed]:
+        """Bars of a timeframe from the stored 1s bars of the seconds [start, end), whole bars."""
+        length, changed = self.lengths[timeframe], []
+        for symbol in sorted(self._symbols):
+            bars = longer_bars(self.read("1s", start, end, [symbol]), length)
+            if bars.height:
+                self.write(timeframe, bars)
+                low, high = int(bars["time"][0]), int(bars["time"][-1]) + length
+                changed.append(Changed(symbol, low, high))
+        return changed
 
     def read(
         self, timeframe: str, start: int, end: int, symbols: Sequence[str] | None = None

@@ -13,12 +13,21 @@ import polars as pl
 
 from analytics_job.analyser import Analyser, PairPlan
 from analytics_job.hours_due import DueHour, read_hours
+from analytics_job.job_status import WorkTold
 from analytics_job.pipeline import Pipeline
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.report.words import count
+from spreadlake.times import iso_utc
+from spreadlake.work import Work
 
-__all__ = ["History"]
+__all__ = ["BARS", "NEW_BARS", "ROWS", "History"]
+
+# Its stages, as people are told.
+NEW_BARS = "bars of new timeframes"
+BARS = "bars, pair analytics and alerts"
+ROWS = "pair analytics and alerts again"
 
 _TRADES = 100_000  # taken in at a time where nothing else waits
 _ROWS = 40_000  # of pair analytics, in one transaction
@@ -33,6 +42,8 @@ class History:
         self._db = db
         self._lake = lake
         self._pipeline = pipeline
+        self._stage = ""
+        self._taking = 0  # hours that are just being taken in
 
     def work(self, seconds: float | None = None) -> bool:
         """Works for about so long (None: to the end); whether there is more to do."""
@@ -54,26 +65,60 @@ class History:
                             analyser.timeframe, [result], analyser.bars_in_a_row
                         )
 
-    def left(self) -> float:
-        """Hours of trade time that are still to be gone through."""
-        due = self._pipeline.rows_due.seconds() / 3600 / max(1, len(self._pipeline.analysers))
-        return self._pipeline.hours_due.count() + due
+    def tell(self, told: WorkTold, *, taking: bool = False) -> None:
+        """Says what is being done, and what is left of it; `taking`: new trades are taken in."""
+        stage = self._stage or (BARS if taking else "")
+        if not stage:
+            told.forget()
+        elif told.is_due(stage):
+            told.take(self._work(stage))
 
-    @property
-    def stage(self) -> str:
-        """What is being done, in a word or two; empty where nothing is due."""
-        if self._pipeline.rows_due.first() is None:
-            return "" if self._pipeline.hours_due.first() is None else "bars and pairs"
-        return "pairs and alerts"
+    def _work(self, stage: str) -> Work:
+        pipeline = self._pipeline
+        names = " and ".join(a.timeframe for a in pipeline.analysers)
+        pairs = f"{names}, {count(len(pipeline.plan.pairs), 'pair')}"
+        if stage == NEW_BARS:
+            names = " and ".join(pipeline.bars_due.timeframes())
+            return Work(stage, "hour", pipeline.bars_due.seconds() / 3600, names)
+        if stage == ROWS:
+            start, timeframe = pipeline.rows_due.first() or (0, names)
+            at = f"{timeframe}, {count(len(pipeline.plan.pairs), 'pair')}, from {iso_utc(start)}"
+            return Work(stage, "row", self._rows_left(), at)
+        # Those that are just being taken in wait for their seconds to become final.
+        hours = max(0, pipeline.hours_due.count() - self._taking)
+        final = pipeline.progress.final
+        at = pairs if final is None else f"{pairs}, up to {iso_utc(final)}"
+        return Work(stage, "hour", hours + pipeline.waiting_seconds() / 3600, at)
+
+    def _rows_left(self) -> int:
+        left = 0
+        for analyser in self._pipeline.analysers:
+            final = self._pipeline.progress.final_or_start
+            last = self._pipeline.bars.last_bar(analyser.length, final)
+            for plan, ranges in self._wanted(analyser, 0, last + 1):
+                bars = sum(end - begin for begin, end in ranges)
+                left += len(plan.pairs) * plan.series * bars
+        return left
 
     def _hop(self, *, live: bool) -> bool:
-        hour = self._pipeline.hours_due.first()
-        if self._compute_rows(None if hour is None else hour // 1000, live=live):
+        timeframe, hour = self._pipeline.bars_due.first(), self._pipeline.hours_due.first()
+        if timeframe is not None:
+            self._enter(NEW_BARS)
+            self._pipeline.build(timeframe)
+        elif self._compute_rows(None if hour is None else hour // 1000, live=live):
             return True
-        if hour is None:
+        elif hour is not None:
+            self._take_hours(1 if live else _TRADES)
+        else:
+            self._enter("")
             return False
-        self._take_hours(1 if live else _TRADES)
         return True
+
+    def _enter(self, stage: str) -> None:
+        """Says so where another stage begins; in no transaction."""
+        if stage != self._stage:
+            self._stage = stage
+            self._pipeline.on_commit()
 
     def _take_hours(self, most: int) -> None:
         """At least one hour, and more of them up to `most` trades."""
@@ -84,7 +129,12 @@ class History:
             frames.append(read_hours(self._lake, hours))
             if sum(frame.height for frame in frames) >= most:
                 break
-        self._pipeline.take_hours(due, pl.concat(frames))
+        self._taking = len({one.hour_ms for one in due})
+        self._enter(BARS)
+        try:
+            self._pipeline.take_hours(due, pl.concat(frames))
+        finally:
+            self._taking = 0
 
     def _compute_rows(self, limit: int | None, *, live: bool) -> bool:
         """One hop of rows whose bars end before the second `limit`; False if there are none."""
@@ -100,6 +150,7 @@ class History:
             if limit is not None:
                 high = min(high, limit // found[0].length)
             if low < high:
+                self._enter(ROWS)
                 self._compute(found[0], low, high)
                 return True
         return False

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from analytics_job.backfill import sync_rules, sync_series, sync_timeframes
+from analytics_job.backfill import sync_breaks, sync_rules, sync_series, sync_timeframes
 from analytics_job.feed import TickFeed
 from analytics_job.history import History
+from analytics_job.job_status import WorkTold, write_status
 from analytics_job.kline_intake import KlineIntake
 from analytics_job.pipeline import Pipeline
 from analytics_job.rebuild import begin_rebuild
@@ -18,18 +19,11 @@ from analytics_job.set_aside import archive_trouble, compute_again, set_aside
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
-from spreadlake.lake import (
-    Lake,
-    add_counters,
-    atomic,
-    beat,
-    open_analytics_writer,
-    open_reader,
-    set_status,
-)
+from spreadlake.lake import Lake, beat, open_analytics_writer, open_reader
 from spreadlake.lake.checkpoint import WalKeeper
 from spreadlake.lake.presence import Presence
 from spreadlake.lake.trouble import explain
+from spreadlake.work import Work
 
 __all__ = ["AnalyticsJob"]
 
@@ -54,6 +48,8 @@ class AnalyticsJob:
         self._error = ""
         self.refused = ""  # why an edited configuration is not what goes on
         self.history_seconds: float | None = None  # in each step; None: all it takes
+        self.told = WorkTold()
+        self._taking = False  # new trades in, just now
         self._settings = settings
         self._prepare()
 
@@ -88,10 +84,12 @@ class AnalyticsJob:
         """Brings the tables in line with the settings, and reads where the work stands."""
         settings = self._settings
         self._ready = False
-        self._pipeline = Pipeline(self._db, self._lake, settings, self._report)
+        self._pipeline = Pipeline(self._db, self._lake, settings)
         self._history = History(self._db, self._lake, self._pipeline)
+        self._pipeline.on_commit = self._on_commit
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
         self._klines = KlineIntake(self._db, self._feed, self._pipeline)
+        sync_breaks(self._db, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
         if sync_series(self._db, self._pipeline, settings):
             self._history.newest()
@@ -156,8 +154,10 @@ class AnalyticsJob:
     def finish_tests(self) -> None:
         """Computes all slow statistics that are due, here and now."""
         try:
+            self._tell_tests()
             while results := compute_due(self._db, self._lake):
                 store_results(self._db, self._pipeline, results)
+                self._tell_tests()
                 self._report()
         except DamagedFileError as error:
             if self._take_damage(error):
@@ -230,8 +230,9 @@ class AnalyticsJob:
         more = True
         while more:
             new = self._feed.read(self._pipeline.read_seq)
+            self._taking = new.trades.height > 0
             self._pipeline.ingest(new.trades, new.seq, new.hours)
-            more = new.more
+            self._taking, more = False, new.more
         for _ in range(2):  # the end of a source makes bars, and those rows
             self._klines.take()
             self._history.work(self.history_seconds)
@@ -259,6 +260,14 @@ class AnalyticsJob:
             self._complaint_due = time.monotonic() + _COMPLAINT_SECONDS
             log.error("%s; trying again", what)
 
+    def _tell_tests(self) -> None:
+        if left := self._pipeline.tests.count:
+            self.told.take(Work("slow statistics", "row", left))
+
+    def _on_commit(self) -> None:
+        self._history.tell(self.told, taking=self._taking)
+        self._report()
+
     def _report(self, state: str = "running") -> None:
         if time.monotonic() < self._status_due:
             return
@@ -274,26 +283,17 @@ class AnalyticsJob:
             "watermark_ms": self._pipeline.progress.watermark_ms,
             "final_time": self._pipeline.progress.final,
             "error": self._error,
+            "work": self.told.line(),
             "refused": self.refused,
             "archive": archive_trouble(self._db, self._lake, self._not_rolled),
         }
         counts = {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
         try:
-            with atomic(self._db):
-                set_status(self._db, now, {"job": status})
-                self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", self._seen())
-                add_counters(self._db, counts)
+            write_status(self._db, now, status, counts, self._pipeline)
         except sqlite3.Error as error:
             self._complain(error)
             return
         self._steps, self._seconds = 0, 0.0
-
-    def _seen(self) -> list[tuple[str, int]]:
-        """What was seen of the trades, whether or not a bar became final with it."""
-        seen = [("read_seq", self._pipeline.done_seq)]
-        if self._pipeline.progress.final is not None:
-            seen.append(("watermark_ms", self._pipeline.progress.watermark_ms))
-        return seen
 
 
 def _now_ms() -> int:

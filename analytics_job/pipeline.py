@@ -8,7 +8,6 @@ once; the rows that depend on it are marked as due, and `analytics_job.history` 
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -17,10 +16,12 @@ from analytics_job.ahead import AheadTrades
 from analytics_job.alert_store import AlertStore
 from analytics_job.analyser import Analyser
 from analytics_job.bars import BarStore, Changed
+from analytics_job.bars_due import BarsDue
 from analytics_job.feed import FEED_SCHEMA, waiting_trades
 from analytics_job.hours_due import DueHour, HoursDue
 from analytics_job.kline_bars import KlineBars
 from analytics_job.plan import pair_plan, watched_series
+from analytics_job.progress import read_progress, write_progress
 from analytics_job.rows_due import Due, RowsDue
 from analytics_job.span_store import SpanStore
 from analytics_job.status_store import StatusStore
@@ -31,25 +32,11 @@ from spreadlake.lake.ends import SourceEnd
 from spreadlake.quant.rolling import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
 
-__all__ = ["Pipeline", "Progress"]
+__all__ = ["Pipeline"]
 
 # What becomes final in one transaction, to bound memory and how long it takes: 1s bars, and rows
 # of pair analytics.
 _BARS, _ROWS = 200_000, 40_000
-
-
-@dataclass
-class Progress:
-    """Where the pipeline stands; `final` is None before the first trade."""
-
-    seq: int = 0
-    watermark_ms: int = 0
-    final: int | None = None
-
-    @property
-    def final_or_start(self) -> int:
-        """`final`, or 0 before the first trade: no second is final then."""
-        return 0 if self.final is None else self.final
 
 
 class Pipeline:
@@ -77,8 +64,9 @@ class Pipeline:
         self.tests = TestStore(db, lake, self.plan, self.bars.lengths, interval, self.alerts.gating)
         self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
         self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
+        self.bars_due = BarsDue(db, self.bars)
         self._kline_bars = KlineBars(self.bars, self.spans)
-        self.progress = _read_progress(db)
+        self.progress = read_progress(db)
         self._complete_ms = 0
         self.read_seq = self.progress.seq
         self.done_seq = self.progress.seq  # all up to here are in the tables, wait or are due
@@ -191,6 +179,11 @@ class Pipeline:
         ends = (newest - newest % length + length for length in self.bars.lengths.values())
         return max(waited, min(self._complete_ms // 1000, max(ends)))
 
+    def waiting_seconds(self) -> int:
+        """Seconds of taken trades that are not final yet, breaks left out."""
+        start, target = self.progress.final_or_start, self._target()
+        return sum(piece.end - piece.start for piece in self.spans.spans.within(start, target))
+
     @property
     def next_final_ms(self) -> int | None:
         """The watermark with which one more second becomes final; None before the first trade."""
@@ -264,6 +257,15 @@ class Pipeline:
             self._write_progress()
         self.on_commit()
 
+    def build(self, timeframe: str) -> None:
+        """Makes the newest bars that are due of a timeframe that was not kept before."""
+        with atomic(self._db):
+            changes = self.bars_due.make(timeframe)
+            for analyser in self.analysers:
+                if analyser.timeframe == timeframe:
+                    self._mark(analyser, changes)
+        self.on_commit()
+
     def _mark(self, analyser: Analyser, changes: Iterable[Changed]) -> None:
         """Rows that depend on changed bars: up to `reach` bars after the last of them."""
         length = analyser.length
@@ -279,21 +281,10 @@ class Pipeline:
 
     def _write_progress(self) -> None:
         self.progress.seq = self.read_seq
-        values = {
-            "seq": self.read_seq,
-            "watermark_ms": self.progress.watermark_ms,
-            "final_time": self.progress.final,
-        }
-        known = [(key, value) for key, value in values.items() if value is not None]
-        self._db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", known)
+        write_progress(self._db, self.progress)
         if self.progress.final is not None:
             self.spans.store(self.progress.final)
 
 
 def _seconds(trades: pl.DataFrame) -> Ints:
     return (trades["time_ms"] // 1000).unique().sort().to_numpy()
-
-
-def _read_progress(db: sqlite3.Connection) -> Progress:
-    stored = dict(db.execute("SELECT key, value FROM progress").fetchall())
-    return Progress(stored.get("seq", 0), stored.get("watermark_ms", 0), stored.get("final_time"))

@@ -32,18 +32,16 @@ class RowArchive:
 
         A row is (time, zscore, correlation, the smaller volume, hedge_bars).
         """
-        size = piece_seconds(key[1])
         at = max(start, self.first_bar(key[0], key[1]))
-        while at < end:
-            stop = min(at // size * size + size, end)
-            named = list(zip(_KEY, key, strict=True))
-            frame = read_rows(self._db, self._lake, "pair_analytics", named, at, stop)
+        named = list(zip(_KEY, key, strict=True))
+        while piece := next_piece(self._db, self._lake, "pair_analytics", named, at, end):
+            frame = read_rows(self._db, self._lake, "pair_analytics", named, *piece)
             if frame.height:
                 columns = frame.select(
                     "time", "zscore", "correlation", "volume_a", "volume_b", "hedge_bars"
                 )
                 return [(t, z, c, _smaller(a, b), n) for t, z, c, a, b, n in columns.iter_rows()]
-            at = stop
+            at = piece[1]
         return []
 
     def tests(self, key: TestKey, first: int, last: int) -> list[Test]:

@@ -12,6 +12,7 @@ from analytics_job.pace import Pace
 from spreadlake.errors import ServiceError
 from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal
+from spreadlake.work import Work
 
 __all__ = ["run"]
 
@@ -28,11 +29,13 @@ def run(context: ServiceContext) -> None:
     """Runs the job until told to stop.
 
     Options: `once` takes in what there is and ends; `rebuild` computes everything again from
-    the trades, from the Unix second `from` on where that is given, and ends.
+    the trades, from the Unix second `from` on where that is given, and ends. `tell` is told how
+    far such long work is.
     """
     options = context.options
     with writer_lock(context.lake, "analytics-job"):
         job = AnalyticsJob(context.lake, context.settings)
+        job.told.tell = options.get("tell", job.told.tell)
         try:
             if options.get("rebuild"):
                 start = options.get("from")
@@ -43,7 +46,7 @@ def run(context: ServiceContext) -> None:
                     raise ServiceError(f"not all could be analysed: {job.error}")
                 job.finish_tests()
                 while job.roll_piece():
-                    pass
+                    job.told.take(Work("moving to Parquet", "piece", None))
             else:
                 _run_scheduled(job, context)
         finally:

@@ -9,6 +9,7 @@ import numpy as np
 from analytics_job.tests_store import DueTest
 from spreadlake.lake import Lake
 from spreadlake.lake.archive import archived_until, read_rows
+from spreadlake.lake.breaks import read_cuts
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.times import timeframe_seconds
@@ -40,7 +41,8 @@ def read_due(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list
 def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterator[DueTests]:
     """One for each number of bars that both legs have, mostly the lookback."""
     symbols = sorted({leg for one in group for leg in parse_pair(one.pair)})
-    closes = {symbol: _closes(db, lake, symbol, group[0]) for symbol in symbols}
+    start = _begin(db, group[0])
+    closes = {symbol: _closes(db, lake, symbol, group[0], start) for symbol in symbols}
     by_bars: dict[int, list[DueTest]] = {}
     for one in group:
         bars = min(len(closes[leg]) for leg in parse_pair(one.pair))
@@ -55,16 +57,26 @@ def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterat
         yield DueTests(due, table, at_a, at_b)
 
 
-def _closes(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest) -> Floats:
-    """The closes over the lookback up to the test's bar, hot and cold, as many as there are."""
+def _begin(db: sqlite3.Connection, due: DueTest) -> int:
+    """Time of the bar where the lookback begins: no further back than the last break's end.
+
+    A break that is shorter than a bar, or lies where two bars meet, leaves no bar out.
+    """
     length = timeframe_seconds(due.timeframe)
-    start = due.time - (due.lookback - 1) * length
+    first, last = due.time // length - due.lookback + 1, due.time // length
+    return max([first, *read_cuts(db, length, first + 1, last + 1)]) * length
+
+
+def _closes(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest, start: int) -> Floats:
+    """The closes from `start` up to the test's bar, hot and cold, as many as there are."""
+    length = timeframe_seconds(due.timeframe)
     rows = db.execute(
         "SELECT time, close FROM bars "
         "WHERE symbol = ? AND timeframe = ? AND time >= ? AND time <= ? ORDER BY time",
         (symbol, due.timeframe, start, due.time),
     ).fetchall()
-    if len(rows) < due.lookback and start < archived_until(db, due.timeframe):
+    wanted = (due.time - start) // length + 1
+    if len(rows) < wanted and start < archived_until(db, due.timeframe):
         series = [("symbol", symbol), ("timeframe", due.timeframe)]
         frame = read_rows(db, lake, "bars", series, start, due.time + 1)
         rows = frame.select("time", "close").rows()

@@ -81,6 +81,11 @@ class TestStore:
         boundary = len(plan.pairs) * len(plan.lookbacks) * len(lengths)
         self._most = max(_MOST_DUE, 2 * boundary)
 
+    @property
+    def count(self) -> int:
+        """How many are due."""
+        return self._count
+
     def fall_due(self, timeframe: str, start: int, end: int, newest: int) -> None:
         """Writes down the tests at the boundaries in (start, end], for every pair.
 

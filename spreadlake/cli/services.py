@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,12 +79,14 @@ def analyse(
     if once and not rebuild:
         # A job that stays may be there before the collector; one that ends has nothing to do.
         require_lake(Lake(data))
-    ends = once or rebuild
-    # The supervisor says what it did by itself.
-    told = ends and not os.environ.get(SUPERVISED)
-    with rebuilding(Lake(data), options["from"], once=not rebuild) if told else nullcontext():
-        run = _run if ends else _follow
-        run("analytics-job", data, config, duration, options, lateness)
+    if not (once or rebuild):
+        _follow("analytics-job", data, config, duration, options, lateness)
+    elif os.environ.get(SUPERVISED):  # the supervisor says what it did by itself
+        _run("analytics-job", data, config, duration, options, lateness)
+    else:
+        with rebuilding(Lake(data), options["from"], once=not rebuild) as tell:
+            options["tell"] = tell
+            _run("analytics-job", data, config, duration, options, lateness)
 
 
 def export_metrics(

@@ -10,8 +10,9 @@ from spreadlake.lake import read_status, seconds_since
 from spreadlake.report.heartbeats import LATE_AFTER_SECONDS, Heartbeats, Judgement
 from spreadlake.report.model import ServiceReport
 from spreadlake.report.snapshot import snapshot
-from spreadlake.report.words import count
+from spreadlake.report.words import count, duration, words_of_work
 from spreadlake.times import iso_utc
+from spreadlake.work import Work
 
 __all__ = [
     "LATE_AFTER_SECONDS",
@@ -114,6 +115,8 @@ def describe_service(
 
 def _notes(status: dict[str, Any]) -> Iterator[str]:
     """What else a service has to say while it works."""
+    if isinstance(work := status.get("work"), dict):
+        yield f"; still to do: {_work(work)}"
     if history := status.get("history"):
         yield f"; recent history: {history}"
     if refused := status.get("refused"):
@@ -136,6 +139,16 @@ def _trouble(status: dict[str, Any]) -> tuple[str, str]:
     if connected < len(sessions):
         return f"only {connected} of {count(len(sessions), 'connection')} open", ""
     return "", ""
+
+
+def _work(work: dict[str, Any]) -> str:
+    """What the analytics job is catching up with."""
+    try:
+        left, seconds = float(work["left"]), work["seconds"]
+        text = words_of_work(Work(str(work["stage"]), str(work["unit"]), left, str(work["detail"])))
+        return text if seconds is None else f"{text}, about {duration(float(seconds))}"
+    except (KeyError, TypeError, ValueError):
+        return "history"
 
 
 def _at(seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 import math
 
-__all__ = ["age", "count", "duration", "number", "signed", "size"]
+from spreadlake.work import Work
+
+__all__ = ["age", "count", "duration", "number", "signed", "size", "words_of_work"]
 
 _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
@@ -46,6 +48,16 @@ def age(now: float, then: float | None) -> str:
     if then is None:
         return "never"
     return f"{duration(now - then)} ago" if now >= then else f"{duration(then - now)} ahead"
+
+
+def words_of_work(work: Work) -> str:
+    """A stage, how much is left of it, and where it is."""
+    left = "" if work.left is None else f": {_amount(work.left, work.unit)} to go"
+    return f"{work.stage}{left}{f' ({work.detail})' if work.detail else ''}"
+
+
+def _amount(left: float, unit: str) -> str:
+    return f"{left:,.1f} hours of trades" if unit == "hour" else count(round(left), unit)
 
 
 def size(count: int) -> str:

@@ -1,5 +1,6 @@
 """Imported hours and rebuilds: computed once, in order of time, after what is new."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,14 @@ import pytest
 
 from analytics_job.analyser import Analyser
 from analytics_job.feed import TickFeed
-from analytics_job.history import History
+from analytics_job.history import BARS, ROWS, History
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.report import snapshot
+from spreadlake.report.services import service_in
 from spreadlake.trades import Trade
+from spreadlake.work import Work
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, EPOCH_MS, walk
 
@@ -229,3 +233,35 @@ def test_only_klines_that_are_new_are_read(
 
 def test_the_epoch_is_a_whole_hour() -> None:
     assert EPOCH_MS % HOUR_MS == 0
+
+
+def test_status_says_how_much_is_left_while_it_catches_up(
+    lake: harness.TestLake, expected: dict[str, Any]
+) -> None:
+    lake.store(NEW)
+    job = AnalyticsJob(lake.lake, CONFIG)
+    job.step()
+    _import(lake, OLD)
+    told: list[Work] = []
+    job.told.tell = told.append
+    job.history_seconds = 0.0
+    said = []
+    for _ in range(100):
+        job.step()
+        job._status_due = 0.0
+        job._report()
+        with snapshot(lake.lake.analytics_db) as db:
+            assert db is not None
+            said.append(service_in(db, "analytics-job", time.time()).message)
+        if not (lake.table("hours_due") or lake.table("rows_due")):
+            break
+    job.step()
+    job._status_due = 0.0
+    job._report()
+    assert harness.job_status(lake)["work"] is None
+    job.close()
+    assert any("still to do: " in message and " to go (" in message for message in said)
+    assert {work.stage for work in told} >= {BARS, ROWS}
+    rows = [work.left for work in told if work.stage == ROWS]
+    assert 0 < max(rows) <= len(expected["pair_analytics"]) * 1.5
+    assert _tables(lake) == expected

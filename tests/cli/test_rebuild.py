@@ -1,5 +1,6 @@
 """`spreadlake analyse --rebuild`: what it shows, and how it ends."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def test_at_its_end_it_says_what_it_did(tmp_path: Path) -> None:
     ]
     import_all(tmp_path / "lake", *files)
     ended = run("analyse", "--rebuild", "--data", "lake", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.returncode == 0
+    told = [line.partition(":")[0] for line in ended.stderr.splitlines()]
+    assert told == ["bars, pair analytics and alerts", "slow statistics"]
     (line,) = ended.stdout.splitlines()
     start, _, span = line.partition("bars of ")
     assert start.startswith("rebuilt in ")
@@ -45,7 +48,8 @@ def test_what_was_new_is_told_as_well(tmp_path: Path) -> None:
     (tmp_path / "spreadlake.toml").write_text(CONFIG)
     import_all(tmp_path / "lake", day_file(tmp_path, trades(hours=1)))
     ended = run("analyse", "--once", "--data", "lake", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("bars, pair analytics and alerts")
     assert ended.stdout.startswith("analysed in ")
     assert " from 2024-08-08T00:00:00Z to 2024-08-08T01:00:00Z;" in ended.stdout
 
@@ -64,17 +68,37 @@ def test_where_no_lake_is_it_says_so(tmp_path: Path) -> None:
     assert "no lake in lake: ticks.db is not there" in ended.stderr
 
 
-def test_on_a_terminal_it_shows_how_far_it_is_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+def test_on_a_terminal_each_stage_has_a_bar_that_ends_full(tmp_path: Path) -> None:
+    (tmp_path / "spreadlake.toml").write_text(CONFIG)
+    import_all(tmp_path / "lake", day_file(tmp_path, trades(hours=1)))
+    import_all(tmp_path / "lake", day_file(tmp_path, trades("ETHUSDT", hours=1, first_id=5)))
+    for option in ("--once", "--rebuild"):
+        program = (
+            f"import os, sys; os.chdir({str(tmp_path)!r})\n"
+            f"sys.argv = ['spreadlake', 'analyse', '{option}', '--data', 'lake']\n"
+            "import runpy; runpy.run_module('spreadlake', run_name='__main__')\n"
+        )
+        code, wrote = on_terminal([sys.executable, "-c", program], width=160)
+        assert code == 0, wrote
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", wrote)
+        for stage in ("bars, pair analytics and alerts", "slow statistics"):
+            last = [line for line in re.split(r"[\r\n]+", text) if line.startswith(stage)][-1]
+            assert "100%" in last
+
+
+def test_ctrl_c_ends_it_where_it_stands(tmp_path: Path) -> None:
     make_lake(tmp_path / "lake")
     program = (
         f"import os, time; os.chdir({str(tmp_path)!r})\n"
         "from pathlib import Path\n"
         "from spreadlake.cli.rebuild import rebuilding\n"
         "from spreadlake.lake import Lake\n"
-        "with rebuilding(Lake(Path('lake')), None):\n"
+        "from spreadlake.work import Work\n"
+        "with rebuilding(Lake(Path('lake')), None) as tell:\n"
+        "    tell(Work('slow statistics', 'row', 12.0))\n"
         "    time.sleep(9999)\n"
     )
-    shown = b"moving to Parquet"  # the lake of the test is analysed up to its end
+    shown = b"12 rows to go"
     code, wrote = on_terminal([sys.executable, "-c", program], enough=lambda text: shown in text)
     assert code == 130
     assert "interrupted; the job goes on from here when it runs next" in wrote
