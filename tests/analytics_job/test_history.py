@@ -262,6 +262,6 @@ def test_status_says_how_much_is_left_while_it_catches_up(
     job.close()
     assert any("still to do: " in message and " to go (" in message for message in said)
     assert {work.stage for work in told} >= {BARS, ROWS}
-    rows = [work.left for work in told if work.stage == ROWS]
+    rows = [work.left or 0.0 for work in told if work.stage == ROWS]
     assert 0 < max(rows) <= len(expected["pair_analytics"]) * 1.5
     assert _tables(lake) == expected

@@ -1,6 +1,7 @@
 """A timeframe that is added later: its bars are made a piece at a time, beside live trades."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,5 +77,5 @@ def _due(lake: harness.TestLake) -> bool:
     return any(row["key"].startswith("build:") for row in lake.table("progress"))
 
 
-def _bars(lake: harness.TestLake) -> list[dict[str, object]]:
+def _bars(lake: harness.TestLake) -> list[dict[str, Any]]:
     return [row for row in lake.table("bars") if row["timeframe"] == "20s"]

@@ -11,6 +11,7 @@ from analytics_job import row_archive
 from analytics_job.job import AnalyticsJob
 from analytics_job.row_archive import RowArchive
 from spreadlake.lake import open_reader
+from spreadlake.lake.archive import read_rows
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
@@ -76,11 +77,11 @@ def test_over_a_year_without_rows_it_looks_at_what_files_there_are(
     while job.roll_piece():
         pass
     job.close()
-    read, seen = row_archive.read_rows, Counter[str]()
+    seen = Counter[str]()
 
     def noted(*given: Any) -> Any:
         seen["read"] += 1
-        return read(*given)
+        return read_rows(*given)
 
     monkeypatch.setattr(row_archive, "read_rows", noted)
     key = ("AUSDT/BUSDT", "1s", 10, 60)
