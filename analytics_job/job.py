@@ -15,7 +15,7 @@ from analytics_job.kline_intake import KlineIntake
 from analytics_job.pipeline import Pipeline
 from analytics_job.rebuild import begin_rebuild
 from analytics_job.retention import Retention
-from analytics_job.set_aside import archive_trouble, compute_again, set_aside
+from analytics_job.set_aside import archive_trouble, compute_again, past_damage, set_aside
 from analytics_job.slow_tests import SlowTests, compute_due, store_results
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
@@ -51,7 +51,7 @@ class AnalyticsJob:
         self.told = WorkTold()
         self._taking = False  # new trades in, just now
         self._settings = settings
-        self._prepare()
+        past_damage(self._db, lake, self._prepare)
 
     def _open(self) -> None:
         self._db = open_analytics_writer(self._lake)
@@ -114,7 +114,7 @@ class AnalyticsJob:
     def rebuild(self, start: int | None) -> None:
         """Computes everything from the second `start` on (None: all) again from the trades."""
         begin_rebuild(self._db, self._lake, self._pipeline, start)
-        self._prepare()
+        past_damage(self._db, self._lake, self._prepare)
         self._history.work()
 
     def roll_piece(self) -> bool:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+from collections.abc import Callable
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from spreadlake.lake import Lake, add_counters, atomic, iter_trades
 from spreadlake.lake.archive import piece_of
 from spreadlake.pairs import parse_pair
 
-__all__ = ["archive_trouble", "compute_again", "files_aside", "set_aside"]
+__all__ = ["archive_trouble", "compute_again", "files_aside", "past_damage", "set_aside"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,18 @@ def set_aside(db: sqlite3.Connection, lake: Lake, error: DamagedFileError) -> bo
         aside.name,
     )
     return True
+
+
+def past_damage(db: sqlite3.Connection, lake: Lake, work: Callable[[], None]) -> None:
+    """Does `work`, anew after each damaged file that it meets and that can be set aside."""
+    while True:
+        try:
+            work()
+        except DamagedFileError as error:
+            if not set_aside(db, lake, error):
+                raise
+        else:
+            return
 
 
 def compute_again(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:

@@ -24,3 +24,6 @@ def configure_logs(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # That a run is skipped while the one before goes on is what we asked for, and no warning.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # What a run fails with is raised to whoever runs them all, and is told there: once, and where
+    # a user can mend it without a traceback.
+    logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)

@@ -67,7 +67,8 @@ def cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> Config
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free now, for a child process that is about to take it."""
-    with socket.create_server((host, 0)) as server:
+    family, address = resolve(host, 0)
+    with socket.create_server(address, family=family) as server:
         return int(server.getsockname()[1])
 
 

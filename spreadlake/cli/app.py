@@ -21,7 +21,7 @@ from spreadlake.cli import (
 )
 from spreadlake.cli.config import config_app
 from spreadlake.cli.output import tolerate_terminals
-from spreadlake.cli.system_errors import explain_system_error
+from spreadlake.cli.system_errors import explain_system_error, is_for_good
 from spreadlake.errors import SpreadlakeError
 
 __all__ = ["app", "main"]
@@ -86,7 +86,7 @@ def main() -> None:
         message = explain_system_error(error)
         if message is None:
             raise
-        _fail(message, 1)
+        _fail(message, 2 if is_for_good(error) else 1)
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spreadlake.lake.trouble import explain, passes
 
-__all__ = ["explain_system_error"]
+__all__ = ["explain_system_error", "is_for_good"]
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some room and start again",
@@ -35,3 +35,8 @@ def explain_system_error(error: OSError | sqlite3.Error) -> str | None:
     if not (passes(error) or hasattr(error, "database")):
         return None
     return str(explain(error, Path("the lake's database")))
+
+
+def is_for_good(error: OSError | sqlite3.Error) -> bool:
+    """Whether nothing but a user's change can help: a database that is not as it was left."""
+    return isinstance(error, sqlite3.Error) and not passes(error)

@@ -105,6 +105,25 @@ def test_late_trades_that_need_it_find_it_computed_again(
     lake.close()
 
 
+def test_a_start_that_meets_it_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rule that is new, or was changed, looks at all rows while the job begins."""
+    lake, job = rolled(tmp_path)
+    job.close()
+    rows = merged(lake)["rows"]
+    path = min(tmp_path.glob("pair_analytics/timeframe=1s/*/date=*/*.parquet"))
+    path.write_bytes(path.read_bytes()[:-100])
+    rules = [CONFIG["alerts"][0] | {"threshold": 1.4}, CONFIG["alerts"][1]]
+    settings = harness.settings(**CONFIG | {"alerts": rules}, **ROLLED, max_stale_bars=25)
+    with closing(AnalyticsJob(lake.lake, settings)) as job:
+        job.step()
+        assert job.error == ""
+        assert path.with_name(f"{path.name}.damaged").exists()
+        assert any("set aside" in record.getMessage() for record in caplog.records)
+        roll(job)
+    assert merged(lake)["rows"] == rows
+    lake.close()
+
+
 def test_what_was_to_be_computed_again_survives_the_end_of_the_job(
     tmp_path: Path, kept: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,3 +183,22 @@ def test_a_failure_ends_the_pace() -> None:
     with pytest.raises(ValueError, match="no room"):
         pace.run(stop, on_end=told.set)
     assert time.monotonic() - began < 60
+
+
+def test_what_a_run_fails_with_is_raised_and_not_told_by_the_scheduler() -> None:
+    """A process of its own: the log of this one is the tests'."""
+    code = (
+        "from analytics_job.pace import Pace\n"
+        "from spreadlake.logs import configure_logs\n"
+        "from spreadlake.service import StopSignal\n"
+        "configure_logs('job')\n"
+        "pace = Pace()\n"
+        "pace.add('roll', lambda: 1 / 0, 1.0)\n"
+        "try:\n"
+        "    pace.run(StopSignal(None), on_end=lambda: None)\n"
+        "except ZeroDivisionError:\n"
+        "    print('raised')\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == ("raised\n", "")

@@ -5,6 +5,7 @@ import os
 import socket
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from spreadlake.cli.hints import command_name, hints
 from spreadlake.cli.system_errors import explain_system_error
 from spreadlake.config import load_settings
 from spreadlake.errors import ServiceError
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.service import ServiceContext
 from tests.fixture_lake import make_ticks
 from tests.patience import PATIENCE
@@ -223,3 +224,18 @@ def test_hints_can_be_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert "python -m spreadlake status --data 'my data'" in text
     assert "csv --data 'my data' --pair BTCUSDT/ETHUSDT --timeframe 1s --window 30" in text
     assert "http://h:1/metrics" in text
+
+
+@pytest.mark.parametrize("table", ["pair_status", "meta"])
+def test_a_database_that_is_not_as_it_was_left_ends_the_job_for_good(
+    tmp_path: Path, table: str
+) -> None:
+    """Nothing is gained by starting it again, which is what the supervisor would do after a 1."""
+    open_ticks_writer(Lake(tmp_path)).close()
+    with closing(open_analytics_writer(Lake(tmp_path))) as db:
+        db.execute(f"DROP TABLE {table}")
+    result = run("analyse", "--data", tmp_path, "--duration", 30, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert f"no such table: {table}" in result.stderr
+    assert "restore it, or move it away" in result.stderr
+    assert "Traceback" not in result.stderr
