@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from tests.patience import TEST_SECONDS
+from tests.patience import SOAK_SECONDS, TEST_SECONDS
 
 # How long an example takes says more about the machine than about the code. The same examples
 # everywhere, so that a change that passed here passes there; `--hypothesis-profile search` looks
@@ -19,4 +19,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+            soak = item.get_closest_marker("soak") is not None
+            item.add_marker(pytest.mark.timeout(SOAK_SECONDS if soak else TEST_SECONDS))

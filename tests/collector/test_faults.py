@@ -136,7 +136,6 @@ def _grown(lake: Lake, beginning: int) -> bool:
     return bool(has_table) and ticks(lake) > beginning
 
 
-@pytest.mark.timeout(600)  # three processes to start
 def test_sigkill_at_any_moment(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     found = killed_again_and_again(lake, kills=2, seed=1)

@@ -103,7 +103,6 @@ def overrides(exchange: ExchangeHandle, weight: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(600)  # three processes to start
 def test_a_start_that_was_killed_goes_on_with_the_next_one(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with exchange_in_thread(market(rate=10)) as exchange:
