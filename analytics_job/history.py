@@ -165,11 +165,10 @@ class History:
                     stop = min(end, last + 1)
                     results = list(analyser.compute(plan, begin, stop, again=True))
                     self._follow(analyser, results, last)
-                    if begin < stop:
-                        until = min((stop + 1) * length, final)
-                        pipeline.tests.changed(
-                            analyser.timeframe, plan.pairs, begin * length, until, final
-                        )
+                    if begin < stop:  # a bar is tested at a boundary before the next one ends
+                        first = (begin + 1) * length - 1
+                        until = min((stop + 1) * length - 1, final)
+                        pipeline.tests.changed(analyser.timeframe, plan.pairs, first, until, final)
             pipeline.rows_due.done(analyser.timeframe, high * length)
         pipeline.on_commit()
 
