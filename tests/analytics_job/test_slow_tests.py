@@ -16,6 +16,7 @@ from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
+from tests.patience import PATIENCE
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 BEGIN = EPOCH + 17
@@ -221,16 +222,19 @@ def test_results_of_closes_that_changed_meanwhile_are_not_stored(
     job.step()
     slow = SlowTests()
     job._slow = slow
+    taken = threading.Event()
 
     def late_trade(batches: Any) -> Any:
         lake.store([held])
         job.step()
         monkeypatch.undo()
+        taken.set()  # until then this thread has the job to itself
         return _compute(batches)
 
     monkeypatch.setattr(slow, "_computed", late_trade)
     thread = threading.Thread(target=job.run_slow_tests)
     thread.start()
+    assert taken.wait(PATIENCE)
     _step_until_ended(job, thread)
     left = {(r["timeframe"], r["time"]) for r in lake.table("tests_due")}
     assert any(timeframe == "1s" for timeframe, _ in left)

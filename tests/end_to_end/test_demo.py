@@ -21,6 +21,7 @@ def _free_port() -> int:
 
 
 def _zscores(port: int) -> list[str]:
+    """Of the window that is asked for later: recent history may take longer than 30 live bars."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
             lines = answer.read().decode().splitlines()
@@ -29,7 +30,7 @@ def _zscores(port: int) -> list[str]:
     return [
         line
         for line in lines
-        if line.startswith("spreadlake_pair_zscore{") and 'timeframe="1s"' in line
+        if line.startswith("spreadlake_pair_zscore{") and 'timeframe="1s",window="60"' in line
     ]
 
 
@@ -37,7 +38,7 @@ def test_the_demo_shows_z_scores_and_stops_cleanly(tmp_path: Path) -> None:
     port = _free_port()
     demo = start("demo", "--data", "D", cwd=tmp_path, SPREADLAKE_EXPORTER__PORT=str(port))
     try:
-        poll(lambda: _zscores(port), 90)
+        poll(lambda: _zscores(port))
         demo.send_signal(signal.SIGINT)
         output, _ = demo.communicate(timeout=PATIENCE)
     finally:
