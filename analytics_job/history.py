@@ -129,8 +129,8 @@ class History:
             frames.append(read_hours(self._lake, hours))
             if sum(frame.height for frame in frames) >= most:
                 break
-        self._taking = len({one.hour_ms for one in due})
         self._enter(BARS)
+        self._taking = len({one.hour_ms for one in due})
         try:
             self._pipeline.take_hours(due, pl.concat(frames))
         finally:
