@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _BATCH = 512
 _POLL_SECONDS = 0.1
+_CLEANED_UP_SECONDS = 5.0
 
 Result = tuple[DueTest, PairTests]
 
@@ -107,9 +108,14 @@ class SlowTests:
         """
         self._closing.set()
         workers = list((self._pool._processes or {}).values())
+        manager = getattr(self._pool, "_executor_manager_thread", None)
         self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.terminate()
+        if manager is not None:
+            # It has nothing left to wait for; an interpreter that ends while it cleans up prints a
+            # traceback of its own.
+            manager.join(_CLEANED_UP_SECONDS)
 
 
 class _Batch(NamedTuple):
