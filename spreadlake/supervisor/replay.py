@@ -45,7 +45,7 @@ class ReplayRun:
     stop: StopSignal
     on_line: Callable[[str], None]
     on_progress: Callable[[Progress], None] = lambda _: None
-    stall_seconds: float = 30.0
+    stall_seconds: float = 180.0  # a process may take a minute to start on a busy machine
 
 
 def run_replay(run: ReplayRun) -> None:
