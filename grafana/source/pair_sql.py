@@ -36,7 +36,7 @@ _KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
 # The first of the bars in a row that a row of `sums` is the last of, as far as they were read.
-_BEGIN = "(time - (place - 1) * len)"
+_BEGIN = "(sums.time - (place - 1) * len)"
 
 
 def _args(since: str, rows: Rows) -> str:
@@ -63,8 +63,9 @@ def _carried(symbol: str, last: str) -> str:
     The leg that was there first may have carried it since before the two were there together.
     """
     own = f"symbol = {symbol} AND timeframe = {TIMEFRAME}"
-    return f"""coalesce((time - {last}) / len, CASE WHEN place > stale THEN place ELSE coalesce(
-      (time - (SELECT max(leg.time) FROM bars AS leg WHERE {own} AND trades > 0
+    return f"""coalesce((sums.time - {last}) / len,
+    CASE WHEN place > stale THEN place ELSE coalesce(
+      (sums.time - (SELECT max(leg.time) FROM bars AS leg WHERE {own} AND trades > 0
         AND leg.time BETWEEN {_BEGIN} - stale * len AND {_BEGIN})) / len,
       (SELECT stale + 1 FROM bars AS leg WHERE {own} AND leg.time = {_BEGIN} - len),
       place) END)"""

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from grafana.source import pair_sql as source
 from grafana.source.pair_sql import LONG, Rows, pair_sql
 from spreadlake.lake import Lake
+from spreadlake.lake.definition import SeriesDefinition
+from spreadlake.pairs import Pair
+from spreadlake.research.pair_series import PairSeries, computed_rows
 from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, run_job, settings
 from tests.grafana.rendering import Table, all_dashboards, dashboard, fill, lake_queries, query
@@ -118,6 +122,21 @@ def test_every_row_is_that_of_the_job(lake: TestLake, since: int) -> None:
         assert list(found) == list(wanted), key
         for time, row in wanted.items():
             assert_same(found[time], row)
+
+
+def test_a_leg_that_was_silent_before_the_other_came_is_stale(lake: TestLake) -> None:
+    """Also where the window is shorter than what makes a leg stale."""
+    wanted = PairSeries(Pair("AUSDT", "LATEUSDT"), "1s", 3, 50)
+    definition = SeriesDefinition.from_json(series(lake)[0]["definition"])
+    low, high = START + 2300, START + 2400
+    core = pl.concat(computed_rows(lake.lake, wanted, definition, low, high))
+    chosen = {"symbol_a": "AUSDT", "symbol_b": "LATEUSDT", "window": "3", "lookback": "50"}
+    found = rows_of(computed(lake, "all", low, high, **chosen))
+    assert list(found) == core["time"].to_list()
+    stale = [row["beta"] is None for row in found.values()]
+    assert stale == core["beta"].is_null().to_list()
+    assert stale[0]
+    assert not stale[-1]
 
 
 def test_some_rows_of_a_long_range_are_those_of_all(
