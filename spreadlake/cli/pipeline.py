@@ -117,6 +117,9 @@ def _run(
     exchange = settings.exchange
     venue = venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
     check_claim(lake, kind, origin, venue)
+    if not lake.root.exists():
+        # No other pipeline can be on it, and no folder is left behind by one that cannot start.
+        check_listen(settings.exporter.host, settings.exporter.port)
     with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():
         url, launcher = _with_metrics_address(launcher, settings)
         specs = [launcher.collector(origin), launcher.job(), launcher.exporter()]
