@@ -34,7 +34,10 @@ class RowArchive:
         """
         at = max(start, self.first_bar(key[0], key[1]))
         named = list(zip(_KEY, key, strict=True))
-        while piece := next_piece(self._db, self._lake, "pair_analytics", named, at, end):
+        while at < end:
+            piece = next_piece(self._db, self._lake, "pair_analytics", named, at, end)
+            if piece is None:
+                break
             frame = read_rows(self._db, self._lake, "pair_analytics", named, *piece)
             if frame.height:
                 columns = frame.select(
