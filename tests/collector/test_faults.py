@@ -96,7 +96,7 @@ def test_the_clocks_need_not_agree(tmp_path: Path, skew_ms: int) -> None:
         faults = Faults([Tamper("lost", when=When(frame=50, times=5))])
         async with SimulatedExchange(market(), faults=faults, start_ms=start_ms) as exchange:
             async with collecting(lake, settings_for(exchange, warm_start_minutes=1)):
-                await until(lambda: counter(lake, "repaired_ticks") >= 5)
+                # What was lost comes by repair, or on a slow machine by the warm start.
                 await until(lambda: ticks(lake) > 10_000 and not open_gaps(lake))
             return Counter(differences(lake, exchange))
 

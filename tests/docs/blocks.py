@@ -106,6 +106,8 @@ class Runner:
     def environment(self) -> dict[str, str]:
         """Of the commands: no settings of spreadlake but `variables`."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SPREADLAKE_")}
+        for size in ("COLUMNS", "LINES"):  # a worker of the tests has one of its own
+            kept.pop(size, None)
         # The commands of the interpreter that runs the tests, whatever is on the path.
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | {"PATH": path, "PYTHONPATH": str(ROOT)} | self.variables

@@ -102,8 +102,9 @@ def test_a_silent_market_is_healthy_and_a_silent_service_is_not(tmp_path: Path) 
     lake = make_lake(tmp_path)  # its trades are of 2024
     with serving(lake) as address:
         assert get(f"{address}/healthz")[0] == 200
-        with writing(open_analytics_writer(lake)) as db:
-            heartbeat(db, "job", time.time() - 60)
+    with writing(open_analytics_writer(lake)) as db:
+        heartbeat(db, "job", time.time() - 60)
+    with serving(lake) as address:
         status, _, body = get(f"{address}/healthz")
         assert scrape(address)["spreadlake_service_up"][labels(service="analytics-job")] == 0
     assert status == 503
