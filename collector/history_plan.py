@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from collector.wording import symbols_counted
+
 __all__ = ["AGG_TRADES_WEIGHT", "HistoryLeft", "Traded", "klines_weight", "left_of"]
 
 AGG_TRADES_WEIGHT = 20
@@ -38,9 +40,9 @@ class HistoryLeft:
     def text(self) -> str:
         """The same for people."""
         parts = [
-            f"{what} of {count} symbols"
-            for what, count in (("klines", self.klines), ("trades", self.trades))
-            if count
+            f"{what} of {symbols_counted(symbols)}"
+            for what, symbols in (("klines", self.klines), ("trades", self.trades))
+            if symbols
         ]
         bound = "at most" if self.bounded else "at least"
         return f"{' and '.join(parts)} to fetch, {bound} about {max(1, round(self.minutes))} min"

@@ -1,4 +1,4 @@
-"""Makes what docs/first-day.md works on: two days of ten symbols, and two configurations.
+"""Makes what docs/first-day.md works on: dumps of two days, and two configurations.
 
 python docs/first_day.py [FOLDER]     (./day unless named)
 
@@ -33,9 +33,9 @@ PRICES = {
 }
 LATER = "DOTUSDT"  # the exchange has it, the researcher does not capture it at first
 MIDNIGHT_MS = 1_723_075_200_000  # 2024-08-08T00:00:00Z
-DAY_SECONDS = 86_400
-DAYS = 2
-TRADES = 4_000  # of each symbol and day
+SECONDS = 2 * 86_400
+TRADING_HOURS = ((18, 24), (24, 30))  # since that midnight; a file a day
+TRADES = 2_000  # of each symbol and file
 FIRST_ID = 1_000_000
 VOLATILITY = 1e-4  # per root second
 SEED = 11
@@ -50,7 +50,7 @@ lookbacks = [24]
 ws_url = "ws://127.0.0.1:9443"
 rest_url = "http://127.0.0.1:9443"
 [collector]
-repair_hours = 2
+repair_hours = 1
 [notify]
 urls = ["json://127.0.0.1:8787"]
 [[alerts]]
@@ -71,18 +71,21 @@ def make_day(folder: Path) -> None:
     market = _walk(chance)
     for symbol, price in PRICES.items():
         path = price * np.exp(market + 0.3 * _walk(chance))
-        for day in range(DAYS):
-            write_dump(dumps, symbol, _trades(chance, path, day))
+        for number, hours in enumerate(TRADING_HOURS):
+            first_id = FIRST_ID + number * TRADES
+            write_dump(dumps, symbol, _trades(chance, path, hours, first_id))
 
 
 def _walk(chance: np.random.Generator) -> Floats:
     """A random walk, a step a second."""
-    return np.cumsum(chance.normal(0.0, VOLATILITY, DAYS * DAY_SECONDS))
+    return np.cumsum(chance.normal(0.0, VOLATILITY, SECONDS))
 
 
-def _trades(chance: np.random.Generator, path: Floats, day: int) -> TradeColumns:
-    times_ms = np.sort(chance.integers(0, 1000 * DAY_SECONDS, TRADES)) + 1000 * day * DAY_SECONDS
-    first_id = FIRST_ID + day * TRADES
+def _trades(
+    chance: np.random.Generator, path: Floats, hours: tuple[int, int], first_id: int
+) -> TradeColumns:
+    start_ms, end_ms = (3_600_000 * hour for hour in hours)
+    times_ms = np.sort(chance.integers(start_ms, end_ms, TRADES))
     return TradeColumns(
         np.arange(first_id, first_id + TRADES),
         MIDNIGHT_MS + times_ms,

@@ -18,6 +18,7 @@ from collector.roll.hot import (
 )
 from collector.roll.hours import finished_before
 from collector.roll.writing import WrittenHour, write_hour
+from collector.wording import symbols_counted
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.trouble import explain, passes
@@ -143,7 +144,7 @@ class Roller:
                 _several(written.left),
             )
         if written.parts:
-            log.info("rolled %d symbols of the hour %s", len(written.parts), _name(hour))
+            log.info("rolled %s of the hour %s", symbols_counted(len(written.parts)), _name(hour))
 
     async def _write(self, hour: HotHour) -> WrittenHour:
         writing = asyncio.create_task(asyncio.to_thread(write_hour, self._lake, hour, self._stop))

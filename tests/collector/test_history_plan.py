@@ -36,6 +36,7 @@ def test_what_is_left_is_counted_in_minutes_of_the_budget() -> None:
     long = left_of(["S"], [], 1600, {}, {}, 1200)
     assert long is not None
     assert long.weight == 10 + klines_weight(101)
+    assert long.text.startswith("klines of 1 symbol to fetch, ")
     assert left_of([], [], 300, told, {}, 1200) is None
 
 
