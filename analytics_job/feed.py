@@ -12,6 +12,7 @@ from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.ends import NO_END, SourceEnd, read_end
 from spreadlake.lake.presence import Presence
+from spreadlake.lake.rolls import newest_seq
 from spreadlake.lake.trouble import explaining
 
 __all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed", "waiting_trades"]
@@ -60,7 +61,7 @@ class TickFeed:
         db = self._connection()
         if db is None:
             return NewTrades(FEED_SCHEMA.to_frame(), after, more=False)
-        if after > _newest_seq(db):
+        if after > newest_seq(db):
             log.warning(
                 "%s begins anew, with sequence numbers that were given before: all of its trades "
                 "are taken in again",
@@ -142,14 +143,6 @@ class TickFeed:
             f"SELECT {_NAMES} FROM ticks WHERE seq > ? ORDER BY seq LIMIT ?", (after, self._limit)
         ).fetchall()
         return pl.DataFrame(rows, schema=FEED_SCHEMA, orient="row")
-
-
-def _newest_seq(db: sqlite3.Connection) -> int:
-    row = db.execute(
-        "SELECT max(coalesce((SELECT max(seq) FROM ticks), 0), "
-        "coalesce((SELECT max(max_seq) FROM rolls), 0))"
-    ).fetchone()
-    return int(row[0])
 
 
 def waiting_trades(

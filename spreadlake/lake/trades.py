@@ -11,7 +11,7 @@ import polars as pl
 from spreadlake.lake.connect import open_reader
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.parquet import Check, read_whole, write_durably
-from spreadlake.lake.rolls import RolledHour, missing_error, rolled_between
+from spreadlake.lake.rolls import RolledHour, missing_error, newest_seq, rolled_between
 from spreadlake.lake.trouble import explaining
 from spreadlake.trades import COLUMNS
 
@@ -48,11 +48,10 @@ class TradeSpan(NamedTuple):
 def trades_span(lake: Lake) -> TradeSpan | None:
     """What time a lake's trades cover, hot and cold; None if there are none."""
     with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
-        low, high, hot_seq = db.execute(
-            "SELECT (SELECT MIN(time_ms) FROM ticks), (SELECT MAX(time_ms) FROM ticks), "
-            "(SELECT MAX(seq) FROM ticks)"
+        low, high = db.execute(
+            "SELECT (SELECT MIN(time_ms) FROM ticks), (SELECT MAX(time_ms) FROM ticks)"
         ).fetchone()
-        cold_seq = db.execute("SELECT MAX(max_seq) FROM rolls").fetchone()[0]
+        last_seq = newest_seq(db)
     hours = [
         lake.partition_hour(path)[1] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
     ]
@@ -60,7 +59,7 @@ def trades_span(lake: Lake) -> TradeSpan | None:
     highs = [high] * (high is not None) + [hour + HOUR_MS - 1 for hour in hours]
     if not lows:
         return None
-    return TradeSpan(min(lows), max(highs), max(hot_seq or 0, cold_seq or 0))
+    return TradeSpan(min(lows), max(highs), last_seq)
 
 
 def read_trades(
