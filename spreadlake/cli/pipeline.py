@@ -117,9 +117,7 @@ def _run(
     exchange = settings.exchange
     venue = venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
     check_claim(lake, kind, origin, venue)
-    if not lake.root.exists():
-        # No other pipeline can be on it, and no folder is left behind by one that cannot start.
-        check_listen(settings.exporter.host, settings.exporter.port)
+    _check_first(lake, settings, grafana=grafana)
     with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():
         url, launcher = _with_metrics_address(launcher, settings)
         specs = [launcher.collector(origin), launcher.job(), launcher.exporter()]
@@ -141,6 +139,16 @@ def _run(
             typer.echo(run_pipeline(pipeline, duration))
         finally:
             launcher.forget()
+
+
+def _check_first(lake: Lake, settings: Settings, *, grafana: bool) -> None:
+    """What can keep a pipeline from starting, so that one that cannot leaves no folder behind."""
+    if grafana:
+        from spreadlake.observability import find_executables  # noqa: PLC0415 seldom wanted
+
+        find_executables()
+    if not lake.root.exists():  # else the port may be that of another pipeline on it: told first
+        check_listen(settings.exporter.host, settings.exporter.port)
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """Grafana and Prometheus beside a running pipeline, where they are installed."""
 
-from spreadlake.observability.plan import Observability, plan_observability
+from spreadlake.observability.plan import (
+    Observability,
+    find_executables,
+    plan_observability,
+)
 
-__all__ = ["Observability", "plan_observability"]
+__all__ = ["Observability", "find_executables", "plan_observability"]

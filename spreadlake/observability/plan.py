@@ -15,7 +15,7 @@ from spreadlake.observability.prometheus import prometheus_command
 from spreadlake.ports import check_listen, free_port
 from spreadlake.supervisor.child import ChildSpec
 
-__all__ = ["Observability", "plan_observability"]
+__all__ = ["Observability", "find_executables", "plan_observability"]
 
 _HOST = "127.0.0.1"
 _GRAFANA_PORT = 3000
@@ -45,11 +45,10 @@ def plan_observability(
     """Grafana and Prometheus for `lake`, whose metrics are at `metrics_address` (host:port).
 
     Their own data goes to `grafana/` and `prometheus/` in the lake's folder; what the environment
-    says about Grafana (`GF_…`) wins; with a
-    `notifier` Grafana leaves the pairs' alerts to it. Raises ConfigError saying what to install if
-    one is missing.
+    says about Grafana (`GF_…`) wins. With a `notifier` Grafana leaves the pairs' alerts to it.
+    Raises ConfigError saying what to install if one is missing.
     """
-    grafana, prometheus = _executables()
+    grafana, prometheus = find_executables()
     assets = assets_dir()
     port = _grafana_port(environment)
     scraper_url = f"http://{_HOST}:{_port_near(_PROMETHEUS_PORT)}"
@@ -69,7 +68,8 @@ def plan_observability(
     return Observability(specs, url, scraper_url, password_file)
 
 
-def _executables() -> tuple[str, str]:
+def find_executables() -> tuple[str, str]:
+    """Of Grafana and of Prometheus; ConfigError saying what to install if one is missing."""
     found = {name: shutil.which(name) for name in ("grafana", "prometheus")}
     missing = [name for name, path in found.items() if path is None]
     if missing:
