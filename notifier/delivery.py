@@ -50,17 +50,19 @@ class Delivery:
     def send(self, waiting: Sequence[Waiting], alerts: Mapping[int, AlertRow]) -> int:
         """Sends one message of all that waits; returns of how many news it told, 0 if it failed.
 
-        What is not among `alerts` was taken back by a rebuild, and nobody is told.
+        What is not among `alerts` was taken back by a rebuild; it waits to be found again.
         """
-        news = [News(one.what, alerts[one.event_id]) for one in waiting if one.event_id in alerts]
-        if news and not self.receiver.send(message_of(news)):
+        there = [one for one in waiting if one.event_id in alerts]
+        if not there:
+            return 0
+        news = [News(one.what, alerts[one.event_id]) for one in there]
+        if not self.receiver.send(message_of(news)):
             self._failed()
             return 0
-        self._outbox.told(self.receiver.target, waiting, time.time())
+        self._outbox.told(self.receiver.target, there, time.time())
         self._first_seen = None
         self._backoff.reset()
-        if news:
-            self._not_before = self._monotonic() + self._settings.interval
+        self._not_before = self._monotonic() + self._settings.interval
         if self.error:
             log.info("%s takes messages again", self.receiver.name)
         self.error = None

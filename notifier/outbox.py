@@ -1,11 +1,12 @@
 """What has been told to whom, in `notify.db`: it outlives restarts and outages of receivers."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from notifier.news import AlertRow, What, known_at
+from notifier.news import AlertRow, What
 from spreadlake.lake import atomic
+from spreadlake.times import timeframe_seconds
 
 __all__ = ["Outbox", "Waiting"]
 
@@ -26,10 +27,10 @@ class Waiting(NamedTuple):
 
 
 class Outbox:
-    """News by event, kind and address: `waiting`, `told`, or `history` that nobody is told.
+    """News by event, kind and address, `waiting` or `told`.
 
-    An event that is older than `max_age` seconds when it is first seen is history: it came with
-    an import or a rebuild, or while nobody was there to tell it.
+    An event that is older than `max_age` seconds when it is first seen is told to nobody: it came
+    with an import or a rebuild, or while nobody was there to tell it.
     """
 
     def __init__(self, db: sqlite3.Connection, targets: Sequence[str], max_age: float) -> None:
@@ -40,15 +41,13 @@ class Outbox:
     def take_in(self, analytics: sqlite3.Connection, now: float, closings: bool) -> None:
         """Writes down what is new in `alert_events`; costs what is recent, not what there is.
 
-        `now` is Unix seconds; without `closings` only openings are told.
+        `now` is Unix seconds; without `closings` the ends of events that open now are not told.
         """
-        # A bar opens before it is known, at the most a day-long bar earlier.
-        since = now - self._max_age - 86_400
-        recent = _alerts(analytics, "opened_at >= ?", (since,))
+        recent = list(self._recent(analytics, now - self._max_age))
         with atomic(self._db):
-            self._write_opened(recent, now)
-            if closings:
-                self._write_closed((a for a in self._told_open(analytics) if a.closed_at), now)
+            self._write_opened(recent, now, closings)
+            ended = [alert for alert in self._told_open(analytics) if alert.closed_at]
+            self._write_closed(ended, now)
 
     def waiting(self, target: str) -> list[Waiting]:
         """What `target` has yet to be told, the oldest first."""
@@ -78,50 +77,73 @@ class Outbox:
                 [(int(now * 1000), one.event_id, one.what, target) for one in news],
             )
 
-    def forget_old(self, now: float) -> None:
-        """Drops what was told long ago, and what waits for an address that has gone."""
+    def forget_old(self, analytics: sqlite3.Connection, now: float) -> None:
+        """Drops what was told long ago, and what waits in vain.
+
+        That is what waits for an address that has gone, and events that a rebuild took back and
+        did not find again for `max_age`.
+        """
+        old_ms = int((now - self._max_age) * 1000)
+        waiting = [
+            row[0]
+            for row in self._db.execute(
+                "SELECT DISTINCT event_id FROM news WHERE state = 'waiting' AND seen_ms < ?",
+                (old_ms,),
+            )
+        ]
+        gone = set(waiting) - self.alerts(analytics, waiting).keys()
         marks = ", ".join("?" * len(self._targets))
         with atomic(self._db):
             self._db.execute(
                 "DELETE FROM news WHERE state != 'waiting' AND seen_ms < ?",
-                (int((now - self._max_age - _KEPT_SECONDS) * 1000),),
+                (old_ms - int(_KEPT_SECONDS * 1000),),
             )
             self._db.execute(
                 f"DELETE FROM news WHERE state = 'waiting' AND target NOT IN ({marks})",
                 self._targets,
             )
+            self._db.executemany(
+                "DELETE FROM news WHERE state = 'waiting' AND event_id = ?",
+                [(event_id,) for event_id in gone],
+            )
+
+    def _recent(self, analytics: sqlite3.Connection, since: float) -> Iterator[AlertRow]:
+        """Events of which it was known at `since` or later that they open."""
+        timeframes = analytics.execute("SELECT DISTINCT timeframe FROM alert_rules").fetchall()
+        for (timeframe,) in timeframes:
+            opened = since - timeframe_seconds(timeframe)
+            yield from _alerts(analytics, "timeframe = ? AND opened_at >= ?", (timeframe, opened))
 
     def _told_open(self, analytics: sqlite3.Connection) -> list[AlertRow]:
-        """Events that are told as open and whose end is not written down yet."""
-        rows = self._db.execute(
-            "SELECT DISTINCT event_id FROM news AS opened WHERE what = 'opened' "
-            "AND state != 'history' AND NOT EXISTS (SELECT 1 FROM news AS closed "
-            "WHERE closed.event_id = opened.event_id AND closed.what = 'closed')"
-        )
+        """Events whose end is to be told, and is not written down yet."""
+        rows = self._db.execute("SELECT DISTINCT event_id FROM news WHERE NOT over")
         return list(self.alerts(analytics, [row[0] for row in rows]).values())
 
-    def _write_opened(self, alerts: Sequence[AlertRow], now: float) -> None:
-        oldest, now_ms = now - self._max_age, int(now * 1000)
+    def _write_opened(self, alerts: Iterable[AlertRow], now: float, closings: bool) -> None:
         self._db.executemany(
-            "INSERT OR IGNORE INTO news(event_id, what, target, state, seen_ms) "
-            "VALUES (?, 'opened', ?, ?, ?)",
+            "INSERT OR IGNORE INTO news(event_id, what, target, state, seen_ms, over) "
+            "VALUES (?, 'opened', ?, 'waiting', ?, ?)",
             [
-                (a.id, target, "history" if known_at(a, "opened") < oldest else "waiting", now_ms)
-                for a in alerts
+                (alert.id, target, int(now * 1000), int(not closings))
+                for alert in alerts
                 for target in self._targets
             ],
         )
 
-    def _write_closed(self, alerts: Iterable[AlertRow], now: float) -> None:
+    def _write_closed(self, alerts: Sequence[AlertRow], now: float) -> None:
         """An end is told to whom the opening was, or will be."""
         self._db.executemany(
-            "INSERT OR IGNORE INTO news(event_id, what, target, state, seen_ms) "
-            "SELECT event_id, 'closed', target, 'waiting', ? FROM news "
-            "WHERE event_id = ? AND what = 'opened' AND state != 'history'",
-            [(int(now * 1000), a.id) for a in alerts],
+            "INSERT OR IGNORE INTO news(event_id, what, target, state, seen_ms, over) "
+            "SELECT event_id, 'closed', target, 'waiting', ?, 1 FROM news "
+            "WHERE event_id = ? AND what = 'opened' AND NOT over",
+            [(int(now * 1000), alert.id) for alert in alerts],
+        )
+        self._db.executemany(
+            "UPDATE news SET over = 1 WHERE event_id = ? AND what = 'opened'",
+            [(alert.id,) for alert in alerts],
         )
 
 
-def _alerts(analytics: sqlite3.Connection, where: str, values: Sequence[float]) -> list[AlertRow]:
+def _alerts(analytics: sqlite3.Connection, where: str, values: Sequence[object]) -> list[AlertRow]:
     rows = analytics.execute(f"SELECT {_COLUMNS} FROM alert_events WHERE {where}", tuple(values))
     return [AlertRow(*row) for row in rows]

@@ -92,9 +92,6 @@ class _Notifier:
         self._unreadable = ""
         for one in due:  # with no transaction open: a receiver may take its time
             self._send(one)
-        if time.monotonic() - self._forgot > _FORGET_SECONDS:
-            self._outbox.forget_old(time.time())
-            self._forgot = time.monotonic()
 
     def _look(self) -> list["_Due"]:
         """What is to be sent now, with the events as they are now."""
@@ -103,6 +100,9 @@ class _Notifier:
                 return []
             # The local clock, since trade times are those of a clock as well.
             self._outbox.take_in(analytics, time.time(), self._closings)
+            if time.monotonic() - self._forgot > _FORGET_SECONDS:
+                self._outbox.forget_old(analytics, time.time())
+                self._forgot = time.monotonic()
             waiting = ((delivery, delivery.due()) for delivery in self._deliveries)
             return [
                 _Due(delivery, news, self._outbox.alerts(analytics, (one.event_id for one in news)))

@@ -104,10 +104,11 @@ CREATE TABLE service_status(
 _NOTIFY_1 = """
 CREATE TABLE news(
   event_id INTEGER NOT NULL, what TEXT NOT NULL CHECK(what IN ('opened', 'closed')),
-  target TEXT NOT NULL, state TEXT NOT NULL CHECK(state IN ('waiting', 'told', 'history')),
-  seen_ms INTEGER NOT NULL, told_ms INTEGER,
+  target TEXT NOT NULL, state TEXT NOT NULL CHECK(state IN ('waiting', 'told')),
+  seen_ms INTEGER NOT NULL, told_ms INTEGER, over INTEGER NOT NULL,
   PRIMARY KEY(event_id, what, target)) WITHOUT ROWID;
 CREATE INDEX news_waiting ON news(target, seen_ms) WHERE state = 'waiting';
+CREATE INDEX news_open ON news(event_id) WHERE NOT over;
 CREATE TABLE counters(
   name TEXT NOT NULL, symbol TEXT NOT NULL DEFAULT '', value REAL NOT NULL,
   PRIMARY KEY(name, symbol)) WITHOUT ROWID;

@@ -44,6 +44,10 @@ class AlertLake:
                 f"INSERT INTO alert_events({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
                 tuple(row.values()),
             )
+            self.db.execute(
+                "INSERT OR IGNORE INTO alert_rules VALUES ('zscore', ?, '1s', 60, 300, 2.0, '{}')",
+                (row["pair"],),
+            )
 
     def close_event(self, number: int) -> None:
         with atomic(self.db):

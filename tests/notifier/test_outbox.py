@@ -1,0 +1,167 @@
+"""What is written down of alerts: nothing is lost by a rebuild, and what is over costs nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from notifier.delivery import Delivery
+from notifier.news import Message
+from notifier.outbox import Outbox
+from notifier.receivers import Receiver
+from spreadlake.config.sections import NotifySettings
+from spreadlake.lake import Lake, atomic, open_analytics_writer, open_notify_writer
+
+NOW = 1_800_000_000.0
+SETTINGS = NotifySettings(group_seconds=0, interval=0)
+
+
+class Mailbox:
+    """Stands in for a receiver that takes everything."""
+
+    name, target = "mailbox", "t"
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def send(self, message: Message) -> bool:
+        self.messages.append(message)
+        return True
+
+
+class Room:
+    """A lake's alerts and a notifier without a process around it."""
+
+    def __init__(self, root: Path) -> None:
+        self.alerts = open_analytics_writer(Lake(root))
+        self.db = open_notify_writer(Lake(root))
+        self.outbox = Outbox(self.db, ["t"], 3600.0)
+        self.mailbox = Mailbox()
+        self.delivery = Delivery(cast("Receiver", self.mailbox), self.outbox, SETTINGS)
+
+    def open(self, number: int, at: float = NOW - 10, timeframe: str = "1s") -> None:
+        with atomic(self.alerts):
+            self.alerts.execute(
+                "INSERT INTO alert_events(id, rule, pair, timeframe, window_bars, lookback_bars, "
+                "threshold, opened_at, opened_zscore, peak_zscore) "
+                "VALUES (?, 'z', ?, ?, 60, 300, 2, ?, 2.5, 2.5)",
+                (number, f"S{number}/B", timeframe, int(at)),
+            )
+            self.alerts.execute(
+                "INSERT OR IGNORE INTO alert_rules VALUES ('z', 'A/B', ?, 60, 300, 2, '')",
+                (timeframe,),
+            )
+
+    def take_back(self) -> None:
+        with atomic(self.alerts):
+            self.alerts.execute("DELETE FROM alert_events")
+
+    def look(self, now: float = NOW, closings: bool = True) -> None:
+        """As the service does, once."""
+        self.outbox.take_in(self.alerts, now, closings)
+        if waiting := self.delivery.due():
+            found = self.outbox.alerts(self.alerts, (one.event_id for one in waiting))
+            self.delivery.send(waiting, found)
+
+    @property
+    def told(self) -> int:
+        return len(self.mailbox.messages)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    room = Room(tmp_path)
+    with closing(room.alerts), closing(room.db):
+        yield room
+
+
+def test_what_is_computed_again_before_it_was_sent_is_told(room: Room) -> None:
+    """Its file was deleted, or a rebuild runs: for a while the event is not there."""
+    room.open(1)
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.take_back()
+    room.look()
+    assert room.told == 0
+    room.open(1)
+    room.look()
+    room.look()
+    assert room.told == 1
+
+
+def test_what_was_taken_back_for_good_waits_no_longer(room: Room) -> None:
+    room.open(1)
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.take_back()
+    room.look()
+    assert len(room.outbox.waiting("t")) == 1
+    room.outbox.forget_old(room.alerts, NOW + 3000)
+    assert len(room.outbox.waiting("t")) == 1
+    room.outbox.forget_old(room.alerts, NOW + 3700)
+    assert room.outbox.waiting("t") == []
+
+
+def test_what_waits_for_a_receiver_that_is_away_is_kept_however_long(room: Room) -> None:
+    room.open(1)
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.outbox.forget_old(room.alerts, NOW + 40 * 86_400)
+    room.look(NOW + 40 * 86_400)
+    assert room.told == 1
+
+
+@pytest.mark.parametrize(("timeframe", "seconds"), [("1s", 1), ("1h", 3600), ("24h", 86_400)])
+def test_age_counts_from_the_end_of_the_bar(room: Room, timeframe: str, seconds: int) -> None:
+    room.open(1, NOW - 3600 - seconds - 1, timeframe)
+    room.look()
+    assert room.told == 0
+    room.open(2, NOW - 3600 - seconds, timeframe)
+    room.look()
+    assert room.told == 1
+
+
+def test_ends_that_nobody_wanted_are_not_told_later(room: Room) -> None:
+    room.open(1)
+    room.look(closings=False)
+    with atomic(room.alerts):
+        room.alerts.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1", (NOW,))
+    room.look(closings=True)
+    assert room.told == 1
+
+
+def test_what_is_over_costs_nothing(room: Room) -> None:
+    few, many = _cost(room), 20_000
+    with atomic(room.db):
+        for what in ("opened", "closed"):
+            room.db.executemany(
+                "INSERT INTO news(event_id, what, target, state, seen_ms, told_ms, over) "
+                "VALUES (?, ?, 't', 'told', ?, ?, 1)",
+                [(n, what, int(NOW * 1000), int(NOW * 1000)) for n in range(100, many)],
+            )
+    with atomic(room.alerts):
+        room.alerts.executemany(
+            "INSERT INTO alert_events VALUES (?, 'z', 'A/B', '1s', 60, 300, 2, ?, 2, 2, ?, 1)",
+            [(n, int(NOW - 86_400 - n), int(NOW - 86_000 - n)) for n in range(100, many)],
+        )
+    assert _cost(room) < 10 * few, "two hundred times as much is over"
+
+
+def _cost(room: Room) -> int:
+    """Steps of SQLite's machine, a hundred at a time, that a look takes."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    databases: list[sqlite3.Connection] = [room.alerts, room.db]
+    for db in databases:
+        db.set_progress_handler(count, 100)
+    room.open(1 + len(room.mailbox.messages))
+    for _ in range(10):
+        room.look()
+    for db in databases:
+        db.set_progress_handler(None, 0)
+    return max(steps, 10)
