@@ -12,7 +12,7 @@ from typing import TypeVar
 from unittest.mock import patch
 
 from spreadlake.cli.app import main
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline
 
 __all__ = ["COMMAND", "environment", "invoke", "run", "started", "until"]
 
@@ -92,10 +92,10 @@ def started(
 
 def until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
     """The first value of `look` that is true."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         value = look()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        assert not deadline.passed, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)

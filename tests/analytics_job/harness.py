@@ -24,7 +24,7 @@ from spreadlake.lake import (
 )
 from spreadlake.quant.rolling import Floats
 from spreadlake.trades import COLUMNS, Trade
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 
@@ -130,7 +130,7 @@ def floats(values: Iterable[float]) -> Floats:
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Polls until `condition` holds; AssertionError when the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
+        assert not deadline.passed, "it did not come about in time"
         time.sleep(0.02)

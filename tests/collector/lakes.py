@@ -9,7 +9,7 @@ from collector.batch import Batch
 from collector.store import TickStore
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
 from spreadlake.wire import AggTrade, TradeEvent
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline
 
 A, B = "BTCUSDT", "ETHUSDT"
 START_MS = 1_700_002_800_000  # 2023-11-14 23:00:00 UTC
@@ -52,7 +52,7 @@ def rows_of(lake: Lake, query: str) -> list[tuple[object, ...]]:
 
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert not deadline.passed, "it did not happen in time"
         time.sleep(0.03)

@@ -1,7 +1,6 @@
 """Runs the real collector against the simulated exchange, in one event loop."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from spreadlake.lake import Lake, read_trades
 from spreadlake.service import ServiceContext
 from spreadlake.simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
 from tests.collector.lakes import rows_of
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline, doings
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 # Short is what passes in any case; long is what a slow machine must not run into.
@@ -74,9 +73,9 @@ async def collecting(
 
 async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Polls until `condition` is true; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert not deadline.passed, f"it did not happen in {seconds:g} s\n{doings()}"
         await asyncio.sleep(0.02)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline
 
 T = TypeVar("T")
 
@@ -48,8 +48,8 @@ def start(*arguments: object, cwd: Path, **values: str) -> subprocess.Popen[str]
 
 def poll(look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """Looks again and again until there is something to see; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    deadline = Deadline(seconds)
+    while not deadline.passed:
         found = look()
         if found:
             return found

@@ -17,7 +17,7 @@ from spreadlake.simulator import (
     exchange_in_thread,
     run_simulator,
 )
-from tests.patience import PATIENCE
+from tests.patience import Deadline
 from tests.simulator.clients import SYMBOLS
 from tests.simulator.test_recording import recorded, wrapped
 
@@ -56,9 +56,9 @@ def test_a_port_in_use_is_told() -> None:
 def test_from_a_thread() -> None:
     with exchange_in_thread(SyntheticMarket(1, SYMBOLS), speed=50) as exchange:
         assert exchange.status()["source"] == "synthetic market, seed 1"
-        deadline = time.monotonic() + PATIENCE
+        deadline = Deadline()
         while not all(len(trades) for trades in exchange.truth().values()):
-            assert time.monotonic() < deadline
+            assert not deadline.passed
             time.sleep(0.005)
         exchange.call(lambda served: served.faults.add(Tamper("lost")))
         assert exchange.call(lambda served: served.faults.pending) == 1

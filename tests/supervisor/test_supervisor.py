@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from spreadlake.supervisor.delay import RestartDelay
 from spreadlake.supervisor.endings import ChildMistakeError, KilledError
 from spreadlake.supervisor.stopping import stop_children
 from spreadlake.supervisor.supervisor import Supervisor
-from tests.patience import PATIENCE
+from tests.patience import Deadline
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
@@ -39,10 +38,10 @@ def supervise(
     """Runs the children until `done` (lines so far, states) or a deadline; returns the lines."""
     stop = StopSignal()
     lines: list[str] = []
-    deadline = time.monotonic() + PATIENCE
+    deadline = Deadline()
 
     def refresh(states: Mapping[str, str]) -> None:
-        assert time.monotonic() < deadline, lines
+        assert not deadline.passed, lines
         if not stop.is_set() and done(lines, states):
             stop.set()
 

@@ -10,14 +10,13 @@ import subprocess
 import sys
 import termios
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fixture_lake import make_lake
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, Deadline
 from tests.running import environment
 
 ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
@@ -67,8 +66,8 @@ def on_terminal(
     )
     os.close(terminal)
     written, interrupted = b"", False
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    deadline = Deadline()
+    while not deadline.passed:
         try:
             written += os.read(main, 65536)
         except OSError:  # the other end is closed
