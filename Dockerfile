@@ -15,6 +15,9 @@ COPY collector collector
 COPY analytics_job analytics_job
 COPY exporter exporter
 COPY notifier notifier
+COPY importer importer
+COPY simulator simulator
+COPY launcher launcher
 COPY grafana grafana
 # The tests of the dependencies take 60 MB, and nothing runs them here.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \

@@ -18,7 +18,7 @@ from analytics_job.pipeline import Pipeline
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
-from spreadlake.report.words import count
+from spreadlake.status.words import count
 from spreadlake.times import iso_utc
 from spreadlake.work import Work
 

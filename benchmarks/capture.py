@@ -24,10 +24,10 @@ from benchmarks.firehose import Firehose, flood, trickle
 from collector.batch import Batch, Stored
 from collector.service import serve
 from collector.store import TickStore
+from spreadlake.binance import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
-from spreadlake.wire import AggTrade
 
 __all__ = ["main"]
 

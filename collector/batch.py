@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spreadlake.wire import OffMarket, TradeEvent
+from spreadlake.binance import OffMarket, TradeEvent
 
 __all__ = ["PAUSED", "Batch", "Stored"]
 

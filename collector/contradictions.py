@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from collector.digests import Digests, digest
 from collector.gaps import Held
 from collector.ledger import Plan
+from spreadlake.binance import AggTrade, OffMarket, TradeEvent
 from spreadlake.times import iso_utc
 from spreadlake.trades import begins_again
-from spreadlake.wire import AggTrade, OffMarket, TradeEvent
 
 __all__ = ["Contradictions"]
 

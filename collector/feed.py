@@ -15,9 +15,9 @@ from collector.session import Session
 from collector.timing import Timing
 from collector.wording import shortened
 from spreadlake.backoff import Backoff
+from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
-from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["Feed"]
 

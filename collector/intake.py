@@ -11,8 +11,15 @@ from collections.abc import Awaitable, Callable
 
 from collector.rate import Bounded, Once
 from collector.recorder import Recorder
+from spreadlake.binance import (
+    CoinMargined,
+    FrameDecoder,
+    FrameError,
+    Ignored,
+    OffMarket,
+    TradeEvent,
+)
 from spreadlake.trades import TradeKind
-from spreadlake.wire import CoinMargined, FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
 
 __all__ = ["Intake"]
 

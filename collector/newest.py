@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from collector.ledger import Plan
+from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.trade_clock import TradeClock
-from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["Last", "Newest", "newest_after"]
 

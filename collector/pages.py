@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.gaps import IdRange
-from spreadlake.wire import AggTrade
+from spreadlake.binance import AggTrade
 
 __all__ = ["PageReading", "read_page"]
 

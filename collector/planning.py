@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from spreadlake.binance import combined_url, stream_name
 from spreadlake.trades import TradeKind
-from spreadlake.wire import combined_url, stream_name
 
 __all__ = ["Method", "Subscription", "requests", "subscribe", "symbols_per_connection"]
 

@@ -8,7 +8,7 @@ from collector.batch import Batch, Stored
 from collector.feed import Feed
 from collector.store import TickStore
 from collector.writer import WriterThread
-from spreadlake.wire import OffMarket, TradeEvent
+from spreadlake.binance import OffMarket, TradeEvent
 
 __all__ = ["Pump"]
 

@@ -15,7 +15,7 @@ from collector.rate import Bounded
 from collector.rest import RestError, RestRefusedError
 from collector.roster import Standing
 from spreadlake.backoff import Backoff
-from spreadlake.wire import AggTrade
+from spreadlake.binance import AggTrade
 
 __all__ = ["Repairer", "confirm_open"]
 

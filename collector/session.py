@@ -13,7 +13,7 @@ from collector.access import Access
 from collector.intake import Intake
 from collector.planning import Subscription
 from collector.timing import Timing
-from spreadlake.wire import OffMarket, TradeEvent
+from spreadlake.binance import OffMarket, TradeEvent
 
 __all__ = ["Session"]
 

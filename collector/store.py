@@ -22,10 +22,10 @@ from collector.newest import Last, Newest, newest_after
 from collector.rate import Bounded
 from collector.rest.answers import Kline, kline_row
 from collector.ticks_sql import insert_trades
+from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.rolls import newest_seq
 from spreadlake.trade_clock import TradeClock
-from spreadlake.wire import OffMarket, TradeEvent
 
 __all__ = ["TickStore"]
 

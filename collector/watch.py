@@ -12,7 +12,7 @@ from collector.parts import Parts
 from collector.rest import RestError
 from collector.session import Session
 from collector.silence import SilenceWatch
-from spreadlake.wire import AggTrade, route_of
+from spreadlake.binance import AggTrade, route_of
 
 __all__ = ["Watch"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docs.sample import write_dump
-from spreadlake.simulator.columns import TradeColumns
+from simulator.columns import TradeColumns
 
 __all__ = ["make_day"]
 

@@ -12,9 +12,9 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spreadlake.simulator import SyntheticMarket
-from spreadlake.simulator.columns import TradeColumns
-from spreadlake.simulator.source import Play
+from simulator import SyntheticMarket
+from simulator.columns import TradeColumns
+from simulator.source import Play
 
 __all__ = ["make_sample", "write_dump"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
-from spreadlake.report import SymbolReport
+from spreadlake.status import SymbolReport
 
 __all__ = ["Capture", "capture_families"]
 

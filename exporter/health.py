@@ -10,7 +10,7 @@ from typing import Any
 from exporter.read import read_services
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
-from spreadlake.report import ServiceReport
+from spreadlake.status import ServiceReport
 
 __all__ = ["Health", "health_of", "read_health"]
 

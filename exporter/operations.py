@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
-from spreadlake.report import FileReport, ServiceReport, TestsBacklog
+from spreadlake.status import FileReport, ServiceReport, TestsBacklog
 
 __all__ = ["Job", "Storage", "job_families", "service_families", "storage_families"]
 

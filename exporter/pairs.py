@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, gauge
-from spreadlake.report import PairReport
+from spreadlake.status import PairReport
 
 __all__ = ["PairTests", "pair_families", "pair_test_families"]
 

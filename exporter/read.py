@@ -12,7 +12,7 @@ from exporter.notifications import Notifications
 from exporter.operations import Job, Storage
 from exporter.pairs import PairTests
 from spreadlake.lake import Lake, read_counters, read_status
-from spreadlake.report import (
+from spreadlake.status import (
     Heartbeats,
     PairReport,
     ServiceReport,

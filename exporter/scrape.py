@@ -26,7 +26,7 @@ from exporter.read import (
 from spreadlake import __version__
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
-from spreadlake.report import Heartbeats
+from spreadlake.status import Heartbeats
 
 __all__ = ["LakeMetrics", "Part", "parts_of"]
 

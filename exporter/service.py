@@ -7,8 +7,8 @@ from exporter.health import read_health
 from exporter.read import read_services
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
-from spreadlake.report import Heartbeats
 from spreadlake.service import ServiceContext, StopSignal
+from spreadlake.status import Heartbeats
 
 __all__ = ["run"]
 

@@ -14,8 +14,8 @@ from notifier.outbox import Outbox, Waiting
 from notifier.receivers import receivers_of
 from spreadlake.errors import ConfigError, LakeError
 from spreadlake.lake import add_counters, atomic, beat, open_notify_writer, set_status, writer_lock
-from spreadlake.report import snapshot
 from spreadlake.service import ServiceContext, StopSignal
+from spreadlake.status import snapshot
 
 __all__ = ["run"]
 

@@ -1,5 +1,5 @@
 """`python -m spreadlake` is the `spreadlake` command."""
 
-from spreadlake.cli.app import main
+from launcher.commands.app import main
 
 main()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from unittest.mock import patch
 
-from spreadlake.cli.app import main
+from launcher.commands.app import main
 from tests.patience import PATIENCE, Deadline
 
 __all__ = ["COMMAND", "environment", "invoke", "run", "started", "until"]

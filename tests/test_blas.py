@@ -18,7 +18,7 @@ _SERVICE = """
 import json, sys
 from unittest.mock import patch
 
-from spreadlake.cli.app import main
+from launcher.commands.app import main
 assert "numpy" not in sys.modules  # BLAS reads its variables when it is loaded
 sys.argv = ["spreadlake", "analyse", "--once", "--data", "lake"]
 try:

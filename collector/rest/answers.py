@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from spreadlake.wire import AggTrade
+from spreadlake.binance import AggTrade
 
 __all__ = [
     "Kline",

@@ -24,7 +24,7 @@ from collector.rest.answers import (
     error_code,
 )
 from collector.rest.budget import WeightBudget
-from spreadlake.wire import AggTrade
+from spreadlake.binance import AggTrade
 
 __all__ = ["PAGE", "RestClient", "RestError", "RestRefusedError"]
 

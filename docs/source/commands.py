@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from docs.source.regions import table
-from spreadlake.cli.app import app
+from launcher.commands.app import app
 
 __all__ = ["commands_text"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import open_reader
 from spreadlake.lake.archive import read_rows
-from spreadlake.report.choose import SeriesKey
-from spreadlake.report.series_rows import column_names, iter_rows
+from spreadlake.status.choose import SeriesKey
+from spreadlake.status.series_rows import column_names, iter_rows
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 

@@ -15,7 +15,7 @@ from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import Lake, open_reader, read_counters
 from spreadlake.lake.archive import piece_of, piece_path
 from spreadlake.lake.parquet import read_whole
-from spreadlake.report import report_on
+from spreadlake.status import report_on
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, EPOCH_MS, merged, roll, trades
 

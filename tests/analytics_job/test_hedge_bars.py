@@ -10,7 +10,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from spreadlake.lake import atomic, open_analytics_writer, open_reader
-from spreadlake.report import read_latest_pairs
+from spreadlake.status import read_latest_pairs
 from tests.analytics_job import harness, oracle
 from tests.analytics_job.markets import walk
 

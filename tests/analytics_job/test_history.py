@@ -14,8 +14,8 @@ from analytics_job.history import BARS, ROWS, History
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
-from spreadlake.report import snapshot
-from spreadlake.report.services import service_in
+from spreadlake.status import snapshot
+from spreadlake.status.services import service_in
 from spreadlake.trades import Trade
 from spreadlake.work import Work
 from tests.analytics_job import harness

@@ -7,8 +7,8 @@ from contextlib import closing
 
 from collector.batch import Batch
 from collector.store import TickStore
+from spreadlake.binance import AggTrade, TradeEvent
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
-from spreadlake.wire import AggTrade, TradeEvent
 from tests.patience import PATIENCE, Deadline
 
 A, B = "BTCUSDT", "ETHUSDT"

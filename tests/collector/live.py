@@ -9,10 +9,10 @@ import polars as pl
 
 from collector.service import serve
 from collector.timing import Timing
+from simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import Lake, read_trades
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
 from tests.collector.lakes import rows_of
 from tests.patience import PATIENCE, Deadline, doings
 

@@ -9,8 +9,8 @@ import pytest
 from collector.batch import Batch
 from collector.roll.hours import finished_before
 from collector.store import TickStore
+from spreadlake.binance import AggTrade, FrameDecoder, FrameError
 from spreadlake.lake import Lake, read_counters
-from spreadlake.wire import AggTrade, FrameDecoder, FrameError
 from tests.collector.lakes import quick_writer
 
 NOW = 1_700_000_000_000

@@ -13,9 +13,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from collector.pump import Pump
+from simulator import Drop, Faults, SimulatedExchange
 from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake import Lake
-from spreadlake.simulator import Drop, Faults, SimulatedExchange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from collector.service import run
+from simulator import Recording, SimulatedExchange, exchange_in_thread
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, claim, open_ticks_writer, read_status, writer_lock
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import Recording, SimulatedExchange, exchange_in_thread
 from tests.collector.lakes import fill, rows_of, trade, trades, wait_until
 from tests.collector.live import (
     SYMBOLS,

@@ -17,11 +17,11 @@ from collector.planning import subscribe
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.retry import ConnectionVerdict, verdict
 from collector.session import Session
+from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.live import FAST, collecting, counter, market, settings_for, ticks, until
 from tests.collector.middlemen import http_proxy, socks_proxy, tls_front
 

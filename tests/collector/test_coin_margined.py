@@ -9,11 +9,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.rate import Once
+from simulator import Recording
+from spreadlake.binance import AggTrade, CoinMargined, FrameDecoder, MarketTrade
 from spreadlake.config import load_settings
 from spreadlake.errors import ConfigError, RecordingError
 from spreadlake.lake import Lake
-from spreadlake.simulator import Recording
-from spreadlake.wire import AggTrade, CoinMargined, FrameDecoder, MarketTrade
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import collecting, counter, settings_for, ticks, until

@@ -17,10 +17,7 @@ from websockets.http11 import Response
 from collector.addresses import is_local
 from collector.planning import subscribe, symbols_per_connection
 from collector.retry import ConnectionVerdict, explain, retry_after, verdict
-from spreadlake.backoff import Backoff
-from spreadlake.errors import ExchangeError
-from spreadlake.lake import Lake
-from spreadlake.simulator import (
+from simulator import (
     Drop,
     DropAfterAccept,
     Faults,
@@ -29,6 +26,9 @@ from spreadlake.simulator import (
     Tamper,
     When,
 )
+from spreadlake.backoff import Backoff
+from spreadlake.errors import ExchangeError
+from spreadlake.lake import Lake
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (

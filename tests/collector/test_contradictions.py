@@ -18,9 +18,9 @@ from collector.batch import Batch, Stored
 from collector.digests import Digests
 from collector.gaps import IdRange
 from collector.store import TickStore
+from spreadlake.binance import AggTrade, MarketTrade, OffMarket
 from spreadlake.lake import Lake, read_counters
 from spreadlake.trades import begins_again
-from spreadlake.wire import AggTrade, MarketTrade, OffMarket
 from tests.collector.fake import START_MS, FakeServer, fake_server, frame
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trade
 from tests.collector.live import collecting, counter, settings_for, until

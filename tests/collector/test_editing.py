@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from collector.service import serve
+from simulator import SimulatedExchange
 from spreadlake.config import AcceptedCopy, watch_config
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,

@@ -13,10 +13,10 @@ from collector.batch import Batch
 from collector.service import roll
 from collector.store import TickStore
 from collector.writer import WriterThread
+from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, WalKeeper, open_reader
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.lakes import PER_HOUR, START_MS, A, fill, quick_writer, rows_of, trades
 from tests.collector.live import FAST, collecting, market, more_ticks, settings_for, ticks, until
 from tests.collector.trouble import impatient, locked

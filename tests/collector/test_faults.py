@@ -20,8 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spreadlake.lake import Lake
-from spreadlake.simulator import (
+from simulator import (
     TAMPERINGS,
     Faults,
     SimulatedExchange,
@@ -30,7 +29,8 @@ from spreadlake.simulator import (
     exchange_in_thread,
     random_faults,
 )
-from spreadlake.wire import AggTrade, FrameDecoder, FrameError, Ignored, MarketTrade
+from spreadlake.binance import AggTrade, FrameDecoder, FrameError, Ignored, MarketTrade
+from spreadlake.lake import Lake
 from tests.collector.fake import frame
 from tests.collector.lakes import rows_of, wait_until
 from tests.collector.live import (

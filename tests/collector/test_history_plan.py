@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from collector.history_plan import Traded, klines_weight, left_of
+from simulator import SimulatedExchange
+from simulator.rest import request_weight
 from spreadlake.lake import Lake
-from spreadlake.report import report_on
-from spreadlake.simulator import SimulatedExchange
-from spreadlake.simulator.rest import request_weight
+from spreadlake.status import report_on
 from tests.collector.lakes import rows_of
 from tests.collector.live import collecting, counter, market, settings_for, until
 

@@ -10,9 +10,7 @@ import pytest
 from collector.batch import Batch
 from collector.history import MissingHistory
 from collector.store import TickStore
-from spreadlake.config import Settings, load_settings
-from spreadlake.lake import Lake, open_reader, read_status
-from spreadlake.simulator import (
+from simulator import (
     ExchangeHandle,
     Faults,
     RestFailure,
@@ -20,6 +18,8 @@ from spreadlake.simulator import (
     When,
     exchange_in_thread,
 )
+from spreadlake.config import Settings, load_settings
+from spreadlake.lake import Lake, open_reader, read_status
 from tests.collector.lakes import A, B, quick_writer, rows_of, trades, wait_until
 from tests.collector.live import (
     SYMBOLS,

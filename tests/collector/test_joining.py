@@ -16,9 +16,9 @@ from collector.rest import RestClient, WeightBudget
 from collector.roster import Roster
 from collector.store import TickStore
 from collector.writer import WriterThread
+from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (

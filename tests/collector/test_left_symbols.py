@@ -7,10 +7,10 @@ from pathlib import Path
 
 from collector.batch import Batch
 from collector.store import TickStore
+from simulator import SimulatedExchange, TradeColumns
+from spreadlake.binance import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, read_counters
-from spreadlake.simulator import SimulatedExchange, TradeColumns
-from spreadlake.wire import AggTrade
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trades
 from tests.collector.live import (
     collecting,

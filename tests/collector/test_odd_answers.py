@@ -12,9 +12,9 @@ from websockets.asyncio.server import ServerConnection
 
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.rest.answers import decode_agg_trades, error_code
+from simulator import Faults, RestFailure, SimulatedExchange, Stall, Tamper, When
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
-from spreadlake.simulator import Faults, RestFailure, SimulatedExchange, Stall, Tamper, When
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (

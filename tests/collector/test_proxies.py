@@ -16,11 +16,11 @@ from collector.proxies import proxy_for, unreadable_exceptions
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.retry import ConnectionVerdict, verdict
 from collector.session import Session
+from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ConfigError, ExchangeError
 from spreadlake.lake import Lake
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.live import FAST, collecting, counter, market, settings_for, ticks, until
 from tests.collector.middlemen import Middleman, hanging_up, http_proxy, login_of, socks_proxy
 

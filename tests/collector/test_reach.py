@@ -18,10 +18,10 @@ from collector.roster import Roster
 from collector.store import TickStore
 from collector.timing import Timing
 from collector.writer import WriterThread
+from spreadlake.binance import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.trade_clock import TradeClock
-from spreadlake.wire import AggTrade
 from tests.collector.lakes import STEP_MS, A, B, quick_writer, rows_of, trade
 from tests.collector.live import FAST, until
 

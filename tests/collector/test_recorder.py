@@ -17,10 +17,10 @@ from websockets.asyncio.server import ServerConnection
 
 from collector.recorder import Recorder
 from collector.recording_file import RecordingFile, whole_members
+from simulator import Recording
+from simulator.recorded_lines import read_lines
 from spreadlake.errors import RecordingError
 from spreadlake.lake import Lake
-from spreadlake.simulator import Recording
-from spreadlake.simulator.recorded_lines import read_lines
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.live import collecting, counter, settings_for, until
 from tests.patience import PATIENCE

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from simulator import SimulatedExchange
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
-from spreadlake.simulator import SimulatedExchange
 from tests.collector.lakes import rows_of
 from tests.collector.live import collecting, market, settings_for, ticks, until
 

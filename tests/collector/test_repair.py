@@ -11,8 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from collector.gaps import IdRange
 from collector.pages import read_page
 from collector.rest import RestClient, RestError, RestRefusedError, WeightBudget
-from spreadlake.lake import Lake
-from spreadlake.simulator import (
+from simulator import (
     Drop,
     Faults,
     Limits,
@@ -22,7 +21,8 @@ from spreadlake.simulator import (
     Tamper,
     When,
 )
-from spreadlake.wire import AggTrade
+from spreadlake.binance import AggTrade
+from spreadlake.lake import Lake
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (

@@ -11,6 +11,7 @@ import pytest
 from collector.roll import finished_before, next_roll_ms, roller
 from collector.roll import partition as partition_module
 from collector.service import roll
+from spreadlake.binance import TradeEvent
 from spreadlake.config import load_settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
@@ -21,7 +22,6 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.service import ServiceContext
-from spreadlake.wire import TradeEvent
 from tests.collector.lakes import (
     PER_HOUR,
     START_MS,

@@ -8,9 +8,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.silence import SilenceWatch
+from simulator import Faults, SimulatedExchange, Stall, Tamper, When
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
-from spreadlake.simulator import Faults, SimulatedExchange, Stall, Tamper, When
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (

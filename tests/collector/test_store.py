@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from collector.batch import PAUSED, Batch
 from collector.gaps import IdRange
 from collector.store import TickStore
+from spreadlake.binance import AggTrade, MarketTrade, OffMarket, TradeEvent
 from spreadlake.lake import Lake, read_counters
-from spreadlake.wire import AggTrade, MarketTrade, OffMarket, TradeEvent
 from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"

@@ -11,11 +11,11 @@ from collector.rest import RestClient, RestError, SymbolInfo
 from collector.roster import Roster, Standing
 from collector.service import serve
 from collector.symbols import SymbolCheck
+from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
-from spreadlake.simulator import Faults, RestFailure, SimulatedExchange, When
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,

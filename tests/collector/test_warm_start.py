@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from collector.warm_start import kline_minutes, whole_bars_from
+from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
-from spreadlake.simulator import Faults, RestFailure, SimulatedExchange, When
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     SYMBOLS,

@@ -14,7 +14,7 @@ from websockets.http11 import Response
 from collector.bans import seconds_to_wait
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.retry import retry_after
-from spreadlake.simulator import Faults, Limits, RestFailure, SimulatedExchange
+from simulator import Faults, Limits, RestFailure, SimulatedExchange
 from tests.collector.live import market
 
 NOW_MS = 1_700_000_000_000

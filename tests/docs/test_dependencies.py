@@ -6,7 +6,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from tests.paths import ROOT
+from tests.paths import PACKAGES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 GROUPS = {
@@ -46,7 +46,7 @@ def test_each_has_its_reason_and_none_is_left_over() -> None:
 
 
 def test_what_is_needed_to_run_is_used_to_run() -> None:
-    used = imported("spreadlake", "collector", "analytics_job", "exporter", "notifier")
+    used = imported(*PACKAGES)
     for name in set(map(name_of, PROJECT["dependencies"])) - NOT_IMPORTED:
         assert MODULES.get(name, name.replace("-", "_")) in used, name
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from spreadlake.cli.app import app
+from launcher.commands.app import app
 from spreadlake.config import Settings
 from spreadlake.config.environment import OTHER_VARIABLES
 from spreadlake.lake import Lake

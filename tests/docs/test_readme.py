@@ -10,11 +10,11 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.scrape import LakeMetrics, parts_of
-from spreadlake.cli.hints import hints
+from launcher.commands.hints import hints
+from launcher.supervisor.screen import Screen, Watched, draw
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
-from spreadlake.report import report_on
-from spreadlake.supervisor.screen import Screen, Watched, draw
+from spreadlake.status import report_on
 from tests.docs.blocks import Block, blocks_of
 from tests.docs.metrics import exported
 from tests.fixture_lake import make_lake

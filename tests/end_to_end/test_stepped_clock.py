@@ -12,7 +12,7 @@ from typing import Any
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.ports import free_port
-from spreadlake.report import snapshot
+from spreadlake.status import snapshot
 from tests.end_to_end.processes import poll, spreadlake, start
 from tests.patience import PATIENCE
 from tests.stepped_clock import DAY, HOUR, SteppedClock

@@ -10,7 +10,7 @@ from exporter.health import read_health
 from exporter.operations import service_families
 from exporter.read import read_services
 from spreadlake.lake import Lake, beat, open_ticks_writer, seconds_since, set_status
-from spreadlake.report import Heartbeats, ServiceReport, read_service, watched
+from spreadlake.status import Heartbeats, ServiceReport, read_service, watched
 from tests.fixture_lake import heartbeat, make_lake, writing
 
 HOUR = 3_600.0

@@ -225,7 +225,7 @@ def statements(root: Path, bars: int) -> int:
     """Steps of SQLite's machine that the pair metrics take on a lake with `bars` bars."""
     from exporter.pairs import pair_families
     from spreadlake.lake import open_reader
-    from spreadlake.report import read_latest_pairs
+    from spreadlake.status import read_latest_pairs
 
     root.mkdir()
     make_analytics(root, bars=bars)

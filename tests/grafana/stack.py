@@ -12,6 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from launcher.dashboards import Observability, plan_observability
+from launcher.supervisor.child import Child
 from spreadlake.lake import (
     add_counters,
     atomic,
@@ -19,9 +21,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     set_status,
 )
-from spreadlake.observability import Observability, plan_observability
 from spreadlake.ports import free_port
-from spreadlake.supervisor.child import Child
 from tests.grafana.lake_fixture import SYMBOLS, FixtureLake
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, until

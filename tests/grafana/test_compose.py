@@ -8,10 +8,10 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from spreadlake.cli.app import app
+from launcher.commands.app import app
 from spreadlake.config.environment import OTHER_VARIABLES
 from spreadlake.config.settings import Settings
-from tests.paths import ROOT
+from tests.paths import PACKAGES, ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -148,6 +148,7 @@ def test_grafana_reads_the_lake_and_cannot_write_it() -> None:
 def test_the_image_copies_what_exists_and_what_is_not_ignored() -> None:
     kept = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert set(PACKAGES) <= set(" ".join(copied).split())
     for source in " ".join(copied).split():
         assert Path(ROOT / source).exists(), source
         assert f"!{source}" in kept, source

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from spreadlake.importer import Imported, import_dumps
+from importer import Imported, import_dumps
 from spreadlake.lake import Lake, atomic, claim, open_reader, open_ticks_writer, read_trades
 from spreadlake.trades import Trade
 from tests.importer.dumps import DAY, MIDNIGHT

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
+from importer import StoppedError, import_dumps, run
 from spreadlake.config import Settings
 from spreadlake.errors import InputError
-from spreadlake.importer import StoppedError, import_dumps, run
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ends import read_end
 from spreadlake.trades import Trade

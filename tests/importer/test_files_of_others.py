@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spreadlake.cli.app import app
+from importer import Imported, import_dumps
+from launcher.commands.app import app
 from spreadlake.errors import InputError
-from spreadlake.importer import Imported, import_dumps
 from spreadlake.lake import Lake
 from spreadlake.trades import Trade
 from tests.importer.dumps import (

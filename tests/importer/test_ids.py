@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreadlake.importer.ids import IdRange, KnownIds, RunCollector, missing_in
+from importer.ids import IdRange, KnownIds, RunCollector, missing_in
 
 ids = st.sets(st.integers(0, 60))
 

@@ -4,8 +4,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from importer.hours import HourBuffer
 from spreadlake.errors import InputError, LakeError
-from spreadlake.importer.hours import HourBuffer
 from spreadlake.lake import HOUR_MS, Lake, claim, open_ticks_writer, writer_lock
 from spreadlake.trades import Trade
 from tests.importer.dumps import (
@@ -92,8 +92,8 @@ DAY_CSV = "BTCUSDT-aggTrades-2024-08-08.csv"
 def test_an_hour_in_several_pieces_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spreadlake.importer.reader.PIECE_BYTES", 2048)
-    monkeypatch.setattr("spreadlake.importer.run.HourBuffer", lambda: HourBuffer(most_rows=50))
+    monkeypatch.setattr("importer.reader.PIECE_BYTES", 2048)
+    monkeypatch.setattr("importer.run.HourBuffer", lambda: HourBuffer(most_rows=50))
     store_hot(tmp_path / "lake", ROWS[60:110])
     (imported,) = import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
     assert imported.fresh == 190

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spreadlake.importer.partitions import HourWriter
+from importer.partitions import HourWriter
 from spreadlake.lake import Lake, open_ticks_writer, writer_lock
 from tests.importer.dumps import day_file, trade_lines, trades, write_dump
 from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot
@@ -38,7 +38,7 @@ def test_a_crash_after_any_step_is_made_good(
     store_hot(lake, HOT)
     with monkeypatch.context() as patch:
         module = "run" if place in ("record_file", "delete_rolled") else "record"
-        patch.setattr(f"spreadlake.importer.{module}.{place}", crash)
+        patch.setattr(f"importer.{module}.{place}", crash)
         with pytest.raises(CrashError):
             import_all(lake, file)
     assert held(lake) == ROWS

@@ -6,10 +6,10 @@ from pathlib import Path
 from collector.batch import Batch
 from collector.gaps import IdRange
 from collector.store import TickStore
+from spreadlake.binance import AggTrade
 from spreadlake.lake import Lake, open_ticks_writer
-from spreadlake.report import report_on
+from spreadlake.status import report_on
 from spreadlake.trades import Trade
-from spreadlake.wire import AggTrade
 from tests.importer.dumps import trade_lines, trades, write_dump
 from tests.importer.lakes import gaps, held, import_all
 

@@ -19,7 +19,7 @@ PIECE = 500_000
 IMPORT = """
 import re, sys
 from pathlib import Path
-from spreadlake.importer import import_dumps
+from importer import import_dumps
 from spreadlake.lake import Lake
 paths = [Path(sys.argv[1])]
 for one in import_dumps(Lake(Path(sys.argv[2])), paths, lambda dump, doing: lambda position: None):

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from importer.names import parse_name
 from spreadlake.errors import InputError
-from spreadlake.importer.names import parse_name
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer import reader
+from importer.names import parse_name
+from importer.reader import read_dump, verify_dump
 from spreadlake.errors import InputError
-from spreadlake.importer import reader
-from spreadlake.importer.names import parse_name
-from spreadlake.importer.reader import read_dump, verify_dump
 from spreadlake.lake import TRADES_SCHEMA
 from tests.importer.dumps import (
     KLINES_HEADER,

@@ -10,10 +10,10 @@ from analytics_job.job import AnalyticsJob
 from analytics_job.pipeline import Pipeline
 from collector.batch import Batch
 from collector.store import TickStore
+from spreadlake.binance import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.trades import Trade
-from spreadlake.wire import AggTrade
 from tests.analytics_job.harness import TestLake, settings
 from tests.importer.dumps import DAY, MIDNIGHT, day_file, kline_lines, trades, write_dump
 from tests.importer.lakes import gaps, import_all, rows

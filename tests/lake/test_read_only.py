@@ -24,7 +24,7 @@ TRADES = walk(["AUSDT", "BUSDT"], 100, seed=5, per_second=1.5)
 COMMANDS = """
 import os, sys
 from unittest.mock import patch
-from spreadlake.cli.app import main
+from launcher.commands.app import main
 
 def call(root):
     codes = []

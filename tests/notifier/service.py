@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer, read_counters, read_status
-from spreadlake.report import snapshot
+from spreadlake.status import snapshot
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment
 

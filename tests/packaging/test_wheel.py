@@ -60,13 +60,13 @@ def test_it_holds_what_is_in_the_checkout(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("provisioning", "dashboards", "prometheus"):
         for path in (ROOT / "grafana" / folder).rglob("*.*"):
-            assert f"spreadlake/assets/{path.relative_to(ROOT / 'grafana')}" in names
-    assert "spreadlake/assets/spreadlake.example.toml" in names
+            assert f"launcher/assets/{path.relative_to(ROOT / 'grafana')}" in names
+    assert "launcher/assets/spreadlake.example.toml" in names
     assert not [name for name in names if name.startswith(("tests/", "grafana/", "docs/"))]
 
 
 def test_the_dashboards_are_found_without_a_checkout(python: Path, tmp_path: Path) -> None:
-    line = "from spreadlake.observability.files import assets_dir; print(assets_dir())"
+    line = "from launcher.dashboards.files import assets_dir; print(assets_dir())"
     ended = subprocess.run(
         [str(python), "-P", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from spreadlake.simulator import SimulatedExchange
-from spreadlake.wire import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
+from simulator import SimulatedExchange
+from spreadlake.binance import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
 from tests.patience import PATIENCE
 
 __all__ = [

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from spreadlake.simulator import (
+from simulator import (
     Delay,
     Drop,
     DropAfterAccept,
@@ -26,7 +26,7 @@ from spreadlake.simulator import (
     When,
     random_faults,
 )
-from spreadlake.wire import AggTrade, FrameDecoder, FrameError
+from spreadlake.binance import AggTrade, FrameDecoder, FrameError
 from tests.simulator.clients import (
     DEADLINE,
     SYMBOLS,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from spreadlake.simulator import SyntheticMarket, TradeColumns
-from spreadlake.simulator.instruments import Instrument, decimal_text, instrument
-from spreadlake.simulator.market import BLOCK_MS, Block, MarketModel
-from spreadlake.simulator.noise import Floats, brownian, key_of, normal, reverting, uniform
-from spreadlake.simulator.rest import Rest
+from simulator import SyntheticMarket, TradeColumns
+from simulator.instruments import Instrument, decimal_text, instrument
+from simulator.market import BLOCK_MS, Block, MarketModel
+from simulator.noise import Floats, brownian, key_of, normal, reverting, uniform
+from simulator.rest import Rest
 
 START_MS = 1_795_000_000_000
 MINUTE_MS = 60_000

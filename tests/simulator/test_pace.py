@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Prepared, Recording, SimulatedExchange, SyntheticMarket
+from simulator.source import Source
+from spreadlake.binance import stream_name
 from spreadlake.errors import InputError
-from spreadlake.simulator import Prepared, Recording, SimulatedExchange, SyntheticMarket
-from spreadlake.simulator.source import Source
-from spreadlake.wire import stream_name
 from tests.simulator.clients import SYMBOLS, combined, decoded, opened, silent, take
 from tests.simulator.test_recording import recorded, wrapped
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from simulator import Recording, SimulatedExchange, recorded_lines
+from spreadlake.binance import FrameDecoder, route_of, stream_name
 from spreadlake.errors import RecordingError
-from spreadlake.simulator import Recording, SimulatedExchange, recorded_lines
-from spreadlake.wire import FrameDecoder, route_of, stream_name
 from tests.simulator.clients import combined, get, opened, silent, take, until
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "data"

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
+from simulator.instruments import Contract
+from simulator.klines import INTERVALS, klines
+from simulator.rest import Rest, request_weight
+from simulator.statuses import STATUSES, Statuses
 from spreadlake.errors import InputError
-from spreadlake.simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
-from spreadlake.simulator.instruments import Contract
-from spreadlake.simulator.klines import INTERVALS, klines
-from spreadlake.simulator.rest import Rest, request_weight
-from spreadlake.simulator.statuses import STATUSES, Statuses
 from tests.simulator.clients import SYMBOLS, combined, decoded, get, opened, take
 
 NOW_MS = 1_795_000_030_500

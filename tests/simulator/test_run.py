@@ -8,15 +8,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from spreadlake.errors import InputError, RecordingError
-from spreadlake.service import StopSignal
-from spreadlake.simulator import (
+from simulator import (
     Recording,
     SyntheticMarket,
     Tamper,
     exchange_in_thread,
     run_simulator,
 )
+from spreadlake.errors import InputError, RecordingError
+from spreadlake.service import StopSignal
 from tests.patience import Deadline
 from tests.simulator.clients import SYMBOLS
 from tests.simulator.test_recording import recorded, wrapped

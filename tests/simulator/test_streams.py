@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from spreadlake.simulator import Limits, SimulatedExchange, SyntheticMarket
-from spreadlake.wire import FrameDecoder, MarketTrade
+from simulator import Limits, SimulatedExchange, SyntheticMarket
+from spreadlake.binance import FrameDecoder, MarketTrade
 from tests.simulator.clients import (
     DEADLINE,
     SYMBOLS,
@@ -175,8 +176,12 @@ def test_market_goes_on_where_it_was_after_a_restart() -> None:
         )
         async with restarted as again, opened(again, combined("BTCUSDT")) as client:
             first = decoded(await take(client, 1))[0]
-            path = f"/fapi/v1/aggTrades?symbol=BTCUSDT&fromId={last.trade_id}&limit=1000"
-            rows = [row for row in (await get(again, path)).json() if row["a"] <= first.trade_id]
+            rows: list[dict[str, Any]] = []
+            while not rows or rows[-1]["a"] < first.trade_id:
+                next_id = rows[-1]["a"] + 1 if rows else last.trade_id
+                path = f"/fapi/v1/aggTrades?symbol=BTCUSDT&fromId={next_id}&limit=1000"
+                rows += (await get(again, path)).json()
+            rows = [row for row in rows if row["a"] <= first.trade_id]
             assert [row["a"] for row in rows] == list(range(last.trade_id, first.trade_id + 1))
             assert (float(rows[0]["p"]), rows[0]["T"]) == (last.price, last.time_ms)
             assert (float(rows[-1]["p"]), rows[-1]["T"]) == (first.price, first.time_ms)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from spreadlake.simulator.subscriptions import Endpoint, Subscriptions, parse_target
-from spreadlake.wire import route_of
+from simulator.subscriptions import Endpoint, Subscriptions, parse_target
+from spreadlake.binance import route_of
 
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from spreadlake.simulator import TAMPERINGS, Tamper
-from spreadlake.wire import AggTrade, FrameDecoder, FrameError, Ignored, as_trade
+from simulator import TAMPERINGS, Tamper
+from spreadlake.binance import AggTrade, FrameDecoder, FrameError, Ignored, as_trade
 
 HARMLESS = {
     "lost": 0,

@@ -4,7 +4,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from spreadlake.supervisor.child import ChildSpec
+from launcher.supervisor.child import ChildSpec
 
 __all__ = ["FOREVER", "STUBBORN", "script", "spec"]
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spreadlake.supervisor.child import Child
+from launcher.supervisor.child import Child
 from tests.patience import PATIENCE
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec
@@ -117,7 +117,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it() -> None:
 def test_the_death_of_the_parent_closes_its_standard_input() -> None:
     parent = """
         import os, signal, sys
-        from spreadlake.supervisor.child import Child
+        from launcher.supervisor.child import Child
         from tests.supervisor.scripts import spec
         text = '''
             import os, sys

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreadlake.supervisor.delay import RestartDelay
+from launcher.supervisor.delay import RestartDelay
 
 
 def test_it_doubles_up_to_a_minute() -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from launcher.supervisor.child import ChildSpec
+from launcher.supervisor.endings import ChildMistakeError
+from launcher.supervisor.progress import Progress, all_analysed, all_stored, frames_counted
+from launcher.supervisor.replay import ReplayInterruptedError, ReplayRun, run_replay
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, add_counters, open_analytics_writer, open_ticks_writer
 from spreadlake.service import StopSignal
-from spreadlake.supervisor.child import ChildSpec
-from spreadlake.supervisor.endings import ChildMistakeError
-from spreadlake.supervisor.progress import Progress, all_analysed, all_stored, frames_counted
-from spreadlake.supervisor.replay import ReplayInterruptedError, ReplayRun, run_replay
 from tests.fixture_lake import make_lake, writing
 from tests.supervisor.scripts import FOREVER, spec
 

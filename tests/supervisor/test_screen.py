@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
+from launcher.supervisor.live import Rate, watched_series
+from launcher.supervisor.screen import Screen, Watched, draw, pick_pairs
+from launcher.supervisor.summary import summarise
 from spreadlake.config import load_settings
-from spreadlake.report import (
+from spreadlake.status import (
     AlertReport,
     LakeReport,
     PairReport,
@@ -18,9 +21,6 @@ from spreadlake.report import (
     TestsBacklog,
     report_on,
 )
-from spreadlake.supervisor.live import Rate, watched_series
-from spreadlake.supervisor.screen import Screen, Watched, draw, pick_pairs
-from spreadlake.supervisor.summary import summarise
 from tests.fixture_lake import START, make_lake
 
 WATCHED = Watched("1s", 60, 300, 2.0)

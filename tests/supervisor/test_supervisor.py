@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from launcher.supervisor.child import Child, ChildSpec
+from launcher.supervisor.delay import RestartDelay
+from launcher.supervisor.endings import ChildMistakeError, KilledError
+from launcher.supervisor.stopping import stop_children
+from launcher.supervisor.supervisor import Supervisor
 from spreadlake.errors import ServiceError
 from spreadlake.service import StopSignal
-from spreadlake.supervisor.child import Child, ChildSpec
-from spreadlake.supervisor.delay import RestartDelay
-from spreadlake.supervisor.endings import ChildMistakeError, KilledError
-from spreadlake.supervisor.stopping import stop_children
-from spreadlake.supervisor.supervisor import Supervisor
 from tests.patience import Deadline
 from tests.running import until
 from tests.supervisor.scripts import FOREVER, STUBBORN, spec

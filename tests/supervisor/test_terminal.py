@@ -28,7 +28,7 @@ PROGRAM = """
     from spreadlake.config import load_settings
     from spreadlake.errors import SpreadlakeError
     from spreadlake.lake import Lake
-    from spreadlake.supervisor.pipeline import Pipeline, run_pipeline
+    from launcher.supervisor.pipeline import Pipeline, run_pipeline
     from tests.supervisor.scripts import FOREVER, spec
     specs = [spec("collector", {script}, Path({folder!r}))]
     lake = Lake(Path("lake"))

@@ -1,0 +1,73 @@
+"""Stores 1m klines: the job makes bars of them for the time before a symbol's first trade."""
+
+import sqlite3
+from typing import Any
+
+import polars as pl
+
+from importer.merge import ConflictError
+from spreadlake.bars import KLINES_SCHEMA
+from spreadlake.lake import add_counters, atomic
+from spreadlake.times import iso_utc
+
+__all__ = ["store_klines"]
+
+_KEY = ["symbol", "timeframe", "time"]
+
+
+def store_klines(db: sqlite3.Connection, new: pl.DataFrame) -> int:
+    """Stores klines of one symbol (KLINES_SCHEMA); returns how many were not there.
+
+    ConflictError where the lake holds another kline of the same minute: then none are stored.
+    """
+    once = new.unique()
+    _refuse_two_of_a_minute(once)
+    held = _held(db, once)
+    _refuse_contradictions(once, held)
+    fresh = once.join(held, on=_KEY, how="anti")
+    with atomic(db):
+        db.executemany(
+            f"INSERT INTO klines VALUES ({', '.join('?' * len(KLINES_SCHEMA))})", fresh.iter_rows()
+        )
+        if fresh.height:
+            add_counters(db, {("klines", str(fresh["symbol"][0])): fresh.height})
+    return fresh.height
+
+
+def _held(db: sqlite3.Connection, new: pl.DataFrame) -> pl.DataFrame:
+    values = (new["symbol"][0], new["time"].min(), new["time"].max())
+    rows = db.execute(
+        f"SELECT {', '.join(KLINES_SCHEMA.names())} FROM klines "
+        "WHERE symbol = ? AND timeframe = '1m' AND time BETWEEN ? AND ?",
+        values,
+    ).fetchall()
+    return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
+
+
+def _refuse_two_of_a_minute(klines: pl.DataFrame) -> None:
+    twice = klines.filter(pl.col("time").is_duplicated()).sort("time")
+    if twice.height:
+        first, second = twice.row(0, named=True), twice.row(1, named=True)
+        raise ConflictError(
+            f"the kline of {_minute(first)} is there twice: {_in_words(first)}; {_in_words(second)}"
+        )
+
+
+def _refuse_contradictions(new: pl.DataFrame, held: pl.DataFrame) -> None:
+    other = new.join(held, on=list(KLINES_SCHEMA.names()), how="anti")
+    both = other.join(held, on=_KEY, how="semi").sort("time")
+    if both.height:
+        mine, theirs = both.row(0, named=True), {}
+        theirs = held.filter(pl.col("time") == mine["time"]).row(0, named=True)
+        raise ConflictError(
+            f"the kline of {_minute(mine)} is {_in_words(mine)} in the file, and "
+            f"{_in_words(theirs)} in the lake"
+        )
+
+
+def _minute(kline: dict[str, Any]) -> str:
+    return iso_utc(kline["time"])
+
+
+def _in_words(kline: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {kline[name]}" for name in kline if name not in _KEY)

@@ -1,0 +1,210 @@
+"""The hours of one symbol in a lake: what they hold, hot and cold, and how one is written."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from importer.ids import IdRange, Ids, KnownIds
+from importer.merge import ConflictError, agreeing, merge, row_in_words
+from spreadlake.errors import InputError
+from spreadlake.lake import HOUR_MS, Lake
+from spreadlake.lake.rolls import rolled_rows
+from spreadlake.lake.trades import TRADES_SCHEMA, read_partition, save_partition
+from spreadlake.times import iso_utc
+from spreadlake.trades import COLUMNS, begins_again
+
+__all__ = ["HourWriter", "WrittenHour", "known_ids"]
+
+
+@dataclass(frozen=True)
+class WrittenHour:
+    """An hour whose partition is in place: its rows, and how many of them the lake had not counted.
+
+    `hot` says that rows of it are still in SQLite as well; `lost` are the rows of a partition that
+    was recorded and not there any more, `skipped` the file's records that contradict the lake.
+    """
+
+    hour_ms: int
+    rows: int
+    uncounted: int
+    hot: bool
+    lost: int = 0
+    skipped: int = 0
+
+
+def known_ids(db: sqlite3.Connection, symbol: str) -> KnownIds:
+    """What `symbols` and `gaps` say that the lake holds of a symbol."""
+    row = db.execute("SELECT first_id, last_id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()
+    gaps = db.execute(
+        "SELECT first_id, last_id FROM gaps WHERE symbol = ? AND state <> 'repaired' "
+        "ORDER BY first_id",
+        (symbol,),
+    )
+    return KnownIds(IdRange(*row) if row else None, [IdRange(*gap) for gap in gaps])
+
+
+class HourWriter:
+    """Merges trades of one symbol into the partitions of their hours.
+
+    The rows of an hour that are hot go to its partition as well, and are deleted once the
+    partition is recorded: until then a reader of both takes each trade once.
+    """
+
+    def __init__(self, lake: Lake, db: sqlite3.Connection, symbol: str, skip: bool = False) -> None:
+        """With `skip` records that contradict the lake are left out, and not refused."""
+        self._lake = lake
+        self._db = db
+        self._symbol = symbol
+        self._skip = skip
+        self._known = known_ids(db, symbol)
+        self._last: tuple[int, int] | None = db.execute(
+            "SELECT last_id, last_time_ms FROM symbols WHERE symbol = ?", (symbol,)
+        ).fetchone()
+        self._index: dict[Path, IdRange] | None = None
+        self._written: dict[int, int] = {}
+        self._brought: dict[Path, IdRange] = {}
+
+    def write(self, hour_ms: int, records: pl.DataFrame) -> tuple[WrittenHour, pl.DataFrame]:
+        """Puts an hour in place; returns it, and the records that the lake has now, each once.
+
+        ConflictError where the lake holds other trades by the same id.
+        """
+        path = self._lake.tick_partition(self._symbol, hour_ms)
+        cold = _read_partition(path)
+        recorded = self._written.get(hour_ms, rolled_rows(self._db, self._symbol, hour_ms))
+        hot = self._hot_rows(hour_ms, records)
+        held = pl.concat([cold, hot]).unique("trade_id", keep="first")
+        new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
+        self._refuse_another_contract(new.join(held, on="trade_id", how="anti"))
+        rows = merge(new, held)
+        if rows.height != cold.height:
+            save_partition(rows, path)
+        if new.height and rows.height:
+            self._remember(path, new, rows)
+        self._written[hour_ms] = rows.height
+        # A crash after the renaming leaves a partition with more rows than were recorded; the hot
+        # ones among them were counted when they were stored.
+        counted = held.height if recorded == cold.height else recorded + hot.height
+        hour = WrittenHour(
+            hour_ms,
+            rows.height,
+            max(0, rows.height - counted),
+            hot.height > 0,
+            lost=recorded if cold.is_empty() else 0,
+            skipped=records.unique().height - new.height,
+        )
+        return hour, new
+
+    def _hot_rows(self, hour_ms: int, new: pl.DataFrame) -> pl.DataFrame:
+        """Rows in SQLite that belong to the hour, or carry an id of `new`."""
+        in_hour = "time_ms >= ? AND time_ms < ?"
+        limits = (hour_ms, hour_ms + HOUR_MS)
+        ids = (new["trade_id"].min(), new["trade_id"].max())
+        frames = [self._select("trade_id BETWEEN ? AND ?", ids)]
+        if self._db.execute(f"SELECT 1 FROM ticks WHERE {in_hour} LIMIT 1", limits).fetchone():
+            frames.append(self._select(in_hour, limits))
+        mine = pl.col("time_ms").is_between(*limits, closed="left")
+        named = pl.col("trade_id").is_in(new["trade_id"].implode())
+        return pl.concat(frames).unique("trade_id").filter(mine | named)
+
+    def _select(self, where: str, values: tuple[Any, ...]) -> pl.DataFrame:
+        rows = self._db.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE symbol = ? AND {where}",
+            (self._symbol, *values),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+
+    def _in_this_hour(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> pl.DataFrame:
+        """A trade that the lake has, but not in this hour, has another time there."""
+        missing = new.join(held, on="trade_id", how="anti")["trade_id"].unique().sort().to_numpy()
+        for frame in self._partitions_with(self._elsewhere(missing, path), path):
+            if not self._skip:
+                raise ConflictError(_in_two_hours(new, frame))
+            new = new.join(frame.select("trade_id"), on="trade_id", how="anti")
+        return new
+
+    def _refuse_another_contract(self, fresh: pl.DataFrame) -> None:
+        """Ids rise with time: where these do not, a ticker was used again by a contract."""
+        if self._last is None or fresh.is_empty():
+            return
+        last_id, last_ms = self._last
+        ids, times = fresh["trade_id"].to_numpy(), fresh["time_ms"].to_numpy()
+        again = begins_again(ids, times, last_id, last_ms)
+        lasts = np.full_like(ids, last_id), np.full_like(times, last_ms)
+        ended = begins_again(*lasts, ids, times)
+        if again.all() or ended.all():
+            at = iso_utc(int(times[0]) / 1000)
+            raise InputError(
+                f"ids of {self._symbol} that are {'lower' if again.all() else 'higher'} than the "
+                f"lake's ({int(ids[0])} at {at}; the lake has {last_id} at "
+                f"{iso_utc(last_ms / 1000)}) are of another contract, whose ticker was used again; "
+                "import it into another folder with --data"
+            )
+
+    def _elsewhere(self, ids: Ids, path: Path) -> Ids:
+        """Those of `ids` that the lake has, or that this file may have brought to other hours."""
+        found = [self._known.among(ids)]
+        for other, brought in self._brought.items():
+            if other != path and ids.size and brought.first <= ids[-1] and brought.last >= ids[0]:
+                found.append(ids[(ids >= brought.first) & (ids <= brought.last)])
+        return np.unique(np.concatenate(found))
+
+    def _remember(self, path: Path, new: pl.DataFrame, rows: pl.DataFrame) -> None:
+        brought, held = _span(new), _span(rows)
+        before = self._brought.get(path, brought)
+        self._brought[path] = IdRange(
+            min(before.first, brought.first), max(before.last, brought.last)
+        )
+        if self._index is not None:
+            self._index[path] = held
+
+    def _partitions_with(self, ids: Ids, but: Path) -> Iterator[pl.DataFrame]:
+        """Rows with one of `ids` in the other partitions; mostly there are no ids to look for."""
+        if not ids.size:
+            return
+        if self._index is None:
+            folder = self._lake.ticks_dir / f"symbol={self._symbol}"
+            self._index = {p: _id_range(p) for p in sorted(folder.glob("date=*/*.parquet"))}
+        for path, held in self._index.items():
+            if path != but and held.first <= ids[-1] and held.last >= ids[0]:
+                frame = _read_partition(path)
+                found = frame.filter(pl.col("trade_id").is_in(ids)).sort("trade_id")
+                if found.height:
+                    yield found
+
+
+def _in_two_hours(new: pl.DataFrame, held: pl.DataFrame) -> str:
+    row = new.join(held.select("trade_id"), on="trade_id", how="semi").sort("trade_id")
+    mine = row.row(0, named=True)
+    theirs = held.filter(pl.col("trade_id") == mine["trade_id"]).row(0, named=True)
+    return (
+        f"trade {mine['trade_id']} is {row_in_words(mine)} in the file, and "
+        f"{row_in_words(theirs)} in the lake"
+    )
+
+
+def _read_partition(path: Path) -> pl.DataFrame:
+    if not path.exists():
+        return TRADES_SCHEMA.to_frame()
+    return read_partition(path)
+
+
+def _span(trades: pl.DataFrame) -> IdRange:
+    first, last = trades.select(a=pl.col("trade_id").min(), b=pl.col("trade_id").max()).row(0)
+    return IdRange(first, last)
+
+
+def _id_range(path: Path) -> IdRange:
+    """The range of ids in a partition, from its footer."""
+    metadata = pq.read_metadata(path)
+    column = metadata.schema.names.index("trade_id")
+    groups = [
+        metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)
+    ]
+    return IdRange(min(g.min for g in groups), max(g.max for g in groups))

@@ -1,0 +1,1 @@
+"""What launches and watches the services: the command, the supervisor, started dashboards."""

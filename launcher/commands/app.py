@@ -1,0 +1,95 @@
+"""The `spreadlake` command: its subcommands, and the edge where errors become messages."""
+
+import sqlite3
+import sys
+from typing import Annotated
+
+import typer
+
+from launcher.commands import (
+    csv,
+    dashboards,
+    imports,
+    pipeline,
+    replay,
+    screen,
+    services,
+    simulate,
+    status,
+)
+from launcher.commands.config import config_app
+from launcher.commands.output import tolerate_terminals
+from launcher.commands.system_errors import explain_system_error, is_for_good
+from spreadlake import __version__
+from spreadlake.blas import pin_blas_threads
+from spreadlake.errors import SpreadlakeError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="spreadlake",
+    help="Live pair analytics for perpetual futures, kept in a small lake that loses no trade.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("demo")(pipeline.demo)
+app.command("up")(pipeline.up)
+app.command("dashboards")(dashboards.dashboards)
+app.command("replay")(replay.replay)
+app.command("status")(status.status)
+app.command("csv")(csv.csv)
+app.command("screen")(screen.screen)
+app.command("collect")(services.collect)
+app.command("analyse")(services.analyse)
+app.command("export-metrics")(services.export_metrics)
+app.command("notify")(services.notify)
+app.command("import")(imports.import_files)
+app.command("roll")(services.roll)
+app.command("simulate")(simulate.simulate)
+app.add_typer(config_app, name="config")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spreadlake {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command and ends the process with its exit code.
+
+    What a user can mend is told in one message, without a traceback; anything else is a fault
+    of spreadlake, and keeps its traceback.
+    """
+    pin_blas_threads()
+    tolerate_terminals()
+    try:
+        app(prog_name="spreadlake")
+    except SpreadlakeError as error:
+        _fail(str(error), error.exit_code)
+    except (OSError, sqlite3.Error) as error:
+        message = explain_system_error(error)
+        if message is None:
+            raise
+        _fail(message, 2 if is_for_good(error) else 1)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    sys.stdout.flush()
+    typer.echo(f"spreadlake: error: {message}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,130 @@
+"""`spreadlake csv`: one series of pair analytics as time-aligned CSV."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from launcher.commands.options import DataOption, parse_bars
+from launcher.commands.output import lines_to_file, lines_to_stdout
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.pairs import parse_pair
+from spreadlake.status import require_lake
+from spreadlake.status.choose import SeriesKey, choose_series
+from spreadlake.status.computed_series import bar_seconds, iter_computed, what_there_is
+from spreadlake.status.series_rows import available_series, column_names, iter_rows
+from spreadlake.status.words import count
+from spreadlake.times import iso_utc, parse_time
+
+__all__ = ["csv", "csv_lines"]
+
+
+def csv(
+    pair: Annotated[str | None, typer.Option("--pair", metavar="A/B", help="The pair.")] = None,
+    timeframe: Annotated[
+        str | None, typer.Option("--timeframe", metavar="1s", help="Length of the bars.")
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", metavar="BARS", parser=parse_bars, help="Window of the z-score."),
+    ] = None,
+    lookback: Annotated[
+        int | None,
+        typer.Option(
+            "--lookback", metavar="BARS", parser=parse_bars, help="Lookback of the hedge ratio."
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="First bar, e.g. 2024-08-09T00:00Z.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="T", help="Last bar.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
+    ] = None,
+    epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
+    data: DataOption = Path("data"),
+) -> None:
+    """Write pair analytics of any pair as CSV.
+
+    One series, time-aligned, by default to A_B_TIMEFRAME_WINDOW_LOOKBACK.csv in the current folder:
+    of any two of the lake's symbols, any timeframe and window, computed from the bars where the
+    lake does not keep it. A row is known at close_time: join on that.
+    """
+    lake = Lake(data)
+    require_lake(lake)
+    name = None if pair is None else parse_pair(pair).name
+    stored = available_series(lake)
+    key = choose_series(stored, name, timeframe, window, lookback)
+    times = _times(start, end)
+    columns = column_names(lake)
+    read = iter_rows if key in stored else iter_computed
+    pieces = _some(read(lake, key, columns, *times), lake, key)
+    lines = csv_lines(columns, pieces, bar_seconds(key), epoch)
+    if output == "-":
+        lines_to_stdout(lines)
+        return
+    path = _target(output, key)
+    replaced = path.is_file()
+    rows = lines_to_file(lines, path) - 1  # the header is no row
+    typer.echo(_wrote(rows, key, path, replaced=replaced), err=True)
+
+
+def _some(
+    pieces: Iterator[list[tuple[Any, ...]]], lake: Lake, key: SeriesKey
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The pieces, once there is one: what would be empty is an error, and replaces nothing."""
+    first = next((piece for piece in pieces if piece), None)
+    if first is None:
+        raise InputError(f"{_named(key)} has no rows in that time: {what_there_is(lake, key)}")
+    return chain([first], pieces)
+
+
+def _wrote(rows: int, key: SeriesKey, path: Path, *, replaced: bool) -> str:
+    before = ", in place of what was there" if replaced else ""
+    return f"wrote {count(rows, 'row')} of {_named(key)} to {path}{before}"
+
+
+def _named(key: SeriesKey) -> str:
+    return f"{key.pair} {key.timeframe}, window {key.window}, lookback {key.lookback}"
+
+
+def _times(start: str | None, end: str | None) -> tuple[float | None, float | None]:
+    first = None if start is None else parse_time(start)
+    last = None if end is None else parse_time(end)
+    if first is not None and last is not None and first > last:
+        raise InputError(f"--from {start} is after --to {end}")
+    return first, last
+
+
+def csv_lines(
+    columns: list[str], pieces: Iterable[list[tuple[Any, ...]]], seconds: int, epoch: bool
+) -> Iterator[str]:
+    """The header and a line for each row; floats read back to the same bits, NULL is empty.
+
+    `columns` begins with `time`, the open of a bar of so many `seconds`; after the first five
+    comes `close_time`, when the row was known.
+    """
+    at = 5
+    yield ",".join((*columns[:at], "close_time", *columns[at:])) + "\n"
+    for piece in pieces:
+        for time, *values in piece:
+            cells = ["" if value is None else repr(value) for value in values]
+            cells.insert(at - 1, _moment(time + seconds, epoch))
+            yield ",".join((_moment(time, epoch), *cells)) + "\n"
+
+
+def _moment(time: int, epoch: bool) -> str:
+    return str(time) if epoch else iso_utc(time)
+
+
+def _target(output: str | None, key: SeriesKey) -> Path:
+    symbols = key.pair.replace("/", "_")
+    name = f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}.csv"
+    path = Path(name if output is None else output)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    return path / name if path.is_dir() else path

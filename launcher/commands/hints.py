@@ -1,0 +1,51 @@
+"""What a user is told at the start: where things are, and what to type next."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spreadlake.config import Settings
+from spreadlake.lake import Lake
+
+if TYPE_CHECKING:
+    from launcher.dashboards import Observability
+
+__all__ = ["command_name", "commands", "hints"]
+
+
+def hints(
+    title: str, lake: Lake, settings: Settings, url: str, watch: "Observability | None" = None
+) -> str:
+    """Lines that name the lake, the metrics, and the commands that look at them."""
+    lines = [
+        f"{title}; Ctrl-C stops it",
+        f"  lake     {lake.root}",
+        f"  metrics  {url}",
+        *(f"  {command}" for command in commands(lake, settings)),
+    ]
+    if watch is not None:
+        lines.append(f"  grafana  {watch.grafana_url}   (admin: {watch.password_file})")
+    return "\n".join(lines)
+
+
+def commands(lake: Lake, settings: Settings) -> list[str]:
+    """What can be typed to look at the lake, now and when all is over."""
+    command, data = command_name(), shlex.quote(str(lake.root))
+    lines = [f"status   {command} status --data {data}"]
+    if (s := settings.first_series) is not None:
+        series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
+        lines.append(f"csv      {command} csv --data {data} {series}")
+    return lines
+
+
+def command_name() -> str:
+    """How this command can be typed again: by name where it is on the path, else as it was."""
+    if shutil.which("spreadlake"):
+        return "spreadlake"
+    typed = Path(sys.argv[0])
+    if typed.name != "spreadlake":
+        return "python -m spreadlake"
+    here = Path.cwd()
+    return str(typed.relative_to(here)) if typed.is_relative_to(here) else str(typed)

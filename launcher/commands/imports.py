@@ -1,0 +1,151 @@
+"""`spreadlake import`: Binance's public dump files into a lake."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.commands.hints import command_name
+from launcher.commands.options import DataOption
+from spreadlake.lake import Lake, open_reader
+from spreadlake.service import StopSignal
+from spreadlake.status.words import count
+
+if TYPE_CHECKING:
+    from importer import Imported
+    from importer.names import DumpFile
+    from importer.reader import OnBytes
+    from importer.run import OnFile
+
+__all__ = ["import_files"]
+
+
+def import_files(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="aggTrades or 1m klines, .zip, .csv or .csv.gz, a day or a month each.",
+        ),
+    ],
+    data: DataOption = Path("data"),
+    skip: Annotated[
+        bool,
+        typer.Option(
+            "--skip-contradictions",
+            help="Leave out, and count, records whose id is another trade in the lake.",
+        ),
+    ] = False,
+) -> None:
+    """Import Binance's public dump files.
+
+    What is there already stays; after an interruption the same command goes on.
+    """
+    from importer import StoppedError, import_dumps  # noqa: PLC0415 slow to import
+
+    stop = StopSignal()
+    done = []
+    try:
+        with _progress() as on_file:
+            for imported in import_dumps(Lake(data), files, on_file, stop.is_set, skip):
+                typer.echo(_line(imported))
+                done.append(imported)
+    except StoppedError:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(_summary(done, Lake(data)))
+
+
+def _line(imported: "Imported") -> str:
+    what = "trades" if imported.dump.kind == "aggTrades" else "klines"
+    known = imported.records - imported.fresh - imported.empty - imported.skipped
+    parts = [f"{imported.dump.path.name}: {imported.fresh:,} {what}"]
+    if known:
+        parts.append(f"{known:,} were there already")
+    if imported.empty:
+        parts.append(
+            f"left out {count(imported.empty, 'record')} with 0 in the column quantity: no trades "
+            "(their ids are kept, and are no gap)"
+        )
+    if imported.skipped:
+        parts.append(f"left out {count(imported.skipped, 'record')} that contradict the lake")
+    if imported.restored:
+        parts.append(_restored(imported))
+    return "; ".join(parts)
+
+
+def _restored(imported: "Imported") -> str:
+    text = f"restored {count(imported.restored, 'hour')} of Parquet that was gone"
+    if imported.not_restored:
+        text += f", less {count(imported.not_restored, 'trade')} that this file does not have"
+    return text
+
+
+def _summary(done: list["Imported"], lake: Lake) -> str:
+    notes = _notes(lake)
+    if not any(imported.fresh or imported.restored for imported in done):
+        read = any(imported.records for imported in done)
+        nothing = (
+            "nothing new: all of it was there already" if read else "nothing is in these files"
+        )
+        return "\n".join([nothing, *notes])
+    lines = [
+        *notes,
+        "the analytics job takes this in when it runs, beside what is live; without live trades "
+        "this is the fastest way, and it computes only what is new:",
+        f"  {command_name()} analyse --data {shlex.quote(str(lake.root))} --once",
+    ]
+    return "\n".join(lines)
+
+
+def _notes(lake: Lake) -> list[str]:
+    """Lines about trades between the imported ones that no file had, and klines that wait."""
+    from importer import left_out, waiting_klines  # noqa: PLC0415 slow to import
+
+    with closing(open_reader(lake.ticks_db)) as db:
+        missing = [
+            f"{one.symbol}: {one.trades:,} trades in between were in no file "
+            f"({count(one.ranges, 'gap')}); import the days that are missing"
+            for one in left_out(db)
+        ]
+        waiting = [
+            f"{symbol}: klines become bars before the first trade, and there is none yet; "
+            "import aggTrades of the days after, or capture"
+            for symbol in waiting_klines(db)
+        ]
+    return missing + waiting
+
+
+@contextmanager
+def _progress() -> Iterator["OnFile"]:
+    """A bar for the file in hand where there is a terminal, nothing otherwise."""
+    from rich.console import Console  # noqa: PLC0415 slow to import
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def on_file(dump: "DumpFile", doing: str) -> "OnBytes":
+            total = dump.path.stat().st_size
+            bar.reset(task, total=total, description=f"{doing} {dump.path.name}")
+            return lambda position: bar.update(task, completed=position)
+
+        yield on_file

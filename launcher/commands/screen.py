@@ -1,0 +1,214 @@
+"""`spreadlake screen`: every pair of the lake's symbols at one bar, tested and ranked."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from launcher.commands.options import DataOption, parse_bars, parse_not_negative, parse_whole
+from launcher.commands.screen_output import Choice, iter_screens, write_rows, write_tables
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.pairs import check_symbol
+from spreadlake.status import require_lake
+from spreadlake.status.computed_series import lake_definition
+from spreadlake.times import parse_time, timeframe_seconds
+
+__all__ = ["screen"]
+
+# What computes is imported where it is used: polars and numpy are slow to import.
+
+_TABLE_ROWS = 20
+
+
+def screen(
+    timeframe: Annotated[
+        str, typer.Option("--timeframe", metavar="1m", help="Length of the bars.")
+    ] = "1m",
+    lookback: Annotated[
+        int,
+        typer.Option(
+            "--lookback", metavar="BARS", parser=parse_bars, help="Bars of the tests, 30 or more."
+        ),
+    ] = 240,
+    window: Annotated[
+        int,
+        typer.Option("--window", metavar="BARS", parser=parse_bars, help="Bars of the z-score."),
+    ] = 60,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="T", help="As it was known then; now unless it is given."),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option("--every", metavar="1h", help="A screen at every such time of a range."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="First time of the range.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="T", help="Last time of the range.")
+    ] = None,
+    symbols: Annotated[
+        str, typer.Option("--symbols", metavar="S,S|all", help="Symbols to pair, or all.")
+    ] = "all",
+    prices: Annotated[
+        Literal["log", "raw"],
+        typer.Option("--prices", metavar="log|raw", help="Logarithms of the closes, or closes."),
+    ] = "log",
+    fee_bps: Annotated[
+        float,
+        typer.Option(
+            "--fee-bps", metavar="BPS", parser=parse_not_negative, help="Fee of each fill, in bps."
+        ),
+    ] = 5.0,
+    slippage_bps: Annotated[
+        float,
+        typer.Option(
+            "--slippage-bps",
+            metavar="BPS",
+            parser=parse_not_negative,
+            help="Slippage of each fill, in bps.",
+        ),
+    ] = 0.0,
+    min_volume: Annotated[
+        float,
+        typer.Option(
+            "--min-volume",
+            metavar="Q",
+            parser=parse_not_negative,
+            help="Quote volume asked of each leg, over the lookback.",
+        ),
+    ] = 0.0,
+    max_qvalue: Annotated[
+        float | None,
+        typer.Option(
+            "--max-qvalue",
+            metavar="X",
+            parser=parse_not_negative,
+            help="Only pairs whose q-value is not above it.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="N",
+            parser=parse_whole,
+            help="Only the first N of each screen [default: all; 20 in a table]",
+        ),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option("--order", metavar="COLUMN", help="Column to order by, the best first."),
+    ] = "coint_pvalue",
+    form: Annotated[
+        Literal["table", "csv", "json"] | None,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="[default: table; with -o csv, or json by the file's name]",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
+    ] = None,
+    data: DataOption = Path("data"),
+) -> None:
+    """Test and rank every pair of the lake's symbols.
+
+    At the newest bar, or as it was known at any time. Each pair is tested for cointegration in both
+    directions, and named in the better one, A regressed on B. q-values bound how many of those
+    found are false. What a way back to the mean would earn stands beside what it costs. In a table,
+    pairs with a q-value up to 0.05 stand out. An order puts the best first: small p- and q-values,
+    half-lives and costs, great edges, correlations and volumes, z-scores far from 0.
+    """
+    from spreadlake.quant.screen import ScreenOptions  # noqa: PLC0415
+    from spreadlake.research import ScreenRequest  # noqa: PLC0415
+
+    lake = Lake(data)
+    require_lake(lake)
+    _require_analytics(lake)
+    choice = _choice(order, max_qvalue, top, form, output)
+    times = _times(at, every, start, end)
+    request = ScreenRequest(
+        timeframe,
+        ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
+        _symbols(symbols),
+        min_volume,
+        lake_definition(lake).max_stale_bars,
+    )
+    path = _target(output)
+    write = write_tables if choice.form == "table" else write_rows
+    write(iter_screens(lake, request, times), choice, path)
+
+
+def _choice(
+    order: str, max_qvalue: float | None, top: int | None, form: str | None, output: str | None
+) -> Choice:
+    from spreadlake.quant.screen import ORDERS  # noqa: PLC0415
+
+    if order not in ORDERS:
+        raise InputError(f"--order {order}: a screen is ordered by one of {', '.join(ORDERS)}")
+    if top is not None and top < 1:
+        raise InputError(f"--top {top}: ask for 1 pair or more")
+    if form is None:
+        by_name = "json" if (output or "").lower().endswith(".json") else "csv"
+        form = "table" if output is None else by_name
+    if form == "table" and top is None:
+        top = _TABLE_ROWS
+    return Choice(order, max_qvalue, top, form)
+
+
+def _times(
+    at: str | None, every: str | None, start: str | None, end: str | None
+) -> list[float | None]:
+    """When the screens are taken; None is now."""
+    if every is None:
+        if start is not None or end is not None:
+            raise InputError("--from and --to are of a range: add --every, such as --every 1h")
+        return [None if at is None else parse_time(at)]
+    if at is not None:
+        raise InputError("--at is one time, and --every many: leave one of them out")
+    if start is None or end is None:
+        raise InputError("--every needs the range's --from and --to")
+    try:
+        step = timeframe_seconds(every)
+    except ValueError as error:
+        raise InputError(f"--every: {error}") from None
+    first, last = parse_time(start), parse_time(end)
+    if first > last:
+        raise InputError(f"--from {start} is after --to {end}")
+    return [first + step * k for k in range(int((last - first) // step) + 1)]
+
+
+def _symbols(text: str) -> tuple[str, ...] | None:
+    if text == "all":
+        return None
+    try:
+        symbols = {check_symbol(symbol.strip()) for symbol in text.split(",")}
+    except ValueError as error:
+        raise InputError(f"--symbols {text}: {error}") from None
+    if len(symbols) < 2:
+        raise InputError(f"--symbols {text}: a pair needs two symbols, such as BTCUSDT,ETHUSDT")
+    return tuple(sorted(symbols))
+
+
+def _require_analytics(lake: Lake) -> None:
+    if not lake.analytics_db.exists():
+        raise InputError(
+            f"the lake in {lake.root} has no bars yet; run spreadlake analyse --once on it"
+        )
+
+
+def _target(output: str | None) -> Path | None:
+    """The file to write; None is stdout."""
+    if output is None or output == "-":
+        return None
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    return path

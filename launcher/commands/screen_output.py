@@ -1,0 +1,188 @@
+"""Takes the screens that a command asks for, says what they are of, and writes them."""
+
+import io
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import typer
+
+from launcher.commands.output import lines_to_file, lines_to_stdout
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.status.words import count
+from spreadlake.times import iso_utc
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console
+
+    from spreadlake.research import Screen, ScreenRequest
+
+__all__ = ["Choice", "iter_screens", "write_rows", "write_tables"]
+
+# What computes is imported where it is used: polars and numpy are slow to import.
+
+_WIDTH_WITHOUT_TERMINAL = 160
+_COINTEGRATED = 0.05
+_NAMED = 5  # symbols named of those left out for one reason
+
+
+class Choice(NamedTuple):
+    """Which rows of each screen are wanted, in which order, and as what."""
+
+    order: str
+    max_qvalue: float | None
+    top: int | None
+    form: str
+
+
+def iter_screens(
+    lake: Lake, request: "ScreenRequest", times: list[float | None]
+) -> Iterator["Screen"]:
+    """The screen of each time; of several, those with nothing to screen are told and passed over.
+
+    InputError where there is nothing to screen at all.
+    """
+    from spreadlake.research import NoScreenError, take_screen  # noqa: PLC0415
+
+    newest: int | None = None
+    for at in times:
+        try:
+            with _Progress(at) as progress:
+                one = take_screen(lake, request, at, progress.advance, after=newest)
+        except NoScreenError as error:
+            if len(times) == 1:
+                raise
+            typer.echo(str(error), err=True)
+            continue
+        newest = one.time
+        yield one
+    if newest is None:
+        raise InputError("there was nothing to screen at any time of the range")
+
+
+def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
+    """CSV or JSON of all screens, to a file or (None) to stdout; what they are of on stderr."""
+    from spreadlake.quant.screen import SCREEN_SCHEMA  # noqa: PLC0415
+    from spreadlake.status.screen_text import csv_of_rows, json_of_rows  # noqa: PLC0415
+
+    written = taken = 0
+    first = next(screens)  # where nothing can be screened, no file is replaced
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal written, taken
+        for one in chain([first], screens):
+            kept = _rows(one, choice)
+            _tell(one)
+            written, taken = written + kept.height, taken + 1
+            yield from kept.iter_rows(named=True)
+
+    lines = (csv_of_rows if choice.form == "csv" else json_of_rows)(SCREEN_SCHEMA.names(), rows())
+    if path is None:
+        lines_to_stdout(lines)
+        return
+    lines_to_file(lines, path)
+    typer.echo(f"wrote {count(written, 'row')} of {count(taken, 'screen')} to {path}", err=True)
+
+
+def write_tables(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
+    """A table for each screen, to a file or (None) to the terminal, as wide as it is."""
+    if path is None:
+        for one in screens:
+            _tell(one)
+            _print(one, choice, _console())
+        return
+    lines_to_file(_table_texts(chain([next(screens)], screens), choice), path)
+    typer.echo(f"wrote {path}", err=True)
+
+
+def _table_texts(screens: Iterator["Screen"], choice: Choice) -> Iterator[str]:
+    from rich.console import Console  # noqa: PLC0415 slow to import
+
+    for one in screens:
+        text = io.StringIO()
+        _print(one, choice, Console(file=text, highlight=False, width=_WIDTH_WITHOUT_TERMINAL))
+        yield f"{_summary(one)}\n{text.getvalue()}"
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415 slow to import
+
+    console = Console(highlight=False)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+
+
+def _print(one: "Screen", choice: Choice, console: "Console") -> None:
+    from spreadlake.status.screen_text import screen_table  # noqa: PLC0415
+
+    kept = _rows(one, choice)
+    if kept.height:
+        console.print(screen_table(kept.to_dicts(), console.width, _COINTEGRATED))
+    more = one.rows.height - kept.height
+    if more and choice.max_qvalue is not None:
+        console.print(f"{count(more, 'pair')} more, or with q-values above {choice.max_qvalue:g}")
+    elif more:
+        console.print(f"{count(more, 'pair')} more: --top N shows N, -o FILE writes all")
+
+
+def _rows(one: "Screen", choice: Choice) -> "pl.DataFrame":
+    from spreadlake.quant.screen import ranked  # noqa: PLC0415
+
+    return ranked(one.rows, choice.order, choice.max_qvalue, choice.top)
+
+
+def _tell(one: "Screen") -> None:
+    """What was screened, and who was left out, on stderr."""
+    typer.echo(_summary(one), err=True)
+    reasons: dict[str, list[str]] = {}
+    for symbol, why in one.left_out.items():
+        reasons.setdefault(why, []).append(symbol)
+    for why, symbols in reasons.items():
+        more = len(symbols) - _NAMED
+        named = ", ".join(symbols[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        typer.echo(f"left out: {named}: {why}", err=True)
+
+
+def _summary(one: "Screen") -> str:
+    found = int((one.rows["qvalue"] <= _COINTEGRATED).sum())
+    old = one.at is not None and one.at - one.close_time >= one.length
+    then = f" (no bar from then to {iso_utc(one.at)})" if one.at is not None and old else ""
+    return (
+        f"{iso_utc(one.close_time)}{then}: {count(one.rows.height, 'pair')} of "
+        f"{len(one.symbols):,} symbols, {found:,} with q ≤ {_COINTEGRATED:g}"
+    )
+
+
+class _Progress:
+    """A bar on a terminal's stderr while pairs are tested; nothing where there is no terminal."""
+
+    def __init__(self, at: float | None) -> None:
+        from rich.console import Console  # noqa: PLC0415 slow to import
+        from rich.progress import Progress  # noqa: PLC0415
+
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        what = "testing pairs" if at is None else f"testing pairs at {iso_utc(at)}"
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of so many pairs are done."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()

@@ -1,0 +1,160 @@
+"""The commands that run one service in this process, as docker-compose does."""
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from launcher.commands.following import following, is_restarted
+from launcher.commands.options import ConfigOption, DataOption, DurationOption, parse_seconds
+from launcher.commands.rebuild import rebuilding
+from spreadlake.config import Settings, find_config, load_settings
+from spreadlake.errors import InputError, ServiceError
+from spreadlake.lake import Lake
+from spreadlake.logs import configure_logs
+from spreadlake.service import SUPERVISED, ServiceContext
+from spreadlake.status import require_lake
+from spreadlake.times import parse_time
+
+__all__ = ["analyse", "collect", "export_metrics", "load_service", "notify", "roll"]
+
+_GROUP = "spreadlake.services"
+
+
+def load_service(name: str) -> Callable[[ServiceContext], None]:
+    """The service that an installed distribution offers under `name`."""
+    found = entry_points(group=_GROUP, name=name)
+    if not found:
+        raise ServiceError(
+            f"no service {name!r} is installed (entry points {_GROUP}); install spreadlake again: "
+            "make install"
+        )
+    service: Callable[[ServiceContext], None] = next(iter(found)).load()
+    return service
+
+
+def collect(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="Keep the raw frames (.jsonl.gz) as well."),
+    ] = None,
+    origin: Annotated[str, typer.Option("--origin", hidden=True)] = "exchange",
+) -> None:
+    """Capture trades into the lake."""
+    if origin not in ("exchange", "demo"):
+        raise InputError(f"--origin {origin!r} is neither exchange nor demo")
+    _follow("collector", data, config, duration, {"record": record, "origin": origin})
+
+
+def analyse(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Analyse what is there, then end.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Compute everything again from the trades.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="T", help="With --rebuild: only from this time on."),
+    ] = None,
+    lateness: Annotated[
+        float | None, typer.Option("--lateness", parser=parse_seconds, hidden=True)
+    ] = None,
+) -> None:
+    """Compute bars, analytics and alerts."""
+    if start is not None and not rebuild:
+        raise InputError(f"--from {start} needs --rebuild: without it only what is new is analysed")
+    options: dict[str, Any] = {
+        "once": once,
+        "rebuild": rebuild,
+        "from": None if start is None else parse_time(start),
+    }
+    if once and not rebuild:
+        # A job that stays may be there before the collector; one that ends has nothing to do.
+        require_lake(Lake(data))
+    if not (once or rebuild):
+        _follow("analytics-job", data, config, duration, options, lateness)
+    elif os.environ.get(SUPERVISED):  # the supervisor says what it did by itself
+        _run("analytics-job", data, config, duration, options, lateness)
+    else:
+        with rebuilding(Lake(data), options["from"], once=not rebuild) as tell:
+            options["tell"] = tell
+            _run("analytics-job", data, config, duration, options, lateness)
+
+
+def export_metrics(
+    data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
+) -> None:
+    """Serve metrics to Prometheus."""
+    _follow("exporter", data, config, duration, {})
+
+
+def notify(
+    data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
+) -> None:
+    """Tell people about alerts, without Grafana.
+
+    Whom, and how often, the section [notify] of the configuration says.
+    """
+    _follow("notifier", data, config, duration, {})
+
+
+def roll(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="T", help="Only hours that end at or before this time."),
+    ] = None,
+) -> None:
+    """Roll finished hours to Parquet now."""
+    before_ms = None if before is None else int(parse_time(before) * 1000)
+    _run("collector-roll", data, config, None, {"before": before_ms})
+
+
+def _run(
+    name: str,
+    data: Path,
+    config: Path | None,
+    duration: float | None,
+    options: Mapping[str, Any],
+    lateness: float | None = None,
+) -> None:
+    path = find_config(config)
+    settings = load_settings(path)
+    if lateness is not None:
+        settings = _with_lateness(settings, lateness)
+    configure_logs(name)
+    load_service(name)(ServiceContext(settings, Lake(data), path, duration, options))
+
+
+def _follow(
+    name: str,
+    data: Path,
+    config: Path | None,
+    duration: float | None,
+    options: Mapping[str, Any],
+    lateness: float | None = None,
+) -> None:
+    """Runs a service that stays, and takes on what is edited meanwhile."""
+    path, lake = find_config(config), Lake(data)
+    configure_logs(name)
+    with following(name, lake, path) as watch:
+        settings = watch.settings
+        if lateness is not None:
+            settings = _with_lateness(settings, lateness)
+        load_service(name)(
+            ServiceContext(settings, lake, path, duration, options, watch, is_restarted())
+        )
+
+
+def _with_lateness(settings: Settings, lateness: float) -> Settings:
+    job = settings.job.model_copy(update={"lateness": lateness})
+    return settings.model_copy(update={"job": job})

@@ -1,0 +1,113 @@
+"""`spreadlake simulate`: the simulated exchange alone."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from launcher.commands.options import (
+    ConfigOption,
+    DurationOption,
+    SpeedOption,
+    parse_factor,
+    parse_port,
+    parse_whole,
+)
+from spreadlake.binance import stream_name
+from spreadlake.config import Settings, find_config, load_settings
+from spreadlake.errors import InputError
+from spreadlake.logs import configure_logs
+from spreadlake.service import StopSignal
+from spreadlake.trades import TradeKind
+
+__all__ = ["check_kind", "simulate"]
+
+_log = logging.getLogger(__name__)
+
+
+def simulate(
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]", help="Recordings to play; none: a synthetic market."),
+    ] = None,
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", parser=parse_port, help="0: a free one.")
+    ] = 9443,
+    speed: SpeedOption = 1.0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the synthetic market."),
+    ] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            metavar="N",
+            parser=parse_factor,
+            help="Trades a second of each symbol of the synthetic market; 5 to 15 without it.",
+        ),
+    ] = None,
+    start_ms: Annotated[
+        int | None,
+        typer.Option(
+            "--start-ms",
+            metavar="MS",
+            parser=parse_whole,
+            help="Simulated time at the start, Unix ms.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="aggTrade or trade, where a recording has both.")
+    ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option("--expect", help="Play once these symbols are subscribed.", hidden=True),
+    ] = None,
+) -> None:
+    """Run the simulated exchange alone.
+
+    It serves a synthetic market, or recordings, in the wire format of the real exchange.
+    """
+    from simulator import Recording, SyntheticMarket, run_simulator  # noqa: PLC0415
+
+    configure_logs("simulator")
+    stop = StopSignal(duration)
+    source: Recording | SyntheticMarket
+    expected: list[str] = []
+    if recordings:
+        source = Recording(recordings, kind=check_kind(kind))
+        expected = [stream_name(symbol, source.kind) for symbol in expect or []]
+    else:
+        source = SyntheticMarket(seed=seed, symbols=_symbols(config), rate=rate)
+    run_simulator(
+        source,
+        stop,
+        on_ready=_announce,
+        host=host,
+        port=port,
+        speed="max" if math.isinf(speed) else speed,
+        expected=expected,
+        hold=bool(expected),
+        start_ms=start_ms,
+    )
+
+
+def check_kind(kind: str | None) -> TradeKind | None:
+    """The kind of trades as typed by a user."""
+    if kind not in (None, "aggTrade", "trade"):
+        raise InputError(f"--kind {kind!r} is neither aggTrade nor trade")
+    return cast("TradeKind | None", kind)
+
+
+def _symbols(config: Path | None) -> list[str]:
+    settings: Settings = load_settings(find_config(config))
+    return list(settings.symbols)
+
+
+def _announce(ws_url: str, rest_url: str) -> None:
+    _log.info("simulated exchange on %s and %s", ws_url, rest_url)

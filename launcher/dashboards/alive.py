@@ -1,0 +1,47 @@
+"""Health of one service for Docker: `python -m launcher.dashboards.alive SERVICE`."""
+
+import os
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake
+from spreadlake.status import ServiceReport, read_service, watched
+
+__all__ = ["main"]
+
+# Where the services that answer HTTP listen in their containers.
+_ANSWERS = {
+    "exporter": "http://127.0.0.1:9464/metrics",
+    "simulator": "http://127.0.0.1:9443/simulator/status",
+}
+_TIMEOUT = 5.0
+# No proxy of the environment leads to this container itself.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def main(service: str) -> int:
+    """0 where the service works, else 1 with a line that says why not."""
+    try:
+        if service in _ANSWERS:
+            _opener.open(_ANSWERS[service], timeout=_TIMEOUT).close()
+            return 0
+        report = _report(service)
+    except (OSError, LakeError) as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        return 1
+    sys.stdout.write(f"{service}: {report.message}\n")
+    return 0 if report.state == "running" else 1
+
+
+def _report(service: str) -> ServiceReport:
+    lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
+    databases = {"collector": lake.ticks_db, "notifier": lake.notify_db}
+    database = databases.get(service, lake.analytics_db)
+    return watched(lambda seen: read_service(database, service, time.time(), seen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,103 @@
+"""What to start, with which settings, and what to tell the user."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.dashboards.files import assets_dir
+from launcher.dashboards.grafana import grafana_variables
+from launcher.dashboards.prometheus import prometheus_command
+from launcher.supervisor.child import ChildSpec
+from spreadlake.errors import ConfigError
+from spreadlake.lake import Lake
+from spreadlake.ports import check_listen, free_port
+
+__all__ = ["Observability", "find_executables", "plan_observability"]
+
+_HOST = "127.0.0.1"
+_GRAFANA_PORT = 3000
+_PROMETHEUS_PORT = 9090
+
+
+@dataclass(frozen=True)
+class Observability:
+    """Children for the supervisor, and the addresses that they will have.
+
+    `password_file` holds the password of Grafana's user `admin`.
+    """
+
+    specs: tuple[ChildSpec, ...]
+    grafana_url: str
+    prometheus_url: str
+    password_file: Path
+
+
+def plan_observability(
+    lake: Lake,
+    metrics_address: str,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    notifier: bool = False,
+) -> Observability:
+    """Grafana and Prometheus for `lake`, whose metrics are at `metrics_address` (host:port).
+
+    Their own data goes to `grafana/` and `prometheus/` in the lake's folder; what the environment
+    says about Grafana (`GF_…`) wins. With a `notifier` Grafana leaves the pairs' alerts to it.
+    Raises ConfigError saying what to install if one is missing.
+    """
+    grafana, prometheus = find_executables()
+    assets = assets_dir()
+    port = _grafana_port(environment)
+    scraper_url = f"http://{_HOST}:{_port_near(_PROMETHEUS_PORT)}"
+    root = lake.root.resolve()
+    scraper = prometheus_command(
+        prometheus, root / "prometheus", assets, metrics_address, scraper_url
+    )
+    password_file = root / "grafana" / "admin-password"
+    variables = grafana_variables(
+        root, assets, password_file, port, scraper_url, environment, notifier=notifier
+    )
+    url = f"http://{_HOST}:{port}"
+    specs = (
+        ChildSpec("prometheus", lambda: _leashed(scraper)),
+        ChildSpec("grafana", lambda: _leashed([grafana, "server"], url, password_file), variables),
+    )
+    return Observability(specs, url, scraper_url, password_file)
+
+
+def find_executables() -> tuple[str, str]:
+    """Of Grafana and of Prometheus; ConfigError saying what to install if one is missing."""
+    found = {name: shutil.which(name) for name in ("grafana", "prometheus")}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise ConfigError(
+            f"the dashboards need {' and '.join(missing)} on PATH; install Grafana 12 with its "
+            "SQLite data source (grafana cli plugins install frser-sqlite-datasource) and "
+            "Prometheus, or use docker compose, which brings both"
+        )
+    return str(found["grafana"]), str(found["prometheus"])
+
+
+def _leashed(
+    command: Sequence[str], grafana_url: str | None = None, password_file: Path | None = None
+) -> list[str]:
+    """The command that runs `command` on a leash; with a URL it tells when Grafana is ready."""
+    checked = ["--grafana", grafana_url, str(password_file)] if grafana_url else []
+    return [sys.executable, "-P", "-m", "launcher.dashboards.leash", *checked, "--", *command]
+
+
+def _grafana_port(environment: Mapping[str, str]) -> int:
+    chosen = environment.get("GF_SERVER_HTTP_PORT")
+    return int(chosen) if chosen else _port_near(_GRAFANA_PORT)
+
+
+def _port_near(usual: int) -> int:
+    """The usual port, or a free one where something else listens on it."""
+    try:
+        check_listen(_HOST, usual)
+    except ConfigError:
+        return free_port(_HOST)
+    return usual

@@ -1,0 +1,93 @@
+"""What the simulated exchange needs of a source of market data."""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from simulator.columns import TradeColumns
+from simulator.instruments import Contract
+
+__all__ = ["AggTradesQuery", "Batch", "Frame", "Play", "Source"]
+
+
+class Frame(NamedTuple):
+    """One message of market data.
+
+    `stream` None goes to every connection. `combined` tells whether `payload` is already
+    wrapped with its stream name. A trade has its `symbol` and `trade_id`; other frames have
+    an empty symbol.
+    """
+
+    stream: str | None
+    payload: bytes
+    combined: bool = True
+    symbol: str = ""
+    trade_id: int = -1
+
+
+class Batch(NamedTuple):
+    """Frames that are sent together.
+
+    `due_ms` is when, on the play's own clock, which begins at the play's `start_ms`; `clock_ms`
+    is the exchange's time once they are sent: REST shows trades before it and no others.
+    """
+
+    due_ms: float
+    clock_ms: int
+    frames: list[Frame]
+
+
+@dataclass(frozen=True)
+class Play:
+    """How a source is to be played.
+
+    `window_ms` is the exchange time that one batch spans; None asks for batches as large as are
+    good for throughput. `streams` gives the streams that have a subscriber now.
+    """
+
+    start_ms: int
+    end_ms: int | None
+    window_ms: float | None
+    streams: Callable[[], Collection[str]]
+
+
+class AggTradesQuery(NamedTuple):
+    """A checked request for aggregate trades; at most `limit` are given, in order of id.
+
+    With `from_id` or `start_ms` they are the first that fit, otherwise the last. Times are
+    inclusive; no trade at or after `now_ms` exists yet.
+    """
+
+    symbol: str
+    limit: int
+    now_ms: int
+    from_id: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+class Source(Protocol):
+    """Market data to serve: a synthetic market, or a recording."""
+
+    @property
+    def name(self) -> str:
+        """What the status calls it."""
+
+    @property
+    def instruments(self) -> Mapping[str, Contract]:
+        """The symbols that exist, in order."""
+
+    def start_ms(self) -> int | None:
+        """Where the play begins on its own clock; None: wherever it is told to."""
+
+    def play(self, play: Play) -> Generator[Batch]:
+        """Batches in order of `due_ms`; the end of the iterator is the end of the source."""
+
+    def agg_trades(self, query: AggTradesQuery) -> list[bytes]:
+        """Aggregate trades as REST gives them, one JSON object each."""
+
+    def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
+        """All trades of `symbol` in [start_ms, end_ms), in order of id."""
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The same one part after another, so that nobody has to hold the trades of days."""

@@ -1,0 +1,140 @@
+"""The synthetic market as a source of the simulated exchange."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import chain
+from operator import itemgetter
+
+import numpy as np
+
+from simulator.columns import TradeColumns
+from simulator.instruments import Instrument
+from simulator.market import Block, MarketModel
+from simulator.source import AggTradesQuery, Batch, Frame, Play
+from spreadlake.binance import stream_name
+from spreadlake.binance.encode import TradeUnits, combined_prefix, encode_events, encode_rest
+from spreadlake.trades import TradeKind
+
+__all__ = ["SyntheticMarket"]
+
+_KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
+_FRAMES_AT_MAX = 16_000
+_LONGEST_WINDOW_MS = 60_000
+# Events leave the exchange 1 to 8 ms after the trade.
+_EVENT_DELAYS = 8
+
+
+class SyntheticMarket:
+    """A seeded market of correlated symbols with any amount of history.
+
+    The same `seed` gives the same trades at the same times with the same ids, in every process
+    and on every day. `rate` is the trades a second of every symbol; by default 5 to 15,
+    depending on the symbol. Another rate gives other ids.
+    """
+
+    def __init__(
+        self, seed: int = 1, symbols: Iterable[str] = (), rate: float | None = None
+    ) -> None:
+        self._model = MarketModel(seed, symbols, rate)
+        self._streams: dict[str, tuple[str, TradeKind]] = {
+            stream_name(symbol, kind): (symbol, kind)
+            for symbol in self._model.instruments
+            for kind in _KINDS
+        }
+        self.name = f"synthetic market, seed {seed}"
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """The symbols that exist, in order."""
+        return self._model.instruments
+
+    def start_ms(self) -> int | None:
+        """It can begin at any time."""
+        return None
+
+    def play(self, play: Play) -> Generator[Batch]:
+        """Every trade once, in order of time over all symbols."""
+        now = play.start_ms
+        while play.end_ms is None or now < play.end_ms:
+            wanted = sorted(self._streams.keys() & set(play.streams()))
+            window = play.window_ms or self._throughput_window(wanted)
+            later = now + max(1, round(min(window, _LONGEST_WINDOW_MS)))
+            if play.end_ms is not None:
+                later = min(later, play.end_ms)
+            yield Batch(later, later, self._frames(wanted, now, later))
+            now = later
+
+    def _throughput_window(self, streams: list[str]) -> float:
+        blocks = sum(self._model.trades_per_block(self._streams[name][0]) for name in streams)
+        return _FRAMES_AT_MAX * 60_000 / max(blocks, 1)
+
+    def _frames(self, streams: list[str], start_ms: int, end_ms: int) -> list[Frame]:
+        timed = [self._timed_frames(stream, start_ms, end_ms) for stream in streams]
+        return [frame for _, frame in sorted(chain.from_iterable(timed), key=itemgetter(0))]
+
+    def _timed_frames(self, stream: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, Frame]]:
+        symbol, kind = self._streams[stream]
+        prefix = combined_prefix(stream)
+        for block in self._model.blocks(symbol, start_ms, end_ms):
+            trades = self._cut(symbol, block, start_ms, end_ms)
+            if not len(trades.ids):
+                continue
+            event_ms = trades.times_ms + 1 + trades.ids % _EVENT_DELAYS
+            events = encode_events(kind, symbol, trades, event_ms)
+            for time_ms, trade_id, event in zip(
+                trades.times_ms.tolist(), trades.ids.tolist(), events, strict=True
+            ):
+                yield time_ms, Frame(stream, prefix + event + b"}", True, symbol, trade_id)
+
+    def _cut(self, symbol: str, block: Block, start_ms: int, end_ms: int) -> TradeUnits:
+        low, high = np.searchsorted(block.times_ms, (start_ms, end_ms)).tolist()
+        return self._units(symbol, block, low, high)
+
+    def _units(self, symbol: str, block: Block, low: int, high: int) -> TradeUnits:
+        traded = self.instruments[symbol]
+        return TradeUnits(
+            np.arange(block.first_id + low, block.first_id + high),
+            block.times_ms[low:high],
+            block.ticks[low:high],
+            block.steps[low:high],
+            block.buyer_is_maker[low:high],
+            traded.price_decimals,
+            traded.qty_decimals,
+        )
+
+    def agg_trades(self, query: AggTradesQuery) -> list[bytes]:
+        """Aggregate trades as REST gives them, one JSON object each."""
+        first, after = self._id_range(query)
+        per_block = self._model.trades_per_block(query.symbol)
+        rows: list[bytes] = []
+        while first < after:
+            number, low = divmod(first, per_block)
+            high = min(per_block, low + after - first)
+            block = self._model.block(query.symbol, number)
+            rows += encode_rest(self._units(query.symbol, block, low, high))
+            first += high - low
+        return rows
+
+    def _id_range(self, query: AggTradesQuery) -> tuple[int, int]:
+        """First id, and the id after the last, of what the query asks for."""
+        after = self._first_id_at(query.symbol, query.now_ms)
+        if query.end_ms is not None:
+            after = min(after, self._first_id_at(query.symbol, query.end_ms + 1))
+        if query.from_id is None and query.start_ms is None:
+            return max(0, after - query.limit), after
+        first = max(0, query.from_id or 0)
+        if query.start_ms is not None:
+            first = max(first, self._first_id_at(query.symbol, query.start_ms))
+        return first, min(after, first + query.limit)
+
+    def _first_id_at(self, symbol: str, time_ms: int) -> int:
+        """Id of the first trade at or after `time_ms`."""
+        block = self._model.block(symbol, self._model.block_at(symbol, time_ms))
+        return block.first_id + int(np.searchsorted(block.times_ms, time_ms))
+
+    def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
+        """All trades of `symbol` in [start_ms, end_ms), in order of id."""
+        return self._model.columns(symbol, start_ms, end_ms)
+
+    def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The same in parts of about two hours."""
+        return self._model.parts(symbol, start_ms, end_ms)

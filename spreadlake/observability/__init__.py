@@ -1,9 +1,0 @@
-"""Grafana and Prometheus beside a running pipeline, where they are installed."""
-
-from spreadlake.observability.plan import (
-    Observability,
-    find_executables,
-    plan_observability,
-)
-
-__all__ = ["Observability", "find_executables", "plan_observability"]
