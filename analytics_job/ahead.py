@@ -12,8 +12,6 @@ from analytics_job.feed import FEED_SCHEMA
 from spreadlake.lake import Lake, open_reader, read_trades
 from spreadlake.trade_clock import NEAR_MS
 
-__all__ = ["AheadTrades"]
-
 _MINUTE_MS = 60_000
 _MINUTES = f"SELECT DISTINCT time_ms / {_MINUTE_MS} FROM ticks WHERE time_ms >= ? AND seq <= ?"
 # They were read before: no restart has to read from them on again.

@@ -12,8 +12,6 @@ from spreadlake.lake import Lake
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = ["SERIES", "AlertRows", "Key", "RowReader", "rows_of"]
-
 Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
 
 SERIES = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"

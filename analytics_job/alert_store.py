@@ -14,8 +14,6 @@ from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_i
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["AlertStore", "Gates", "WatchedSeries"]
-
 
 @dataclass(frozen=True)
 class Gates:

@@ -10,8 +10,6 @@ from spreadlake.pairs import Pair
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows
 
-__all__ = ["Analyser", "PairPlan"]
-
 # Bars that are computed at a time, times pairs: what is computed on stays in a cache.
 _PIECE = 16_384
 # Bars that are looked at for it, times pairs, to bound memory.

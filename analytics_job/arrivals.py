@@ -6,8 +6,6 @@ from collections.abc import Callable
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 
-__all__ = ["Arrivals"]
-
 # A trade from farther ahead is left to the schedule: it may not be what it says it is.
 _AHEAD_MS = 60_000
 

@@ -18,8 +18,6 @@ from spreadlake.config import Series, Settings
 from spreadlake.lake import atomic
 from spreadlake.pairs import parse_pair
 
-__all__ = ["sync_breaks", "sync_rules", "sync_series", "sync_timeframes"]
-
 log = logging.getLogger(__name__)
 
 _KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"

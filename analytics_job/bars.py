@@ -13,8 +13,6 @@ from spreadlake.lake.archive import archived_until, read_archive
 from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["BarStore", "Changed"]
-
 _NAMES = ", ".join(BARS_SCHEMA.names())
 _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.

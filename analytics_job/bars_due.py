@@ -8,8 +8,6 @@ import sqlite3
 
 from analytics_job.bars import BarStore, Changed
 
-__all__ = ["BarsDue"]
-
 _BARS = 100_000  # 1s bars that are made into longer ones in one transaction
 _KEY = "build:"
 

@@ -15,8 +15,6 @@ from spreadlake.lake.presence import Presence
 from spreadlake.lake.rolls import newest_seq
 from spreadlake.lake.trouble import explaining
 
-__all__ = ["FEED_SCHEMA", "NewTrades", "TickFeed", "waiting_trades"]
-
 log = logging.getLogger(__name__)
 
 FEED_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])

@@ -22,8 +22,6 @@ from spreadlake.status.words import count
 from spreadlake.times import iso_utc
 from spreadlake.work import Work
 
-__all__ = ["BARS", "NEW_BARS", "ROWS", "History"]
-
 # Its stages, as people are told.
 NEW_BARS = "bars of new timeframes"
 BARS = "bars, pair analytics and alerts"

@@ -9,8 +9,6 @@ import polars as pl
 from analytics_job.feed import FEED_SCHEMA
 from spreadlake.lake import HOUR_MS, Lake, read_trades
 
-__all__ = ["DueHour", "HoursDue", "read_hours"]
-
 
 class DueHour(NamedTuple):
     """The trades of a symbol ('' for all) with from_ms <= time_ms < hour_ms + an hour."""

@@ -25,8 +25,6 @@ from spreadlake.lake.presence import Presence
 from spreadlake.lake.trouble import explain
 from spreadlake.work import Work
 
-__all__ = ["AnalyticsJob"]
-
 log = logging.getLogger(__name__)
 
 _STATUS_SECONDS = 1.0

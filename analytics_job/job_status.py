@@ -9,8 +9,6 @@ from analytics_job.pipeline import Pipeline
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.work import Estimate, Work
 
-__all__ = ["WorkTold", "write_status"]
-
 _TOLD_SECONDS = 0.2
 _LEAST_HOURS = 0.05  # of trades: fewer are no history
 

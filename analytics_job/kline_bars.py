@@ -8,8 +8,6 @@ from analytics_job.bars import BarStore, Changed
 from analytics_job.span_store import SpanStore
 from spreadlake.quant.resample import bars_before
 
-__all__ = ["KlineBars"]
-
 
 class KlineBars:
     """Writes bars of a symbol's klines; runs inside the caller's transaction."""

@@ -5,8 +5,6 @@ import sqlite3
 from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
 
-__all__ = ["KlineIntake"]
-
 
 class KlineIntake:
     """Reads the klines of a symbol again only when some of it were stored, or it joined anew."""

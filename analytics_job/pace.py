@@ -18,8 +18,6 @@ from apscheduler.triggers.base import BaseTrigger
 
 from spreadlake.service import StopSignal
 
-__all__ = ["Pace"]
-
 # As wall-clock times: due in any case, and not due in any case.
 _DUE = datetime(1900, 1, 1, tzinfo=UTC)
 _NOT_DUE = datetime(9999, 1, 1, tzinfo=UTC)

@@ -32,8 +32,6 @@ from spreadlake.lake.ends import SourceEnd
 from spreadlake.quant.rolling import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
 
-__all__ = ["Pipeline"]
-
 # What becomes final in one transaction, to bound memory and how long it takes: 1s bars, and rows
 # of pair analytics.
 _BARS, _ROWS = 200_000, 40_000

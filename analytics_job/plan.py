@@ -9,8 +9,6 @@ from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.pair_rows import Noise
 
-__all__ = ["pair_plan", "rule_definition", "series_definition", "watched_series"]
-
 
 def pair_plan(settings: Settings) -> PairPlan:
     """What is computed for every pair."""

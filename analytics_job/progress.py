@@ -3,8 +3,6 @@
 import sqlite3
 from dataclasses import dataclass
 
-__all__ = ["Progress", "read_progress", "write_progress"]
-
 
 @dataclass
 class Progress:

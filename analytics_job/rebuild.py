@@ -13,8 +13,6 @@ from spreadlake.lake.rolls import missing_error, missing_hours
 from spreadlake.lake.trades import trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
 
-__all__ = ["begin_rebuild"]
-
 log = logging.getLogger(__name__)
 
 # Rows of a series are redone from here on; `series` and `alert_rules` stay, so that the rows

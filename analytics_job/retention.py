@@ -23,8 +23,6 @@ from spreadlake.lake.archive import (
     write_piece,
 )
 
-__all__ = ["DEFAULT_HOURS", "Retention"]
-
 log = logging.getLogger(__name__)
 
 DEFAULT_HOURS = 720.0

@@ -7,8 +7,6 @@ from spreadlake.lake import Lake
 from spreadlake.lake.archive import archived_until, next_piece, piece_seconds, read_rows
 from spreadlake.pairs import parse_pair
 
-__all__ = ["RowArchive"]
-
 _KEY = ("pair", "timeframe", "window_bars", "lookback_bars")
 _TEST_KEY = ("pair", "timeframe", "lookback_bars")
 Key = tuple[str, str, int, int]

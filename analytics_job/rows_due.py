@@ -9,8 +9,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-__all__ = ["Due", "RowsDue"]
-
 
 class Due(NamedTuple):
     """Whose rows: those of a symbol's pairs or of one pair, of one window and lookback or all (0).

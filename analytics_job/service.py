@@ -14,8 +14,6 @@ from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 from spreadlake.work import Work
 
-__all__ = ["run"]
-
 log = logging.getLogger(__name__)
 
 # What is read once: by the job, by the exporter and by the notifier.

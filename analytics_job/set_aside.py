@@ -13,8 +13,6 @@ from spreadlake.lake import Lake, add_counters, atomic, iter_trades
 from spreadlake.lake.archive import piece_of
 from spreadlake.pairs import parse_pair
 
-__all__ = ["archive_trouble", "compute_again", "files_aside", "past_damage", "set_aside"]
-
 log = logging.getLogger(__name__)
 
 _KEY = "set_aside"

@@ -18,8 +18,6 @@ from analytics_job.tests_store import DueTest, take
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 
-__all__ = ["SlowTests", "compute_due", "store_results"]
-
 log = logging.getLogger(__name__)
 
 _BATCH = 512

@@ -11,8 +11,6 @@ import polars as pl
 
 from spreadlake.quant.breaks import Spans
 
-__all__ = ["SpanStore"]
-
 
 class SpanStore:
     """Spans of trading, and their tables; writes inside the caller's transaction."""

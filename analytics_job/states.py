@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["PairState", "SeriesStatus", "series_status"]
-
 PairState = Literal["warming", "ready", "stale", "flat"]
 
 

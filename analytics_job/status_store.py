@@ -10,8 +10,6 @@ from analytics_job.states import SeriesStatus, series_status
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
 
-__all__ = ["StatusStore"]
-
 Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
 
 

@@ -10,8 +10,6 @@ from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake
 from spreadlake.lake.parquet import write_durably
 
-__all__ = ["forget_archived_tests"]
-
 
 def forget_archived_tests(lake: Lake, start: int | None) -> None:
     """Removes rows of `pair_tests` from the second `start` on (None: all) from Parquet.

@@ -14,8 +14,6 @@ from spreadlake.pairs import parse_pair
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["DueTests", "read_due"]
-
 
 @dataclass(frozen=True)
 class DueTests:

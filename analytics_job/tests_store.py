@@ -21,8 +21,6 @@ from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import PairTests
 from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 
-__all__ = ["DueTest", "TestStore", "take"]
-
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 200_000  # tests that may wait, some 20 MB

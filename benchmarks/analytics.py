@@ -21,8 +21,6 @@ from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.quant.pair_stats import correlation, hedge_ratio, spread_zscore
 from spreadlake.quant.rolling import Floats, rolling_moments
 
-__all__ = ["main"]
-
 SYMBOLS = [f"S{n}USDT" for n in range(10)]
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 STEPS = 60

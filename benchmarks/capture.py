@@ -29,8 +29,6 @@ from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
 
-__all__ = ["main"]
-
 FRAMES = 300_000
 ROUNDS = 5
 SYMBOLS = 500

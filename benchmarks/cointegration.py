@@ -9,8 +9,6 @@ from statsmodels.tsa.stattools import coint
 from spreadlake.quant.cointegration import spread_tests, spread_tests_both_ways
 from spreadlake.quant.lagged_moments import LaggedMoments
 
-__all__ = ["main"]
-
 SYMBOLS, BARS = 100, 240
 ONE_BY_ONE = 60
 ROUNDS = 5

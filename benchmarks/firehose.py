@@ -16,8 +16,6 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-__all__ = ["Firehose", "flood", "trickle"]
-
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 2**18
 _TICK = 0.02

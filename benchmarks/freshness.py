@@ -28,8 +28,6 @@ import numpy as np
 from spreadlake.lake import Lake, open_reader, read_status, read_trades
 from spreadlake.ports import free_port
 
-__all__ = ["main"]
-
 SYMBOLS = [
     f"{coin}USDT"
     for coin in "BTC ETH SOL BNB XRP DOGE ADA LINK LTC 1000PEPE".split()  # noqa: SIM905

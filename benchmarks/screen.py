@@ -21,8 +21,6 @@ from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.rolling import Floats
 from spreadlake.quant.screen import ScreenOptions, screen_all_pairs
 
-__all__ = ["main"]
-
 SYMBOLS, BARS = 500, 240
 OF_COMMAND = 200
 SAMPLE = 30  # pairs that statsmodels tests, before and after

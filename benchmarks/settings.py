@@ -6,8 +6,6 @@ from pathlib import Path
 
 from spreadlake.config import load_settings
 
-__all__ = ["main"]
-
 FEW, MANY = 50, 500
 ROUNDS = 15
 

@@ -14,8 +14,6 @@ from collector.retry import explain
 from collector.trust import Trust, read_trust
 from spreadlake.config.sections import ExchangeSettings
 
-__all__ = ["Access", "read_access"]
-
 log = logging.getLogger(__name__)
 
 

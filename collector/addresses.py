@@ -3,8 +3,6 @@
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-__all__ = ["is_local"]
-
 
 def is_local(url: str) -> bool:
     """Whether the address is this machine's own: no proxy of the environment leads there."""

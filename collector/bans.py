@@ -4,8 +4,6 @@ import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-__all__ = ["seconds_to_wait"]
-
 # As in "Way too many requests; IP banned until 1700000000000. Please use the websocket …".
 _UNTIL = re.compile(rb"banned until (\d{13})\b")
 # No ban of Binance lasts longer; what says so is not understood rather than obeyed for years.

@@ -7,8 +7,6 @@ from typing import Literal
 
 from spreadlake.binance import OffMarket, TradeEvent
 
-__all__ = ["PAUSED", "Batch", "Stored"]
-
 PAUSED = "reading paused"
 """Cause of a gap whose trades were let go because there was no room for them."""
 

@@ -19,8 +19,6 @@ from collector.warm_start import WarmStart
 from collector.watch import Watch
 from spreadlake.config import Settings
 
-__all__ = ["Capture"]
-
 log = logging.getLogger(__name__)
 
 

@@ -2,8 +2,6 @@
 
 import ssl
 
-__all__ = ["explain_certificate"]
-
 # Of OpenSSL, x509_vfy.h.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})

@@ -23,8 +23,6 @@ from spreadlake.binance import AggTrade, OffMarket, TradeEvent
 from spreadlake.times import iso_utc
 from spreadlake.trades import begins_again
 
-__all__ = ["Contradictions"]
-
 log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
 Events = Sequence[TradeEvent | OffMarket]

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["Crew"]
-
 
 class Crew:
     """Tasks that run until one of them fails or all are told to stop."""

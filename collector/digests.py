@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from spreadlake.binance import OffMarket, TradeEvent
 
-__all__ = ["Digests", "digest"]
-
 Ints = NDArray[np.int64]
 
 # Two to the power of this many trades: some seconds of the liveliest hour of all symbols.

@@ -9,8 +9,6 @@ from collector.rest import RestError
 from collector.roster import Roster, Standing
 from spreadlake.config import ConfigWatch, Settings
 
-__all__ = ["Edits"]
-
 # What the collector reads once.
 _AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
 

@@ -19,8 +19,6 @@ from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
 
-__all__ = ["Feed"]
-
 log = logging.getLogger(__name__)
 
 

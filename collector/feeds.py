@@ -10,8 +10,6 @@ from collector.parts import Parts
 from collector.planning import symbols_per_connection
 from collector.rate import Once
 
-__all__ = ["Feeds"]
-
 log = logging.getLogger(__name__)
 
 

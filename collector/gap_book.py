@@ -11,8 +11,6 @@ from typing import Literal
 
 from collector.gaps import HoleChange, IdRange
 
-__all__ = ["Gap", "GapBook", "GapState"]
-
 GapState = Literal["open", "lost"]
 
 # Late trades are still taken into lost gaps, as far back as this many of them.

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Absorbed", "Held", "HoleChange", "IdRange", "absorb", "runs", "subtract"]
-
 Ids = NDArray[np.int64]
 
 

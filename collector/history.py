@@ -10,8 +10,6 @@ from collector.store import TickStore
 from spreadlake.config import Settings
 from spreadlake.lake import read_status
 
-__all__ = ["MissingHistory", "traded_of"]
-
 _KEY = "warm_start"
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from collector.wording import symbols_counted
 
-__all__ = ["AGG_TRADES_WEIGHT", "HistoryLeft", "Traded", "klines_weight", "left_of"]
-
 AGG_TRADES_WEIGHT = 20
 _KLINES_PAGE = 1_500
 _WEIGHTS = ((99, 1), (499, 2), (1000, 5))

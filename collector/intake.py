@@ -21,8 +21,6 @@ from spreadlake.binance import (
 )
 from spreadlake.trades import TradeKind
 
-__all__ = ["Intake"]
-
 log = logging.getLogger(__name__)
 _SAMPLE = 120
 _LATELY = 60.0

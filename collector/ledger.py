@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from collector.gaps import Held, HoleChange, IdRange, absorb
 
-__all__ = ["Ledger", "Plan", "SymbolPlan"]
-
 Index = NDArray[np.int64]
 
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-__all__ = ["network_words"]
-
 _MOST_LAYERS = 10
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _BY_NUMBER = {

@@ -9,8 +9,6 @@ from collector.ledger import Plan
 from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.trade_clock import TradeClock
 
-__all__ = ["Last", "Newest", "newest_after"]
-
 Events = Sequence[TradeEvent | OffMarket]
 
 

@@ -8,8 +8,6 @@ import numpy as np
 from collector.gaps import IdRange
 from spreadlake.binance import AggTrade
 
-__all__ = ["PageReading", "read_page"]
-
 
 @dataclass(frozen=True)
 class PageReading:

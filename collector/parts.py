@@ -12,8 +12,6 @@ from collector.writer import WriterThread
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.lake import Lake
 
-__all__ = ["Parts"]
-
 
 @dataclass(frozen=True)
 class Parts:

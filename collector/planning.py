@@ -8,8 +8,6 @@ from typing import Literal
 from spreadlake.binance import combined_url, stream_name
 from spreadlake.trades import TradeKind
 
-__all__ = ["Method", "Subscription", "requests", "subscribe", "symbols_per_connection"]
-
 # A request line longer than 8 KiB is refused by many servers, so the streams that do not fit are
 # asked for by messages, of which the exchange allows 10 a second.
 _URL_LENGTH = 4_000

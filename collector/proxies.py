@@ -13,8 +13,6 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from collector.addresses import is_local
 from spreadlake.errors import ConfigError
 
-__all__ = ["Proxy", "proxy_for", "unreadable_exceptions"]
-
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _TARGET_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # In order; the last ones are for all. WSS_PROXY and WS_PROXY are known to the streams' library.

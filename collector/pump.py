@@ -10,8 +10,6 @@ from collector.store import TickStore
 from collector.writer import WriterThread
 from spreadlake.binance import OffMarket, TradeEvent
 
-__all__ = ["Pump"]
-
 
 class Pump:
     """Takes what the feeds hold every `interval` seconds, or at once when one of them is full.

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-__all__ = ["Bounded", "Once"]
-
 
 class Bounded:
     """Passes one line in `seconds` on to `log`, and says how many like it were left out."""

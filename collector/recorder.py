@@ -14,8 +14,6 @@ from pathlib import Path
 from collector.rate import Bounded
 from collector.recording_file import RecordingFile
 
-__all__ = ["Recorder"]
-
 log = logging.getLogger(__name__)
 # Frames that wait for the disk; what comes on top is left out, and told.
 _MOST_WAITING = 64 * 2**20

@@ -13,8 +13,6 @@ import msgspec
 from spreadlake.errors import RecordingError
 from spreadlake.locks import try_lock
 
-__all__ = ["RecordingFile", "whole_members"]
-
 _CHUNK = 2**16
 _HEAD = 64
 # A receive time and a space, or as much of it as a process that was killed has written.

@@ -17,8 +17,6 @@ from collector.roster import Standing
 from spreadlake.backoff import Backoff
 from spreadlake.binance import AggTrade
 
-__all__ = ["Repairer", "confirm_open"]
-
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 # One answer may be wrong: only as many equal ones say that trades do not exist.

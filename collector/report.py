@@ -14,8 +14,6 @@ from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper, beat
 from spreadlake.lake.presence import Presence
 
-__all__ = ["Reporter"]
-
 
 class Reporter:
     """Writes the status of the collector, and keeps the log of its database in bounds."""

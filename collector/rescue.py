@@ -10,8 +10,6 @@ from pathlib import Path
 
 from spreadlake.lake.presence import Presence
 
-__all__ = ["rescue"]
-
 
 def rescue(db: sqlite3.Connection, path: Path, presence: Presence) -> Path:
     """Writes all that `db` holds to a new file at `path`, closes it, and returns the new file.

@@ -9,8 +9,6 @@ from collector.bans import seconds_to_wait
 from collector.certificates import explain_certificate
 from collector.network_words import network_words
 
-__all__ = ["ConnectionVerdict", "explain", "retry_after", "verdict"]
-
 # Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
 # that follows when those were not heeded.
 _PASSING = frozenset({408, 418, 425, 429})

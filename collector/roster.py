@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 
-__all__ = ["Roster", "Standing"]
-
 # Any other status passes, or is one that the exchange has yet to invent.
 _OVER = frozenset({"DELIVERING", "DELIVERED", "SETTLING", "CLOSE"})
 _NEAREST = 3

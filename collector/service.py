@@ -32,8 +32,6 @@ from spreadlake.lake.presence import Presence
 from spreadlake.lake.venue import venue_of
 from spreadlake.service import ServiceContext, StopSignal
 
-__all__ = ["roll", "run", "serve"]
-
 log = logging.getLogger(__name__)
 
 

@@ -15,8 +15,6 @@ from collector.planning import Subscription
 from collector.timing import Timing
 from spreadlake.binance import OffMarket, TradeEvent
 
-__all__ = ["Session"]
-
 # No real frame comes near it; one that does ends the connection (close code 1009).
 _MAX_FRAME_BYTES = 2**20
 # Frames that are held undecoded; beyond it the socket is not read.

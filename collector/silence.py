@@ -7,8 +7,6 @@ one is an ordinary pause for another.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Rhythm", "SilenceWatch"]
-
 # A pause this many times the usual one is worth a question.
 _PATIENCE = 20.0
 _SMOOTHING = 0.2

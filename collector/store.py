@@ -27,8 +27,6 @@ from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.rolls import newest_seq
 from spreadlake.trade_clock import TradeClock
 
-__all__ = ["TickStore"]
-
 _UPSERT_SYMBOL = """
 INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id,

@@ -11,8 +11,6 @@ from collector.timing import Timing
 from collector.wording import shortened
 from spreadlake.errors import ExchangeError
 
-__all__ = ["SymbolCheck"]
-
 log = logging.getLogger(__name__)
 # An exchange that does not answer is told once an hour.
 _TOLD = 3600.0

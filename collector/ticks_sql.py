@@ -13,8 +13,6 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import astuple
 
-__all__ = ["insert_trades"]
-
 # Largest first; together they hold any number of rows in few statements, all of them cached.
 _ROWS = (1000, 100, 10, 1)
 # An event's fields begin with symbol, id, time, price, qty, maker; what follows is not stored.

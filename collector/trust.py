@@ -10,8 +10,6 @@ import certifi
 
 from spreadlake.errors import ConfigError
 
-__all__ = ["Trust", "read_trust"]
-
 _FILE, _FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 
 

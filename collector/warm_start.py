@@ -17,8 +17,6 @@ from spreadlake.backoff import Backoff
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["WarmStart", "kline_minutes", "whole_bars_from"]
-
 log = logging.getLogger(__name__)
 _MINUTE_MS = 60_000
 _KLINES_PAGE = 1_500

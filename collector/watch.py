@@ -14,8 +14,6 @@ from collector.session import Session
 from collector.silence import SilenceWatch
 from spreadlake.binance import AggTrade, route_of
 
-__all__ = ["Watch"]
-
 log = logging.getLogger(__name__)
 # Of a silent connection only so many symbols are asked about: each question has its weight.
 _ASKED = 3

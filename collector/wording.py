@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-__all__ = ["shortened", "symbols_counted"]
-
 _NAMED = 3
 
 

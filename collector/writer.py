@@ -11,8 +11,6 @@ from typing import TypeVar
 from collector.rate import Bounded
 from spreadlake.lake.trouble import explain, passes
 
-__all__ = ["WriterThread"]
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from docs.sample import write_dump
 from simulator.columns import TradeColumns
 
-__all__ = ["make_day"]
-
 Floats = NDArray[np.float64]
 
 PRICES = {

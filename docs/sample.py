@@ -16,8 +16,6 @@ from simulator import SyntheticMarket
 from simulator.columns import TradeColumns
 from simulator.source import Play
 
-__all__ = ["make_sample", "write_dump"]
-
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT")
 MIDNIGHT_MS = 1_723_161_600_000  # 2024-08-09T00:00:00Z
 MINUTE_MS = 60_000

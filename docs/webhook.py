@@ -7,8 +7,6 @@ import json
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-__all__ = ["Receiver"]
-
 
 class Receiver(BaseHTTPRequestHandler):
     """Takes posts of JSON with `title` and `message`, as apprise's `json://` sends them."""

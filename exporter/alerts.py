@@ -8,8 +8,6 @@ from prometheus_client.core import Metric
 
 from exporter.families import ALERT_LABELS, Sample, counter, gauge
 
-__all__ = ["Alerts", "Watch", "alert_families"]
-
 
 class Watch(NamedTuple):
     """One rule on one series, in the order of the labels."""

@@ -9,8 +9,6 @@ from prometheus_client.core import Metric
 from exporter.families import Sample, counter, gauge
 from spreadlake.status import SymbolReport
 
-__all__ = ["Capture", "capture_families"]
-
 _BY_SYMBOL = (
     ("ticks", "spreadlake_ticks", "Trades stored."),
     ("gaps", "spreadlake_tick_gaps", "Ranges of trade ids found missing, repaired or not."),

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-__all__ = ["ALERT_LABELS", "SERIES_LABELS", "Sample", "counter", "gauge"]
-
 SERIES_LABELS = ("pair", "timeframe", "window", "lookback")
 ALERT_LABELS = (*SERIES_LABELS, "rule")
 

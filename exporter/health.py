@@ -12,8 +12,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.status import ServiceReport
 
-__all__ = ["Health", "health_of", "read_health"]
-
 
 @dataclass(frozen=True)
 class Health:

@@ -7,8 +7,6 @@ from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
 
-__all__ = ["Notifications", "notification_families"]
-
 
 @dataclass(frozen=True)
 class Notifications:

@@ -9,8 +9,6 @@ from prometheus_client.core import Metric
 from exporter.families import counter, gauge
 from spreadlake.status import FileReport, ServiceReport, TestsBacklog
 
-__all__ = ["Job", "Storage", "job_families", "service_families", "storage_families"]
-
 
 @dataclass(frozen=True)
 class Job:

@@ -8,8 +8,6 @@ from prometheus_client.core import Metric
 from exporter.families import SERIES_LABELS, gauge
 from spreadlake.status import PairReport
 
-__all__ = ["PairTests", "pair_families", "pair_test_families"]
-
 _VALUES = (
     ("zscore", "spreadlake_pair_zscore", "Deviations of the spread from its rolling mean."),
     ("correlation", "spreadlake_pair_correlation", "Rolling correlation of the closes."),

@@ -12,12 +12,12 @@ from exporter.notifications import Notifications
 from exporter.operations import Job, Storage
 from exporter.pairs import PairTests
 from spreadlake.lake import Lake, read_counters, read_status
+from spreadlake.lake.rolls import newest_seq
 from spreadlake.status import (
     Heartbeats,
     PairReport,
     ServiceReport,
     database_sizes,
-    newest_seq,
     read_latest_pairs,
     read_progress,
     read_service,
@@ -25,17 +25,6 @@ from spreadlake.status import (
     read_tests_backlog,
     snapshot,
 )
-
-__all__ = [
-    "read_alerts",
-    "read_capture",
-    "read_job",
-    "read_notifications",
-    "read_pair_tests",
-    "read_pairs",
-    "read_services",
-    "read_storage",
-]
 
 _WATCH = "pair, timeframe, window_bars, lookback_bars, rule"
 

@@ -28,8 +28,6 @@ from spreadlake.config import Settings
 from spreadlake.lake import Lake
 from spreadlake.status import Heartbeats
 
-__all__ = ["LakeMetrics", "Part", "parts_of"]
-
 _log = logging.getLogger(__name__)
 
 Part = Callable[[], Iterable[Metric]]

@@ -12,8 +12,6 @@ from exporter.health import Health
 from exporter.scrape import LakeMetrics
 from spreadlake.ports import address, cannot_listen, resolve
 
-__all__ = ["MetricsServer", "make_app"]
-
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 App = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
 

@@ -10,8 +10,6 @@ from exporter.server import MetricsServer, make_app
 from spreadlake.service import ServiceContext, StopSignal
 from spreadlake.status import Heartbeats
 
-__all__ = ["run"]
-
 _log = logging.getLogger(__name__)
 
 

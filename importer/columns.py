@@ -14,8 +14,6 @@ from importer.names import DumpFile, DumpKind
 from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake.trades import TRADES_SCHEMA
 
-__all__ = ["LAYOUTS", "Layout", "RecordError"]
-
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138
 _NANOSECONDS = 1000 * _MICROSECONDS

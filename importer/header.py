@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from importer.columns import Layout, RecordError
 from importer.names import DumpKind
 
-__all__ = ["Heading", "read_heading"]
-
 _SPOT_COLUMNS = 8
 # The column that only dumps of the spot market have: whether it was the best price match.
 _SPOT_NAME = "best"

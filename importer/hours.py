@@ -10,8 +10,6 @@ import polars as pl
 
 from spreadlake.lake.layout import HOUR_MS
 
-__all__ = ["HourBuffer"]
-
 _MOST_ROWS = 4_000_000
 
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IdRange", "Ids", "KnownIds", "RunCollector", "missing_in"]
-
 Ids = NDArray[np.int64]
 _MOST_RUNS = 10_000
 

@@ -10,8 +10,6 @@ from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import add_counters, atomic
 from spreadlake.times import iso_utc
 
-__all__ = ["store_klines"]
-
 _KEY = ["symbol", "timeframe", "time"]
 
 

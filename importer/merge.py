@@ -5,8 +5,6 @@ import polars as pl
 from spreadlake.times import iso_utc
 from spreadlake.trades import COLUMNS
 
-__all__ = ["ConflictError", "agreeing", "merge", "row_in_words", "trades_in"]
-
 _VALUES = tuple(name for name in COLUMNS if name not in ("symbol", "trade_id"))
 
 

@@ -12,8 +12,6 @@ from typing import Literal
 from spreadlake.errors import InputError
 from spreadlake.pairs import check_symbol, is_coin_margined
 
-__all__ = ["DumpFile", "DumpKind", "parse_name"]
-
 DumpKind = Literal["aggTrades", "1m"]
 
 _NAME = re.compile(

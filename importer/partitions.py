@@ -19,8 +19,6 @@ from spreadlake.lake.trades import TRADES_SCHEMA, read_partition, save_partition
 from spreadlake.times import iso_utc
 from spreadlake.trades import COLUMNS, begins_again
 
-__all__ = ["HourWriter", "WrittenHour", "known_ids"]
-
 
 @dataclass(frozen=True)
 class WrittenHour:

@@ -13,8 +13,6 @@ from itertools import pairwise
 from importer.names import DumpFile, DumpKind
 from spreadlake.errors import InputError
 
-__all__ = ["MOST_DAYS", "Coverage", "check_days", "in_order"]
-
 MOST_DAYS = 7
 """Days without a trade of one symbol, between two that have some, on which others have trades."""
 

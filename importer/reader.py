@@ -19,8 +19,6 @@ from importer.header import Heading, read_heading
 from importer.names import DumpFile, parse_name
 from spreadlake.errors import InputError
 
-__all__ = ["OnBytes", "read_dump", "verify_dump"]
-
 PIECE_BYTES = 2**20
 _TYPES = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 

@@ -18,8 +18,6 @@ from importer.partitions import WrittenHour
 from spreadlake.lake import HOUR_MS, atomic
 from spreadlake.lake.rolls import Roll, newest_seq, record_rolls
 
-__all__ = ["FileRecord", "LeftOut", "delete_rolled", "left_out", "record_file", "waiting_klines"]
-
 _CAUSE = "import"
 _MESSAGE = "not in the imported files; import the days that are missing"
 _ROWS = 20_000  # deleted in one transaction

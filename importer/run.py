@@ -30,8 +30,6 @@ from spreadlake.lake import (
 from spreadlake.lake.ends import SourceEnd, read_end, record_end
 from spreadlake.lake.venue import BINANCE
 
-__all__ = ["Imported", "OnFile", "StoppedError", "import_dumps", "now_ms"]
-
 
 class StoppedError(Exception):
     """The import was told to stop before its end; what was done until then is recorded."""

@@ -10,8 +10,6 @@ from notifier.receivers import Receiver
 from spreadlake.backoff import Backoff
 from spreadlake.config.sections import NotifySettings
 
-__all__ = ["Delivery"]
-
 log = logging.getLogger(__name__)
 
 

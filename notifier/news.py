@@ -5,8 +5,6 @@ from typing import Literal, NamedTuple
 
 from spreadlake.times import iso_utc, timeframe_seconds
 
-__all__ = ["AlertRow", "Message", "News", "What", "known_at", "message_of"]
-
 What = Literal["opened", "closed"]
 
 MOST_LISTED = 20  # events that a message names; of more it gives the number

@@ -8,8 +8,6 @@ from notifier.news import AlertRow, What
 from spreadlake.lake import atomic
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["Outbox", "Waiting"]
-
 _COLUMNS = (
     "id, rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, "
     "opened_zscore, peak_zscore, closed_at, closed_zscore"

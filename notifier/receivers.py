@@ -10,8 +10,6 @@ import apprise
 from notifier.news import Message
 from spreadlake.errors import ConfigError
 
-__all__ = ["Receiver", "receivers_of"]
-
 _HELP = "see https://appriseit.com for how each receiver's address is written"
 
 

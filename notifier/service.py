@@ -17,8 +17,6 @@ from spreadlake.lake import add_counters, atomic, beat, open_notify_writer, set_
 from spreadlake.service import ServiceContext, StopSignal
 from spreadlake.status import snapshot
 
-__all__ = ["run"]
-
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0

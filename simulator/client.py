@@ -10,8 +10,6 @@ from simulator.source import Frame
 from simulator.subscriptions import Subscriptions
 from spreadlake.binance.encode import combined_prefix
 
-__all__ = ["Client"]
-
 _TEXT = 0x81
 _BINARY = 0x82
 _SHORT = 126

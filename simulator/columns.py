@@ -7,8 +7,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TradeColumns"]
-
 
 @dataclass(frozen=True, slots=True)
 class TradeColumns:

@@ -12,21 +12,6 @@ from typing import ClassVar, Literal, TypeVar
 
 from simulator.tampering import TAMPERINGS
 
-__all__ = [
-    "Delay",
-    "Drop",
-    "DropAfterAccept",
-    "Faults",
-    "HalfOpen",
-    "Plan",
-    "RefuseHandshake",
-    "RestFailure",
-    "RestHow",
-    "Stall",
-    "Tamper",
-    "When",
-]
-
 Target = Literal["frame", "handshake", "accept", "rest"]
 RestHow = Literal["status", "malformed", "timeout", "reset"]
 

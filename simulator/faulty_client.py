@@ -15,8 +15,6 @@ from simulator.source import Frame
 from simulator.subscriptions import Subscriptions
 from simulator.tampering import TAMPERINGS
 
-__all__ = ["FaultyClient", "end_connection"]
-
 # A socket that does not linger is closed with a TCP reset.
 _NO_LINGER = struct.pack("ii", 1, 0)
 # A stalled connection that is so many messages behind is cut off.

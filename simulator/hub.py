@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from simulator.client import Client
 from simulator.source import Frame
 
-__all__ = ["Hub"]
-
 
 class Hub:
     """The connected clients by stream."""

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from simulator.noise import key_of
 
-__all__ = ["Contract", "Instrument", "decimal_text", "instrument"]
-
 
 @dataclass(frozen=True)
 class Contract:

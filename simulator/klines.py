@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from simulator.columns import TradeColumns
 from simulator.instruments import Contract, decimal_text
 
-__all__ = ["INTERVALS", "Kline", "klines"]
-
 Kline = list[int | str]
 Ints = NDArray[np.int64]
 _MINUTE = 60_000

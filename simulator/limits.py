@@ -4,8 +4,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Limits", "MessageRate", "Refusal", "WeightBudget"]
-
 
 @dataclass(frozen=True)
 class Limits:

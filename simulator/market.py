@@ -29,8 +29,6 @@ from simulator.noise import (
     uniform,
 )
 
-__all__ = ["BLOCK_MS", "Block", "MarketModel"]
-
 BLOCK_MS = 60_000
 _GRID_MS = 250
 _SECONDS = BLOCK_MS // 1000

@@ -12,18 +12,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Bools",
-    "Floats",
-    "Ints",
-    "brownian",
-    "bumps",
-    "key_of",
-    "normal",
-    "reverting",
-    "uniform",
-]
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

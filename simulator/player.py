@@ -10,8 +10,6 @@ from simulator.hub import Hub
 from simulator.source import Batch, Play, Source
 from spreadlake.errors import InputError
 
-__all__ = ["Pacing", "Player", "Speed"]
-
 Speed = float | Literal["max"]
 
 # Real time that one batch spans: frames are late by this much at most.

@@ -6,8 +6,6 @@ from simulator.columns import TradeColumns
 from simulator.instruments import Contract
 from simulator.source import AggTradesQuery, Batch, Play, Source
 
-__all__ = ["Prepared"]
-
 
 class Prepared:
     """Another source's frames of `streams` up to `end_ms`, made before the play begins.

@@ -18,8 +18,6 @@ from simulator.faults import (
 )
 from simulator.tampering import TAMPERINGS
 
-__all__ = ["random_faults"]
-
 _Draw = Callable[[random.Random, When], Plan]
 
 _REST_FAILURES: tuple[RestHow, ...] = ("status", "status", "malformed", "timeout", "reset")

@@ -9,16 +9,6 @@ from msgspec import UNSET, Struct, UnsetType
 from spreadlake.binance import CoinMargined, FrameDecoder, FrameError, Ignored, TradeEvent
 from spreadlake.trades import TradeKind
 
-__all__ = [
-    "KINDS",
-    "RestTrade",
-    "coin_margined_in",
-    "decimals_in",
-    "rest_trade",
-    "stream_of",
-    "trade_in",
-]
-
 KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
 
 _COMBINED = re.compile(rb'\{"stream":"([^"\\]+)","data":')

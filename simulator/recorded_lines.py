@@ -17,8 +17,6 @@ import msgspec
 
 from spreadlake.errors import RecordingError
 
-__all__ = ["RecordedLine", "read_lines", "read_merged"]
-
 RecordedLine = tuple[int, bytes]
 """Receive time in ns, which never goes back within a file, and the frame as it came."""
 

@@ -17,8 +17,6 @@ from spreadlake.binance import TradeEvent
 from spreadlake.errors import RecordingError
 from spreadlake.trades import TradeKind
 
-__all__ = ["Recording"]
-
 _LARGEST_BATCH = 2000
 
 

@@ -15,8 +15,6 @@ from simulator.limits import Refusal
 from simulator.source import AggTradesQuery, Source
 from simulator.statuses import Statuses
 
-__all__ = ["PREFIX", "Reply", "Rest", "refused", "request_weight"]
-
 PREFIX = "/fapi/v1/"
 _HOUR_MS = 3_600_000
 _MOST_DIGITS = 18

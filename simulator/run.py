@@ -13,8 +13,6 @@ from simulator.source import Source
 from spreadlake.errors import InputError
 from spreadlake.service import StopSignal
 
-__all__ = ["ExchangeHandle", "exchange_in_thread", "run_simulator"]
-
 OnReady = Callable[[str, str], None]
 
 

@@ -26,8 +26,6 @@ from simulator.subscriptions import Subscriptions, parse_target
 from spreadlake.errors import InputError
 from spreadlake.ports import address
 
-__all__ = ["STATUS_PATH", "SimulatedExchange"]
-
 STATUS_PATH = "/simulator/status"
 
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 418: "I'm a teapot"}

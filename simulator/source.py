@@ -7,8 +7,6 @@ from typing import NamedTuple, Protocol
 from simulator.columns import TradeColumns
 from simulator.instruments import Contract
 
-__all__ = ["AggTradesQuery", "Batch", "Frame", "Play", "Source"]
-
 
 class Frame(NamedTuple):
     """One message of market data.

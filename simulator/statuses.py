@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from spreadlake.errors import InputError
 
-__all__ = ["STATUSES", "TRADING", "Statuses"]
-
 TRADING = "TRADING"
 _NEVER_TRADED = "PENDING_TRADING"
 _OVER = ("DELIVERING", "DELIVERED", "SETTLING", "CLOSE")

@@ -11,8 +11,6 @@ import msgspec
 
 from spreadlake.binance.streams import Route, route_of
 
-__all__ = ["Endpoint", "Subscriptions", "parse_target"]
-
 _STREAM = re.compile(r"[^@\s/]+@\S+|![^\s/]+")
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _LARGEST_ID = 2**64

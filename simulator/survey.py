@@ -14,8 +14,6 @@ from simulator.recorded_lines import RecordedLine
 from spreadlake.binance import TradeEvent
 from spreadlake.trades import TradeKind
 
-__all__ = ["KindSurvey", "Survey", "survey"]
-
 
 @dataclass
 class KindSurvey:

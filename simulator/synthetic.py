@@ -14,8 +14,6 @@ from spreadlake.binance import stream_name
 from spreadlake.binance.encode import TradeUnits, combined_prefix, encode_events, encode_rest
 from spreadlake.trades import TradeKind
 
-__all__ = ["SyntheticMarket"]
-
 _KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
 _FRAMES_AT_MAX = 16_000
 _LONGEST_WINDOW_MS = 60_000

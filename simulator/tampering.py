@@ -4,8 +4,6 @@ import json
 import re
 from collections.abc import Callable
 
-__all__ = ["TAMPERINGS", "Tampering"]
-
 Tampering = Callable[[bytes], list[bytes]]
 
 _HUGE = 2**21

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from random import Random
 
-__all__ = ["Backoff"]
-
 
 @dataclass
 class Backoff:

@@ -2,8 +2,6 @@
 
 import polars as pl
 
-__all__ = ["BARS_SCHEMA", "KLINES_SCHEMA"]
-
 # Of one timeframe, which the table has as a column and a frame as its own name.
 BARS_SCHEMA = pl.Schema(
     {

@@ -7,8 +7,6 @@ variables when numpy is first imported, so this module imports none of it.
 import os
 from collections.abc import MutableMapping
 
-__all__ = ["BLAS_VARIABLES", "pin_blas_threads"]
-
 # OpenBLAS (numpy's and scipy's wheels), what is built with OpenMP, MKL, and Apple's Accelerate.
 BLAS_VARIABLES = (
     "OPENBLAS_NUM_THREADS",

@@ -6,19 +6,6 @@ base: the command line prints its message and exits with `exit_code`, without a 
 
 from pathlib import Path
 
-__all__ = [
-    "ConfigError",
-    "DamagedFileError",
-    "ExchangeError",
-    "InputError",
-    "LakeError",
-    "MissingFileError",
-    "RecordingError",
-    "ServiceError",
-    "SpreadlakeError",
-    "UnavailableError",
-]
-
 
 class SpreadlakeError(Exception):
     """Base of all errors that are told to the user as one message."""

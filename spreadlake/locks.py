@@ -3,8 +3,6 @@
 import fcntl
 from typing import IO
 
-__all__ = ["try_lock"]
-
 
 def try_lock(file: IO[bytes] | IO[str]) -> bool:
     """Locks a file for as long as it is open; False if another process has locked it.

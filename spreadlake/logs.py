@@ -6,8 +6,6 @@ import time
 from io import TextIOBase
 from typing import TextIO
 
-__all__ = ["configure_logs"]
-
 
 def configure_logs(
     service: str, level: int = logging.INFO, stream: TextIO | TextIOBase | None = None

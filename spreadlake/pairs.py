@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from spreadlake.errors import InputError
 
-__all__ = ["Pair", "check_symbol", "is_coin_margined", "parse_pair"]
-
 # Binance lists symbols such as 1000PEPEUSDT, BTCUSDT_261225 and names in Chinese letters.
 _SYMBOL = re.compile(r"\w{1,40}")
 # Quoted in plain USD, and with what ends it: BTCUSD_PERP, BTCUSD_261225.

@@ -6,16 +6,6 @@ import socket
 
 from spreadlake.errors import ConfigError
 
-__all__ = [
-    "address",
-    "cannot_listen",
-    "check_listen",
-    "free_port",
-    "is_listening",
-    "reachable",
-    "resolve",
-]
-
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
     """The address family and the numeric address of `host`:`port`."""

@@ -12,8 +12,6 @@ from typing import Any
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.lake import Lake
 
-__all__ = ["RESTARTED", "SUPERVISED", "ServiceContext", "StopSignal"]
-
 # Set by the supervisor: its end of our standard input closes when it dies, however it dies.
 SUPERVISED = "SPREADLAKE_SUPERVISED"
 # And this where it starts us again after we died.

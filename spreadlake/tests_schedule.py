@@ -9,8 +9,6 @@ place.) Coarser steps are multiples of finer ones: whoever computed more has the
 
 from dataclasses import dataclass
 
-__all__ = ["RECENT_SECONDS", "WEEK_SECONDS", "Schedule"]
-
 RECENT_SECONDS = 900
 WEEK_SECONDS = 7 * 86_400
 _HOUR = 3_600

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 
 from spreadlake.errors import InputError
 
-__all__ = ["MOST_BARS", "iso_utc", "parse_time", "timeframe_seconds"]
-
 MOST_BARS = 100_000
 """The longest window or lookback, in bars."""
 

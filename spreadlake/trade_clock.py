@@ -24,8 +24,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEAR_MS", "TradeClock"]
-
 NEAR_MS = 60_000
 """How far one symbol may move the clock (ms)."""
 

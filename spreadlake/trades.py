@@ -6,8 +6,6 @@ if TYPE_CHECKING:  # numpy takes a while to import, and every command reads this
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Trade", "TradeKind", "begins_again"]
-
 TradeKind = Literal["aggTrade", "trade"]
 
 COLUMNS = ("symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker")

@@ -3,8 +3,6 @@
 import ctypes
 from pathlib import Path
 
-__all__ = ["blas_threads"]
-
 _NAMES = [
     f"{before}openblas_get_num_threads{after}" for before in ("scipy_", "") for after in ("64_", "")
 ]

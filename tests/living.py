@@ -9,8 +9,6 @@ from pathlib import Path
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer, set_status
 from tests.fixture_lake import writing
 
-__all__ = ["living"]
-
 _EVERY_SECONDS = 1.0
 
 

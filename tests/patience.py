@@ -10,8 +10,6 @@ import sys
 import time
 import traceback
 
-__all__ = ["FACTOR", "PATIENCE", "SOAK_SECONDS", "TEST_SECONDS", "Deadline", "doings"]
-
 FACTOR = float(os.environ.get("TESTS_PATIENCE", "1"))
 # Seconds for any one thing to happen: a process to end, a server to answer, a row to be there.
 PATIENCE = 240.0 * FACTOR

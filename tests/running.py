@@ -14,8 +14,6 @@ from unittest.mock import patch
 from launcher.commands.app import main
 from tests.patience import PATIENCE, Deadline
 
-__all__ = ["COMMAND", "environment", "invoke", "run", "started", "until"]
-
 T = TypeVar("T")
 
 COMMAND = [sys.executable, "-P", "-m", "spreadlake"]

@@ -9,8 +9,6 @@ import pytest
 
 from tests.paths import ROOT
 
-__all__ = ["DAY", "HOUR", "SteppedClock"]
-
 _SOURCE = ROOT.parent / "shared" / "cases" / "clock.c"
 HOUR = 3_600
 DAY = 24 * HOUR

@@ -10,16 +10,6 @@ from msgspec import Meta, Struct
 
 from spreadlake.binance import AggTrade
 
-__all__ = [
-    "Kline",
-    "SymbolInfo",
-    "decode_agg_trades",
-    "decode_exchange_info",
-    "decode_klines",
-    "error_code",
-    "kline_row",
-]
-
 _Amount = Annotated[float, Meta(gt=0, lt=1e15)]
 _Volume = Annotated[float, Meta(ge=0, lt=1e18)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]

@@ -26,8 +26,6 @@ from collector.rest.answers import (
 from collector.rest.budget import WeightBudget
 from spreadlake.binance import AggTrade
 
-__all__ = ["PAGE", "RestClient", "RestError", "RestRefusedError"]
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Parameters = dict[str, str | int]

@@ -8,8 +8,6 @@ from collector.roll.hot import next_hour
 from collector.roll.hours import finished_before
 from spreadlake.times import iso_utc
 
-__all__ = ["over_before", "tell_unfinished"]
-
 log = logging.getLogger(__name__)
 
 

@@ -13,17 +13,6 @@ from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
 from spreadlake.lake.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
-__all__ = [
-    "HotHour",
-    "HotPart",
-    "delete_rows",
-    "give_back_pages",
-    "hot_parts",
-    "next_hour",
-    "read_rows",
-    "record_roll",
-]
-
 _IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"
 # Pages kept free for the ticks to come; what is beyond them goes back to the file system.
 _SPARE_PAGES = 2_048

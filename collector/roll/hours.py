@@ -2,8 +2,6 @@
 
 from spreadlake.lake import HOUR_MS, hour_of
 
-__all__ = ["finished_before", "next_roll_ms"]
-
 
 def finished_before(watermark_ms: int, after_hours: int) -> int:
     """Hours that end at or before this time (ms) are finished.

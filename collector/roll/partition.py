@@ -11,8 +11,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS
 from spreadlake.lake.trades import read_partition, save_partition
 
-__all__ = ["write_partition"]
-
 _CLOSE = 1e-9
 # Of these no partition is the cause, and no other one would fare better.
 _FULL = (errno.ENOSPC, errno.EDQUOT)

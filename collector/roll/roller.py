@@ -23,8 +23,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.trouble import explain, passes
 
-__all__ = ["Roller", "roll_all"]
-
 log = logging.getLogger(__name__)
 # Rows deleted, and pages given back, in one transaction: some 20 ms of the writer's time.
 _ROWS = 5_000

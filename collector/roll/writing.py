@@ -11,8 +11,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.rolls import RolledHour, missing_error, rolled_rows
 
-__all__ = ["WrittenHour", "write_hour"]
-
 
 @dataclass(frozen=True)
 class WrittenHour:

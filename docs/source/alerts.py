@@ -6,8 +6,6 @@ import yaml
 
 from docs.source.regions import table
 
-__all__ = ["alerts_table"]
-
 
 def alerts_table(path: Path) -> str:
     """Every alert with when it fires and what it means."""

@@ -10,8 +10,6 @@ import typer
 from docs.source.regions import table
 from launcher.commands.app import app
 
-__all__ = ["commands_text"]
-
 
 def commands_text() -> str:
     """A paragraph and a table for each command, in the order of the help."""

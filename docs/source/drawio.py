@@ -11,8 +11,6 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["DrawingError", "as_svg"]
-
 _MARGIN = 20
 _LINE = 1.3  # of the font's size
 _SHAPES = {"", "cylinder3"}

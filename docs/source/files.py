@@ -9,8 +9,6 @@ from docs.source.metrics import metrics_table
 from docs.source.regions import with_regions
 from docs.source.settings import settings_tables
 
-__all__ = ["DOCS", "generated"]
-
 DOCS = Path(__file__).resolve().parent.parent
 
 

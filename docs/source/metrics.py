@@ -11,8 +11,6 @@ from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 
-__all__ = ["metrics_table"]
-
 
 def metrics_table() -> str:
     """Every metric with its labels, in the order of a scrape."""

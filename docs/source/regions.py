@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-__all__ = ["table", "with_regions"]
-
 
 def with_regions(document: str, regions: Mapping[str, str]) -> str:
     """The document with every region replaced; KeyError for one that is made and has no place."""

@@ -12,8 +12,6 @@ from pydantic_core import to_jsonable_python
 from docs.source.regions import table
 from spreadlake.config.settings import ENV_PREFIX, Settings
 
-__all__ = ["settings_tables"]
-
 _HEAD = ("key", "default", "allowed", "what it means")
 _WORDS = {Ge: "from {}", Gt: "above {}", Le: "to {}", Lt: "below {}"}
 

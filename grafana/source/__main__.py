@@ -4,8 +4,6 @@ import sys
 
 from grafana.source.files import generated
 
-__all__: list[str] = []
-
 
 def main() -> int:
     """Exit code 1 where `--check` found a difference."""

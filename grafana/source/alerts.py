@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ALERTS", "PAIR_ALERT", "Alert"]
-
 Severity = Literal["critical", "warning", "info"]
 
 

@@ -12,8 +12,6 @@ from grafana.source.pipeline import pipeline_dashboard
 from grafana.source.rules import grafana_rules, prometheus_rules
 from grafana.source.runbook import runbook_dashboard
 
-__all__ = ["ROOT", "generated"]
-
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -7,16 +7,6 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.source.variables import Variable
 
-__all__ = [
-    "OVERVIEW_UID",
-    "PAIR_UID",
-    "PIPELINE_UID",
-    "RANGE",
-    "RANGE_SECONDS",
-    "RUNBOOK_UID",
-    "framed",
-]
-
 PAIR_UID = "spreadlake-pair"
 OVERVIEW_UID = "spreadlake-overview"
 PIPELINE_UID = "spreadlake-pipeline"

@@ -32,8 +32,6 @@ from grafana.source.style import (
 )
 from grafana.source.targets import from_panel, lake
 
-__all__ = ["overview_dashboard"]
-
 _SUMMARY = 1
 _CHOSEN = "&".join(
     f"${{{name}:queryparam}}" for name in ("timeframe", "window", "lookback", "threshold")

@@ -15,8 +15,6 @@ from grafana.source.sql import (
     signed,
 )
 
-__all__ = ["MATRIX", "OPEN_ALERTS", "PAIRS", "SPARKS", "SPARK_BARS", "SUMMARY"]
-
 SPARK_BARS = 900
 
 _SERIES = f"timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}"

@@ -47,8 +47,6 @@ from grafana.source.style import (
 )
 from grafana.source.targets import from_panel, lake
 
-__all__ = ["pair_dashboard"]
-
 # Panels that others read from.
 _Z, _ZSCORE = 1, 10
 _STEP = (

@@ -17,8 +17,6 @@ from grafana.source.sql import (
     signed,
 )
 
-__all__ = ["ALERTS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
-
 # So many bars of an old lake are shown when it is opened.
 SHOWN_BARS = 3600
 

@@ -25,8 +25,6 @@ from grafana.source.sql import (
     seconds_of,
 )
 
-__all__ = ["LONG", "Rows", "pair_sql"]
-
 LONG = 10_000
 
 # Which rows: every bar of the time range; one bar a step (that with the greatest |z|); the newest.

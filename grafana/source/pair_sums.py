@@ -18,8 +18,6 @@ from grafana.source.sql import (
     break_ends,
 )
 
-__all__ = ["NEWEST_BAR", "STRIDE", "dense_sums", "sampled_sums"]
-
 NEWEST_BAR = f"""min(
       (SELECT max(time) FROM bars
        WHERE symbol = {SYMBOL_A} AND timeframe = {TIMEFRAME} AND time <= {TO}),

@@ -9,8 +9,6 @@ from grafana.source.panels import columns, or_say, placed, props, reads, rows
 from grafana.source.style import ALARM, LAKE, QUIET, mapped
 from grafana.source.targets import lake
 
-__all__ = ["NOTHING", "pair_tables"]
-
 NOTHING = "Nothing to draw: “State” says why."
 
 

@@ -17,21 +17,6 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.style import NEUTRAL, fixed
 
-__all__ = [
-    "HIDDEN",
-    "NO_NUMBER",
-    "columns",
-    "keep",
-    "line",
-    "lines",
-    "number",
-    "or_say",
-    "placed",
-    "props",
-    "reads",
-    "rows",
-]
-
 # A column that only links and sorting need.
 HIDDEN: dict[str, object] = {"custom.hidden": True, "custom.hideFrom": {"viz": True}}
 NO_NUMBER = "–"

@@ -29,8 +29,6 @@ from grafana.source.style import (
 )
 from grafana.source.targets import promql
 
-__all__ = ["pipeline_dashboard"]
-
 _RATE = "[$__rate_interval]"
 _LAST_TRADE = "spreadlake_last_trade_timestamp_seconds"
 

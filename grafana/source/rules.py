@@ -8,8 +8,6 @@ import yaml
 from grafana.source.alerts import ALERTS, PAIR_ALERT, Alert
 from grafana.source.frame import OVERVIEW_UID, PAIR_UID, PIPELINE_UID, RUNBOOK_UID
 
-__all__ = ["grafana_rules", "prometheus_rules", "runbook_panel"]
-
 _NOTE = "# Written by `make dashboards` from grafana/source/alerts.py.\n"
 _INTERVAL = "10s"
 _VALUE = re.compile(r"\{\{ \$value(.*?) \}\}")

@@ -11,8 +11,6 @@ from grafana.source.frame import RUNBOOK_UID, framed
 from grafana.source.panels import placed
 from grafana.source.rules import runbook_panel
 
-__all__ = ["runbook_dashboard", "sections"]
-
 _SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 

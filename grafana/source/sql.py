@@ -1,23 +1,5 @@
 """What the SQL of all dashboards is put together from: variables, and words for numbers."""
 
-__all__ = [
-    "FROM",
-    "LOOKBACK",
-    "NOW",
-    "PAIR",
-    "SYMBOL_A",
-    "SYMBOL_B",
-    "THRESHOLD",
-    "TIMEFRAME",
-    "TO",
-    "WATERMARK",
-    "WINDOW",
-    "break_ends",
-    "duration",
-    "seconds_of",
-    "signed",
-]
-
 SYMBOL_A = "${symbol_a:sqlstring}"
 SYMBOL_B = "${symbol_b:sqlstring}"
 TIMEFRAME = "${timeframe:sqlstring}"

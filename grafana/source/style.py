@@ -8,27 +8,6 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-__all__ = [
-    "AGES",
-    "ALARM",
-    "DOWN",
-    "GOOD",
-    "LAKE",
-    "LEG_A",
-    "LEG_B",
-    "NEUTRAL",
-    "PANELS",
-    "PROMETHEUS",
-    "QUIET",
-    "SERIES",
-    "UP",
-    "WARN",
-    "by_steps",
-    "fixed",
-    "mapped",
-    "steps",
-]
-
 LEG_A = "#56B4E9"
 LEG_B = "#E69F00"
 NEUTRAL = "text"

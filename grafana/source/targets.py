@@ -8,8 +8,6 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 
 from grafana.source.style import LAKE, PANELS, PROMETHEUS
 
-__all__ = ["LakeQuery", "from_panel", "lake", "promql"]
-
 
 class LakeQuery(Dataquery):
     """A query of the SQLite data source.

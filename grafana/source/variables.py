@@ -8,18 +8,6 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.source.sql import SYMBOL_A
 from grafana.source.style import LAKE
 
-__all__ = [
-    "Variable",
-    "configured_timeframe",
-    "datasource",
-    "lookback",
-    "symbol_a",
-    "symbol_b",
-    "threshold",
-    "timeframe",
-    "window",
-]
-
 Variable = build.QueryVariable | build.CustomVariable | build.DatasourceVariable
 
 _BY_LENGTH = "ORDER BY instr('smh', substr(timeframe, -1)), CAST(timeframe AS INTEGER)"

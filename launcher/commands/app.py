@@ -24,8 +24,6 @@ from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
 from spreadlake.errors import SpreadlakeError
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     name="spreadlake",
     help="Live pair analytics for perpetual futures, kept in a small lake that loses no trade.",

@@ -8,8 +8,6 @@ import typer
 from spreadlake.config.load import DEFAULT_FILE
 from spreadlake.errors import InputError
 
-__all__ = ["config_app"]
-
 config_app = typer.Typer(
     no_args_is_help=True, help="Write a configuration to edit.", add_completion=False
 )

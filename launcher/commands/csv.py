@@ -19,8 +19,6 @@ from spreadlake.status.series_rows import available_series, column_names, iter_r
 from spreadlake.status.words import count
 from spreadlake.times import iso_utc, parse_time
 
-__all__ = ["csv", "csv_lines"]
-
 
 def csv(
     pair: Annotated[str | None, typer.Option("--pair", metavar="A/B", help="The pair.")] = None,

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from launcher.dashboards import Observability
     from launcher.supervisor.child import ChildSpec
 
-__all__ = ["dashboards", "home_url"]
-
 _DEFAULT_RANGE = 900  # seconds that a dashboard shows when it is opened
 _SHOWN_BARS = 3600
 _EXECUTE_ALERTS = "GF_UNIFIED_ALERTING_EXECUTE_ALERTS"

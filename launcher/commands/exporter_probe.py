@@ -7,8 +7,6 @@ from spreadlake.lake import Lake
 from spreadlake.ports import address, reachable
 from spreadlake.status import ServiceReport
 
-__all__ = ["probe_exporter"]
-
 _SECONDS = 1.0
 _NAME = "exporter"
 

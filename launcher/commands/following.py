@@ -10,8 +10,6 @@ from spreadlake.errors import SpreadlakeError
 from spreadlake.lake import Lake
 from spreadlake.service import RESTARTED, SUPERVISED
 
-__all__ = ["following", "is_restarted"]
-
 _MISTAKE = 2  # exit code of what somebody has to change before it can go on
 
 

@@ -12,8 +12,6 @@ from spreadlake.lake import Lake
 if TYPE_CHECKING:
     from launcher.dashboards import Observability
 
-__all__ = ["command_name", "commands", "hints"]
-
 
 def hints(
     title: str, lake: Lake, settings: Settings, url: str, watch: "Observability | None" = None

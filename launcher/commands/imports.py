@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from importer.reader import OnBytes
     from importer.run import OnFile
 
-__all__ = ["import_files"]
-
 
 def import_files(
     files: Annotated[

@@ -8,20 +8,6 @@ import typer
 
 from spreadlake.times import MOST_BARS
 
-__all__ = [
-    "ConfigOption",
-    "DataOption",
-    "DurationOption",
-    "SpeedOption",
-    "parse_bars",
-    "parse_factor",
-    "parse_not_negative",
-    "parse_port",
-    "parse_seconds",
-    "parse_speed",
-    "parse_whole",
-]
-
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
 
 

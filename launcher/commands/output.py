@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["lines_to_file", "lines_to_stdout", "tolerate_terminals", "write_utf8"]
-
 
 def tolerate_terminals() -> None:
     """From now on what the terminal's encoding cannot show is replaced, and ends nothing."""

@@ -29,8 +29,6 @@ from spreadlake.status import last_trade_ms
 if TYPE_CHECKING:
     from launcher.dashboards import Observability
 
-__all__ = ["demo", "up"]
-
 GrafanaOption = Annotated[
     bool,
     typer.Option("--grafana", help="Grafana and Prometheus as well, where they are installed."),

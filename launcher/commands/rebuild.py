@@ -13,8 +13,6 @@ from spreadlake.status import read_progress, snapshot
 from spreadlake.status.words import count, duration
 from spreadlake.times import iso_utc
 
-__all__ = ["rebuilding"]
-
 _SERIES = "SELECT pair, timeframe, window_bars, lookback_bars FROM series"
 _ANY_ROW = """
 SELECT EXISTS (SELECT 1 FROM pair_analytics WHERE

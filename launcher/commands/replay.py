@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from launcher.supervisor.progress import Progress
     from simulator import Recording
 
-__all__ = ["replay"]
-
 _log = logging.getLogger(__name__)
 
 _FARTHEST_MS = 86_400_000

@@ -14,8 +14,6 @@ from spreadlake.status import require_lake
 from spreadlake.status.computed_series import lake_definition
 from spreadlake.times import parse_time, timeframe_seconds
 
-__all__ = ["screen"]
-
 # What computes is imported where it is used: polars and numpy are slow to import.
 
 _TABLE_ROWS = 20

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from spreadlake.research import Screen, ScreenRequest
 
-__all__ = ["Choice", "iter_screens", "write_rows", "write_tables"]
-
 # What computes is imported where it is used: polars and numpy are slow to import.
 
 _WIDTH_WITHOUT_TERMINAL = 160

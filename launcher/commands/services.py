@@ -19,8 +19,6 @@ from spreadlake.service import SUPERVISED, ServiceContext
 from spreadlake.status import require_lake
 from spreadlake.times import parse_time
 
-__all__ = ["analyse", "collect", "export_metrics", "load_service", "notify", "roll"]
-
 _GROUP = "spreadlake.services"
 
 

@@ -22,8 +22,6 @@ from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
 from spreadlake.trades import TradeKind
 
-__all__ = ["check_kind", "simulate"]
-
 _log = logging.getLogger(__name__)
 
 

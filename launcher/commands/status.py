@@ -15,8 +15,6 @@ from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
 from spreadlake.status import LakeReport, ServiceReport, report_on, watched
 
-__all__ = ["status"]
-
 _WIDTH_WITHOUT_TERMINAL = 160
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from spreadlake.lake.trouble import explain, passes
 
-__all__ = ["explain_system_error", "is_for_good"]
-
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some room and start again",
     errno.EDQUOT: "the disk quota is used up; free some room and start again",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["Tell", "work_shown"]
-
 Tell = Callable[[Work], None]
 
 

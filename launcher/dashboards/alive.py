@@ -10,8 +10,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.status import ServiceReport, read_service, watched
 
-__all__ = ["main"]
-
 # Where the services that answer HTTP listen in their containers.
 _ANSWERS = {
     "exporter": "http://127.0.0.1:9464/metrics",

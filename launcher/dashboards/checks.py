@@ -5,8 +5,6 @@ from pathlib import Path
 
 from spreadlake.service import StopSignal
 
-__all__ = ["check_grafana"]
-
 _log = logging.getLogger(__name__)
 _EVERY = 0.5
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from spreadlake.errors import ConfigError
 
-__all__ = ["assets_dir"]
-
 _LAUNCHER = Path(__file__).resolve().parent.parent
 _PLACES = (_LAUNCHER.parent / "grafana", _LAUNCHER / "assets")
 

@@ -5,8 +5,6 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["grafana_variables", "make_password"]
-
 _ADDRESSES = ("SPREADLAKE_EMAIL_TO", "SPREADLAKE_SLACK_URL", "SPREADLAKE_WEBHOOK_URL")
 
 

@@ -15,8 +15,6 @@ from launcher.dashboards.checks import check_grafana
 from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
 
-__all__ = ["main"]
-
 _log = logging.getLogger(__name__)
 _PATIENCE = 15.0
 _FAILED = 1

@@ -15,8 +15,6 @@ from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
 from spreadlake.ports import check_listen, free_port
 
-__all__ = ["Observability", "find_executables", "plan_observability"]
-
 _HOST = "127.0.0.1"
 _GRAFANA_PORT = 3000
 _PROMETHEUS_PORT = 9090

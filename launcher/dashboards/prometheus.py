@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["prometheus_command"]
-
 # What stands in the shared prometheus.yml for docker-compose, where names are addresses.
 _TARGET = "exporter:9464"
 _RULES = "- rules.yml"

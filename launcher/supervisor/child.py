@@ -12,8 +12,6 @@ from typing import IO
 
 from spreadlake.service import RESTARTED, SUPERVISED
 
-__all__ = ["Child", "ChildSpec"]
-
 _ERROR = "spreadlake: error: "
 _MOST_ERROR_LINES = 50
 # Lines come by a pipe, which is ours and no terminal: UTF-8, whatever the terminal's encoding is.

@@ -1,7 +1,5 @@
 """How long to wait before a child that died is started again. Pure: no clock."""
 
-__all__ = ["RestartDelay"]
-
 
 class RestartDelay:
     """1 s, 2 s, 4 s … up to `longest`; from the start again after a run of at least `calm`."""

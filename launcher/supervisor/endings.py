@@ -6,15 +6,6 @@ from collections.abc import Sequence
 from launcher.supervisor.child import Child
 from spreadlake.errors import ServiceError, SpreadlakeError
 
-__all__ = [
-    "MISTAKE",
-    "ChildMistakeError",
-    "KilledError",
-    "describe_end",
-    "require_alive",
-    "require_success",
-]
-
 MISTAKE = 2  # exit code of a child whose user must change something; starting again is no use
 
 

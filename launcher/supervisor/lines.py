@@ -5,8 +5,6 @@ import threading
 from collections import deque
 from typing import TextIO
 
-__all__ = ["LogLines"]
-
 _KEPT = 200
 
 

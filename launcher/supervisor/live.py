@@ -18,8 +18,6 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.status import LakeReport, report_on
 
-__all__ = ["Rate", "live_view", "watched_series"]
-
 _REDRAW_SECONDS = 0.5
 _REST = 2.0  # times what drawing took
 _SUMMARY_SECONDS = 30.0

@@ -18,8 +18,6 @@ from spreadlake.service import StopSignal
 from spreadlake.status import report_on
 from spreadlake.status.words import duration as in_words
 
-__all__ = ["Pipeline", "echo_of", "run_pipeline"]
-
 
 @dataclass(frozen=True)
 class Pipeline:

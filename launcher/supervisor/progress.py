@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, read_counters
-from spreadlake.status import newest_seq, read_progress, snapshot
-
-__all__ = ["Progress", "all_analysed", "all_stored", "frames_counted"]
+from spreadlake.lake.rolls import newest_seq
+from spreadlake.status import read_progress, snapshot
 
 _SECONDS = 10.0
 

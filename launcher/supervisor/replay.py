@@ -17,8 +17,6 @@ from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
 
-__all__ = ["ReplayInterruptedError", "ReplayRun", "run_replay"]
-
 _POLL_SECONDS = 0.1
 
 

@@ -11,8 +11,6 @@ from spreadlake.status import AlertReport, LakeReport, PairReport, SymbolReport
 from spreadlake.status.words import age, count, duration, number, signed
 from spreadlake.times import iso_utc
 
-__all__ = ["Screen", "Watched", "draw", "pick_pairs"]
-
 _PRICE_LINES = 3
 _ALERT_LINES = 4
 _LOG_LINES = 3  # at least, where the window has room

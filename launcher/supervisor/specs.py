@@ -15,8 +15,6 @@ from spreadlake.config import AcceptedCopy
 from spreadlake.lake import Lake
 from spreadlake.ports import is_listening
 
-__all__ = ["LOOPBACK", "Launcher", "exchange_variables", "spreadlake_command"]
-
 LOOPBACK = "127.0.0.1"
 _SERVICES = ("collector", "analytics-job", "exporter", "notifier", "simulator")
 

@@ -11,8 +11,6 @@ from launcher.supervisor.child import Child
 from launcher.supervisor.endings import KilledError
 from spreadlake.service import StopSignal
 
-__all__ = ["stop_children"]
-
 _log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 20.0

@@ -6,8 +6,6 @@ from launcher.supervisor.screen import Watched, pick_pairs
 from spreadlake.status import LakeReport, PairReport
 from spreadlake.status.words import count, signed
 
-__all__ = ["summarise"]
-
 _MOST_PAIRS = 4
 
 

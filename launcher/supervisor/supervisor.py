@@ -16,8 +16,6 @@ from launcher.supervisor.endings import (
 from launcher.supervisor.stopping import stop_children
 from spreadlake.service import StopSignal
 
-__all__ = ["Supervisor"]
-
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1

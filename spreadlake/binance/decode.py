@@ -13,18 +13,6 @@ from msgspec import Meta, Struct
 from spreadlake.pairs import is_coin_margined
 from spreadlake.trades import Trade, TradeKind
 
-__all__ = [
-    "AggTrade",
-    "CoinMargined",
-    "FrameDecoder",
-    "FrameError",
-    "Ignored",
-    "MarketTrade",
-    "OffMarket",
-    "TradeEvent",
-    "as_trade",
-]
-
 # Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
 # the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
 _ID_LIMIT = 2**53

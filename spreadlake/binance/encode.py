@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from spreadlake.trades import TradeKind
 
-__all__ = ["TradeUnits", "combined_prefix", "encode_events", "encode_rest"]
-
 _MAKER = (b"false", b"true")
 
 

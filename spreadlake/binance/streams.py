@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 from spreadlake.trades import TradeKind
 
-__all__ = ["Route", "combined_url", "route_of", "stream_name"]
-
 Route = Literal["public", "market", "private"]
 
 # Best prices, order books and single trades; all other market data comes on /market.

@@ -5,8 +5,6 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["AcceptedCopy"]
-
 log = logging.getLogger(__name__)
 
 

@@ -7,8 +7,6 @@ from pydantic_core import to_jsonable_python
 
 from spreadlake.config.settings import Settings
 
-__all__ = ["changed_keys"]
-
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Keys such as `symbols` and `exporter.port` whose values differ, in the order of the settings.

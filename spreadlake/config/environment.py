@@ -12,8 +12,6 @@ from pydantic import BaseModel
 
 from spreadlake.config.settings import ENV_PREFIX, Settings
 
-__all__ = ["OTHER_VARIABLES", "Look", "keys_of", "look_at"]
-
 # Variables of ours that are not settings: the lake's folder, what Grafana's provisioning and
 # docker-compose take, and what the supervisor tells its children.
 OTHER_VARIABLES = frozenset(

@@ -14,8 +14,6 @@ from pydantic.fields import FieldInfo
 from spreadlake.config.settings import Settings
 from spreadlake.pairs import Pair
 
-__all__ = ["example_toml"]
-
 _WIDTH = 100
 
 _HEAD = """\

@@ -16,8 +16,6 @@ from pydantic_settings import SettingsError
 
 from spreadlake.config.settings import ENV_PREFIX, Settings
 
-__all__ = ["explain_invalid", "explain_unreadable"]
-
 _Loc = tuple[int | str, ...]
 
 _PLAIN_WORDS = {

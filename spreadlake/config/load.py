@@ -16,15 +16,6 @@ from spreadlake.config.settings import ENV_PREFIX, Settings
 from spreadlake.config.strict import wrong_types
 from spreadlake.errors import ConfigError
 
-__all__ = [
-    "DEFAULT_FILE",
-    "find_config",
-    "load_settings",
-    "read_config",
-    "settings_of",
-    "values_of",
-]
-
 log = logging.getLogger(__name__)
 
 DEFAULT_FILE = Path("spreadlake.toml")

@@ -12,21 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from spreadlake.pairs import Pair, check_symbol, is_coin_margined
 from spreadlake.times import timeframe_seconds
 
-__all__ = [
-    "AlertRule",
-    "CollectorSettings",
-    "ExchangeSettings",
-    "ExporterSettings",
-    "JobSettings",
-    "KalmanSettings",
-    "PairList",
-    "Section",
-    "StorageSettings",
-    "Symbol",
-    "Timeframe",
-    "Url",
-]
-
 _COIN_MARGINED_HOST = re.compile(r"(?:dapi|dstream)[\w-]*\..*binance")
 
 

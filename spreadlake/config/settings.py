@@ -27,8 +27,6 @@ from spreadlake.config.sections import (
 from spreadlake.pairs import Pair
 from spreadlake.times import MOST_BARS
 
-__all__ = ["ENV_PREFIX", "Series", "Settings"]
-
 ENV_PREFIX = "SPREADLAKE_"
 _MOST_LISTED = 30  # of what a message says is allowed
 Bars = Annotated[int, Field(ge=2, le=MOST_BARS)]

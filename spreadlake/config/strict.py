@@ -11,8 +11,6 @@ from pydantic import BaseModel
 
 from spreadlake.config.settings import Settings
 
-__all__ = ["wrong_types"]
-
 
 def wrong_types(values: Mapping[str, Any]) -> list[str]:
     """A sentence for each value of the file that only looks like what is asked for."""

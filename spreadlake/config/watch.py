@@ -11,8 +11,6 @@ from spreadlake.config.load import read_config, settings_of, values_of
 from spreadlake.config.settings import Settings
 from spreadlake.errors import ConfigError
 
-__all__ = ["ConfigWatch", "watch_config"]
-
 log = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int]

@@ -20,21 +20,6 @@ from spreadlake.lake.layout import Lake
 from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.times import timeframe_seconds
 
-__all__ = [
-    "ArchivedTable",
-    "archived_until",
-    "fetch_frame",
-    "last_time",
-    "next_piece",
-    "piece_of",
-    "piece_path",
-    "piece_seconds",
-    "read_archive",
-    "read_piece",
-    "read_rows",
-    "write_piece",
-]
-
 ArchivedTable = Literal["bars", "pair_analytics", "pair_tests"]
 
 _NAME_COLUMN: dict[ArchivedTable, str] = {

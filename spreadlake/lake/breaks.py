@@ -4,8 +4,6 @@ import sqlite3
 
 from spreadlake.quant.breaks import cuts_of
 
-__all__ = ["read_breaks", "read_cuts"]
-
 
 def read_breaks(db: sqlite3.Connection) -> list[tuple[int, int]]:
     """Seconds [start, end) in which no symbol traded and no bars are, in order."""

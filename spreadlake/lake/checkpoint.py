@@ -14,8 +14,6 @@ from pathlib import Path
 from spreadlake.lake.connect import BUSY_MS
 from spreadlake.lake.trouble import passes
 
-__all__ = ["WalKeeper"]
-
 _FIRST_MS = 50
 _LONGEST_MS = 10_000
 # Between two waits the writer gets so many times what the last one took.

@@ -18,16 +18,6 @@ from spreadlake.lake.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
 from spreadlake.lake.trouble import explain
 from spreadlake.locks import try_lock
 
-__all__ = [
-    "BUSY_MS",
-    "atomic",
-    "open_analytics_writer",
-    "open_notify_writer",
-    "open_reader",
-    "open_ticks_writer",
-    "writer_lock",
-]
-
 BUSY_MS = 5_000
 """How long a connection waits for a lock."""
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-__all__ = ["Doing", "LakeConnection"]
-
 Doing = Literal["read", "written"]
 T = TypeVar("T")
 

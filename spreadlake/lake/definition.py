@@ -4,9 +4,6 @@ import json
 import sqlite3
 from typing import NamedTuple, Self
 
-__all__ = ["SeriesDefinition", "stored_definition"]
-
-
 # Raised with a step that adds a column: existing lakes compute it for their history.
 _COLUMNS = ["hedge_bars"]
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from spreadlake.lake.rolls import newest_seq
 
-__all__ = ["NO_END", "SourceEnd", "read_end", "record_end"]
-
 _KEY = "source_end"
 
 

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["beat", "seconds_since"]
-
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

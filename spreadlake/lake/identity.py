@@ -9,8 +9,6 @@ from spreadlake.lake.layout import Lake
 from spreadlake.lake.venue import VENUE_WORDS
 from spreadlake.trades import TradeKind
 
-__all__ = ["Origin", "check_claim", "claim"]
-
 Origin = Literal["exchange", "demo"]
 
 _ORIGIN_WORDS = {"exchange": "trades of a real exchange", "demo": "trades of the simulated market"}

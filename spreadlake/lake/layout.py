@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["HOUR_MS", "Lake", "hour_of"]
-
 HOUR_MS = 3_600_000
 
 

@@ -9,8 +9,6 @@ import polars as pl
 
 from spreadlake.errors import DamagedFileError, LakeError
 
-__all__ = ["read_whole", "write_durably"]
-
 Check = Callable[[pl.DataFrame], None]
 
 

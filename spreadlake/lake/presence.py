@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-__all__ = ["Presence"]
-
 
 class Presence:
     """Of the file at `path`, and of its write-ahead log, as they are when this is made.

@@ -16,18 +16,6 @@ from spreadlake.errors import MissingFileError
 from spreadlake.lake.layout import HOUR_MS, Lake
 from spreadlake.times import iso_utc
 
-__all__ = [
-    "Roll",
-    "RolledHour",
-    "hour_spans",
-    "missing_error",
-    "missing_hours",
-    "newest_seq",
-    "record_rolls",
-    "rolled_between",
-    "rolled_rows",
-]
-
 _HOURS = 24  # of a folder
 _NAMED = 3  # spans of hours that are named one by one
 

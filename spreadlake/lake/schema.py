@@ -4,8 +4,6 @@
 N + 1, in one transaction with the new version.
 """
 
-__all__ = ["ANALYTICS_STEPS", "NOTIFY_STEPS", "TICKS_STEPS"]
-
 # `seq` is given by the collector and never used twice, not even after old rows were rolled away:
 # the analytics job finds what is new by it.
 _TICKS_1 = """

@@ -5,8 +5,6 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["add_counters", "read_counters", "read_status", "set_status"]
-
 
 def add_counters(db: sqlite3.Connection, increments: Mapping[tuple[str, str], float]) -> None:
     """Adds to counters keyed by (name, symbol); symbol is "" where there is none.

@@ -15,16 +15,6 @@ from spreadlake.lake.rolls import RolledHour, missing_error, newest_seq, rolled_
 from spreadlake.lake.trouble import explaining
 from spreadlake.trades import COLUMNS
 
-__all__ = [
-    "TRADES_SCHEMA",
-    "TradeSpan",
-    "iter_trades",
-    "read_partition",
-    "read_trades",
-    "save_partition",
-    "trades_span",
-]
-
 TRADES_SCHEMA = pl.Schema(
     {
         "symbol": pl.String,

@@ -8,8 +8,6 @@ from pathlib import Path
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.connection import Doing
 
-__all__ = ["explain", "explaining", "passes"]
-
 # By the primary code, which is the low byte of the extended one.
 _PASSING = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked; end that one (fuser {path} names it)",

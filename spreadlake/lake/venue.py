@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from spreadlake.errors import InputError
 
-__all__ = ["BINANCE", "VENUE_WORDS", "venue_of"]
-
 BINANCE = "binance-usdm"
 _TESTNET = "binance-usdm-testnet"
 

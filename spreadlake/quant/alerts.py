@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = ["AlertEvent", "AlertLevels", "AlertState", "event_id", "scan"]
-
 
 @dataclass(frozen=True)
 class AlertLevels:

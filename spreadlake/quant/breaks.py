@@ -12,8 +12,6 @@ import numpy as np
 
 from spreadlake.quant.rolling import Ints
 
-__all__ = ["Piece", "Spans", "cuts_of"]
-
 
 def cuts_of(breaks: Iterable[tuple[int, int]], length: int, low: int, high: int) -> list[int]:
     """Bars of `length` in [low, high) that begin anew although no bar before them is missing.

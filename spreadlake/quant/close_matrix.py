@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = ["NEVER", "CloseMatrix"]
-
 # First bar of a symbol that has none: later than any bar.
 NEVER = 2**62
 

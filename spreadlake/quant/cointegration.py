@@ -21,15 +21,6 @@ from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.mackinnon import pvalues
 from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = [
-    "AdfTest",
-    "PairRegression",
-    "SpreadTests",
-    "half_lives",
-    "spread_tests",
-    "spread_tests_both_ways",
-]
-
 _PIECE = 512  # pairs at a time: what is computed on stays in the processor's cache
 # Below this share of the legs' own squares, what is left of them is lost in rounding.
 _DIGITS = 1e-6

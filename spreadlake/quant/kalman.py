@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from spreadlake.quant.rolling import Floats, Moments
 
-__all__ = ["kalman_beta"]
-
 _PRIOR_VARIANCE = 10.0  # of alpha and beta, in standardised prices: close to knowing nothing
 _CELLS = 4_096  # rows filtered at a time: their state stays in the processor's cache
 

@@ -18,8 +18,6 @@ import numpy as np
 
 from spreadlake.quant.rolling import Floats, Ints
 
-__all__ = ["LaggedMoments", "most_lags"]
-
 
 def most_lags(bars: int) -> int:
     """Lagged differences tried at most, as in statsmodels' adfuller (G. W. Schwert, 1989)."""

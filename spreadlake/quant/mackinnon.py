@@ -10,8 +10,6 @@ import numpy as np
 
 from spreadlake.quant.rolling import Floats
 
-__all__ = ["pvalues"]
-
 
 class _Surface(NamedTuple):
     """Polynomials of the statistic below and above `star`; p is 0 below `least`, 1 above `most`."""

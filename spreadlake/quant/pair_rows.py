@@ -19,8 +19,6 @@ from spreadlake.quant.pair_stats import (
 )
 from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
 
-__all__ = ["NUMBERS", "Noise", "PairRows", "bars_needed", "pair_rows"]
-
 # The columns of pair_analytics after its key, the symbols and the prices.
 NUMBERS = (
     "alpha",

@@ -13,16 +13,6 @@ from numpy.typing import NDArray
 
 from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments
 
-__all__ = [
-    "Hedge",
-    "Spread",
-    "correlation",
-    "hedge_ratio",
-    "log_returns",
-    "return_moments",
-    "spread_zscore",
-]
-
 # Below this share of the legs' own variance, the variance of the spread is lost in rounding when
 # it is taken from moments, and is taken from the spread itself.
 _ILL_CONDITIONED = 1e-6

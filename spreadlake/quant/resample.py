@@ -8,8 +8,6 @@ import polars as pl
 
 from spreadlake.bars import BARS_SCHEMA
 
-__all__ = ["bars_before", "carried", "carry", "longer_bars", "second_bars"]
-
 _SUMS = ("volume", "quote_volume", "taker_buy_volume", "trades")
 _PRICES = ("open", "high", "low", "close")
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "Ints", "Moments", "rolling_moments", "rolling_sum"]
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

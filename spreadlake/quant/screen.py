@@ -16,17 +16,6 @@ from spreadlake.quant.pair_stats import log_returns
 from spreadlake.quant.rolling import Floats
 from spreadlake.quant.screen_pairs import MARKET_PIECE, Market, measured
 
-__all__ = [
-    "LEAST_LOOKBACK",
-    "ORDERS",
-    "SCREEN_SCHEMA",
-    "Prices",
-    "ScreenOptions",
-    "false_discovery_rates",
-    "ranked",
-    "screen_all_pairs",
-]
-
 Prices = Literal["log", "raw"]
 
 LEAST_LOOKBACK = 30

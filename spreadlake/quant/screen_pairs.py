@@ -13,8 +13,6 @@ from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.quant.unit_root import engle_granger
 
-__all__ = ["MARKET_PIECE", "Market", "measured"]
-
 MARKET_PIECE = 512
 """Pairs at a time: what is computed on stays in the processor's cache."""
 

@@ -15,8 +15,6 @@ from spreadlake.quant.pair_stats import hedge_ratio, spread_zscore
 from spreadlake.quant.rolling import Floats, Ints, rolling_moments
 from spreadlake.quant.unit_root import adf, engle_granger
 
-__all__ = ["MIN_BARS", "PairTests", "half_life", "many_pair_tests", "pair_tests", "theil_sen_beta"]
-
 MIN_BARS = 30  # below this the tests' distributions say nothing
 _MOST_SLOPES = 300  # bars, whose slopes are squared as many
 

@@ -15,8 +15,6 @@ from spreadlake.quant.rolling import Floats
 # scipy and statsmodels take seconds and 100 MB to import: they are imported where they are used,
 # in the process that computes, so that the job itself starts at once and stays small.
 
-__all__ = ["UnitRoot", "adf", "engle_granger"]
-
 
 class UnitRoot(NamedTuple):
     """t-statistic of the level, its p-value, and the lags that AIC chose; NaN: no number."""

@@ -14,8 +14,6 @@ from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["BarSource"]
-
 
 class BarSource(NamedTuple):
     """Bars of `length` seconds, read from the stored ones of `stored`, which divides it.

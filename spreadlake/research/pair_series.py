@@ -17,8 +17,6 @@ from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
 from spreadlake.research.bar_source import BarSource
 
-__all__ = ["PairSeries", "computed_rows"]
-
 _PIECE = 5_000  # rows computed at a time, to bound memory
 
 

@@ -19,8 +19,6 @@ from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pa
 from spreadlake.research.bar_source import BarSource
 from spreadlake.times import iso_utc
 
-__all__ = ["NoScreenError", "Screen", "ScreenRequest", "take_screen"]
-
 Progress = Callable[[int, int], None]
 
 _REASONS_TOLD = 5  # symbols named in a message

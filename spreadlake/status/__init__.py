@@ -16,7 +16,7 @@ from spreadlake.status.model import (
 from spreadlake.status.services import never_started, read_service, watched
 from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.status.snapshot import snapshot
-from spreadlake.status.ticks import last_trade_ms, newest_seq, read_identity, read_symbols
+from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
 from spreadlake.status.totals import Totals, totals_of
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "database_sizes",
     "last_trade_ms",
     "never_started",
-    "newest_seq",
     "read_identity",
     "read_latest_pairs",
     "read_open_alerts",

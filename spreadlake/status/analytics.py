@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from spreadlake.status.model import AlertReport, PairReport
 
-__all__ = ["Looked", "read_latest_pairs", "read_open_alerts", "read_progress"]
-
 # The inner max(time) is one seek at the end of the series' key range. In a lake of before, whose
 # tables have no hedge_bars, the name means the NULL beside them.
 _LATEST = """

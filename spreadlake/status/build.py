@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
+from spreadlake.lake.rolls import newest_seq
 from spreadlake.status.analytics import (
     Looked,
     read_latest_pairs,
@@ -28,15 +29,12 @@ from spreadlake.status.services import never_started, read_service, service_in
 from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.status.snapshot import snapshot
 from spreadlake.status.ticks import (
-    newest_seq,
     read_gaps,
     read_identity,
     read_missing,
     read_not_trading,
     read_symbols,
 )
-
-__all__ = ["database_sizes", "report_on", "require_lake", "sizes_of"]
 
 
 @dataclass

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from spreadlake.errors import InputError
 
-__all__ = ["SeriesKey", "choose_series"]
-
 
 class SeriesKey(NamedTuple):
     """One series, in the order of the table's key."""

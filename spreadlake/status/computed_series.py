@@ -14,8 +14,6 @@ from spreadlake.times import iso_utc, timeframe_seconds
 if TYPE_CHECKING:
     from spreadlake.research import PairSeries
 
-__all__ = ["bar_seconds", "iter_computed", "lake_definition", "what_there_is"]
-
 # What computes is imported where it is used: polars and numpy are slow to import.
 
 

@@ -7,8 +7,6 @@ judged by whether it changes: who is alive leaves another one every second.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["LATE_AFTER_SECONDS", "Heartbeats", "Judgement"]
-
 LATE_AFTER_SECONDS = 15.0
 """Services leave a sign at least every few seconds, also when no trade comes."""
 

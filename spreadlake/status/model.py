@@ -8,18 +8,6 @@ from typing import Literal
 
 from spreadlake.status.slow_tests import TestsBacklog
 
-__all__ = [
-    "AlertReport",
-    "FileReport",
-    "GapReport",
-    "LakeReport",
-    "MissingReport",
-    "PairReport",
-    "ServiceReport",
-    "ServiceState",
-    "SymbolReport",
-]
-
 ServiceState = Literal["running", "late", "stopped", "never started", "unknown"]
 
 

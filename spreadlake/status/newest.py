@@ -6,8 +6,6 @@ from spreadlake.lake import Lake
 from spreadlake.status.snapshot import snapshot
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["BarSpan", "bar_span"]
-
 
 @dataclass(frozen=True)
 class BarSpan:

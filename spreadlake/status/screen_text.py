@@ -10,8 +10,6 @@ from rich.text import Text
 from spreadlake.status.words import number, signed
 from spreadlake.times import iso_utc
 
-__all__ = ["csv_of_rows", "json_of_rows", "screen_table"]
-
 Row = dict[str, Any]
 
 

@@ -9,8 +9,6 @@ from spreadlake.lake import Lake
 from spreadlake.status.choose import SeriesKey
 from spreadlake.status.snapshot import snapshot
 
-__all__ = ["available_series", "column_names", "iter_rows"]
-
 _PIECE = 5_000
 _FIRST = ("time", "price_a", "price_b", "spread", "zscore")
 _NOT_SHOWN = ("pair", "timeframe", "window_bars", "lookback_bars", "symbol_a", "symbol_b")

@@ -7,21 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spreadlake.lake import read_status, seconds_since
-from spreadlake.status.heartbeats import LATE_AFTER_SECONDS, Heartbeats, Judgement
+from spreadlake.status.heartbeats import Heartbeats, Judgement
 from spreadlake.status.model import ServiceReport
 from spreadlake.status.snapshot import snapshot
 from spreadlake.status.words import count, duration, words_of_work
 from spreadlake.times import iso_utc
 from spreadlake.work import Work
-
-__all__ = [
-    "LATE_AFTER_SECONDS",
-    "describe_service",
-    "never_started",
-    "read_service",
-    "service_in",
-    "watched",
-]
 
 T = TypeVar("T")
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from spreadlake.tests_schedule import RECENT_SECONDS
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["TestsBacklog", "read_tests_backlog"]
-
 
 @dataclass(frozen=True)
 class TestsBacklog:

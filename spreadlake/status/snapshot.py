@@ -8,8 +8,6 @@ from pathlib import Path
 from spreadlake.lake import open_reader
 from spreadlake.lake.trouble import explaining
 
-__all__ = ["snapshot"]
-
 
 @contextmanager
 def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:

@@ -8,8 +8,6 @@ from spreadlake.status.model import LakeReport, PairReport, ServiceReport
 from spreadlake.status.words import age, count, duration, number, signed, size
 from spreadlake.times import iso_utc
 
-__all__ = ["STATE_STYLES", "as_tables"]
-
 STATE_STYLES = {
     "running": "green",
     "ready": "green",

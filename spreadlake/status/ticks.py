@@ -5,20 +5,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spreadlake.lake import Lake, read_status
-from spreadlake.lake.rolls import hour_spans, missing_hours, newest_seq
+from spreadlake.lake.rolls import hour_spans, missing_hours
 from spreadlake.status.model import GapReport, MissingReport, SymbolReport
 from spreadlake.status.snapshot import snapshot
-
-__all__ = [
-    "MOST_GAPS",
-    "last_trade_ms",
-    "newest_seq",
-    "read_gaps",
-    "read_identity",
-    "read_missing",
-    "read_not_trading",
-    "read_symbols",
-]
 
 MOST_GAPS = 100
 

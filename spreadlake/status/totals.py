@@ -7,8 +7,6 @@ from spreadlake.status.snapshot import snapshot
 from spreadlake.status.ticks import read_symbols
 from spreadlake.times import timeframe_seconds
 
-__all__ = ["Totals", "totals_of"]
-
 
 @dataclass(frozen=True)
 class Totals:

@@ -4,8 +4,6 @@ import math
 
 from spreadlake.work import Work
 
-__all__ = ["age", "count", "duration", "number", "signed", "size", "words_of_work"]
-
 _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
 

@@ -12,8 +12,6 @@ from spreadlake.status.series_rows import column_names, iter_rows
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 
-__all__ = ["CONFIG", "EPOCH_MS", "HOURS", "merged", "roll", "trades"]
-
 EPOCH_MS = 1_699_999_200_000  # a whole hour
 HOURS = 5
 CONFIG: dict[str, Any] = {

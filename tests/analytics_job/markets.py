@@ -6,8 +6,6 @@ import numpy as np
 
 from spreadlake.trades import Trade
 
-__all__ = ["EPOCH", "EPOCH_MS", "walk"]
-
 EPOCH = 1_699_999_200  # a whole hour
 EPOCH_MS = EPOCH * 1000
 

@@ -10,8 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-__all__ = ["FakeServer", "fake_server", "frame"]
-
 Behaviour = Callable[["FakeServer", ServerConnection], Awaitable[None]]
 START_MS = 1_700_000_000_000
 

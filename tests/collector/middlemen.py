@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-__all__ = ["LOGIN", "Middleman", "hanging_up", "http_proxy", "login_of", "socks_proxy", "tls_front"]
-
 LOOPBACK = "127.0.0.1"
 LOGIN = ("user", "p@ss:word/")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

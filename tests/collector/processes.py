@@ -11,8 +11,6 @@ from typing import Any
 from spreadlake.lake import Lake
 from tests.collector.live import FAST
 
-__all__ = ["started"]
-
 _COLLECTOR = """
 import json, sys
 from pathlib import Path

@@ -9,8 +9,6 @@ from collector.roll import roll_all
 from spreadlake.lake import HOUR_MS, Lake, read_trades
 from tests.collector.lakes import PER_HOUR, START_MS, B, fill, quick_writer, trades
 
-__all__ = ["END_MS", "HOURS", "everything", "roll_until", "three_hours"]
-
 HOURS = 3
 END_MS = START_MS + HOURS * HOUR_MS
 

@@ -9,8 +9,6 @@ import pytest
 from collector import service
 from spreadlake.lake import Lake, open_ticks_writer
 
-__all__ = ["impatient", "locked"]
-
 
 @contextmanager
 def locked(lake: Lake) -> Iterator[None]:

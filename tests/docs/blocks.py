@@ -17,8 +17,6 @@ from pathlib import Path
 from tests.paths import ROOT
 from tests.patience import PATIENCE
 
-__all__ = ["Block", "Runner", "Step", "blocks_of", "fits", "steps_of"]
-
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
 

@@ -11,8 +11,6 @@ from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from tests.fixture_lake import make_lake
 
-__all__ = ["exported", "exported_names", "labels_of", "name_of", "names_in"]
-
 _NAME = re.compile(r"\bspreadlake_[a-z_]+\b")
 
 

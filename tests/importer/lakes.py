@@ -11,8 +11,6 @@ from spreadlake.lake import Lake, atomic, claim, open_reader, open_ticks_writer,
 from spreadlake.trades import Trade
 from tests.importer.dumps import DAY, MIDNIGHT
 
-__all__ = ["gaps", "held", "import_all", "partitions", "rolls", "row", "rows", "store_hot"]
-
 FAR = 400 * DAY
 
 

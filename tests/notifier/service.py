@@ -15,8 +15,6 @@ from spreadlake.status import snapshot
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment
 
-__all__ = ["AlertLake", "notifying"]
-
 
 class AlertLake:
     """Stands in for the analytics job."""

@@ -9,8 +9,6 @@ import numpy as np
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.rolling import Floats
 
-__all__ = ["BEGIN", "make_bar_lake", "walks"]
-
 BEGIN = 1_700_000_040 // 60 * 60  # a whole minute
 
 

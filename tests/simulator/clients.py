@@ -13,20 +13,6 @@ from simulator import SimulatedExchange
 from spreadlake.binance import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
 from tests.patience import PATIENCE
 
-__all__ = [
-    "DEADLINE",
-    "SYMBOLS",
-    "combined",
-    "decoded",
-    "get",
-    "opened",
-    "read_to_the_end",
-    "request",
-    "silent",
-    "take",
-    "until",
-]
-
 DEADLINE = PATIENCE
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 

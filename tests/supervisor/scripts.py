@@ -6,8 +6,6 @@ from pathlib import Path
 
 from launcher.supervisor.child import ChildSpec
 
-__all__ = ["FOREVER", "STUBBORN", "script", "spec"]
-
 # Says that it runs, ends on SIGTERM, and notes when it did.
 FOREVER = """
 import pathlib, signal, sys, time
