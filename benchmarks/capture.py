@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
 from benchmarks.firehose import Firehose, flood, trickle
-from collector.batch import Batch, Stored
 from collector.service import serve
-from collector.store import TickStore
+from collector.storage.batch import Batch, Stored
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from collector.access import read_access
-from collector.capture import Capture
-from collector.parts import Parts
-from collector.pump import Pump
-from collector.recorder import Recorder
-from collector.rescue import rescue
+from collector.collector import Capture
+from collector.network.access import read_access
+from collector.record.recorder import Recorder
+from collector.resources import Parts
 from collector.rest import RestClient, WeightBudget
 from collector.roll import over_before, roll_all, tell_unfinished
-from collector.roster import Roster
-from collector.store import TickStore
+from collector.storage.rescue import rescue
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.stream.batcher import Pump
+from collector.symbols.roster import Roster
 from collector.timing import Timing
-from collector.writer import WriterThread
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
     Lake,

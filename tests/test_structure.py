@@ -33,7 +33,7 @@ IMPURE = {
 
 MUST_BE_PURE = [
     "spreadlake.binance.decode",
-    "collector.gaps",
+    "collector.ids.ranges",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
     "spreadlake.quant.alerts",

@@ -11,10 +11,10 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from collector.access import Access
-from collector.bans import seconds_to_wait
-from collector.history_plan import AGG_TRADES_WEIGHT, klines_weight
-from collector.rate import Bounded
+from collector.history.left import AGG_TRADES_WEIGHT, klines_weight
+from collector.limited_log import Bounded
+from collector.network.access import Access
+from collector.network.bans import seconds_to_wait
 from collector.rest.answers import (
     Kline,
     SymbolInfo,

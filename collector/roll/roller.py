@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collector.parts import Parts
-from collector.rate import Bounded
+from collector.limited_log import Bounded
+from collector.resources import Parts
 from collector.roll.hot import (
     HotHour,
     delete_rows,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from collector.batch import Batch
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
 from spreadlake.lake import Lake, open_ticks_writer
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 
-from collector.batch import Batch
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, TradeEvent
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
 from tests.patience import PATIENCE, Deadline

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.batch import Batch
 from collector.roll.hours import finished_before
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, FrameDecoder, FrameError
 from spreadlake.lake import Lake, read_counters
 from tests.collector.lakes import quick_writer

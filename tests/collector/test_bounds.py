@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from collector.pump import Pump
+from collector.stream.batcher import Pump
 from simulator import Drop, Faults, SimulatedExchange
 from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake import Lake

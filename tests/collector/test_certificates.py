@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from collector.access import read_access
-from collector.intake import Intake
-from collector.planning import subscribe
+from collector.network.access import read_access
+from collector.network.retry import ConnectionVerdict, verdict
 from collector.rest import RestClient, RestError, WeightBudget
-from collector.retry import ConnectionVerdict, verdict
-from collector.session import Session
+from collector.stream.connection import Session
+from collector.stream.frame_reader import Intake
+from collector.stream.subscription import subscribe
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.config.sections import ExchangeSettings

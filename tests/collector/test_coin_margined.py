@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.rate import Once
+from collector.limited_log import Once
 from simulator import Recording
 from spreadlake.binance import AggTrade, CoinMargined, FrameDecoder, MarketTrade
 from spreadlake.config import load_settings

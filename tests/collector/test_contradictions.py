@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from collector import digests
-from collector.batch import Batch, Stored
-from collector.digests import Digests
-from collector.gaps import IdRange
-from collector.store import TickStore
+from collector.ids.ranges import IdRange
+from collector.storage import digests
+from collector.storage.batch import Batch, Stored
+from collector.storage.digests import Digests
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, MarketTrade, OffMarket
 from spreadlake.lake import Lake, read_counters
 from spreadlake.trades import begins_again

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.batch import Batch
 from collector.service import roll
-from collector.store import TickStore
-from collector.writer import WriterThread
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
 from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, WalKeeper, open_reader

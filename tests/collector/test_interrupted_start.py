@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from collector.batch import Batch
-from collector.history import MissingHistory
-from collector.store import TickStore
+from collector.history.missing import MissingHistory
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from simulator import (
     ExchangeHandle,
     Faults,

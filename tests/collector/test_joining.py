@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.capture import Capture
+from collector.collector import Capture
 from collector.crew import Crew
-from collector.parts import Parts
-from collector.pump import Pump
+from collector.resources import Parts
 from collector.rest import RestClient, WeightBudget
-from collector.roster import Roster
-from collector.store import TickStore
-from collector.writer import WriterThread
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.stream.batcher import Pump
+from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer

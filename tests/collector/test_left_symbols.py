@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from collector.batch import Batch
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from simulator import SimulatedExchange, TradeColumns
 from spreadlake.binance import AggTrade
 from spreadlake.config import Settings

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.batch import Batch
-from collector.gaps import Held, IdRange, absorb
-from collector.parts import Parts
+from collector.history.warm_start import WarmStart
+from collector.ids.ranges import Held, IdRange, absorb
+from collector.resources import Parts
 from collector.rest import Kline, WeightBudget
 from collector.roll import finished_before, next_roll_ms
-from collector.roster import Roster
-from collector.silence import Rhythm, SilenceWatch
-from collector.store import TickStore
-from collector.warm_start import WarmStart
-from collector.writer import WriterThread
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.stream.silence import Rhythm, SilenceWatch
+from collector.symbols.roster import Roster
 from spreadlake.backoff import Backoff
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, atomic
@@ -25,7 +25,7 @@ from spreadlake.lake.rolls import Roll, record_rolls
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import A, quick_writer, rows_of, trade, trades
 from tests.collector.live import FAST, collecting, counter, settings_for, ticks, until
-from tests.collector.test_gaps import array
+from tests.collector.test_id_ranges import array
 from tests.collector.test_reach import History
 
 NEVER = float("-inf")

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from collector.access import Access
+from collector.network.access import Access
+from collector.network.retry import explain
 from collector.rest import RestClient, RestError
 from collector.rest.budget import WeightBudget
-from collector.retry import explain
 from spreadlake.ports import free_port
 
 LIBRARY = ("Errno", "_ssl", "Error", "attempts", "handshake", "valid HTTP", "without sending")

@@ -10,14 +10,14 @@ from typing import Literal
 
 import pytest
 
-from collector.batch import Batch
-from collector.parts import Parts
-from collector.repair import Repairer
+from collector.repair.repairer import Repairer
+from collector.resources import Parts
 from collector.rest import PAGE, RestClient, RestError, WeightBudget
-from collector.roster import Roster
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.symbols.roster import Roster
 from collector.timing import Timing
-from collector.writer import WriterThread
 from spreadlake.binance import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from collector.recorder import Recorder
-from collector.recording_file import RecordingFile, whole_members
+from collector.record.recorder import Recorder
+from collector.record.recording_file import RecordingFile, whole_members
 from simulator import Recording
 from simulator.recorded_lines import read_lines
 from spreadlake.errors import RecordingError
@@ -241,7 +241,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from collector.recorder import Recorder
+from collector.record.recorder import Recorder
 async def main():
     recorder = Recorder(Path(sys.argv[1]), interval=0.02)
     number = 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.gaps import IdRange
-from collector.pages import read_page
+from collector.ids.ranges import IdRange
+from collector.repair.page import read_page
 from collector.rest import RestClient, RestError, RestRefusedError, WeightBudget
 from simulator import (
     Drop,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.silence import SilenceWatch
+from collector.stream.silence import SilenceWatch
 from simulator import Faults, SimulatedExchange, Stall, Tamper, When
 from spreadlake.config import Settings
 from spreadlake.lake import Lake

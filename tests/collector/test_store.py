@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.batch import PAUSED, Batch
-from collector.gaps import IdRange
-from collector.store import TickStore
+from collector.ids.ranges import IdRange
+from collector.storage.batch import PAUSED, Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, MarketTrade, OffMarket, TradeEvent
 from spreadlake.lake import Lake, read_counters
 from tests.collector.lakes import quick_writer

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from collector.rest import RestClient, RestError, SymbolInfo
-from collector.roster import Roster, Standing
 from collector.service import serve
-from collector.symbols import SymbolCheck
+from collector.symbols.listing import SymbolCheck
+from collector.symbols.roster import Roster, Standing
 from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError

@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from collector.batch import Batch
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.lake import Lake, WalKeeper, open_reader
 from tests.collector.lakes import A, quick_writer, rows_of, trades, wait_until
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.warm_start import kline_minutes, whole_bars_from
+from collector.history.warm_start import kline_minutes, whole_bars_from
 from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake

@@ -11,9 +11,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from collector.bans import seconds_to_wait
+from collector.network.bans import seconds_to_wait
+from collector.network.retry import retry_after
 from collector.rest import RestClient, RestError, WeightBudget
-from collector.retry import retry_after
 from simulator import Faults, Limits, RestFailure, SimulatedExchange
 from tests.collector.live import market
 

@@ -3,9 +3,9 @@
 from contextlib import closing
 from pathlib import Path
 
-from collector.batch import Batch
-from collector.gaps import IdRange
-from collector.store import TickStore
+from collector.ids.ranges import IdRange
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.status import report_on

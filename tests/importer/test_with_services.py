@@ -8,8 +8,8 @@ import pytest
 
 from analytics_job.job import AnalyticsJob
 from analytics_job.pipeline import Pipeline
-from collector.batch import Batch
-from collector.store import TickStore
+from collector.storage.batch import Batch
+from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from collector.recording_file import RecordingFile
-from collector.writer import WriterThread
+from collector.record.recording_file import RecordingFile
+from collector.storage.writer import WriterThread
 from spreadlake.errors import LakeError, RecordingError, UnavailableError
 from spreadlake.lake import (
     Lake,

@@ -1,0 +1,83 @@
+"""Which history is still to be fetched, on record, so that a start that was interrupted goes on."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collector.history.left import Traded
+from collector.rest import PAGE
+from collector.storage.store import TickStore
+from spreadlake.config import Settings
+from spreadlake.lake import read_status
+
+_KEY = "warm_start"
+
+
+class MissingHistory:
+    """What the configured symbols lack; `save` makes it durable, to be called in the writer thread.
+
+    `klines` are the symbols without their klines. `trades` are those whose trades do not reach
+    back far enough yet, with the time (Unix ms) that they are fetched back to: None until the
+    first of them tell what time it is at the exchange. A new symbol is one that the lake holds no
+    trades of; it lacks all.
+    """
+
+    def __init__(self, store: TickStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._saved = _read(store)
+        self.klines: list[str] = []
+        self.trades: dict[str, int | None] = {}
+        self.add(settings.symbols)
+
+    def add(self, symbols: Sequence[str]) -> None:
+        """Takes in what `symbols` lack, where history is wanted at all."""
+        if not self._settings.collector.warm_start_minutes:
+            return
+        new = {symbol for symbol in symbols if self._store.last_id(symbol) is None}
+        klines, trades = self._saved["klines"], self._saved["trades"]
+        for symbol in symbols:
+            if symbol not in self.klines and (symbol in new or symbol in klines):
+                self.klines.append(symbol)
+            # Only aggTrade can be fetched by id.
+            by_id = self._settings.exchange.trades == "aggTrade"
+            if by_id and symbol not in self.trades and (symbol in new or symbol in trades):
+                self.trades[symbol] = None if symbol in new else trades[symbol]
+
+    def drop(self, symbol: str) -> None:
+        """Wants no history of a symbol any more."""
+        if symbol in self.klines:
+            self.klines.remove(symbol)
+        self.trades.pop(symbol, None)
+
+    @property
+    def symbols(self) -> list[str]:
+        """All that lack something."""
+        return list(dict.fromkeys([*self.klines, *self.trades]))
+
+    def save(self) -> None:
+        """Writes it down, where it is not what the lake says already."""
+        now = {"klines": list(self.klines), "trades": dict(self.trades)}
+        if now != self._saved:
+            self._store.write_status({_KEY: now})
+            self._saved = now
+
+
+def traded_of(db: sqlite3.Connection, span_s: int) -> dict[str, Traded]:
+    """What the lake's klines tell of each symbol, of the last `span_s` seconds that it has."""
+    rows = db.execute(
+        """
+        SELECT klines.symbol, sum(quote_volume), sum(trades) FROM klines
+        JOIN (SELECT symbol, max(time) AS newest FROM klines WHERE timeframe = '1m' GROUP BY symbol)
+          AS ends ON ends.symbol = klines.symbol
+        WHERE timeframe = '1m' AND time > newest - ? GROUP BY klines.symbol
+        """,
+        (span_s,),
+    )
+    return {symbol: Traded(volume, -(-trades // PAGE)) for symbol, volume, trades in rows}
+
+
+def _read(store: TickStore) -> Mapping[str, Any]:
+    nothing: dict[str, Any] = {"klines": [], "trades": {}}
+    value, _ = read_status(store.db).get(_KEY, (nothing, 0))
+    return {**nothing, **value}

@@ -1,0 +1,1 @@
+"""The way to the exchange: proxies, certificates, and what its failures mean."""

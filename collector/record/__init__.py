@@ -1,0 +1,1 @@
+"""The raw frames of a capture, kept in a file."""

@@ -1,0 +1,34 @@
+"""What the tasks of the collector share."""
+
+from dataclasses import dataclass
+
+from collector.network.access import Access
+from collector.record.recorder import Recorder
+from collector.rest import RestClient
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.symbols.roster import Roster
+from collector.timing import Timing
+from spreadlake.config import ConfigWatch, Settings
+from spreadlake.lake import Lake
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`store` is written in the thread of `writer` only; what it knows may be read anywhere.
+
+    `roster` says what is captured now; `settings` what was asked for at the start, and `watch` what
+    is asked for now.
+    """
+
+    settings: Settings
+    lake: Lake
+    store: TickStore
+    writer: WriterThread
+    rest: RestClient
+    timing: Timing
+    roster: Roster
+    recorder: Recorder | None = None
+    watch: ConfigWatch | None = None
+    restarted: bool = False
+    streams: Access | None = None  # without a proxy and TLS where there is none

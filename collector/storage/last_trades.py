@@ -1,0 +1,51 @@
+"""The clock after a batch, and the newest time and price of each symbol in it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from collector.ids.tracker import Plan
+from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.trade_clock import TradeClock
+
+Events = Sequence[TradeEvent | OffMarket]
+
+
+class Last(NamedTuple):
+    """Of one symbol: the greatest trade time (ms) that the clock follows, the newest price."""
+
+    time_ms: int
+    price: float
+
+
+class Newest(NamedTuple):
+    """What a batch makes of the clock, and of the symbols (by code) that it holds trades of."""
+
+    clock: TradeClock
+    lasts: dict[int, Last]
+
+
+def newest_after(
+    clock: TradeClock, known: Mapping[int, Last], events: Events, plan: Plan
+) -> Newest:
+    """After the new trades of `plan` among `events`; `clock` and `known` stay as they are.
+
+    Symbols before their first trade are left out.
+    """
+    kept = [events[i] for i in plan.keep.tolist()]
+    times = np.fromiter((e.time_ms for e in kept), np.int64, len(kept))
+    clock, lasts, end = clock.copy(), dict[int, Last](), 0
+    clock.take(times, lambda at: kept[at].symbol)
+    for part in plan.symbols:
+        begin, end = end, end + part.fresh
+        last = known.get(part.code)
+        if last is None and not part.fresh:
+            continue
+        time_ms = clock.greatest(times[begin:end], last.time_ms if last else None)
+        price = last.price if last else kept[begin].price
+        event = events[part.latest] if part.latest is not None else None
+        if event is not None and not isinstance(event, OffMarket):
+            price = event.price
+        lasts[part.code] = Last(time_ms, price)
+    return Newest(clock, lasts)

@@ -1,0 +1,272 @@
+"""Stores trades: one transaction a batch, with the gaps and counters that belong to it.
+
+Everything here runs in the one writer thread.
+"""
+
+import logging
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.ids.ranges import Held, IdRange
+from collector.ids.tracker import Ledger, Plan, SymbolPlan
+from collector.limited_log import Bounded
+from collector.rest.answers import Kline, kline_row
+from collector.storage.batch import PAUSED, Batch, Stored
+from collector.storage.contradictions import Contradictions
+from collector.storage.gap_store import Gap, GapBook
+from collector.storage.insert import insert_trades
+from collector.storage.last_trades import Last, Newest, newest_after
+from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.lake import add_counters, atomic, set_status
+from spreadlake.lake.rolls import newest_seq
+from spreadlake.trade_clock import TradeClock
+
+_UPSERT_SYMBOL = """
+INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id,
+  last_time_ms = excluded.last_time_ms, last_price = excluded.last_price,
+  ticks = ticks + excluded.ticks
+"""
+Events = Sequence[TradeEvent | OffMarket]
+log = logging.getLogger(__name__)
+Counts = defaultdict[tuple[str, str], float]
+
+
+class _Arrived(NamedTuple):
+    """The events of a batch as arrays: symbols by their code, -1 for what is not taken."""
+
+    codes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    trades: NDArray[np.bool_]
+
+
+class TickStore:
+    """The hot ticks of a lake, by the one that writes them; `now_ms` is the local clock.
+
+    `db` is its connection, for what else has to be written by the same thread.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        symbols: Sequence[str],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.db = db
+        # Those that are captured, and after them those that the lake holds from earlier.
+        self._symbols = list(dict.fromkeys([*symbols, *_symbols_held(db)]))
+        self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
+        self.contradictions = Contradictions(db, self._symbols)
+        self.capture(symbols)
+        self._now_ms = now_ms
+        self._next_seq = newest_seq(db) + 1
+        self._ledger = Ledger()
+        self._last: dict[int, Last] = {}
+        self._clock = TradeClock()
+        self._warn_ahead = Bounded(log.warning, 60.0)
+        self._causes: dict[str, str] = {}
+        # A transaction cannot hold its own duration, so each counts the one before it.
+        self.commit_seconds = 0.0
+        self.gaps = GapBook(db)
+        self._load()
+
+    def capture(self, symbols: Iterable[str]) -> None:
+        """Takes trades of `symbols`, and of no others, from the stream from now on."""
+        wanted = set(symbols)
+        for symbol in sorted(wanted - self._codes.keys()):
+            self._codes[symbol] = len(self._symbols)
+            self._symbols.append(symbol)
+        # By code; the one more is for symbols that have none.
+        self._captured = np.array([*(s in wanted for s in self._symbols), False], np.bool_)
+        self.contradictions.resize()
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """The greatest trade time stored that can be believed; None before the first trades."""
+        return self._clock.watermark_ms
+
+    def write(self, batch: Batch) -> Stored:
+        """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
+        started = time.perf_counter()
+        self._causes.update(batch.interrupted)
+        arrived = self._arrived(batch)
+        refused = self._refuse(batch.events, arrived)
+        plan = self._ledger.plan(
+            arrived.codes, arrived.ids, None if arrived.trades.all() else arrived.trades
+        )
+        try:
+            with atomic(self.db):
+                self._write_gaps(plan)
+                newest = newest_after(self._clock, self._last, batch.events, plan)
+                self._write_trades(batch.events, plan, newest)
+                differing = self.contradictions.differing(batch.events, *arrived[:2], plan)
+                self.contradictions.newly_reused(plan, refused)
+                counts = self._counts(batch, plan, refused, differing)
+                counts |= {("ahead", str(s)): n for s, n in newest.clock.refuted.items()}
+                add_counters(self.db, {key: value for key, value in counts.items() if value})
+        except BaseException:
+            self.gaps.discard()
+            raise
+        seconds = time.perf_counter() - started
+        self._apply(batch, plan, newest, seconds)
+        self.contradictions.settle(plan, refused, differing)
+        return self._stored(plan, refused + differing, seconds)
+
+    def _stored(self, plan: Plan, contradicting: Counter[int], seconds: float) -> Stored:
+        ticks = {self._symbols[s.code]: s.fresh for s in plan.symbols if s.fresh}
+        others = {self._symbols[code]: count for code, count in contradicting.items()}
+        return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds, others)
+
+    def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
+        """Stores klines, times in Unix seconds; those that are there are replaced."""
+        rows = [kline_row(symbol, timeframe, kline) for kline in klines]
+        with atomic(self.db):
+            self.db.executemany(
+                f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows
+            )
+            add_counters(self.db, {("klines", symbol): len(rows)})
+
+    def write_status(self, values: Mapping[str, Any]) -> None:
+        """Replaces status values."""
+        with atomic(self.db):
+            set_status(self.db, self._now_ms(), values)
+
+    def confirm(self, gaps: Sequence[Gap]) -> None:
+        """Counts gaps that stayed open as real."""
+        open_now = set(self.gaps.gaps())
+        real = [gap for gap in gaps if gap in open_now]
+        counts = Counter(("gaps", gap.symbol) for gap in real)
+        self._change_gaps(lambda: self.gaps.confirm(real), counts)
+
+    def lose(self, symbol: str, lost: IdRange, message: str) -> None:
+        """Closes what is still open of a range as beyond repair."""
+        self._change_gaps(lambda: self.gaps.lose(symbol, lost, self._now_ms(), message), {})
+        if symbol in self._codes:
+            self._ledger.divide(self._codes[symbol], self.gaps.holes(symbol))
+
+    def last_time_ms(self, symbol: str) -> int | None:
+        """The greatest trade time held of a symbol."""
+        last = self._last.get(self._codes.get(symbol, -1))
+        return last.time_ms if last else None
+
+    def last_id(self, symbol: str) -> int | None:
+        """The greatest id held of a symbol."""
+        held = self._ledger.held.get(self._codes.get(symbol, -1))
+        return held.last if held else None
+
+    def first_id(self, symbol: str) -> int | None:
+        """The least id held of a symbol."""
+        held = self._ledger.held.get(self._codes.get(symbol, -1))
+        return held.first if held else None
+
+    def _load(self) -> None:
+        rows = self.db.execute(
+            "SELECT symbol, first_id, last_id, last_time_ms, last_price, (SELECT time_ms "
+            "FROM ticks WHERE ticks.symbol = symbols.symbol AND trade_id = last_id) FROM symbols"
+        )
+        for symbol, first, last, time_ms, price, newest_ms in rows.fetchall():
+            code = self._codes[symbol]
+            self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
+            self._last[code] = Last(time_ms, price)
+            self.contradictions.note(code, last, max(time_ms, newest_ms or 0))
+            self._causes[symbol] = "restart"
+        self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
+
+    def _arrived(self, batch: Batch) -> _Arrived:
+        events = batch.events
+        code_of, size = self._codes.get, len(events)
+        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
+        if batch.source == "live":
+            # What comes by the stream and was not asked for is not what it says it is.
+            codes[~self._captured[codes]] = -1
+        ids = np.fromiter((e.trade_id for e in events), np.int64, size)
+        trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
+        return _Arrived(codes, ids, trades)
+
+    def _refuse(self, events: Events, arrived: _Arrived) -> Counter[int]:
+        """Takes out what contradicts the lake; how many that were, by code."""
+        codes, ids, _ = arrived
+        at = self.contradictions.refuse(events, codes, ids, self._ledger.held)
+        refused = Counter(codes[at].tolist())
+        codes[at] = -1
+        return refused
+
+    def _counts(
+        self, batch: Batch, plan: Plan, refused: Counter[int], differing: Counter[int]
+    ) -> Counts:
+        counts = Counts(float, {(name, ""): value for name, value in batch.counts.items()})
+        counts["ignored", ""] += plan.unknown - refused.total()
+        for code, number in (refused + differing).items():
+            counts["contradicting", self._symbols[code]] += number
+        counts["batches", ""] += 1
+        counts["commit_seconds", ""] += self.commit_seconds
+        for part in plan.symbols:
+            symbol = self._symbols[part.code]
+            counts["ticks", symbol] += part.fresh
+            counts["duplicates", symbol] += part.duplicates - differing[part.code]
+            counts["ignored", ""] += part.passed
+            if self._cause(symbol) == PAUSED:
+                counts["dropped", ""] += sum(gap.size for gap in part.opened)
+            if batch.source == "repair":
+                counts["repaired_ticks", symbol] += part.fresh
+        return counts
+
+    def _cause(self, symbol: str) -> str:
+        return self._causes.get(symbol, "jump")
+
+    def _write_gaps(self, plan: Plan) -> None:
+        now = self._now_ms()
+        for part in plan.symbols:
+            symbol = self._symbols[part.code]
+            for change in part.changed:
+                self.gaps.fill(symbol, change, now)
+            if part.opened:
+                self.gaps.open(symbol, part.opened, now, self._cause(symbol))
+
+    def _write_trades(self, events: Events, plan: Plan, newest: Newest) -> None:
+        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+        changed = (s for s in plan.symbols if (s.fresh or s.passed) and s.code in newest.lasts)
+        rows = [self._symbol_row(part, newest.lasts[part.code]) for part in changed]
+        self.db.executemany(_UPSERT_SYMBOL, rows)
+
+    def _symbol_row(self, part: SymbolPlan, last: Last) -> tuple[object, ...]:
+        return (self._symbols[part.code], part.held.first, part.held.last, *last, part.fresh)
+
+    def _apply(self, batch: Batch, plan: Plan, newest: Newest, seconds: float) -> None:
+        self._clock = newest.clock
+        self._last.update(newest.lasts)
+        for symbol, number in newest.clock.refuted.items():
+            self._warn_ahead("%s: %d trades far ahead of all others, not followed", symbol, number)
+        for part in plan.symbols:
+            if part.latest is not None:
+                # As it came, also where the clock does not follow it (yet).
+                event = batch.events[part.latest]
+                self.contradictions.note(part.code, part.held.last, getattr(event, "time_ms", 0))
+            if batch.source == "live":
+                self._causes.pop(self._symbols[part.code], None)
+        self.commit_seconds = seconds
+        self._next_seq += len(plan.keep)
+        self._ledger.apply(plan)
+        self.gaps.settle()
+
+    def _change_gaps(
+        self, change: Callable[[], None], counts: Mapping[tuple[str, str], float]
+    ) -> None:
+        try:
+            with atomic(self.db):
+                change()
+                add_counters(self.db, counts)
+        except BaseException:
+            self.gaps.discard()
+            raise
+        self.gaps.settle()
+
+
+def _symbols_held(db: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in db.execute("SELECT symbol FROM symbols ORDER BY symbol")]

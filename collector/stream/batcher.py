@@ -1,0 +1,90 @@
+"""Moves trades from the connections to the store, a batch at a time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from collector.storage.batch import Batch, Stored
+from collector.storage.store import TickStore
+from collector.storage.writer import WriterThread
+from collector.stream.connection_group import Feed
+from spreadlake.binance import OffMarket, TradeEvent
+
+
+class Pump:
+    """Takes what the feeds hold every `interval` seconds, or at once when one of them is full.
+
+    While a batch is being stored the feeds go on reading into their own bounded memory.
+    """
+
+    def __init__(self, store: TickStore, writer: WriterThread, interval: float) -> None:
+        self._store = store
+        self._writer = writer
+        self._interval = interval
+        self._full = asyncio.Event()
+        self._storing: asyncio.Task[None] | None = None
+        self._batch = Batch()
+        self.feeds: Sequence[Feed] = ()
+        self.counts: Counter[str] = Counter()
+        self.on_stored: Callable[[Stored], None] = lambda _: None
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            await self._wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Stores all that waits; returns when it is durable."""
+        if self._storing is None:
+            self._batch = self._take()
+            if self._batch.empty:
+                return
+            self._storing = asyncio.create_task(self._persist(self._batch))
+        try:
+            # Whoever waits may be cancelled; the batch is stored all the same, and only once.
+            await asyncio.shield(self._storing)
+        finally:
+            if self._storing.done():
+                self._storing, self._batch = None, Batch()
+
+    async def _persist(self, batch: Batch) -> None:
+        stored = await self._writer.persist(lambda: self._store.write(batch))
+        self.on_stored(stored)
+
+    async def close(self) -> None:
+        """Ends the attempts to store what could not be stored."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+
+    def hurry(self) -> None:
+        """Flushes now instead of at the end of the interval: a connection waits for room."""
+        self._full.set()
+
+    @property
+    def waiting(self) -> int:
+        """Trades in memory."""
+        return len(self._batch.events) + sum(
+            len(session.intake) for feed in self.feeds for session in feed.sessions
+        )
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._full.wait()
+        except TimeoutError:
+            pass
+        self._full.clear()
+
+    def _take(self) -> Batch:
+        trades: list[TradeEvent | OffMarket] = []
+        batch = Batch(trades, Counter(self.counts))
+        self.counts.clear()
+        for feed in self.feeds:
+            events, counts, interrupted = feed.take()
+            trades += events
+            batch.counts.update(counts)
+            batch.interrupted.update(interrupted)
+            batch.counts["frames"] += len(events) + counts["ignored"] + counts["malformed"]
+        return batch

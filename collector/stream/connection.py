@@ -1,0 +1,130 @@
+"""One WebSocket connection from its opening to its end."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from collector.network.access import Access
+from collector.stream.frame_reader import Intake
+from collector.stream.subscription import Subscription
+from collector.timing import Timing
+from spreadlake.binance import OffMarket, TradeEvent
+
+# No real frame comes near it; one that does ends the connection (close code 1009).
+_MAX_FRAME_BYTES = 2**20
+# Frames that are held undecoded; beyond it the socket is not read.
+_MAX_QUEUE = 64
+# The exchange takes 10 messages a second.
+_MESSAGE_PAUSE = 0.2
+
+
+class _Connection(ClientConnection):
+    """Ends without a traceback where it never began."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Through a proxy a certificate may be refused before there is anything to close; `connect`
+        # raises that, and the library's own handling would fail beside it.
+        if hasattr(self, "recv_messages"):
+            super().connection_lost(exc)
+
+
+class Session:
+    """Reads one connection into its intake until it fails or is closed.
+
+    Times are of the monotonic clock; trades are seen when they are taken, not one by one.
+    `follows` is set where the session before it broke off: the cause of any gap between the two.
+    """
+
+    def __init__(self, socket: ClientConnection, intake: Intake, messages: Sequence[str]) -> None:
+        self.intake = intake
+        self.opened = time.monotonic()
+        self.first_trade: float | None = None
+        self.last_trade: float | None = None
+        self.follows: str | None = None
+        self._socket = socket
+        self._asking: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
+        self._reading = asyncio.create_task(self._read(messages))
+
+    @classmethod
+    async def open(
+        cls, subscription: Subscription, access: Access, intake: Intake, timing: Timing
+    ) -> "Session":
+        """Connects, subscribes and starts to read; raises what `connect` raises."""
+        socket = await connect(
+            subscription.url,
+            compression=None,
+            max_size=_MAX_FRAME_BYTES,
+            max_queue=_MAX_QUEUE,
+            open_timeout=timing.open_timeout,
+            ping_interval=timing.ping_interval,
+            ping_timeout=timing.ping_interval,
+            close_timeout=timing.close_timeout,
+            create_connection=_Connection,
+            **access.stream_options,
+        )
+        return cls(socket, intake, subscription.messages)
+
+    def take(self) -> list[TradeEvent | OffMarket]:
+        """The trades that wait to be stored."""
+        events = self.intake.take()
+        if events:
+            self.last_trade = time.monotonic()
+            self.first_trade = self.first_trade or self.last_trade
+        return events
+
+    @property
+    def flowed(self) -> float:
+        """For how many seconds trades have come."""
+        if self.first_trade is None or self.last_trade is None:
+            return 0.0
+        return self.last_trade - self.first_trade
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the last trade, or since it was opened."""
+        return time.monotonic() - (self.last_trade or self.opened)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was opened."""
+        return time.monotonic() - self.opened
+
+    @property
+    def reading(self) -> asyncio.Task[None]:
+        """Done when the connection has failed; its exception says how."""
+        return self._reading
+
+    def ask(self, messages: Sequence[str]) -> None:
+        """Sends more messages, beside the reading; a connection that is lost takes them along."""
+        asking = asyncio.create_task(self._ask(messages))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
+    async def close(self) -> None:
+        """Stops reading and closes the socket; what was read stays in the intake."""
+        tasks = (self._reading, *self._asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._socket.close()
+
+    async def _ask(self, messages: Sequence[str]) -> None:
+        with suppress(ConnectionClosed):
+            await self._send(messages)
+
+    async def _send(self, messages: Sequence[str]) -> None:
+        async with self._turn:
+            for message in messages:
+                await self._socket.send(message)
+                await asyncio.sleep(_MESSAGE_PAUSE)
+
+    async def _read(self, messages: Sequence[str]) -> None:
+        await self._send(messages)
+        receive = partial(self._socket.recv, False)  # bytes, whatever the frame says it is
+        await self.intake.read(receive)  # type: ignore[arg-type]

@@ -1,0 +1,71 @@
+"""Takes on the edited configuration while trades are captured: its symbols come and go."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from collector.resources import Parts
+from collector.rest import RestError
+from collector.symbols.roster import Roster, Standing
+from spreadlake.config import ConfigWatch, Settings
+
+# What the collector reads once.
+_AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
+
+
+class _Symbols(Protocol):
+    """What can capture more symbols, and fewer."""
+
+    def follow(self, settings: Settings) -> None: ...
+
+    async def add(self, symbols: Sequence[str]) -> None: ...
+
+    async def remove(self, symbols: Sequence[str]) -> None: ...
+
+
+class Edits:
+    """Follows one configuration; an edit with a symbol that the exchange does not know is refused.
+
+    The connections of the symbols that stay are left alone.
+    """
+
+    def __init__(self, parts: Parts, capture: _Symbols, watch: ConfigWatch) -> None:
+        self._parts = parts
+        self._capture = capture
+        self._watch = watch
+        watch.at_next_start = _AT_NEXT_START
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            edited = self._watch.look()
+            if edited is not None:
+                await self._take(edited)
+            await asyncio.sleep(self._parts.timing.edit_interval)
+
+    async def _take(self, edited: Settings) -> None:
+        wanted, captured = edited.symbols, list(self._parts.roster.symbols)
+        new = [symbol for symbol in wanted if symbol not in set(captured)]
+        if unknown := await self._unknown(new):
+            self._watch.refuse("; ".join(unknown))
+            return
+        self._watch.accept()
+        self._capture.follow(edited)
+        if new:
+            await self._capture.add(new)
+        if gone := [symbol for symbol in captured if symbol not in set(wanted)]:
+            await self._capture.remove(gone)
+
+    async def _unknown(self, symbols: Sequence[str]) -> list[str]:
+        """Sentences on symbols that do not exist; an exchange that does not answer knows all."""
+        asked = [symbol for symbol in symbols if self._parts.store.last_id(symbol) is None]
+        if not asked:
+            return []
+        try:
+            listing = await self._parts.rest.exchange_info()
+        except RestError:
+            return []
+        roster = Roster(asked)
+        roster.take({info.symbol: info.status for info in listing})
+        standings = roster.standings()
+        return [roster.sentence(s) for s, now in standings.items() if now is Standing.UNKNOWN]

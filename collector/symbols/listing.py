@@ -1,0 +1,107 @@
+"""Asks the exchange, at the start and again and again, how the captured symbols stand."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from collector.limited_log import Bounded
+from collector.rest import RestClient, RestError
+from collector.symbols.roster import Roster, Standing
+from collector.timing import Timing
+from collector.wording import shortened
+from spreadlake.errors import ExchangeError
+
+log = logging.getLogger(__name__)
+# An exchange that does not answer is told once an hour.
+_TOLD = 3600.0
+
+
+class SymbolCheck:
+    """Keeps the roster true, and tells what became of each symbol.
+
+    `is_captured` says whether the lake holds trades of a symbol: such a one once was right.
+    `joined` is awaited with symbols that did not trade before and do now. A collector that was
+    `restarted` captured these symbols before: whatever is wrong with them is only told.
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        roster: Roster,
+        timing: Timing,
+        is_captured: Callable[[str], bool],
+        joined: Callable[[Sequence[str]], Awaitable[None]],
+        restarted: bool = False,
+    ) -> None:
+        self._rest = rest
+        self._roster = roster
+        self._timing = timing
+        self._is_captured = is_captured
+        self._joined = joined
+        self._restarted = restarted
+        self._told: dict[str, Standing] = {}
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Asks now: symbols were added."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled.
+
+        ExchangeError at the first answer, where a symbol is unknown that the lake holds no trades
+        of, or where none trades nor ever will.
+        """
+        await self.check(first=not self._restarted)
+        while True:
+            await self._pause()
+            await self.check()
+
+    async def check(self, first: bool = False) -> None:
+        """Asks once, as long as it takes to get an answer, and tells what is new."""
+        self._roster.take(await self._listing())
+        standings = self._roster.standings()
+        if first:
+            self._refuse(standings)
+        changed = {s: now for s, now in standings.items() if self._told.get(s) is not now}
+        joined = [s for s, now in changed.items() if now is Standing.TRADES and s in self._told]
+        for symbol, standing in changed.items():
+            if standing is not Standing.TRADES:
+                log.warning("%s", self._roster.sentence(symbol))
+        if changed and Standing.TRADES not in standings.values():
+            log.warning("no symbol trades now; waiting until one of them does")
+        self._told = standings
+        if joined:
+            log.warning("%s trades now, and is captured", shortened(joined))
+            await self._joined(joined)
+
+    def _refuse(self, standings: Mapping[str, Standing]) -> None:
+        for symbol, standing in standings.items():
+            if standing is Standing.UNKNOWN and not self._is_captured(symbol):
+                raise ExchangeError(self._roster.sentence(symbol))
+        if not any(map(self._roster.may_trade, standings)):
+            raise ExchangeError(
+                f"symbols: none of {shortened(list(standings))} trades any more at the exchange; "
+                "name symbols that do"
+            )
+
+    async def _pause(self) -> None:
+        waits = Standing.WAITS in self._roster.standings().values()
+        seconds = self._timing.listing_waiting if waits else self._timing.listing_again
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+        self._hurry.clear()
+
+    async def _listing(self) -> dict[str, str]:
+        warn = Bounded(log.warning, _TOLD)
+        while True:
+            try:
+                listing = await self._rest.exchange_info()
+            except RestError as error:
+                warn("symbols could not be checked, going on without until they can be: %s", error)
+            else:
+                return {info.symbol: info.status for info in listing}
+            await asyncio.sleep(self._timing.listing_unanswered)

@@ -1,0 +1,71 @@
+"""History of many symbols: klines of all first, then trades by volume, and how long it takes."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from collector.history.left import Traded, klines_weight, left_of
+from simulator import SimulatedExchange
+from simulator.rest import request_weight
+from spreadlake.lake import Lake
+from spreadlake.status import report_on
+from tests.collector.lakes import rows_of
+from tests.collector.live import collecting, counter, market, settings_for, until
+
+
+@pytest.mark.parametrize("limit", [1, 99, 100, 499, 500, 1000, 1001, 1500])
+def test_weights_are_those_of_the_exchange(limit: int) -> None:
+    assert klines_weight(limit) == request_weight(f"/fapi/v1/klines?limit={limit}")
+
+
+def test_what_is_left_is_counted_in_minutes_of_the_budget() -> None:
+    symbols = [f"S{n}" for n in range(500)]
+    at_first = left_of(symbols, symbols, 300, {}, {}, 1200)
+    assert at_first is not None
+    assert at_first.weight == 500 * 2 + 500 * 20
+    assert at_first.text == (
+        "klines of 500 symbols and trades of 500 symbols to fetch, at least about 9 min"
+    )
+    told = {symbol: Traded(1.0, 5) for symbol in symbols}
+    then = left_of([], symbols, 300, told, {"S0": 3, "S1": 9}, 1200)
+    assert then is not None
+    assert then.weight == (498 * 5 + 2 + 1) * 20
+    assert then.text == "trades of 500 symbols to fetch, at most about 42 min"
+    long = left_of(["S"], [], 1600, {}, {}, 1200)
+    assert long is not None
+    assert long.weight == 10 + klines_weight(101)
+    assert long.text.startswith("klines of 1 symbol to fetch, ")
+    assert left_of([], [], 300, told, {}, 1200) is None
+
+
+def test_klines_of_all_come_before_any_trades_and_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a budget that klines of all use up, and no page of trades."""
+    caplog.set_level("INFO")
+
+    async def scenario() -> str:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(rate=10)) as exchange:
+            settings = settings_for(exchange, warm_start_minutes=15, request_weight=20)
+            async with collecting(lake, settings):
+                await until(lambda: counter(lake, "klines") == 3 * 300)
+                assert counter(lake, "rest_requests") <= 4  # and the listing
+                await until(lambda: "recent history: trades of 3 symbols" in caplog.text)
+                await until(lambda: "history: trades of 3" in collector_message(lake))
+                message = collector_message(lake)
+        return message
+
+    message = asyncio.run(scenario())
+    assert "recent history: klines of 3 symbols and trades of 3 symbols to fetch" in caplog.text
+    # 15 minutes of 10 trades a second are 9 or 10 pages of each, a page a minute.
+    assert "recent history: trades of 3 symbols to fetch, at most about" in message
+    assert 27 <= int(message.split("about ")[1].split(" ")[0]) <= 31
+    assert rows_of(Lake(tmp_path), "SELECT count(*) FROM klines") == [(900,)]
+
+
+def collector_message(lake: Lake) -> str:
+    services = report_on(lake, time.time(), sizes=False).services
+    return next(service.message for service in services if service.name == "collector")
