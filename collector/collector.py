@@ -17,7 +17,7 @@ from collector.stream.connection_groups import Feeds
 from collector.stream.silence_monitor import Watch
 from collector.symbols.edits import Edits
 from collector.symbols.listing import SymbolCheck
-from spreadlake.config import Settings
+from spreadlake.config import ConfigWatch, Settings
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +106,13 @@ class Capture:
             self._warm_start.run(),
             Roller(parts).run(),
             *([parts.recorder.run()] if parts.recorder else []),
-            *([Edits(parts, self, parts.watch).run()] if parts.watch else []),
+            *([self._edits(parts.watch).run()] if parts.watch else []),
             self._report_forever(),
         ]
+
+    def _edits(self, watch: ConfigWatch) -> Edits:
+        parts = self._parts
+        return Edits(parts.rest, parts.roster, parts.timing, self._is_captured, self, watch)
 
     def _has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from collector.rest.weights import AGG_TRADES_WEIGHT, klines_weight
 from collector.wording import symbols_counted
 
-AGG_TRADES_WEIGHT = 20
 _KLINES_PAGE = 1_500
-_WEIGHTS = ((99, 1), (499, 2), (1000, 5))
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class HistoryLeft:
         ]
         bound = "at most" if self.bounded else "at least"
         return f"{' and '.join(parts)} to fetch, {bound} about {max(1, round(self.minutes))} min"
-
-
-def klines_weight(limit: int) -> int:
-    """Weight of one request for `limit` klines."""
-    return next((weight for most, weight in _WEIGHTS if limit <= most), 10)
 
 
 def left_of(

@@ -11,7 +11,6 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from collector.history.left import AGG_TRADES_WEIGHT, klines_weight
 from collector.limited_log import Bounded
 from collector.network.access import Access
 from collector.network.bans import seconds_to_wait
@@ -24,6 +23,7 @@ from collector.rest.answers import (
     error_code,
 )
 from collector.rest.budget import WeightBudget
+from collector.rest.weights import AGG_TRADES_WEIGHT, EXCHANGE_INFO_WEIGHT, klines_weight
 from spreadlake.binance import AggTrade
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ Parameters = dict[str, str | int]
 PAGE = 1000
 """Most trades in one answer."""
 
-_INFO_WEIGHT = 1
 # Used where the exchange limits us without saying for how long.
 _RETRY_AFTER = 60.0
 _LIMITED = (418, 429)
@@ -126,7 +125,7 @@ class RestClient:
 
     async def exchange_info(self) -> list[SymbolInfo]:
         """All contracts of the exchange."""
-        return await self._get("exchangeInfo", {}, _INFO_WEIGHT, decode_exchange_info)
+        return await self._get("exchangeInfo", {}, EXCHANGE_INFO_WEIGHT, decode_exchange_info)
 
     async def _agg_trades(self, symbol: str, parameters: Parameters) -> list[AggTrade]:
         return await self._get(

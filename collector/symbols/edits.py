@@ -1,12 +1,12 @@
 """Takes on the edited configuration while trades are captured: its symbols come and go."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from collector.resources import Parts
-from collector.rest import RestError
+from collector.rest import RestClient, RestError
 from collector.symbols.roster import Roster, Standing
+from collector.timing import Timing
 from spreadlake.config import ConfigWatch, Settings
 
 # What the collector reads once.
@@ -26,11 +26,23 @@ class _Symbols(Protocol):
 class Edits:
     """Follows one configuration; an edit with a symbol that the exchange does not know is refused.
 
-    The connections of the symbols that stay are left alone.
+    The connections of the symbols that stay are left alone. `is_captured` says whether the lake
+    holds trades of a symbol: such a one once was right.
     """
 
-    def __init__(self, parts: Parts, capture: _Symbols, watch: ConfigWatch) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        rest: RestClient,
+        roster: Roster,
+        timing: Timing,
+        is_captured: Callable[[str], bool],
+        capture: _Symbols,
+        watch: ConfigWatch,
+    ) -> None:
+        self._rest = rest
+        self._roster = roster
+        self._timing = timing
+        self._is_captured = is_captured
         self._capture = capture
         self._watch = watch
         watch.at_next_start = _AT_NEXT_START
@@ -41,10 +53,10 @@ class Edits:
             edited = self._watch.look()
             if edited is not None:
                 await self._take(edited)
-            await asyncio.sleep(self._parts.timing.edit_interval)
+            await asyncio.sleep(self._timing.edit_interval)
 
     async def _take(self, edited: Settings) -> None:
-        wanted, captured = edited.symbols, list(self._parts.roster.symbols)
+        wanted, captured = edited.symbols, list(self._roster.symbols)
         new = [symbol for symbol in wanted if symbol not in set(captured)]
         if unknown := await self._unknown(new):
             self._watch.refuse("; ".join(unknown))
@@ -58,11 +70,11 @@ class Edits:
 
     async def _unknown(self, symbols: Sequence[str]) -> list[str]:
         """Sentences on symbols that do not exist; an exchange that does not answer knows all."""
-        asked = [symbol for symbol in symbols if self._parts.store.last_id(symbol) is None]
+        asked = [symbol for symbol in symbols if not self._is_captured(symbol)]
         if not asked:
             return []
         try:
-            listing = await self._parts.rest.exchange_info()
+            listing = await self._rest.exchange_info()
         except RestError:
             return []
         roster = Roster(asked)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.history.left import Traded, klines_weight, left_of
+from collector.history.left import Traded, left_of
+from collector.rest.weights import klines_weight
 from simulator import SimulatedExchange
 from simulator.rest import request_weight
 from spreadlake.lake import Lake
