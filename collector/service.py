@@ -19,6 +19,7 @@ from collector.storage.writer import WriterThread
 from collector.stream.batcher import Pump
 from collector.symbols.roster import Roster
 from collector.timing import Timing
+from spreadlake.binance.hosts import venue_of
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
     Lake,
@@ -29,7 +30,6 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.lake.presence import Presence
-from spreadlake.lake.venue import venue_of
 from spreadlake.service import ServiceContext, StopSignal
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
-from importer.names import DumpFile, DumpKind
+from spreadlake.binance.dumps.names import DumpFile, DumpKind
 from spreadlake.errors import InputError
 
 MOST_DAYS = 7

@@ -14,9 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from importer.columns import LAYOUTS, Layout, RecordError
-from importer.header import Heading, read_heading
-from importer.names import DumpFile, parse_name
+from spreadlake.binance.dumps.columns import LAYOUTS, Layout, RecordError
+from spreadlake.binance.dumps.header import Heading, read_heading
+from spreadlake.binance.dumps.names import DumpFile, parse_name
 from spreadlake.errors import InputError
 
 PIECE_BYTES = 2**20

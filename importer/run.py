@@ -13,11 +13,12 @@ import polars as pl
 from importer.hours import HourBuffer
 from importer.klines import store_klines
 from importer.merge import ConflictError
-from importer.names import DumpFile, parse_name
 from importer.partitions import HourWriter
 from importer.plan import Coverage, check_days, in_order
 from importer.reader import OnBytes, read_dump, verify_dump
 from importer.record import FileRecord, delete_rolled, record_file
+from spreadlake.binance.dumps.names import DumpFile, parse_name
+from spreadlake.binance.hosts import BINANCE
 from spreadlake.errors import InputError
 from spreadlake.lake import (
     Lake,
@@ -28,7 +29,6 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.lake.ends import SourceEnd, read_end, record_end
-from spreadlake.lake.venue import BINANCE
 
 
 class StoppedError(Exception):

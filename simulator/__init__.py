@@ -1,7 +1,7 @@
 """The simulated exchange: Binance's USDⓈ-M market data on loopback."""
 
 from simulator.columns import TradeColumns
-from simulator.faults import (
+from simulator.faults.plans import (
     Delay,
     Drop,
     DropAfterAccept,
@@ -14,15 +14,15 @@ from simulator.faults import (
     Tamper,
     When,
 )
-from simulator.limits import Limits
-from simulator.player import Speed
+from simulator.faults.seeded import random_faults
+from simulator.faults.tampering import TAMPERINGS
 from simulator.prepared import Prepared
-from simulator.random_faults import random_faults
-from simulator.recording import Recording
+from simulator.recordings.recording import Recording
 from simulator.run import ExchangeHandle, exchange_in_thread, run_simulator
-from simulator.server import SimulatedExchange
-from simulator.synthetic import SyntheticMarket
-from simulator.tampering import TAMPERINGS
+from simulator.serving.limits import Limits
+from simulator.serving.player import Speed
+from simulator.serving.server import SimulatedExchange
+from simulator.synthetic.market import SyntheticMarket
 
 __all__ = [
     "TAMPERINGS",

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Generator, Iterator, Mapping
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Contract
 from simulator.source import AggTradesQuery, Batch, Play, Source
+from simulator.synthetic.instruments import Contract
 
 
 class Prepared:

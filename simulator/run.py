@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from simulator.columns import TradeColumns
-from simulator.server import SimulatedExchange
+from simulator.serving.server import SimulatedExchange
 from simulator.source import Source
 from spreadlake.errors import InputError
 from spreadlake.service import StopSignal

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Contract
+from simulator.synthetic.instruments import Contract
 
 
 class Frame(NamedTuple):

@@ -17,9 +17,9 @@ from spreadlake.status.words import count
 
 if TYPE_CHECKING:
     from importer import Imported
-    from importer.names import DumpFile
     from importer.reader import OnBytes
     from importer.run import OnFile
+    from spreadlake.binance.dumps.names import DumpFile
 
 
 def import_files(

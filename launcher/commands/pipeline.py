@@ -20,9 +20,9 @@ from launcher.commands.options import (
     parse_whole,
 )
 from launcher.supervisor.specs import Launcher, exchange_variables
+from spreadlake.binance.hosts import venue_of
 from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
-from spreadlake.lake.venue import venue_of
 from spreadlake.ports import address, check_listen, free_port
 from spreadlake.status import last_trade_ms
 

@@ -3,10 +3,10 @@
 import sqlite3
 from typing import Literal
 
+from spreadlake.binance.hosts import VENUE_WORDS
 from spreadlake.errors import LakeError
 from spreadlake.lake.connect import atomic, open_reader
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.venue import VENUE_WORDS
 from spreadlake.trades import TradeKind
 
 Origin = Literal["exchange", "demo"]

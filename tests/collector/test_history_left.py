@@ -9,7 +9,7 @@ import pytest
 from collector.history.left import Traded, left_of
 from collector.rest.weights import klines_weight
 from simulator import SimulatedExchange
-from simulator.rest import request_weight
+from simulator.serving.rest import request_weight
 from spreadlake.lake import Lake
 from spreadlake.status import report_on
 from tests.collector.lakes import rows_of

@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection
 from collector.record.recorder import Recorder
 from collector.record.recording_file import RecordingFile, whole_members
 from simulator import Recording
-from simulator.recorded_lines import read_lines
+from simulator.recordings.lines import read_lines
 from spreadlake.errors import RecordingError
 from spreadlake.lake import Lake
 from tests.collector.fake import FakeServer, fake_server, frame

@@ -1,6 +1,6 @@
 """Request weights, bans and message rates, on given times."""
 
-from simulator.limits import Limits, MessageRate, Refusal, WeightBudget
+from simulator.serving.limits import Limits, MessageRate, Refusal, WeightBudget
 
 LIMITS = Limits(weight_per_minute=100, weight_window=60.0, ban_after=2, ban_seconds=30.0)
 

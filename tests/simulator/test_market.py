@@ -9,10 +9,10 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from simulator import SyntheticMarket, TradeColumns
-from simulator.instruments import Instrument, decimal_text, instrument
-from simulator.market import BLOCK_MS, Block, MarketModel
-from simulator.noise import Floats, brownian, key_of, normal, reverting, uniform
-from simulator.rest import Rest
+from simulator.serving.rest import Rest
+from simulator.synthetic.instruments import Instrument, decimal_text, instrument
+from simulator.synthetic.model import BLOCK_MS, Block, MarketModel
+from simulator.synthetic.noise import Floats, brownian, key_of, normal, reverting, uniform
 
 START_MS = 1_795_000_000_000
 MINUTE_MS = 60_000

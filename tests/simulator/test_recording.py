@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from simulator import Recording, SimulatedExchange, recorded_lines
+from simulator import Recording, SimulatedExchange
+from simulator.recordings import lines
 from spreadlake.binance import FrameDecoder, route_of, stream_name
 from spreadlake.errors import RecordingError
 from tests.simulator.clients import combined, get, opened, silent, take, until
@@ -151,17 +152,17 @@ def test_receive_times_in_other_units_are_told_by_their_magnitude(
     path.write_bytes(
         b"".join(b"%b %b\n" % (stamp(ns).encode(), event(n)) for n, ns in enumerate(times))
     )
-    assert [ns for ns, _ in recorded_lines.read_lines(path)] == times
+    assert [ns for ns, _ in lines.read_lines(path)] == times
     assert Recording([path]).start_ms() == START_NS // MS
     ours = recorded(tmp_path / "ours.jsonl", [event(9)])
-    merged = [frame for _, frame in recorded_lines.read_merged([path, ours])]
+    merged = [frame for _, frame in lines.read_merged([path, ours])]
     assert merged == [event(0), event(9), event(1), event(2), event(3)]
 
 
 def test_whole_seconds_are_whole_seconds(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_bytes(b"%d %b\n" % (START_NS // 10**9, event(0)))
-    assert [ns for ns, _ in recorded_lines.read_lines(path)] == [START_NS]
+    assert [ns for ns, _ in lines.read_lines(path)] == [START_NS]
 
 
 def test_line_ends_blank_lines_and_a_cut_off_last_line(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_recordings_that_cannot_be_replayed(tmp_path: Path, content: bytes, mess
 def test_a_line_without_end_is_not_read_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorded_lines, "_LONGEST_LINE", 2**20)
+    monkeypatch.setattr(lines, "_LONGEST_LINE", 2**20)
     path = tmp_path / "r"
     path.write_bytes(line(1, wrapped(1)) + b"5 " + b"x" * 2**21)
     with pytest.raises(RecordingError, match=r"line 2, is not a .* of less than 1 MiB"):

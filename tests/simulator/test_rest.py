@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
-from simulator.instruments import Contract
-from simulator.klines import INTERVALS, klines
-from simulator.rest import Rest, request_weight
-from simulator.statuses import STATUSES, Statuses
+from simulator.serving.klines import INTERVALS, klines
+from simulator.serving.rest import Rest, request_weight
+from simulator.serving.statuses import STATUSES, Statuses
+from simulator.synthetic.instruments import Contract
 from spreadlake.errors import InputError
 from tests.simulator.clients import SYMBOLS, combined, decoded, get, opened, take
 

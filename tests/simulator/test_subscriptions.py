@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from simulator.subscriptions import Endpoint, Subscriptions, parse_target
+from simulator.serving.subscriptions import Endpoint, Subscriptions, parse_target
 from spreadlake.binance import route_of
 
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from simulator.faults import (
+from simulator.faults.plans import (
     Delay,
     Drop,
     DropAfterAccept,
@@ -16,7 +16,7 @@ from simulator.faults import (
     Tamper,
     When,
 )
-from simulator.tampering import TAMPERINGS
+from simulator.faults.tampering import TAMPERINGS
 
 _Draw = Callable[[random.Random, When], Plan]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Instrument, instrument
-from simulator.noise import (
+from simulator.synthetic.instruments import Instrument, instrument
+from simulator.synthetic.noise import (
     Bools,
     Floats,
     Ints,

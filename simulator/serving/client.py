@@ -6,8 +6,8 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
+from simulator.serving.subscriptions import Subscriptions
 from simulator.source import Frame
-from simulator.subscriptions import Subscriptions
 from spreadlake.binance.encode import combined_prefix
 
 _TEXT = 0x81

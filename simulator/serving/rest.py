@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from simulator.instruments import Contract
-from simulator.klines import INTERVALS, klines
-from simulator.limits import Refusal
+from simulator.serving.klines import INTERVALS, klines
+from simulator.serving.limits import Refusal
+from simulator.serving.statuses import Statuses
 from simulator.source import AggTradesQuery, Source
-from simulator.statuses import Statuses
+from simulator.synthetic.instruments import Contract
 
 PREFIX = "/fapi/v1/"
 _HOUR_MS = 3_600_000

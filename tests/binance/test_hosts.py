@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from spreadlake.binance.hosts import BINANCE, venue_of
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake, check_claim, claim, open_ticks_writer
-from spreadlake.lake.venue import BINANCE, venue_of
 
 TESTNET = "binance-usdm-testnet"
 

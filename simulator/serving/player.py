@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.hub import Hub
+from simulator.serving.hub import Hub
 from simulator.source import Batch, Play, Source
 from spreadlake.errors import InputError
 

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Contract
-from simulator.recorded_frames import rest_trade, stream_of, trade_in
-from simulator.recorded_lines import RecordedLine, read_merged
+from simulator.recordings.frames import rest_trade, stream_of, trade_in
+from simulator.recordings.lines import RecordedLine, read_merged
+from simulator.recordings.survey import Survey, survey
 from simulator.source import AggTradesQuery, Batch, Frame, Play
-from simulator.survey import Survey, survey
+from simulator.synthetic.instruments import Contract
 from spreadlake.binance import TradeEvent
 from spreadlake.errors import RecordingError
 from spreadlake.trades import TradeKind

@@ -14,15 +14,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from simulator.columns import TradeColumns
-from simulator.faults import DropAfterAccept, Faults, RefuseHandshake, RestFailure
-from simulator.faulty_client import FaultyClient, end_connection
-from simulator.hub import Hub
-from simulator.limits import Limits, MessageRate, WeightBudget
-from simulator.player import Pacing, Player, Speed
-from simulator.rest import PREFIX, Reply, Rest, refused, request_weight
+from simulator.faults.plans import DropAfterAccept, Faults, RefuseHandshake, RestFailure
+from simulator.serving.faulty_client import FaultyClient, end_connection
+from simulator.serving.hub import Hub
+from simulator.serving.limits import Limits, MessageRate, WeightBudget
+from simulator.serving.player import Pacing, Player, Speed
+from simulator.serving.rest import PREFIX, Reply, Rest, refused, request_weight
+from simulator.serving.statuses import Statuses
+from simulator.serving.subscriptions import Subscriptions, parse_target
 from simulator.source import Source
-from simulator.statuses import Statuses
-from simulator.subscriptions import Subscriptions, parse_target
 from spreadlake.errors import InputError
 from spreadlake.ports import address
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeVar
 
-from simulator.tampering import TAMPERINGS
+from simulator.faults.tampering import TAMPERINGS
 
 Target = Literal["frame", "handshake", "accept", "rest"]
 RestHow = Literal["status", "malformed", "timeout", "reset"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from importer.names import DumpFile, DumpKind
 from spreadlake.bars import KLINES_SCHEMA
+from spreadlake.binance.dumps.names import DumpFile, DumpKind
 from spreadlake.lake.trades import TRADES_SCHEMA
 
 _DAY_MS = 86_400_000

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from importer.columns import Layout, RecordError
-from importer.names import DumpKind
+from spreadlake.binance.dumps.columns import Layout, RecordError
+from spreadlake.binance.dumps.names import DumpKind
 
 _SPOT_COLUMNS = 8
 # The column that only dumps of the spot market have: whether it was the best price match.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simulator.noise import key_of
+from simulator.synthetic.noise import key_of
 
 
 @dataclass(frozen=True)

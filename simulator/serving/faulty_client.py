@@ -9,11 +9,11 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from simulator.client import Client
-from simulator.faults import Delay, Drop, Faults, HalfOpen, Plan, Stall, Tamper
+from simulator.faults.plans import Delay, Drop, Faults, HalfOpen, Plan, Stall, Tamper
+from simulator.faults.tampering import TAMPERINGS
+from simulator.serving.client import Client
+from simulator.serving.subscriptions import Subscriptions
 from simulator.source import Frame
-from simulator.subscriptions import Subscriptions
-from simulator.tampering import TAMPERINGS
 
 # A socket that does not linger is closed with a TCP reset.
 _NO_LINGER = struct.pack("ii", 1, 0)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.instruments import Contract
-from simulator.recorded_frames import (
+from simulator.recordings.frames import (
     KINDS,
     coin_margined_in,
     decimals_in,
     trade_in,
 )
-from simulator.recorded_lines import RecordedLine
+from simulator.recordings.lines import RecordedLine
+from simulator.synthetic.instruments import Contract
 from spreadlake.binance import TradeEvent
 from spreadlake.trades import TradeKind
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Contract, decimal_text
+from simulator.synthetic.instruments import Contract, decimal_text
 
 Kline = list[int | str]
 Ints = NDArray[np.int64]

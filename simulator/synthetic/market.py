@@ -7,9 +7,9 @@ from operator import itemgetter
 import numpy as np
 
 from simulator.columns import TradeColumns
-from simulator.instruments import Instrument
-from simulator.market import Block, MarketModel
 from simulator.source import AggTradesQuery, Batch, Frame, Play
+from simulator.synthetic.instruments import Instrument
+from simulator.synthetic.model import Block, MarketModel
 from spreadlake.binance import stream_name
 from spreadlake.binance.encode import TradeUnits, combined_prefix, encode_events, encode_rest
 from spreadlake.trades import TradeKind

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from simulator.client import Client
+from simulator.serving.client import Client
 from simulator.source import Frame
 
 

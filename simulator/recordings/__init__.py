@@ -1,0 +1,1 @@
+"""Recordings as a source of the exchange: their lines, their frames, what is in them."""

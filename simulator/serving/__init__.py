@@ -1,0 +1,1 @@
+"""Serving a source: routes, subscriptions, REST, limits, pace."""

@@ -1,0 +1,1 @@
+"""The synthetic market: a model of correlated prices, and it as a source of the exchange."""

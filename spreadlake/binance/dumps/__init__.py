@@ -1,0 +1,1 @@
+"""The files of public dumps: their names, headers and columns. Pure."""
