@@ -7,16 +7,21 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from analytics_job.backfill import sync_breaks, sync_rules, sync_series, sync_timeframes
-from analytics_job.feed import TickFeed
-from analytics_job.history import History
-from analytics_job.job_status import WorkTold, write_status
-from analytics_job.kline_intake import KlineIntake
+from analytics_job.archive.damage import archive_trouble, compute_again, past_damage, set_aside
+from analytics_job.archive.retention import Retention
+from analytics_job.heartbeat import WorkTold, write_status
+from analytics_job.history.backfill import History
+from analytics_job.history.configuration import (
+    sync_breaks,
+    sync_rules,
+    sync_series,
+    sync_timeframes,
+)
+from analytics_job.history.klines import KlineIntake
+from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
-from analytics_job.rebuild import begin_rebuild
-from analytics_job.retention import Retention
-from analytics_job.set_aside import archive_trouble, compute_again, past_damage, set_aside
-from analytics_job.slow_tests import SlowTests, compute_due, store_results
+from analytics_job.stationarity.worker import SlowTests, compute_due, store_results
+from analytics_job.ticks.tail import TickFeed
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
 from spreadlake.lake import Lake, beat, open_analytics_writer, open_reader
@@ -42,7 +47,8 @@ class AnalyticsJob:
         self._damage: DamagedFileError | None = None
         self._not_rolled, self._rolls_failed = "", False
         self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
-        self._started_ms, self._status_due, self._complaint_due = _now_ms(), 0.0, 0.0
+        self._started_ms = time.time_ns() // 1_000_000
+        self._status_due, self._complaint_due = 0.0, 0.0
         self._error = ""
         self.refused = ""  # why an edited configuration is not what goes on
         self.history_seconds: float | None = None  # in each step; None: all it takes
@@ -127,10 +133,9 @@ class AnalyticsJob:
         except sqlite3.Error as error:
             self._complain(error)
             return False
-        if not more and self._rolls_failed:
+        if not more:
+            self._not_rolled = self._not_rolled if self._rolls_failed else ""
             self._rolls_failed = False
-        elif not more:
-            self._not_rolled = ""
         return more
 
     def start_slow_tests(self) -> None:
@@ -237,11 +242,10 @@ class AnalyticsJob:
             self._pipeline.finish(end)
 
     def _store_slow_results(self) -> None:
-        if self._slow is None:
-            return
-        with self._slow.finished(self._pipeline) as results:
-            if results:
-                store_results(self._db, self._pipeline, results)
+        if self._slow is not None:
+            with self._slow.finished(self._pipeline) as results:
+                if results:
+                    store_results(self._db, self._pipeline, results)
 
     def _complain(self, error: Exception) -> None:
         """Tells what passes; raises what does not."""
@@ -270,7 +274,7 @@ class AnalyticsJob:
         if time.monotonic() < self._status_due:
             return
         self._status_due = time.monotonic() + _STATUS_SECONDS
-        now = _now_ms()
+        now = time.time_ns() // 1_000_000
         status = {
             "pid": os.getpid(),
             "beat": beat(),
@@ -292,7 +296,3 @@ class AnalyticsJob:
             self._complain(error)
             return
         self._steps, self._seconds = 0, 0.0
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from analytics_job.ahead import AheadTrades
-from analytics_job.alert_store import AlertStore
-from analytics_job.analyser import Analyser
-from analytics_job.bars import BarStore, Changed
-from analytics_job.bars_due import BarsDue
-from analytics_job.feed import FEED_SCHEMA, waiting_trades
-from analytics_job.hours_due import DueHour, HoursDue
-from analytics_job.kline_bars import KlineBars
-from analytics_job.plan import pair_plan, watched_series
-from analytics_job.progress import read_progress, write_progress
-from analytics_job.rows_due import Due, RowsDue
-from analytics_job.span_store import SpanStore
-from analytics_job.status_store import StatusStore
-from analytics_job.tests_store import TestStore
+from analytics_job.alerts.store import AlertStore
+from analytics_job.bars.backlog import BarsDue
+from analytics_job.bars.klines import KlineBars
+from analytics_job.bars.spans import SpanStore
+from analytics_job.bars.store import BarStore, Changed
+from analytics_job.definitions import pair_plan, watched_series
+from analytics_job.pairs.analyser import Analyser
+from analytics_job.pairs.backlog import Due, RowsDue
+from analytics_job.pairs.status import StatusStore
+from analytics_job.position import read_progress, write_progress
+from analytics_job.stationarity.store import TestStore
+from analytics_job.ticks.backlog import DueHour, HoursDue
+from analytics_job.ticks.future_trades import AheadTrades
+from analytics_job.ticks.tail import FEED_SCHEMA, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ends import SourceEnd

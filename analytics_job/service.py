@@ -6,9 +6,9 @@ APScheduler calls a step every `job.interval` seconds, and when a bar has become
 import logging
 from contextlib import closing
 
-from analytics_job.arrivals import Arrivals
 from analytics_job.job import AnalyticsJob
-from analytics_job.pace import Pace
+from analytics_job.scheduler import Pace
+from analytics_job.ticks.arrivals import Arrivals
 from spreadlake.errors import ServiceError
 from spreadlake.lake import writer_lock
 from spreadlake.service import ServiceContext, StopSignal

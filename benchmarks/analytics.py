@@ -14,8 +14,8 @@ import polars as pl
 from statsmodels.regression.rolling import RollingOLS
 from statsmodels.tools import add_constant
 
-from analytics_job.feed import FEED_SCHEMA
 from analytics_job.pipeline import Pipeline
+from analytics_job.ticks.tail import FEED_SCHEMA
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.quant.pair_stats import correlation, hedge_ratio, spread_zscore

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from analytics_job import analyser
-from analytics_job.analyser import Analyser
 from analytics_job.job import AnalyticsJob
+from analytics_job.pairs import analyser
+from analytics_job.pairs.analyser import Analyser
 from spreadlake.quant.pair_rows import PairRows
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk

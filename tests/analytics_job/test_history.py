@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from analytics_job.analyser import Analyser
-from analytics_job.feed import TickFeed
-from analytics_job.history import BARS, ROWS, History
+from analytics_job.history.backfill import BARS, ROWS, History
 from analytics_job.job import AnalyticsJob
+from analytics_job.pairs.analyser import Analyser
+from analytics_job.ticks.tail import TickFeed
 from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.status import snapshot

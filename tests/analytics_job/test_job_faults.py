@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.slow_tests import _compute
+from analytics_job.stationarity.worker import _compute
 from spreadlake.lake import Lake
 from spreadlake.trades import Trade
 from tests.analytics_job import harness

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytics_job import alert_rows
+from analytics_job.alerts import rows
 from analytics_job.job import AnalyticsJob
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import roll, trades
@@ -48,5 +48,5 @@ def test_it_reaches_over_archived_pieces_and_thousands_of_rows(
 
 def test_many_short_pieces_are_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     once = events(tmp_path / "once", 40, [], 720)
-    monkeypatch.setattr(alert_rows, "_PIECE", 7)
+    monkeypatch.setattr(rows, "_PIECE", 7)
     assert events(tmp_path / "pieces", 40, [4, HOUR], 720) == once

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analytics_job import bars_due
+from analytics_job.bars import backlog
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from tests.analytics_job import harness
@@ -35,7 +35,7 @@ def _config(*timeframes: str) -> Settings:
 def test_it_is_made_in_steps_and_ends_as_if_it_had_been_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bars_due, "_BARS", 200)
+    monkeypatch.setattr(backlog, "_BARS", 200)
     once = harness.run_job(tmp_path / "once", _config("1s", "20s"), [OLD + NEW])
     lake = harness.run_job(tmp_path / "lake", _config("1s"), [OLD, NEW[:-300]])
     job = AnalyticsJob(lake.lake, _config("1s", "20s"))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_job.arrivals import Arrivals
-from analytics_job.pace import Pace
+from analytics_job.scheduler import Pace
+from analytics_job.ticks.arrivals import Arrivals
 from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
 from spreadlake.trades import Trade
@@ -188,7 +188,7 @@ def test_a_failure_ends_the_pace() -> None:
 def test_what_a_run_fails_with_is_raised_and_not_told_by_the_scheduler() -> None:
     """A process of its own: the log of this one is the tests'."""
     code = (
-        "from analytics_job.pace import Pace\n"
+        "from analytics_job.scheduler import Pace\n"
         "from spreadlake.logs import configure_logs\n"
         "from spreadlake.service import StopSignal\n"
         "configure_logs('job')\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analytics_job.history import History
+from analytics_job.history.backfill import History
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytics_job import alert_rows
-from analytics_job.alert_store import AlertStore, Gates, WatchedSeries
-from analytics_job.retention import Retention
+from analytics_job.alerts import rows
+from analytics_job.alerts.store import AlertStore, Gates, WatchedSeries
+from analytics_job.archive.retention import Retention
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.rolling import Floats
@@ -56,7 +56,7 @@ def test_it_goes_on_to_where_both_are_idle(
     lake: Lake, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, min_bars: int, first: int
 ) -> None:
     """Whatever was open before the change, in it, or after it."""
-    monkeypatch.setattr(alert_rows, "_PIECE", 4)
+    monkeypatch.setattr(rows, "_PIECE", 4)
     levels = AlertLevels(2.0, 0.7, min_bars)
     changed, whole = (WatchedSeries(name, KEY, levels, Gates()) for name in ("changed", "whole"))
     found = 0

@@ -66,7 +66,7 @@ def test_a_crash_between_the_file_and_the_delete_changes_nothing(
     job.step()
     job.finish_tests()
     with monkeypatch.context() as patch:
-        patch.setattr("analytics_job.retention.Retention._delete", _crash)
+        patch.setattr("analytics_job.archive.retention.Retention._delete", _crash)
         with pytest.raises(KeyboardInterrupt):
             job.roll_piece()
     assert merged(lake) == expected

@@ -2,7 +2,7 @@
 
 import threading
 
-from analytics_job.slow_tests import SlowTests
+from analytics_job.stationarity.worker import SlowTests
 
 
 def test_nothing_of_it_is_left_that_could_fail_as_the_job_ends() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.slow_tests import SlowTests, _compute, _pool
-from analytics_job.tests_closes import read_due
+from analytics_job.stationarity.closes import read_due
+from analytics_job.stationarity.worker import SlowTests, _compute, _pool
 from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
@@ -284,7 +284,7 @@ def test_a_job_that_ends_while_closes_are_read_is_no_fault(
         slow.close()
         return read_due(*arguments)
 
-    monkeypatch.setattr("analytics_job.slow_tests.read_due", read_and_end)
+    monkeypatch.setattr("analytics_job.stationarity.worker.read_due", read_and_end)
     job.run_slow_tests()
     assert lake.table("tests_due")
     job.close()
@@ -292,7 +292,7 @@ def test_a_job_that_ends_while_closes_are_read_is_no_fault(
 
 
 def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analytics_job.slow_tests._BATCH", 5)
+    monkeypatch.setattr("analytics_job.stationarity.worker._BATCH", 5)
     lake = harness.TestLake(tmp_path)
     job = AnalyticsJob(lake.lake, CONFIG)
     lake.store(TRADES)

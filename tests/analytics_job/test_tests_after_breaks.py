@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics_job import row_archive
+from analytics_job.alerts import archived_rows
+from analytics_job.alerts.archived_rows import RowArchive
 from analytics_job.job import AnalyticsJob
-from analytics_job.row_archive import RowArchive
 from spreadlake.lake import open_reader
 from spreadlake.lake.archive import read_rows
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
@@ -83,13 +83,13 @@ def test_over_a_year_without_rows_it_looks_at_what_files_there_are(
         seen["read"] += 1
         return read_rows(*given)
 
-    monkeypatch.setattr(row_archive, "read_rows", noted)
+    monkeypatch.setattr(archived_rows, "read_rows", noted)
     key = ("AUSDT/BUSDT", "1s", 10, 60)
     db = open_reader(lake.lake.analytics_db)
     archive = RowArchive(db, lake.lake)
     assert archive.archived_until("1s") > EPOCH
-    rows = archive.first_archived(key, EPOCH - YEAR + 3600, archive.archived_until("1s"))
-    assert EPOCH <= rows[0][0] < EPOCH + 3600  # type: ignore[operator]
+    found = archive.first_archived(key, EPOCH - YEAR + 3600, archive.archived_until("1s"))
+    assert EPOCH <= found[0][0] < EPOCH + 3600  # type: ignore[operator]
     assert seen["read"] == 1
     db.close()
     lake.close()

@@ -181,7 +181,7 @@ def test_what_waits_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where they fall due faster than they are computed, the oldest are given up, and counted."""
-    monkeypatch.setattr("analytics_job.tests_store._MOST_DUE", 7)
+    monkeypatch.setattr("analytics_job.stationarity.store._MOST_DUE", 7)
     lake = harness.TestLake(tmp_path)
     job = AnalyticsJob(lake.lake, _config(FREE))
     lake.store(_trades())

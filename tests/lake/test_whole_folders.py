@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from analytics_job.retention import Retention
+from analytics_job.archive.retention import Retention
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_analytics_writer, read_trades
 from spreadlake.lake.archive import ArchivedTable
 from spreadlake.lake.parquet import write_durably

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from analytics_job.bars import BarStore
+from analytics_job.bars.store import BarStore
 from spreadlake.pairs import Pair
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analytics_job.feed import FEED_SCHEMA
+from analytics_job.ticks.tail import FEED_SCHEMA
 from spreadlake.lake import HOUR_MS, Lake, read_trades
 
 

@@ -2,7 +2,7 @@
 
 What the configuration asks for is compared with what `series` and `alert_rules` say was computed;
 only what is new or defined otherwise is computed, from the stored bars and rows; bars and rows by
-`analytics_job.history`, a hop at a time.
+`analytics_job.history.backfill`, a hop at a time.
 """
 
 import json
@@ -10,10 +10,10 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 
-from analytics_job.alert_store import WatchedSeries
+from analytics_job.alerts.store import WatchedSeries
+from analytics_job.definitions import rule_definition, series_definition, watched_series
+from analytics_job.pairs.backlog import Due
 from analytics_job.pipeline import Pipeline
-from analytics_job.plan import rule_definition, series_definition, watched_series
-from analytics_job.rows_due import Due
 from spreadlake.config import Series, Settings
 from spreadlake.lake import atomic
 from spreadlake.pairs import parse_pair

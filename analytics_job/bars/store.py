@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_job.span_store import SpanStore
+from analytics_job.bars.spans import SpanStore
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.archive import archived_until, read_archive

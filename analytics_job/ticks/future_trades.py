@@ -8,7 +8,7 @@ from contextlib import closing
 
 import polars as pl
 
-from analytics_job.feed import FEED_SCHEMA
+from analytics_job.ticks.tail import FEED_SCHEMA
 from spreadlake.lake import Lake, open_reader, read_trades
 from spreadlake.trade_clock import NEAR_MS
 

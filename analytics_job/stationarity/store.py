@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 
-from analytics_job.analyser import PairPlan
-from analytics_job.row_archive import TestKey
+from analytics_job.alerts.archived_rows import TestKey
+from analytics_job.pairs.analyser import PairPlan
 from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.pairs import Pair

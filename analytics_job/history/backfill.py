@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from analytics_job.analyser import Analyser, PairPlan
-from analytics_job.hours_due import DueHour, read_hours
-from analytics_job.job_status import WorkTold
+from analytics_job.heartbeat import WorkTold
+from analytics_job.pairs.analyser import Analyser, PairPlan
 from analytics_job.pipeline import Pipeline
+from analytics_job.ticks.backlog import DueHour, read_hours
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows

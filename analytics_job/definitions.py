@@ -2,8 +2,8 @@
 
 import json
 
-from analytics_job.alert_store import Gates, WatchedSeries
-from analytics_job.analyser import PairPlan
+from analytics_job.alerts.store import Gates, WatchedSeries
+from analytics_job.pairs.analyser import PairPlan
 from spreadlake.config import Settings
 from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels

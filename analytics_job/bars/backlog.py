@@ -6,7 +6,7 @@ up to where the rest is still to be made.
 
 import sqlite3
 
-from analytics_job.bars import BarStore, Changed
+from analytics_job.bars.store import BarStore, Changed
 
 _BARS = 100_000  # 1s bars that are made into longer ones in one transaction
 _KEY = "build:"

@@ -13,8 +13,8 @@ from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from analytics_job.pipeline import Pipeline
-from analytics_job.tests_closes import DueTests, read_due
-from analytics_job.tests_store import DueTest, take
+from analytics_job.stationarity.closes import DueTests, read_due
+from analytics_job.stationarity.store import DueTest, take
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analytics_job.bars import BarStore, Changed
-from analytics_job.span_store import SpanStore
+from analytics_job.bars.spans import SpanStore
+from analytics_job.bars.store import BarStore, Changed
 from spreadlake.quant.resample import bars_before
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics_job.tests_store import DueTest
+from analytics_job.stationarity.store import DueTest
 from spreadlake.lake import Lake
 from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.lake.breaks import read_cuts

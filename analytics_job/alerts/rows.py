@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.row_archive import RowArchive, TestKey
+from analytics_job.alerts.archived_rows import RowArchive, TestKey
 from spreadlake.lake import Lake
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.quant.rolling import Floats, Ints

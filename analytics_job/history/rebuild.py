@@ -5,9 +5,9 @@ import math
 import sqlite3
 from contextlib import closing
 
-from analytics_job.hours_due import DueHour, HoursDue
 from analytics_job.pipeline import Pipeline
-from analytics_job.tests_archive import forget_archived_tests
+from analytics_job.stationarity.archive import forget_archived_tests
+from analytics_job.ticks.backlog import DueHour, HoursDue
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.rolls import missing_error, missing_hours
 from spreadlake.lake.trades import trades_span

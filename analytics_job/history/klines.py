@@ -2,8 +2,8 @@
 
 import sqlite3
 
-from analytics_job.feed import TickFeed
 from analytics_job.pipeline import Pipeline
+from analytics_job.ticks.tail import TickFeed
 
 
 class KlineIntake:

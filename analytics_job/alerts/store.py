@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.alert_rows import SERIES, AlertRows, Key, RowReader, rows_of
-from analytics_job.row_archive import TestKey
+from analytics_job.alerts.archived_rows import TestKey
+from analytics_job.alerts.rows import SERIES, AlertRows, Key, RowReader, rows_of
 from spreadlake.lake import Lake
 from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from spreadlake.quant.pair_rows import PairRows

@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 import numpy as np
 
-from analytics_job.states import SeriesStatus, series_status
+from analytics_job.pairs.states import SeriesStatus, series_status
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
 

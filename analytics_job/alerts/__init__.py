@@ -1,0 +1,1 @@
+"""Alert events: the state machine over new rows, and again over changed ones."""

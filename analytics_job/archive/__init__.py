@@ -1,0 +1,1 @@
+"""Old rows in Parquet: rolled there, and what a damaged file costs."""

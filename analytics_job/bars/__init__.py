@@ -1,0 +1,1 @@
+"""Bars: made of trades and klines, kept, built again where a trade came late."""

@@ -1,0 +1,1 @@
+"""What is not new: imported hours, edited settings, rebuilds."""

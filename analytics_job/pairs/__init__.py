@@ -1,0 +1,1 @@
+"""Rows and status of every pair, window and lookback."""
