@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from collector.network.failures import explain
 from collector.network.proxies import Proxy, proxy_for, unreadable_exceptions
-from collector.network.retry import explain
 from collector.network.trust import Trust, read_trust
 from spreadlake.config.sections import ExchangeSettings
 

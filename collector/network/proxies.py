@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from collector.network.addresses import is_local
 from spreadlake.errors import ConfigError
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -52,6 +51,15 @@ def proxy_for(url: str, variables: Mapping[str, str]) -> Proxy | None:
         if value := variables.get(name, "").strip():
             return _read(value, f"{name}_proxy".upper())
     return None
+
+
+def is_local(url: str) -> bool:
+    """Whether the address is this machine's own: no proxy of the environment leads there."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    address = _address(host)
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback
 
 
 def unreadable_exceptions(no_proxy: str) -> list[str]:

@@ -1,41 +1,29 @@
-"""One function decides what is tried again and what is fatal. Pure."""
+"""Whether a stream that cannot be connected to is tried again, or the failure is fatal. Pure."""
 
 import ssl
 from enum import Enum
 
-from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI, ProxyError
+from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI
 
 from collector.network.bans import seconds_to_wait
-from collector.network.certificates import explain_certificate
-from collector.network.words import network_words
 
 # Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
 # that follows when those were not heeded.
 _PASSING = frozenset({408, 418, 425, 429})
 
-_REMEDIES = {
-    401: "public trades need no login, but this address asks for one; check exchange.ws_url",
-    403: "the exchange's firewall refuses this address; wait, or run it elsewhere",
-    404: "there is no such route; check exchange.ws_url (Binance: wss://fstream.binance.com)",
-    451: "the exchange does not serve this location; run it where it does",
-}
-_PROXY_REMEDIES = {
-    403: "it does not let this address through; ask who runs it, or name the address in NO_PROXY",
-    407: "it wants a name and a password, as in http://name:password@proxy.example:3128",
-}
-
 
 class ConnectionVerdict(Enum):
-    """What to do about a connection that failed."""
+    """What to do where no connection could be opened."""
 
     RETRY = "retry"
     FATAL = "fatal"
 
 
 def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
-    """Whether `error`, from opening or reading a connection, is worth another attempt.
+    """Whether `error`, from opening a connection to a stream, is worth another attempt.
 
-    Asked for every failure. FATAL is for what the user has to change: a refused handshake (HTTP
+    A connection that was open and is lost is always opened again, and what REST answers is for
+    whoever asked to judge. FATAL is for what the user has to change: a refused handshake (HTTP
     4xx, but for those that pass) by the exchange or by a proxy, an address that is none, a
     certificate that is not trusted.
     `worked` says that the exchange did send trades, in this process or into this lake before:
@@ -47,7 +35,7 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
         return ConnectionVerdict.RETRY
     fatal = isinstance(error, InvalidURI | ssl.SSLCertVerificationError) or (
         isinstance(error, InvalidStatus | InvalidProxyStatus)
-        and _is_refusal(error.response.status_code)
+        and is_refusal(error.response.status_code)
     )
     return ConnectionVerdict.FATAL if fatal else ConnectionVerdict.RETRY
 
@@ -61,40 +49,6 @@ def retry_after(error: BaseException, now_ms: int = 0) -> float:
     return wait or 0.0
 
 
-def explain(
-    error: BaseException, setting: str = "exchange.ws_url", trusted: str = "the system's store"
-) -> str:
-    """One line for people: what happened and, for a refusal, what to do about it.
-
-    `setting` names the address that was spoken to, `trusted` says whose certificates are.
-    """
-    certificate = _certificate_error(error)
-    if certificate is not None:
-        return explain_certificate(certificate, setting, trusted)
-    if isinstance(error, InvalidProxyStatus):
-        status = error.response.status_code
-        remedy = _PROXY_REMEDIES.get(status, "")
-        return f"the proxy answers HTTP {status}" + (f": {remedy}" if remedy else "")
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        remedy = _REMEDIES.get(status, f"check {setting}" if _is_refusal(status) else "")
-        return f"HTTP {status}" + (f": {remedy}" if remedy else "")
-    if isinstance(error, ProxyError) and error.__cause__ is not None:
-        return f"{_one_line(error)}: {_one_line(error.__cause__)}"
-    return network_words(error, setting) or _one_line(error) or type(error).__name__
-
-
-def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    """What the libraries put their own error around."""
-    inner: BaseException | None = error
-    while inner is not None and not isinstance(inner, ssl.SSLCertVerificationError):
-        inner = inner.__cause__ or inner.__context__
-    return inner
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _is_refusal(status: int) -> bool:
+def is_refusal(status: int) -> bool:
+    """Whether an answer with this HTTP status is a no that does not pass by itself."""
     return 400 <= status < 500 and status not in _PASSING

@@ -14,8 +14,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 
-from collector.network.addresses import is_local
-from collector.network.retry import ConnectionVerdict, explain, retry_after, verdict
+from collector.network.failures import explain
+from collector.network.proxies import is_local
+from collector.network.retry import ConnectionVerdict, retry_after, verdict
 from collector.stream.subscription import subscribe, symbols_per_connection
 from simulator import (
     Drop,

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from collector.network.access import Access
-from collector.network.retry import explain
+from collector.network.failures import explain
 from collector.rest import RestClient, RestError
 from collector.rest.budget import WeightBudget
 from spreadlake.ports import free_port
