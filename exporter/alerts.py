@@ -1,4 +1,4 @@
-"""Metrics of the alert rules: threshold, whether an alert is open, how many opened. Pure."""
+"""Metrics of the alert rules: threshold, whether an alert is open, how many opened."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -7,6 +7,9 @@ from typing import NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import ALERT_LABELS, Sample, counter, gauge
+from spreadlake.status import LakeSnapshot
+
+_WATCH = "pair, timeframe, window_bars, lookback_bars, rule"
 
 
 class Watch(NamedTuple):
@@ -26,6 +29,21 @@ class Alerts:
     thresholds: Mapping[Watch, float] = field(default_factory=dict)
     active: Set[Watch] = frozenset()
     opened: Mapping[Watch, int] = field(default_factory=dict)
+
+
+def read_alerts(look: LakeSnapshot) -> Alerts:
+    """Thresholds, open alerts and counts."""
+    with look.database(look.lake.analytics_db) as db:
+        if db is None:
+            return Alerts()
+        rules = db.execute(f"SELECT {_WATCH}, threshold FROM alert_rules").fetchall()
+        active = db.execute(f"SELECT {_WATCH} FROM alert_events WHERE closed_at IS NULL").fetchall()
+        counts = db.execute(f"SELECT {_WATCH}, opened FROM alert_counts").fetchall()
+    return Alerts(
+        {Watch(*row[:5]): row[5] for row in rules},
+        frozenset(Watch(*row) for row in active),
+        {Watch(*row[:5]): row[5] for row in counts},
+    )
 
 
 def alert_families(alerts: Alerts) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Metrics of the collector's work: trades, gaps, frames, connections, commits. Pure."""
+"""Metrics of the collector's work: trades, gaps, frames, connections, commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
-from spreadlake.status import SymbolReport
+from spreadlake.lake import read_counters, read_status
+from spreadlake.status import LakeSnapshot, SymbolReport, read_symbols, status_of
 
 _BY_SYMBOL = (
     ("ticks", "spreadlake_ticks", "Trades stored."),
@@ -51,6 +52,17 @@ class Capture:
     symbols: Sequence[SymbolReport] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
     captured: Sequence[str] | None = None
+
+
+def read_capture(look: LakeSnapshot) -> Capture:
+    """Counters, symbols and the collector's status."""
+    with look.database(look.lake.ticks_db) as db:
+        if db is None:
+            return Capture()
+        status = read_status(db)
+        captured = status.get("captured", (None, 0))[0]
+        service = status_of(status, "collector")
+        return Capture(read_counters(db), read_symbols(db), service, captured)
 
 
 def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Metric]:

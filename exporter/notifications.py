@@ -1,4 +1,4 @@
-"""Metrics of the notifier: what was told, and what waits to be. Pure."""
+"""Metrics of the notifier: what was told, and what waits to be."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
+from spreadlake.lake import read_counters
+from spreadlake.status import LakeSnapshot
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,15 @@ class Notifications:
 
     counters: Mapping[tuple[str, str], float] = field(default_factory=dict)
     waiting: int = 0
+
+
+def read_notifications(look: LakeSnapshot) -> Notifications:
+    """What the notifier has told, and what waits."""
+    with look.database(look.lake.notify_db) as db:
+        if db is None:
+            return Notifications()
+        waiting = db.execute("SELECT COUNT(*) FROM news WHERE state = 'waiting'").fetchone()[0]
+        return Notifications(read_counters(db), waiting)
 
 
 def notification_families(notifications: Notifications) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Metrics of pair analytics: the latest row of each series, and the slow statistics. Pure."""
+"""Metrics of pair analytics: the latest row of each series, and the slow statistics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, gauge
-from spreadlake.status import PairReport
+from spreadlake.status import LakeSnapshot, PairReport, read_latest_pairs
+
+# One seek at the end of each key range.
+_TESTS_SQL = """
+SELECT DISTINCT t.pair, t.timeframe, t.lookback_bars, t.robust_beta, t.half_life,
+  t.adf_statistic, t.adf_pvalue, t.cointegration_pvalue
+FROM pair_status AS s JOIN pair_tests AS t
+  ON t.pair = s.pair AND t.timeframe = s.timeframe AND t.lookback_bars = s.lookback_bars
+  AND t.time = (
+    SELECT max(time) FROM pair_tests AS newest
+    WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
+      AND newest.lookback_bars = s.lookback_bars)
+"""
 
 _VALUES = (
     ("zscore", "spreadlake_pair_zscore", "Deviations of the spread from its rolling mean."),
@@ -60,6 +72,18 @@ class PairTests:
     adf_statistic: float | None
     adf_pvalue: float | None
     cointegration_pvalue: float | None
+
+
+def read_pairs(look: LakeSnapshot) -> list[PairReport]:
+    """Every configured series with its latest row."""
+    with look.database(look.lake.analytics_db) as db:
+        return [] if db is None else read_latest_pairs(db)
+
+
+def read_pair_tests(look: LakeSnapshot) -> list[PairTests]:
+    """The latest slow statistics of every configured series."""
+    with look.database(look.lake.analytics_db) as db:
+        return [] if db is None else [PairTests(*row) for row in db.execute(_TESTS_SQL)]
 
 
 def pair_families(pairs: Sequence[PairReport]) -> Iterator[Metric]:

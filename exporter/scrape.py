@@ -2,79 +2,73 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from exporter.alerts import alert_families
-from exporter.capture import capture_families
+from exporter.alerts import alert_families, read_alerts
+from exporter.capture import capture_families, read_capture
 from exporter.families import gauge
-from exporter.notifications import notification_families
-from exporter.operations import job_families, service_families, storage_families
-from exporter.pairs import pair_families, pair_test_families
-from exporter.read import (
-    read_alerts,
-    read_capture,
-    read_job,
-    read_notifications,
-    read_pair_tests,
-    read_pairs,
-    read_services,
-    read_storage,
-)
+from exporter.job import job_families, read_job
+from exporter.notifications import notification_families, read_notifications
+from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
+from exporter.services import Watched, read_services, service_families
+from exporter.storage import read_storage, storage_families
 from spreadlake import __version__
-from spreadlake.config import Settings
 from spreadlake.lake import Lake
-from spreadlake.status import Heartbeats
+from spreadlake.status import LakeSnapshot
 
 _log = logging.getLogger(__name__)
 
-Part = Callable[[], Iterable[Metric]]
+Part = Callable[[LakeSnapshot], Iterable[Metric]]
 
 
-def parts_of(
-    lake: Lake, settings: Settings, heartbeats: Heartbeats | None = None
-) -> dict[str, Part]:
-    """The sub-collectors by name; each reads the lake afresh whenever it is called."""
-    seen, notifier = heartbeats or Heartbeats(), bool(settings.notify.urls)
+def parts_of(symbols: Sequence[str], watched: Watched | None = None) -> dict[str, Part]:
+    """The parts of the metrics by name; `symbols` are the configured ones."""
+    services = watched or Watched()
     return {
-        "capture": lambda: capture_families(read_capture(lake), settings.symbols),
-        "pairs": lambda: pair_families(read_pairs(lake)),
-        "pair_tests": lambda: pair_test_families(read_pair_tests(lake)),
-        "alerts": lambda: alert_families(read_alerts(lake)),
-        "job": lambda: job_families(read_job(lake)),
-        "services": lambda: service_families(read_services(lake, notifier, seen)),
-        "notifications": lambda: notification_families(read_notifications(lake)),
-        "storage": lambda: storage_families(read_storage(lake)),
+        "capture": lambda look: capture_families(read_capture(look), symbols),
+        "pairs": lambda look: pair_families(read_pairs(look)),
+        "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),
+        "alerts": lambda look: alert_families(read_alerts(look)),
+        "job": lambda look: job_families(read_job(look)),
+        "services": lambda look: service_families(read_services(look, services)),
+        "notifications": lambda look: notification_families(read_notifications(look)),
+        "storage": lambda look: storage_families(read_storage(look.lake)),
     }
 
 
 class LakeMetrics(Collector):
-    """Fresh families at every scrape, with the success and the duration of each part.
+    """Fresh families at every scrape, from one snapshot of each database; with the success and the
+    duration of each part.
 
     prometheus_client fails a whole scrape when one collector raises; here the other parts stay.
     """
 
-    def __init__(self, parts: Mapping[str, Part]) -> None:
+    def __init__(self, lake: Lake, parts: Mapping[str, Part]) -> None:
+        self._lake = lake
         self._parts = parts
         self._failing: set[str] = set()
 
     def collect(self) -> Iterator[Metric]:
         """Every family of every part that could be read."""
+        families: list[Metric] = []
         success: dict[str, float] = {}
         duration: dict[str, float] = {}
-        for name, part in self._parts.items():
-            started = time.perf_counter()
-            families = self._families_of(name, part)
-            duration[name] = time.perf_counter() - started
-            success[name] = float(families is not None)
-            yield from families or ()
+        with LakeSnapshot(self._lake) as look:
+            for name, part in self._parts.items():
+                started = time.perf_counter()
+                read = self._families_of(name, part, look)
+                duration[name] = time.perf_counter() - started
+                success[name] = float(read is not None)
+                families += read or ()
+        yield from families
         yield from _about_the_scrape(success, duration)
 
-    def _families_of(self, name: str, part: Part) -> list[Metric] | None:
+    def _families_of(self, name: str, part: Part, look: LakeSnapshot) -> list[Metric] | None:
         try:
-            families = list(part())
+            families = list(part(look))
         except Exception as error:  # noqa: BLE001 whatever it is, the other parts are still true
             if name not in self._failing:
                 _log.warning("no metrics of %s until it can be read again: %s", name, error)

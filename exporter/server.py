@@ -8,8 +8,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from exporter.health import Health
 from exporter.scrape import LakeMetrics
+from exporter.services import Health
 from spreadlake.ports import address, cannot_listen, resolve
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]

@@ -3,12 +3,10 @@
 import logging
 import threading
 
-from exporter.health import read_health
-from exporter.read import read_services
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
+from exporter.services import Watched, read_health
 from spreadlake.service import ServiceContext, StopSignal
-from spreadlake.status import Heartbeats
 
 _log = logging.getLogger(__name__)
 
@@ -20,16 +18,15 @@ def run(context: ServiceContext) -> None:
     listened on.
     """
     stop = StopSignal(context.duration)
-    seen, notifier = Heartbeats(), bool(context.settings.notify.urls)
-    metrics = LakeMetrics(parts_of(context.lake, context.settings, seen))
-    app = make_app(
-        metrics, lambda: read_health(context.lake, lambda lake: read_services(lake, notifier, seen))
-    )
-    where = context.settings.exporter
+    lake, settings = context.lake, context.settings
+    watched = Watched(notifier=bool(settings.notify.urls))
+    metrics = LakeMetrics(lake, parts_of(settings.symbols, watched))
+    app = make_app(metrics, lambda: read_health(lake, watched))
+    where = settings.exporter
     with MetricsServer(where.host, where.port, app) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")
         thread.start()
-        _log.info("metrics of %s on %s", context.lake.root, server.url)
+        _log.info("metrics of %s on %s", lake.root, server.url)
         stop.wait()
         server.shutdown()
         thread.join()

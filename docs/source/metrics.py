@@ -30,4 +30,4 @@ def _families() -> list[Metric]:
     with TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
         with closing(open_ticks_writer(lake)), closing(open_analytics_writer(lake)):
-            return list(LakeMetrics(parts_of(lake, load_settings(None))).collect())
+            return list(LakeMetrics(lake, parts_of(load_settings(None).symbols)).collect())

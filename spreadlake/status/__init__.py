@@ -13,9 +13,15 @@ from spreadlake.status.model import (
     ServiceReport,
     SymbolReport,
 )
-from spreadlake.status.services import never_started, read_service, watched
+from spreadlake.status.services import (
+    never_started,
+    read_service,
+    service_in,
+    status_of,
+    watched,
+)
 from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import LakeSnapshot, snapshot
 from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
 from spreadlake.status.totals import Totals, totals_of
 
@@ -25,6 +31,7 @@ __all__ = [
     "GapReport",
     "Heartbeats",
     "LakeReport",
+    "LakeSnapshot",
     "MissingReport",
     "PairReport",
     "ServiceReport",
@@ -43,8 +50,10 @@ __all__ = [
     "read_tests_backlog",
     "report_on",
     "require_lake",
+    "service_in",
     "sizes_of",
     "snapshot",
+    "status_of",
     "totals_of",
     "watched",
 ]

@@ -27,7 +27,7 @@ from spreadlake.status.model import (
 )
 from spreadlake.status.services import never_started, read_service, service_in
 from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 from spreadlake.status.ticks import (
     read_gaps,
     read_identity,

@@ -8,7 +8,7 @@ from spreadlake.lake import Lake
 from spreadlake.lake.definition import SeriesDefinition, stored_definition
 from spreadlake.pairs import parse_pair
 from spreadlake.status.choose import SeriesKey
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 from spreadlake.times import iso_utc, timeframe_seconds
 
 if TYPE_CHECKING:

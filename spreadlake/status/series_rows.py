@@ -7,7 +7,7 @@ from typing import Any
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.status.choose import SeriesKey
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 
 _PIECE = 5_000
 _FIRST = ("time", "price_a", "price_b", "spread", "zscore")

@@ -2,14 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spreadlake.lake import read_status, seconds_since
 from spreadlake.status.heartbeats import Heartbeats, Judgement
 from spreadlake.status.model import ServiceReport
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 from spreadlake.status.words import count, duration, words_of_work
 from spreadlake.times import iso_utc
 from spreadlake.work import Work
@@ -43,13 +43,18 @@ def service_in(
     if not status:
         return never_started(name)
     heartbeat_ms = max(updated_ms for _, updated_ms in status.values())
-    value = status.get(_STATUS_KEYS[name], ({}, 0))[0]
-    value = value if isinstance(value, dict) else {}
+    value = status_of(status, _STATUS_KEYS[name])
     if value.get("state") == "stopped":
         return describe_service(name, value, heartbeat_ms, None)
     sign, age = (heartbeat_ms, value.get("beat")), _age(value, heartbeat_ms, now)
     judged = (heartbeats or Heartbeats()).judge(name, sign, age, time.monotonic())
     return describe_service(name, value, heartbeat_ms, judged)
+
+
+def status_of(status: Mapping[str, tuple[Any, int]], key: str) -> dict[str, Any]:
+    """What a service said of itself under `key` in what `read_status` gives; empty: nothing."""
+    value = status.get(key, ({}, 0))[0]
+    return value if isinstance(value, dict) else {}
 
 
 def watched(look: Callable[[Heartbeats], T]) -> T:

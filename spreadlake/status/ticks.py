@@ -7,7 +7,7 @@ from typing import Literal
 from spreadlake.lake import Lake, read_status
 from spreadlake.lake.rolls import hour_spans, missing_hours
 from spreadlake.status.model import GapReport, MissingReport, SymbolReport
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 
 MOST_GAPS = 100
 

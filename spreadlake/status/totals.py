@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spreadlake.lake import Lake
-from spreadlake.status.snapshot import snapshot
+from spreadlake.status.snapshots import snapshot
 from spreadlake.status.ticks import read_symbols
 from spreadlake.times import timeframe_seconds
 

@@ -19,7 +19,7 @@ def exported() -> tuple[Metric, ...]:
     """All families of a scrape of a lake where everything has a value."""
     with TemporaryDirectory() as folder:
         lake = make_lake(Path(folder))
-        return tuple(LakeMetrics(parts_of(lake, load_settings(None))).collect())
+        return tuple(LakeMetrics(lake, parts_of(load_settings(None).symbols)).collect())
 
 
 def exported_names() -> set[str]:

@@ -60,7 +60,9 @@ def test_the_metrics_are_as_shown(tmp_path: Path) -> None:
     assert pattern is not None
     wanted = re.compile(pattern[1].replace("{", r"\{"))
     assert all(wanted.search(line) for line in shown.splitlines())
-    scrape = generate_latest(LakeMetrics(parts_of(make_lake(tmp_path), load_settings(None))))
+    scrape = generate_latest(
+        LakeMetrics(make_lake(tmp_path), parts_of(load_settings(None).symbols))
+    )
     found = [line for line in scrape.decode().splitlines() if wanted.search(line)]
     assert found
     assert all(line.startswith("spreadlake_pair_zscore{") for line in found)

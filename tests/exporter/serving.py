@@ -9,9 +9,9 @@ from urllib.error import HTTPError
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.health import read_health
 from exporter.scrape import LakeMetrics, Part, parts_of
 from exporter.server import MetricsServer, make_app
+from exporter.services import Watched, read_health
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from tests.patience import PATIENCE
@@ -22,8 +22,10 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 @contextmanager
 def serving(lake: Lake, parts: Mapping[str, Part] | None = None) -> Iterator[str]:
     """Yields the address without a path; `parts` stand in for those of the lake."""
-    metrics = LakeMetrics(parts if parts is not None else parts_of(lake, load_settings(None)))
-    app = make_app(metrics, lambda: read_health(lake))
+    watched = Watched()
+    of_lake = parts_of(load_settings(None).symbols, watched)
+    metrics = LakeMetrics(lake, of_lake if parts is None else parts)
+    app = make_app(metrics, lambda: read_health(lake, watched))
     with MetricsServer("127.0.0.1", 0, app) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

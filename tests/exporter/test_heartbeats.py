@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.health import read_health
-from exporter.operations import service_families
-from exporter.read import read_services
+from exporter.services import Watched, read_health, service_families
 from spreadlake.lake import Lake, beat, open_ticks_writer, seconds_since, set_status
 from spreadlake.status import Heartbeats, ServiceReport, read_service, watched
 from tests.fixture_lake import heartbeat, make_lake, writing
@@ -85,10 +83,10 @@ def test_a_sign_from_the_future_that_changes_is_of_the_living(tmp_path: Path) ->
 
 def test_the_health_of_the_exporter_ends_with_the_heartbeats(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
-    heartbeats = Heartbeats(patience=0.0)
+    seen = Watched(heartbeats=Heartbeats(patience=0.0))
     _leave(tmp_path, HOUR, None)
-    assert read_health(lake, lambda lake: read_services(lake, heartbeats=heartbeats)).healthy
-    health = read_health(lake, lambda lake: read_services(lake, heartbeats=heartbeats))
+    assert read_health(lake, seen).healthy
+    health = read_health(lake, seen)
     assert [reason.split(":")[0] for reason in health.reasons] == ["collector"]
     families = {family.name: family for family in service_families(health.services)}
     samples = families["spreadlake_service_up"].samples

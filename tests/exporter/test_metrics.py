@@ -1,18 +1,19 @@
 """The contract's metrics, read from a real lake over HTTP."""
 
 import shutil
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from exporter.operations import job_families
-from exporter.read import read_job
-from exporter.scrape import parts_of
+from exporter.job import job_families, read_job
+from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
-from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
+from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
 from spreadlake.lake.status import add_counters, set_status
+from spreadlake.status import LakeSnapshot
 from tests.exporter.serving import get, labels, scrape, series, serving
 from tests.fixture_lake import (
     BTC_ETH,
@@ -155,7 +156,8 @@ def test_slow_statistics_that_wait(tmp_path: Path) -> None:
         ([START + 39, START + 99], (4, 60)),
     ):
         add_due_tests(tmp_path, *times)
-        families = {family.name: family for family in job_families(read_job(lake))}
+        with LakeSnapshot(lake) as look:
+            families = {family.name: family for family in job_families(read_job(look))}
         assert tuple(families[name].samples[0].value for name in (due, behind)) == wanted
 
 
@@ -184,6 +186,21 @@ def test_a_writer_in_the_middle_of_a_transaction_holds_nothing_up(tmp_path: Path
         writer.execute("DELETE FROM pair_status")
         assert len(scrape(address)["spreadlake_pair_zscore"]) == 2
     writer.close()
+
+
+def test_a_scrape_opens_each_database_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that all of its numbers are of one moment of each."""
+    opened: list[str] = []
+
+    def opening(path: Path) -> sqlite3.Connection:
+        opened.append(path.name)
+        return open_reader(path)
+
+    monkeypatch.setattr("spreadlake.status.snapshots.open_reader", opening)
+    lake = make_lake(tmp_path)
+    families = list(LakeMetrics(lake, parts_of(load_settings(None).symbols)).collect())
+    assert any(family.samples for family in families)
+    assert sorted(opened) == ["analytics.db", "ticks.db"]
 
 
 @pytest.mark.parametrize("make", [None, make_ticks, make_analytics], ids=["none", "ticks", "pairs"])
@@ -224,7 +241,6 @@ def test_the_cost_does_not_grow_with_history(tmp_path: Path) -> None:
 def statements(root: Path, bars: int) -> int:
     """Steps of SQLite's machine that the pair metrics take on a lake with `bars` bars."""
     from exporter.pairs import pair_families
-    from spreadlake.lake import open_reader
     from spreadlake.status import read_latest_pairs
 
     root.mkdir()
@@ -246,7 +262,7 @@ def statements(root: Path, bars: int) -> int:
 
 
 def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
-    assert list(parts_of(Lake(tmp_path), load_settings(None))) == [
+    assert list(parts_of(load_settings(None).symbols)) == [
         "capture", "pairs", "pair_tests", "alerts", "job", "services", "notifications", "storage",
     ]  # fmt: skip
     with serving(make_lake(tmp_path)) as address:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from exporter.health import Health
 from exporter.scrape import LakeMetrics
 from exporter.server import MetricsServer, make_app
+from exporter.services import Health
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.ports import check_listen
+from spreadlake.status import LakeSnapshot
 from tests.exporter.serving import get, labels, scrape, serving
 from tests.fixture_lake import heartbeat, make_lake, make_ticks, writing
 from tests.living import living
@@ -48,12 +49,12 @@ def test_other_paths_are_not_found(tmp_path: Path) -> None:
             assert b"/metrics and /healthz" in body
 
 
-def broken() -> Iterator[Metric]:
+def broken(_: LakeSnapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("half", "Of a part that fails in its middle.", value=1)
     raise OSError("the disk is gone")
 
 
-def sound() -> Iterator[Metric]:
+def sound(_: LakeSnapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("whole", "Of a part that works.", value=2)
 
 
@@ -125,7 +126,9 @@ def test_a_stopped_service_and_one_that_never_ran_are_told_apart(tmp_path: Path)
 
 
 def listen(host: str, port: int) -> None:
-    MetricsServer(host, port, make_app(LakeMetrics({}), lambda: Health("", []))).server_close()
+    MetricsServer(
+        host, port, make_app(LakeMetrics(Lake(Path()), {}), lambda: Health("", []))
+    ).server_close()
 
 
 @pytest.mark.parametrize("ask", [listen, check_listen])
@@ -152,6 +155,6 @@ def test_ipv6_where_there_is_some() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("no IPv6 on this machine")
-    app = make_app(LakeMetrics({}), lambda: Health("", []))
+    app = make_app(LakeMetrics(Lake(Path()), {}), lambda: Health("", []))
     with MetricsServer("::1", 0, app) as server:
         assert server.url.startswith("http://[::1]:")

@@ -62,7 +62,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def exported(fixture_lake: FixtureLake) -> set[str]:
     """Names of all metrics that the exporter has."""
     open_ticks_writer(fixture_lake.lake).close()
-    families = LakeMetrics(parts_of(fixture_lake.lake, Settings())).collect()
+    families = LakeMetrics(fixture_lake.lake, parts_of(Settings().symbols)).collect()
     return {
         f"{family.name}_total" if family.type == "counter" else family.name for family in families
     }

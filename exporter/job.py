@@ -1,13 +1,21 @@
-"""Metrics for whoever runs the pipeline: the job's steps, the services, the files. Pure."""
+"""Metrics of the analytics job: how far it is, what its steps cost, what waits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
-from spreadlake.status import FileReport, ServiceReport, TestsBacklog
+from spreadlake.lake import read_counters, read_status
+from spreadlake.lake.rolls import newest_seq
+from spreadlake.status import (
+    LakeSnapshot,
+    TestsBacklog,
+    read_progress,
+    read_tests_backlog,
+    status_of,
+)
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,17 @@ class Job:
     slow_tests: TestsBacklog = field(default_factory=TestsBacklog)
 
 
-@dataclass(frozen=True)
-class Storage:
-    """Sizes of the lake's files, and the room on their disk in bytes."""
-
-    files: Sequence[FileReport] = ()
-    free: int | None = None
-    total: int | None = None
+def read_job(look: LakeSnapshot) -> Job:
+    """The job's progress, counters and last step, and what it has yet to do."""
+    with look.database(look.lake.ticks_db) as db:
+        stored = None if db is None else newest_seq(db)
+    with look.database(look.lake.analytics_db) as db:
+        if db is None:
+            return Job(backlog=stored)
+        progress = read_progress(db)
+        backlog = None if stored is None else max(0, stored - progress.get("read_seq", 0))
+        tests = read_tests_backlog(db, progress.get("final_time"))
+        return Job(read_counters(db), progress, status_of(read_status(db), "job"), backlog, tests)
 
 
 def job_families(job: Job) -> Iterator[Metric]:
@@ -83,47 +95,6 @@ def _slow_test_families(job: Job) -> Iterator[Metric]:
         "Age of the oldest slow statistic that fell due in the last 15 minutes and still is.",
         [((), job.slow_tests.behind_seconds)],
     )
-
-
-def service_families(services: Sequence[ServiceReport]) -> Iterator[Metric]:
-    """Whether each service is alive, by the signs of life it leaves in the lake."""
-    yield gauge(
-        "spreadlake_service_up",
-        "1 while the service runs, 0 when it stopped or shows no sign of life.",
-        [((s.name,), float(s.state == "running")) for s in services],
-        ["service"],
-    )
-    yield gauge(
-        "spreadlake_service_heartbeat_timestamp_seconds",
-        "Last sign of life of the service.",
-        [((s.name,), s.heartbeat_at) for s in services],
-        ["service"],
-    )
-    yield gauge(
-        "spreadlake_service_heartbeat_age_seconds",
-        "Since the last sign of life of the service, though the wall clock was set.",
-        [((s.name,), s.heartbeat_age_seconds) for s in services],
-        ["service"],
-    )
-    yield gauge(
-        "spreadlake_service_start_timestamp_seconds",
-        "When the service was started.",
-        [((s.name,), s.started_at) for s in services],
-        ["service"],
-    )
-
-
-def storage_families(storage: Storage) -> Iterator[Metric]:
-    """Sizes of the databases and their write-ahead logs, and what the disk has left."""
-    sizes = {file.name: file.bytes for file in storage.files}
-    for metric, text, suffix in (
-        ("spreadlake_database_bytes", "Size of the database file.", ".db"),
-        ("spreadlake_database_wal_bytes", "Size of its write-ahead log.", ".db-wal"),
-    ):
-        samples = [((name,), sizes.get(f"{name}{suffix}")) for name in ("ticks", "analytics")]
-        yield gauge(metric, text, samples, ["database"])
-    yield gauge("spreadlake_disk_free_bytes", "Room left on the lake's disk.", [((), storage.free)])
-    yield gauge("spreadlake_disk_size_bytes", "Size of the lake's disk.", [((), storage.total)])
 
 
 def _seconds(milliseconds: float | None) -> float | None:
