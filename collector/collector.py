@@ -6,52 +6,52 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from collector.crew import Crew
-from collector.heartbeat import Reporter
+from collector.heartbeat import Heartbeat
 from collector.history.warm_start import WarmStart
 from collector.repair.repairer import Repairer, confirm_open
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.roll import Roller
-from collector.stream.batcher import Pump
-from collector.stream.connection_group import Feed
-from collector.stream.connection_groups import Feeds
-from collector.stream.silence_monitor import Watch
-from collector.symbols.edits import Edits
-from collector.symbols.listing import SymbolCheck
+from collector.stream.batcher import Batcher
+from collector.stream.connection_group import ConnectionGroup
+from collector.stream.connection_groups import ConnectionGroups
+from collector.stream.silence_monitor import SilenceMonitor
+from collector.symbols.edits import ConfigurationReload
+from collector.symbols.listing import ListingCheck
 from spreadlake.config import ConfigWatch, Settings
 
 log = logging.getLogger(__name__)
 
 
-class Capture:
+class Collector:
     """Captures the trades of all symbols into the store until it is told to stop.
 
     Made inside the event loop. Symbols may be added and removed while it runs.
     """
 
-    def __init__(self, parts: Parts, pump: Pump) -> None:
-        self._parts = parts
-        self._pump = pump
+    def __init__(self, resources: Resources, batcher: Batcher) -> None:
+        self._resources = resources
+        self._batcher = batcher
         self._crew = Crew()
-        self._watch = Watch(parts)
-        self._feeds = Feeds(parts, pump.hurry, self._has_worked)
-        self._warm_start = WarmStart(parts)
-        self._reporter = Reporter(parts, pump, self._feeds.all, self._warm_start)
-        self._symbols = SymbolCheck(
-            parts.rest,
-            parts.roster,
-            parts.timing,
+        self._silence_monitor = SilenceMonitor(resources)
+        self._groups = ConnectionGroups(resources, batcher.flush_now, self._has_worked)
+        self._warm_start = WarmStart(resources)
+        self._heartbeat = Heartbeat(resources, batcher, self._groups.all, self._warm_start)
+        self._listing = ListingCheck(
+            resources.rest,
+            resources.roster,
+            resources.timing,
             self._is_captured,
             self._joined,
-            parts.restarted,
+            resources.restarted,
         )
-        pump.feeds = self._feeds.all
-        pump.on_stored = self._watch.hear
+        batcher.groups = self._groups.all
+        batcher.on_stored = self._silence_monitor.observe
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
         for work in self._work():
             self._crew.start(work)
-        self._run_feeds(self._feeds.all)
+        self._run_groups(self._groups.all)
         try:
             await self._crew.until(stop)
         finally:
@@ -67,80 +67,87 @@ class Capture:
 
         How they stand at the exchange is asked at once; one that does not trade is waited for.
         """
-        new = self._parts.roster.add(symbols)
+        new = self._resources.roster.add(symbols)
         await self._warm_start.add(new)
         await self._take_captured()
-        self._watch.begin(new)
-        self._run_feeds(self._feeds.add(new))
-        self._symbols.hurry()
+        self._silence_monitor.begin(new)
+        self._run_groups(self._groups.add(new))
+        self._listing.check_now()
 
     async def remove(self, symbols: Sequence[str]) -> None:
         """Captures some symbols no longer; what is stored of them stays."""
-        gone = self._parts.roster.remove(symbols)
-        self._feeds.remove(gone)
+        gone = self._resources.roster.remove(symbols)
+        self._groups.remove(gone)
         self._warm_start.drop(gone)
         await self._take_captured()
 
     async def _take_captured(self) -> None:
         # In the writer's thread: a batch may be on its way.
-        symbols = list(self._parts.roster.symbols)
-        await self._parts.writer.run(lambda: self._parts.store.capture(symbols))
+        symbols = list(self._resources.roster.symbols)
+        await self._resources.writer.run(lambda: self._resources.store.capture(symbols))
 
     async def _joined(self, symbols: Sequence[str]) -> None:
         """Symbols trade that did not: their streams are asked for anew, and are watched again."""
-        self._watch.begin(symbols)
-        self._feeds.ask_again(symbols)
+        self._silence_monitor.begin(symbols)
+        self._groups.request_again(symbols)
         await self._warm_start.add(symbols)
 
-    def _run_feeds(self, feeds: Sequence[Feed]) -> None:
-        for feed in feeds:
-            self._crew.start(feed.run())
-            self._crew.start(self._watch.run(feed))
+    def _run_groups(self, groups: Sequence[ConnectionGroup]) -> None:
+        for group in groups:
+            self._crew.start(group.run())
+            self._crew.start(self._silence_monitor.run(group))
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
-        parts = self._parts
+        resources = self._resources
         return [
-            self._pump.run(),
-            Repairer(parts).run(),
-            self._symbols.run(),
+            self._batcher.run(),
+            Repairer(resources).run(),
+            self._listing.run(),
             self._warm_start.run(),
-            Roller(parts).run(),
-            *([parts.recorder.run()] if parts.recorder else []),
-            *([self._edits(parts.watch).run()] if parts.watch else []),
-            self._report_forever(),
+            Roller(resources).run(),
+            *([resources.recorder.run()] if resources.recorder else []),
+            *([self._reload(resources.configuration).run()] if resources.configuration else []),
+            self._beat(),
         ]
 
-    def _edits(self, watch: ConfigWatch) -> Edits:
-        parts = self._parts
-        return Edits(parts.rest, parts.roster, parts.timing, self._is_captured, self, watch)
+    def _reload(self, configuration: ConfigWatch) -> ConfigurationReload:
+        resources = self._resources
+        return ConfigurationReload(
+            resources.rest,
+            resources.roster,
+            resources.timing,
+            self._is_captured,
+            self,
+            configuration,
+        )
 
     def _has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""
-        return any(map(self._is_captured, self._parts.roster.symbols))
+        return any(map(self._is_captured, self._resources.roster.symbols))
 
     def _is_captured(self, symbol: str) -> bool:
         """Whether the lake has trades of it."""
-        return self._parts.store.last_id(symbol) is not None
+        return self._resources.store.last_id(symbol) is not None
 
     async def _finish(self) -> None:
         try:
-            async with asyncio.timeout(self._parts.timing.last_flush):
-                await self._pump.flush()
-                await self._pump.flush()
-                await confirm_open(self._parts)
-                await self._reporter.report("stopped")
+            async with asyncio.timeout(self._resources.timing.last_flush):
+                await self._batcher.flush()
+                await self._batcher.flush()
+                await confirm_open(self._resources)
+                await self._heartbeat.write("stopped")
         except TimeoutError:
             log.error(  # noqa: TRY400 the traceback would tell nothing
                 "%d trades in memory could not be stored (%s); they are fetched at the next start",
-                self._pump.waiting,
-                self._parts.writer.trouble,
+                self._batcher.waiting,
+                self._resources.writer.trouble,
             )
-        if self._parts.recorder:
-            await self._parts.recorder.flush()
+        if self._resources.recorder:
+            await self._resources.recorder.flush()
 
-    async def _report_forever(self) -> None:
+    async def _beat(self) -> None:
         while True:
-            if self._parts.writer.trouble is not None:
-                self._watch.excuse()
-            await self._reporter.report("running")
-            await asyncio.sleep(self._parts.timing.status_interval)
+            if self._resources.writer.trouble is not None:
+                self._silence_monitor.ignore_until_now()
+            await self._heartbeat.write("running")
+            await asyncio.sleep(self._resources.timing.status_interval)

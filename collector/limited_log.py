@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Bounded:
+class RateLimitedLog:
     """Passes one line in `seconds` on to `log`, and says how many like it were left out."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Bounded:
         self._log(message + more, *args)
 
 
-class Once:
+class OnceLog:
     """Passes the first line about each thing on to `log`; remembers at most `most` things."""
 
     def __init__(self, log: Callable[..., None], most: int = 1000) -> None:

@@ -14,11 +14,11 @@ from spreadlake.lake import Lake
 
 
 @dataclass(frozen=True)
-class Parts:
+class Resources:
     """`store` is written in the thread of `writer` only; what it knows may be read anywhere.
 
-    `roster` says what is captured now; `settings` what was asked for at the start, and `watch` what
-    is asked for now.
+    `roster` says what is captured now; `settings` what was asked for at the start, and
+    `configuration` what is asked for now.
     """
 
     settings: Settings
@@ -29,6 +29,6 @@ class Parts:
     timing: Timing
     roster: Roster
     recorder: Recorder | None = None
-    watch: ConfigWatch | None = None
+    configuration: ConfigWatch | None = None
     restarted: bool = False
     streams: Access | None = None  # without a proxy and TLS where there is none

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from collector.collector import Capture
+from collector.collector import Collector
 from collector.network.access import read_access
 from collector.record.recorder import Recorder
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
 from collector.roll import over_before, roll_all, tell_unfinished
 from collector.storage.rescue import rescue
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.batcher import Pump
+from collector.stream.batcher import Batcher
 from collector.symbols.roster import Roster
 from collector.timing import Timing
 from spreadlake.binance.hosts import venue_of
@@ -109,15 +109,15 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
     settings = context.settings
     timing = context.options.get("timing", Timing())
     writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)
-    pump = Pump(store, writer, settings.collector.flush_interval)
+    batcher = Batcher(store, writer, settings.collector.flush_interval)
     budget = WeightBudget(settings.collector.request_weight)
     with ExitStack() as threads:
         threads.callback(writer.close)
         recorder = _recorder(context.options.get("record"), threads)
         streams, rest_way = read_access(settings.exchange)
-        async with RestClient(rest_way, budget, pump.counts) as rest:
+        async with RestClient(rest_way, budget, batcher.counts) as rest:
             roster = Roster(settings.symbols)
-            parts = Parts(
+            resources = Resources(
                 settings,
                 context.lake,
                 store,
@@ -131,9 +131,9 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
                 streams=streams,
             )
             try:
-                await Capture(parts, pump).run(stopped)
+                await Collector(resources, batcher).run(stopped)
             finally:
-                await pump.close()
+                await batcher.close()
 
 
 def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:

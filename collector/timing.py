@@ -1,4 +1,4 @@
-"""How long the collector waits for what; constants in one place, so that tests can shrink them."""
+"""How long the collector waits for what, where tests have to shrink it."""
 
 from dataclasses import dataclass
 
@@ -37,9 +37,9 @@ class Timing:
     listing_again: float = 3600.0
     listing_waiting: float = 30.0
     listing_unanswered: float = 60.0
-    watch_interval: float = 1.0
+    silence_interval: float = 1.0
     # An edited configuration is taken on within this.
-    edit_interval: float = 0.5
+    reload_interval: float = 0.5
     roll_interval: float = 30.0
     status_interval: float = 1.0
     # At the end, storing what is left is tried this long.

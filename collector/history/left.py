@@ -21,7 +21,7 @@ class Traded:
 
 
 @dataclass(frozen=True)
-class HistoryLeft:
+class RemainingHistory:
     """What is left: symbols without klines, symbols without all of their trades, minutes.
 
     `bounded` says that klines told of all of the trades: then it is not more than this.
@@ -45,14 +45,14 @@ class HistoryLeft:
         return f"{' and '.join(parts)} to fetch, {bound} about {max(1, round(self.minutes))} min"
 
 
-def left_of(
+def remaining_history(
     klines: Collection[str],
     trades: Collection[str],
     minutes: int,
     traded: Mapping[str, Traded],
     fetched: Mapping[str, int],
     per_minute: int,
-) -> HistoryLeft | None:
+) -> RemainingHistory | None:
     """What is left; None where nothing is.
 
     `minutes` of klines are fetched of each of `klines`; `fetched` are the pages that each of
@@ -69,4 +69,4 @@ def left_of(
     )
     weight = len(klines) * each + pages * AGG_TRADES_WEIGHT
     bounded = all(symbol in traded for symbol in trades)
-    return HistoryLeft(len(klines), len(trades), weight, weight / per_minute, bounded)
+    return RemainingHistory(len(klines), len(trades), weight, weight / per_minute, bounded)

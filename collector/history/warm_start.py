@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from statistics import median_low
 
-from collector.history.left import HistoryLeft, Traded, left_of
+from collector.history.left import RemainingHistory, Traded, remaining_history
 from collector.history.missing import MissingHistory, traded_of
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import PAGE, RestError, RestRefusedError
 from collector.storage.batch import Batch
 from collector.wording import shortened
@@ -54,24 +54,24 @@ class WarmStart:
     is missing is only what lies before the first trade held.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._settings = parts.settings
-        self._store = parts.store
-        self._writer = parts.writer
-        self._rest = parts.rest
-        self._roster = parts.roster
-        self._timing = parts.timing
-        self._missing = MissingHistory(parts.store, parts.settings)
-        self._span_ms = parts.settings.collector.warm_start_minutes * _MINUTE_MS
+    def __init__(self, resources: Resources) -> None:
+        self._settings = resources.settings
+        self._store = resources.store
+        self._writer = resources.writer
+        self._rest = resources.rest
+        self._roster = resources.roster
+        self._timing = resources.timing
+        self._missing = MissingHistory(resources.store, resources.settings)
+        self._span_ms = resources.settings.collector.warm_start_minutes * _MINUTE_MS
         self._start_ms: int | None = None  # the same for all new symbols
         self._added = asyncio.Event()
         self._traded: dict[str, Traded] = {}
         self._pages: Counter[str] = Counter()
 
     @property
-    def left(self) -> HistoryLeft | None:
+    def left(self) -> RemainingHistory | None:
         """What is still to be fetched, and how long it takes; None where all is there."""
-        return left_of(
+        return remaining_history(
             self._missing.klines,
             self._missing.trades,
             kline_minutes(self._settings),

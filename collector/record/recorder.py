@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from collector.record.recording_file import RecordingFile
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Recorder:
         self._waiting = 0
         self._turn = asyncio.Lock()
         self._executor = ThreadPoolExecutor(1, "recorder")
-        self._warn = Bounded(log.error, 30.0)
+        self._warn = RateLimitedLog(log.error, 30.0)
 
     def recorded(self, receive: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
         """`receive`, with every frame kept that it returns."""

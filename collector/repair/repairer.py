@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable
 
 from collector.ids.ranges import IdRange
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from collector.repair.page import read_page
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
 from collector.storage.gap_store import Gap
@@ -28,14 +28,14 @@ _BEYOND = "the exchange does not reach back to these trades any more; import the
 class Repairer:
     """Takes the open gaps in turn, a page of each at a time."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._settings = parts.settings
-        self._store = parts.store
-        self._writer = parts.writer
-        self._rest = parts.rest
-        self._timing = parts.timing
-        self._roster = parts.roster
-        self._backoff = Backoff(parts.timing.backoff_first, parts.timing.backoff_cap)
+    def __init__(self, resources: Resources) -> None:
+        self._settings = resources.settings
+        self._store = resources.store
+        self._writer = resources.writer
+        self._rest = resources.rest
+        self._timing = resources.timing
+        self._roster = resources.roster
+        self._backoff = Backoff(resources.timing.backoff_first, resources.timing.backoff_cap)
         # When each gap that is not confirmed was first seen here, by its row.
         self._seen: dict[int, float] = {}
         # By symbol and last id: how often trades were asked for in vain, and when to ask again.
@@ -47,7 +47,7 @@ class Repairer:
         # By symbol and when a gap was found: those whose age was looked at, and what was filled.
         self._aged: set[tuple[str, int]] = set()
         self._filled: Counter[tuple[str, int]] = Counter()
-        self._warn = Bounded(log.warning, 30.0)
+        self._warn = RateLimitedLog(log.warning, 30.0)
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -241,8 +241,8 @@ def _name(gap: Gap) -> str:
     return f"{gap.symbol} ids {gap.range.first} to {gap.range.last}"
 
 
-async def confirm_open(parts: Parts) -> None:
+async def confirm_open(resources: Resources) -> None:
     """Counts every gap that is still open: at the end there is no moment left to wait for it."""
-    new = [gap for gap in parts.store.gaps.gaps() if not gap.confirmed]
+    new = [gap for gap in resources.store.gaps.gaps() if not gap.confirmed]
     if new:
-        await parts.writer.persist(lambda: parts.store.confirm(new))
+        await resources.writer.persist(lambda: resources.store.confirm(new))

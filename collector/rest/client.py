@@ -1,4 +1,4 @@
-"""Requests to the exchange, one at a time, within the weight budget."""
+"""Requests to the exchange, each let go when the weight budget has room for it."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from collector.network.access import Access
 from collector.network.bans import seconds_to_wait
 from collector.rest.answers import (
@@ -66,7 +66,10 @@ class RestRefusedError(RestError):
 
 
 class RestClient:
-    """All requests of the collector share its budget and wait their turn in it."""
+    """All requests of the collector share its budget and wait their turn in it, in order.
+
+    Those that were let go are under way side by side.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class RestClient:
         self._turn = asyncio.Lock()
         # `timeout` is for each byte to come; an answer that trickles must end as well.
         self._whole = 3 * timeout
-        self._tell = Bounded(log.info, _TOLD)
+        self._tell = RateLimitedLog(log.info, _TOLD)
         self._http = httpx.AsyncClient(
             base_url=self._access.url, timeout=timeout, **self._access.rest_options
         )

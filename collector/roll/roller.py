@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collector.limited_log import Bounded
-from collector.resources import Parts
+from collector.limited_log import RateLimitedLog
+from collector.resources import Resources
 from collector.roll.hot import (
     HotHour,
     delete_rows,
@@ -86,21 +86,21 @@ def _deletions(db: sqlite3.Connection, hour: HotHour, written: WrittenHour) -> I
 class Roller:
     """Rolls what is finished, again and again, while trades are captured."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._lake = parts.lake
-        self._db = parts.store.db
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._lake = resources.lake
+        self._db = resources.store.db
         self._stop = threading.Event()
         self._writing: list[asyncio.Task[WrittenHour]] = []
         self._again: dict[int, float] = {}
-        self._warn = Bounded(log.error, 60.0)
-        self._warn_of_left = Bounded(log.error, _AGAIN)
+        self._warn = RateLimitedLog(log.error, 60.0)
+        self._warn_of_left = RateLimitedLog(log.error, _AGAIN)
 
     async def run(self) -> None:
         """Runs until cancelled."""
         try:
             while True:
-                await asyncio.sleep(self._parts.timing.roll_interval)
+                await asyncio.sleep(self._resources.timing.roll_interval)
                 await self._pass()
         finally:
             # Nobody else may write partitions before this thread has ended.
@@ -108,10 +108,10 @@ class Roller:
             await asyncio.gather(*self._writing, return_exceptions=True)
 
     async def _pass(self) -> None:
-        watermark = self._parts.store.watermark_ms
+        watermark = self._resources.store.watermark_ms
         if watermark is None:
             return
-        before_ms = finished_before(watermark, self._parts.settings.storage.roll_after_hours)
+        before_ms = finished_before(watermark, self._resources.settings.storage.roll_after_hours)
         try:
             await self._roll(before_ms)
         except (OSError, sqlite3.Error, LakeError) as error:
@@ -130,7 +130,7 @@ class Roller:
     async def _roll_hour(self, hour: HotHour) -> None:
         written = await self._write(hour)
         for step in _deletions(self._db, hour, written):
-            await self._parts.writer.persist(step)
+            await self._resources.writer.persist(step)
         self._again.pop(hour.hour_ms, None)
         if written.left:
             self._again[hour.hour_ms] = time.monotonic() + _AGAIN
@@ -150,7 +150,7 @@ class Roller:
         return await asyncio.shield(writing)
 
     async def _next(self, from_ms: int) -> HotHour | None:
-        return await self._parts.writer.run(lambda: next_hour(self._db, from_ms))
+        return await self._resources.writer.run(lambda: next_hour(self._db, from_ms))
 
 
 def _name(hour: HotHour) -> str:

@@ -46,6 +46,6 @@ class Stored:
     contradicting: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def heard(self) -> Mapping[str, int]:
+    def arrived(self) -> Mapping[str, int]:
         """How many trades came of each symbol that were not there before, stored or refused."""
         return Counter(self.ticks) + Counter(self.contradicting)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from collector.ids.ranges import Held, IdRange
 from collector.ids.tracker import Ledger, Plan, SymbolPlan
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from collector.rest.answers import Kline, kline_row
 from collector.storage.batch import PAUSED, Batch, Stored
 from collector.storage.contradictions import Contradictions
@@ -69,7 +69,7 @@ class TickStore:
         self._ledger = Ledger()
         self._last: dict[int, Last] = {}
         self._clock = TradeClock()
-        self._warn_ahead = Bounded(log.warning, 60.0)
+        self._warn_ahead = RateLimitedLog(log.warning, 60.0)
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self.commit_seconds = 0.0

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from spreadlake.lake.trouble import explain, passes
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ class WriterThread:
         self._path = path
         self._executor = ThreadPoolExecutor(1, "writer")
         self._retry_cap = retry_cap
-        self._warn = Bounded(log.error, 60.0)
-        self._tell = Bounded(log.info, 60.0)
+        self._warn = RateLimitedLog(log.error, 60.0)
+        self._tell = RateLimitedLog(log.info, 60.0)
         self._failing = 0
         self.trouble: str | None = None
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from collector.storage.batch import Batch, Stored
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.connection_group import Feed
+from collector.stream.connection_group import ConnectionGroup
 from spreadlake.binance import OffMarket, TradeEvent
 
 
-class Pump:
-    """Takes what the feeds hold every `interval` seconds, or at once when one of them is full.
+class Batcher:
+    """Takes what the connections hold every `interval` seconds, or at once when one is full.
 
-    While a batch is being stored the feeds go on reading into their own bounded memory.
+    While a batch is being stored they go on reading into their own bounded memory.
     """
 
     def __init__(self, store: TickStore, writer: WriterThread, interval: float) -> None:
@@ -24,7 +24,7 @@ class Pump:
         self._full = asyncio.Event()
         self._storing: asyncio.Task[None] | None = None
         self._batch = Batch()
-        self.feeds: Sequence[Feed] = ()
+        self.groups: Sequence[ConnectionGroup] = ()
         self.counts: Counter[str] = Counter()
         self.on_stored: Callable[[Stored], None] = lambda _: None
 
@@ -58,7 +58,7 @@ class Pump:
             self._storing.cancel()
             await asyncio.gather(self._storing, return_exceptions=True)
 
-    def hurry(self) -> None:
+    def flush_now(self) -> None:
         """Flushes now instead of at the end of the interval: a connection waits for room."""
         self._full.set()
 
@@ -66,7 +66,7 @@ class Pump:
     def waiting(self) -> int:
         """Trades in memory."""
         return len(self._batch.events) + sum(
-            len(session.intake) for feed in self.feeds for session in feed.sessions
+            len(connection.reader) for group in self.groups for connection in group.connections
         )
 
     async def _wait(self) -> None:
@@ -81,8 +81,8 @@ class Pump:
         trades: list[TradeEvent | OffMarket] = []
         batch = Batch(trades, Counter(self.counts))
         self.counts.clear()
-        for feed in self.feeds:
-            events, counts, interrupted = feed.take()
+        for group in self.groups:
+            events, counts, interrupted = group.take()
             trades += events
             batch.counts.update(counts)
             batch.interrupted.update(interrupted)

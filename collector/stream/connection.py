@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from collector.network.access import Access
-from collector.stream.frame_reader import Intake
+from collector.stream.frame_reader import FrameReader
 from collector.stream.subscription import Subscription
 from collector.timing import Timing
 from spreadlake.binance import OffMarket, TradeEvent
@@ -23,7 +23,7 @@ _MAX_QUEUE = 64
 _MESSAGE_PAUSE = 0.2
 
 
-class _Connection(ClientConnection):
+class _Socket(ClientConnection):
     """Ends without a traceback where it never began."""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -33,28 +33,30 @@ class _Connection(ClientConnection):
             super().connection_lost(exc)
 
 
-class Session:
-    """Reads one connection into its intake until it fails or is closed.
+class Connection:
+    """A connection whose frames `reader` takes until it fails or is closed.
 
     Times are of the monotonic clock; trades are seen when they are taken, not one by one.
-    `follows` is set where the session before it broke off: the cause of any gap between the two.
+    `gap_cause` is set where the one before it broke off: the cause of any gap between the two.
     """
 
-    def __init__(self, socket: ClientConnection, intake: Intake, messages: Sequence[str]) -> None:
-        self.intake = intake
+    def __init__(
+        self, socket: ClientConnection, reader: FrameReader, messages: Sequence[str]
+    ) -> None:
+        self.reader = reader
         self.opened = time.monotonic()
         self.first_trade: float | None = None
         self.last_trade: float | None = None
-        self.follows: str | None = None
+        self.gap_cause: str | None = None
         self._socket = socket
-        self._asking: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._reading = asyncio.create_task(self._read(messages))
 
     @classmethod
     async def open(
-        cls, subscription: Subscription, access: Access, intake: Intake, timing: Timing
-    ) -> "Session":
+        cls, subscription: Subscription, access: Access, reader: FrameReader, timing: Timing
+    ) -> "Connection":
         """Connects, subscribes and starts to read; raises what `connect` raises."""
         socket = await connect(
             subscription.url,
@@ -65,33 +67,33 @@ class Session:
             ping_interval=timing.ping_interval,
             ping_timeout=timing.ping_interval,
             close_timeout=timing.close_timeout,
-            create_connection=_Connection,
+            create_connection=_Socket,
             **access.stream_options,
         )
-        return cls(socket, intake, subscription.messages)
+        return cls(socket, reader, subscription.messages)
 
     def take(self) -> list[TradeEvent | OffMarket]:
         """The trades that wait to be stored."""
-        events = self.intake.take()
+        events = self.reader.take()
         if events:
             self.last_trade = time.monotonic()
             self.first_trade = self.first_trade or self.last_trade
         return events
 
     @property
-    def flowed(self) -> float:
+    def flowing_seconds(self) -> float:
         """For how many seconds trades have come."""
         if self.first_trade is None or self.last_trade is None:
             return 0.0
         return self.last_trade - self.first_trade
 
     @property
-    def silent(self) -> float:
+    def silent_seconds(self) -> float:
         """Seconds since the last trade, or since it was opened."""
         return time.monotonic() - (self.last_trade or self.opened)
 
     @property
-    def age(self) -> float:
+    def age_seconds(self) -> float:
         """Seconds since it was opened."""
         return time.monotonic() - self.opened
 
@@ -100,21 +102,21 @@ class Session:
         """Done when the connection has failed; its exception says how."""
         return self._reading
 
-    def ask(self, messages: Sequence[str]) -> None:
+    def send(self, messages: Sequence[str]) -> None:
         """Sends more messages, beside the reading; a connection that is lost takes them along."""
-        asking = asyncio.create_task(self._ask(messages))
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+        sending = asyncio.create_task(self._send_beside(messages))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
 
     async def close(self) -> None:
-        """Stops reading and closes the socket; what was read stays in the intake."""
-        tasks = (self._reading, *self._asking)
+        """Stops reading and closes the socket; what was read stays in the reader."""
+        tasks = (self._reading, *self._sending)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.close()
 
-    async def _ask(self, messages: Sequence[str]) -> None:
+    async def _send_beside(self, messages: Sequence[str]) -> None:
         with suppress(ConnectionClosed):
             await self._send(messages)
 
@@ -127,4 +129,4 @@ class Session:
     async def _read(self, messages: Sequence[str]) -> None:
         await self._send(messages)
         receive = partial(self._socket.recv, False)  # bytes, whatever the frame says it is
-        await self.intake.read(receive)  # type: ignore[arg-type]
+        await self.reader.read(receive)  # type: ignore[arg-type]

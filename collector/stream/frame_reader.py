@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from collector.limited_log import Bounded, Once
+from collector.limited_log import OnceLog, RateLimitedLog
 from collector.record.recorder import Recorder
 from spreadlake.binance import (
     CoinMargined,
@@ -31,19 +31,19 @@ _COIN_MARGINED = (
 Receive = Callable[[], Awaitable[bytes]]
 
 
-class Intake:
-    """Holds at most `limit` trades; reading waits for `take` when it is full."""
+class FrameReader:
+    """Holds at most `capacity` trades; reading waits for `take` when it is full."""
 
     def __init__(
         self,
         kind: TradeKind,
-        limit: int,
+        capacity: int,
         on_full: Callable[[], None],
         recorder: Recorder | None = None,
-        once: Once | None = None,
+        once: OnceLog | None = None,
     ) -> None:
         """`once` is shared by the connections that come after each other."""
-        self.limit = limit
+        self.capacity = capacity
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
         self._decode = FrameDecoder(kind).decode
@@ -51,8 +51,8 @@ class Intake:
         self._on_full = on_full
         self._recorder = recorder
         self._taken = asyncio.Event()
-        self._warn = Bounded(log.warning)
-        self._once = once or Once(log.warning)
+        self._warn = RateLimitedLog(log.warning)
+        self._once = once or OnceLog(log.warning)
 
     def __len__(self) -> int:
         return len(self._events)
@@ -74,7 +74,7 @@ class Intake:
                 self._ignore(event)
                 continue
             append(event)  # type: ignore[arg-type]
-            if len(events) >= self.limit:
+            if len(events) >= self.capacity:
                 await self._room()
 
     @property
@@ -90,7 +90,7 @@ class Intake:
         return events
 
     async def _room(self) -> None:
-        while len(self._events) >= self.limit:
+        while len(self._events) >= self.capacity:
             self._paused = time.monotonic()
             self._taken.clear()
             self._on_full()

@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import RestError
 from collector.storage.batch import Batch, Stored
-from collector.stream.connection import Session
-from collector.stream.connection_group import Feed
-from collector.stream.silence import SilenceWatch
+from collector.stream.connection import Connection
+from collector.stream.connection_group import ConnectionGroup
+from collector.stream.silence import SilenceDetector
 from spreadlake.binance import AggTrade, route_of
 
 log = logging.getLogger(__name__)
@@ -23,96 +23,100 @@ _ROUTE = (
 )
 
 
-class Watch:
+class SilenceMonitor:
     """Asks the exchange whether a silence is real before it calls it a fault."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._store = parts.store
-        self._writer = parts.writer
-        self._rest = parts.rest
-        self._timing = parts.timing
-        kind = parts.settings.exchange.trades
+    def __init__(self, resources: Resources) -> None:
+        self._store = resources.store
+        self._writer = resources.writer
+        self._rest = resources.rest
+        self._timing = resources.timing
+        kind = resources.settings.exchange.trades
         self._ids_compare = kind == "aggTrade"
         self._route = _ROUTE % (kind, route_of(f"@{kind}"))
-        now, least = time.monotonic(), parts.settings.collector.silence_seconds
-        self._roster = parts.roster
-        self._silence = SilenceWatch(parts.roster.symbols, least, now)
-        self._excused = now
+        now, least = time.monotonic(), resources.settings.collector.silence_seconds
+        self._roster = resources.roster
+        self._silence = SilenceDetector(resources.roster.symbols, least, now)
+        self._ignored_until = now
         self._told_ms: Counter[str] = Counter()
 
-    def hear(self, stored: Stored) -> None:
+    def observe(self, stored: Stored) -> None:
         """Takes in what arrived live."""
-        self._silence.hear(stored.heard, time.monotonic())
+        self._silence.observe(stored.arrived, time.monotonic())
 
     def begin(self, symbols: Sequence[str]) -> None:
         """To be called when symbols are added, or begin to trade (again)."""
         self._silence.begin(symbols, time.monotonic())
 
-    def excuse(self) -> None:
+    def ignore_until_now(self) -> None:
         """To be called while trades cannot be stored or read: the silence is our own."""
-        self._excused = time.monotonic()
-        self._silence.excuse(self._excused)
+        self._ignored_until = time.monotonic()
+        self._silence.ignore_until(self._ignored_until)
 
-    async def run(self, feed: Feed) -> None:
-        """Watches one feed until cancelled."""
+    async def run(self, group: ConnectionGroup) -> None:
+        """Watches one group until cancelled."""
         while True:
-            await asyncio.sleep(self._timing.watch_interval)
-            if (session := feed.current) is None:
+            await asyncio.sleep(self._timing.silence_interval)
+            if (connection := group.current) is None:
                 continue
             # Of those that do not trade now silence is no news.
-            symbols = [symbol for symbol in feed.symbols if self._roster.trades(symbol)]
+            symbols = [symbol for symbol in group.symbols if self._roster.trades(symbol)]
             if symbols:
-                await self._look_at(feed, session, symbols)
+                await self._look_at(group, connection, symbols)
 
-    async def _look_at(self, feed: Feed, session: Session, symbols: Sequence[str]) -> None:
-        now = time.monotonic()
-        heard = max(session.last_trade or session.opened, self._excused)
-        patience = self._silence.connection_patience(symbols)
-        heard = max(heard, self._silence.began(symbols))
-        if now - heard > patience:
-            await self._judge(feed, session, symbols, now - heard)
-            return
-        silent = self._silence.silent(symbols, session.opened, now)
-        for symbol in silent[:_ASKED]:
-            await self._judge_symbol(feed, session, symbol)
-
-    async def _judge(
-        self, feed: Feed, session: Session, symbols: Sequence[str], seconds: float
+    async def _look_at(
+        self, group: ConnectionGroup, connection: Connection, symbols: Sequence[str]
     ) -> None:
-        if await self._all_quiet(symbols, session):
+        now = time.monotonic()
+        last_heard = max(connection.last_trade or connection.opened, self._ignored_until)
+        allowed = self._silence.allowed_connection_silence(symbols)
+        last_heard = max(last_heard, self._silence.began(symbols))
+        if now - last_heard > allowed:
+            await self._question_connection(group, connection, symbols, now - last_heard)
             return
-        log.warning("no trade of %s for %.0f s; %s", feed.name, seconds, self._route)
-        feed.replace("silence")
+        silent = self._silence.silent(symbols, connection.opened, now)
+        for symbol in silent[:_ASKED]:
+            await self._question_symbol(group, connection, symbol)
 
-    async def _all_quiet(self, symbols: Sequence[str], session: Session) -> bool:
+    async def _question_connection(
+        self, group: ConnectionGroup, connection: Connection, symbols: Sequence[str], seconds: float
+    ) -> None:
+        if await self._all_quiet(symbols, connection):
+            return
+        log.warning("no trade of %s for %.0f s; %s", group.name, seconds, self._route)
+        group.replace("silence")
+
+    async def _all_quiet(self, symbols: Sequence[str], connection: Connection) -> bool:
         try:
-            for symbol in self._silence.liveliest(symbols, _ASKED):
-                known = self._silence.known(symbol, session.opened)
+            for symbol in self._silence.most_active(symbols, _ASKED):
+                confirmed = self._silence.confirmed_since(symbol, connection.opened)
                 # Of a connection that never brought a trade any trade makes a suspect.
-                if await self._is_behind(symbol) and (known or session.last_trade is None):
+                if await self._is_behind(symbol) and (confirmed or connection.last_trade is None):
                     return False
         except RestError:
             return False
         return True
 
-    async def _judge_symbol(self, feed: Feed, session: Session, symbol: str) -> None:
-        known = self._silence.known(symbol, session.opened)
+    async def _question_symbol(
+        self, group: ConnectionGroup, connection: Connection, symbol: str
+    ) -> None:
+        confirmed = self._silence.confirmed_since(symbol, connection.opened)
         try:
             behind = await self._is_behind(symbol)
         except RestError as error:
             log.debug("%s is silent and the exchange cannot be asked: %s", symbol, error)
             return
         # A trade from before the connection is no fault of the connection.
-        if behind and known:
+        if behind and confirmed:
             log.warning("%s trades, but its stream is silent", symbol)
-            feed.replace(f"silence of {symbol}")
+            group.replace(f"silence of {symbol}")
 
     async def _is_behind(self, symbol: str) -> bool:
         """Whether the exchange has a newer trade of `symbol` than we have.
 
         That trade is stored, so that those before it are found missing and repaired.
         """
-        self._silence.asked(symbol, time.monotonic())
+        self._silence.questioned(symbol, time.monotonic())
         latest = await self._ask(symbol)
         await asyncio.sleep(self._timing.disorder)
         if not latest or not self._is_newer(latest[-1]):

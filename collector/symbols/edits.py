@@ -13,7 +13,7 @@ from spreadlake.config import ConfigWatch, Settings
 _AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
 
 
-class _Symbols(Protocol):
+class _Collector(Protocol):
     """What can capture more symbols, and fewer."""
 
     def follow(self, settings: Settings) -> None: ...
@@ -23,7 +23,7 @@ class _Symbols(Protocol):
     async def remove(self, symbols: Sequence[str]) -> None: ...
 
 
-class Edits:
+class ConfigurationReload:
     """Follows one configuration; an edit with a symbol that the exchange does not know is refused.
 
     The connections of the symbols that stay are left alone. `is_captured` says whether the lake
@@ -36,37 +36,37 @@ class Edits:
         roster: Roster,
         timing: Timing,
         is_captured: Callable[[str], bool],
-        capture: _Symbols,
-        watch: ConfigWatch,
+        collector: _Collector,
+        configuration: ConfigWatch,
     ) -> None:
         self._rest = rest
         self._roster = roster
         self._timing = timing
         self._is_captured = is_captured
-        self._capture = capture
-        self._watch = watch
-        watch.at_next_start = _AT_NEXT_START
+        self._collector = collector
+        self._configuration = configuration
+        configuration.at_next_start = _AT_NEXT_START
 
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            edited = self._watch.look()
+            edited = self._configuration.look()
             if edited is not None:
                 await self._take(edited)
-            await asyncio.sleep(self._timing.edit_interval)
+            await asyncio.sleep(self._timing.reload_interval)
 
     async def _take(self, edited: Settings) -> None:
         wanted, captured = edited.symbols, list(self._roster.symbols)
         new = [symbol for symbol in wanted if symbol not in set(captured)]
         if unknown := await self._unknown(new):
-            self._watch.refuse("; ".join(unknown))
+            self._configuration.refuse("; ".join(unknown))
             return
-        self._watch.accept()
-        self._capture.follow(edited)
+        self._configuration.accept()
+        self._collector.follow(edited)
         if new:
-            await self._capture.add(new)
+            await self._collector.add(new)
         if gone := [symbol for symbol in captured if symbol not in set(wanted)]:
-            await self._capture.remove(gone)
+            await self._collector.remove(gone)
 
     async def _unknown(self, symbols: Sequence[str]) -> list[str]:
         """Sentences on symbols that do not exist; an exchange that does not answer knows all."""

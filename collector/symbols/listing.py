@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from collector.limited_log import Bounded
+from collector.limited_log import RateLimitedLog
 from collector.rest import RestClient, RestError
 from collector.symbols.roster import Roster, Standing
 from collector.timing import Timing
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _TOLD = 3600.0
 
 
-class SymbolCheck:
+class ListingCheck:
     """Keeps the roster true, and tells what became of each symbol.
 
     `is_captured` says whether the lake holds trades of a symbol: such a one once was right.
@@ -40,11 +40,11 @@ class SymbolCheck:
         self._joined = joined
         self._restarted = restarted
         self._told: dict[str, Standing] = {}
-        self._hurry = asyncio.Event()
+        self._due = asyncio.Event()
 
-    def hurry(self) -> None:
+    def check_now(self) -> None:
         """Asks now: symbols were added."""
-        self._hurry.set()
+        self._due.set()
 
     async def run(self) -> None:
         """Runs until cancelled.
@@ -90,13 +90,13 @@ class SymbolCheck:
         seconds = self._timing.listing_waiting if waits else self._timing.listing_again
         try:
             async with asyncio.timeout(seconds):
-                await self._hurry.wait()
+                await self._due.wait()
         except TimeoutError:
             pass
-        self._hurry.clear()
+        self._due.clear()
 
     async def _listing(self) -> dict[str, str]:
-        warn = Bounded(log.warning, _TOLD)
+        warn = RateLimitedLog(log.warning, _TOLD)
         while True:
             try:
                 listing = await self._rest.exchange_info()

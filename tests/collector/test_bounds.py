@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from collector.stream.batcher import Pump
+from collector.stream.batcher import Batcher
 from simulator import Drop, Faults, SimulatedExchange
 from spreadlake.errors import LakeError, ServiceError
 from spreadlake.lake import Lake
@@ -89,10 +89,10 @@ def test_memory_holds_no_more_than_the_buffer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch)
-    pumps, seen = pumps_made(monkeypatch), [0]
+    batchers, seen = batchers_made(monkeypatch), [0]
 
     def most() -> int:
-        seen.append(pumps[0].waiting)
+        seen.append(batchers[0].waiting)
         return max(seen)
 
     async def scenario() -> None:
@@ -111,16 +111,16 @@ def test_memory_holds_no_more_than_the_buffer(
     assert BUFFER // 2 < most() <= BUFFER
 
 
-def pumps_made(monkeypatch: pytest.MonkeyPatch) -> list[Pump]:
-    """The pumps of the collectors that are started from now on."""
-    pumps: list[Pump] = []
+def batchers_made(monkeypatch: pytest.MonkeyPatch) -> list[Batcher]:
+    """The batchers of the collectors that are started from now on."""
+    batchers: list[Batcher] = []
 
-    def remember(*arguments: object) -> Pump:
-        pumps.append(Pump(*arguments))  # type: ignore[arg-type]
-        return pumps[-1]
+    def remember(*arguments: object) -> Batcher:
+        batchers.append(Batcher(*arguments))  # type: ignore[arg-type]
+        return batchers[-1]
 
-    monkeypatch.setattr("collector.service.Pump", remember)
-    return pumps
+    monkeypatch.setattr("collector.service.Batcher", remember)
+    return batchers
 
 
 def test_a_full_disk_is_told_once_and_recovered_from(
@@ -152,11 +152,11 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
 ) -> None:
     """The exchange drops a client that does not read; the trades in between are a gap."""
     impatient(monkeypatch)
-    pumps, faults = pumps_made(monkeypatch), Faults()
+    batchers, faults = batchers_made(monkeypatch), Faults()
 
     def is_full() -> bool:
-        sessions = pumps[0].feeds[0].sessions
-        return any(len(session.intake) >= BUFFER // 2 for session in sessions)
+        connections = batchers[0].groups[0].connections
+        return any(len(connection.reader) >= BUFFER // 2 for connection in connections)
 
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)

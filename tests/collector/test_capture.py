@@ -170,7 +170,7 @@ def test_tells_how_it_is(tmp_path: Path) -> None:
                 await until(lambda: status_of(lake)["connections"] == 2)
                 status = status_of(lake)
                 assert status["state"] == "running"
-                assert [session["streams"] for session in status["sessions"]] == [2, 1]
+                assert [connection["streams"] for connection in status["sessions"]] == [2, 1]
                 assert status["open_gaps"] == 0
                 assert status["trouble"] is None
                 first_ms = int(str(rows_of(lake, "SELECT min(time_ms) FROM ticks")[0][0]))

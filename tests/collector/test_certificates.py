@@ -14,8 +14,8 @@ import pytest
 from collector.network.access import read_access
 from collector.network.retry import ConnectionVerdict, verdict
 from collector.rest import RestClient, RestError, WeightBudget
-from collector.stream.connection import Session
-from collector.stream.frame_reader import Intake
+from collector.stream.connection import Connection
+from collector.stream.frame_reader import FrameReader
 from collector.stream.subscription import subscribe
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
@@ -181,9 +181,9 @@ def test_what_is_wrong_with_a_certificate_is_said_by_both(
                 with pytest.raises(RestError) as by_rest:
                     await rest.exchange_info()
             subscription = subscribe(streams.url, settings.symbols, "aggTrade")
-            intake = Intake("aggTrade", 10, lambda: None)
+            reader = FrameReader("aggTrade", 10, lambda: None)
             with pytest.raises(ssl.SSLCertVerificationError) as by_streams:
-                await Session.open(subscription, streams, intake, FAST)
+                await Connection.open(subscription, streams, reader, FAST)
             assert verdict(by_streams.value, worked=False) is ConnectionVerdict.FATAL
             return str(by_rest.value), streams.explain(by_streams.value)
 
@@ -213,8 +213,8 @@ def test_a_refused_certificate_behind_a_proxy_is_one_line_and_no_traceback(
             streams, _ = read_access(settings.exchange)
             subscription = subscribe(streams.url, settings.symbols, "aggTrade")
             with pytest.raises(ssl.SSLCertVerificationError):
-                await Session.open(
-                    subscription, streams, Intake("aggTrade", 10, lambda: None), FAST
+                await Connection.open(
+                    subscription, streams, FrameReader("aggTrade", 10, lambda: None), FAST
                 )
         return beside
 

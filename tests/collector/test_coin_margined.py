@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.limited_log import Once
+from collector.limited_log import OnceLog
 from simulator import Recording
 from spreadlake.binance import AggTrade, CoinMargined, FrameDecoder, MarketTrade
 from spreadlake.config import load_settings
@@ -50,7 +50,7 @@ def test_a_frame_tells_what_it_is_of(fields: dict[str, Any], refused: bool, kind
 
 def test_a_line_is_logged_once_about_each_thing() -> None:
     lines: list[tuple[str, ...]] = []
-    once = Once(lambda *line: lines.append(line), most=2)
+    once = OnceLog(lambda *line: lines.append(line), most=2)
     for about in ("A", "B", "A", "C", "B"):
         once(about, "%s", about)
     assert lines == [("%s", "A"), ("%s", "B")]

@@ -66,7 +66,7 @@ def test_a_ticker_that_is_used_again_is_told_counted_and_refused(
     for start in (1, 6):
         stored = store.write(Batch([*again(range(start, start + 5)), trade(start, B)]))
         assert stored == Stored({B: 1}, 0, stored.seconds, {A: 5})
-        assert stored.heard == {A: 5, B: 1}
+        assert stored.arrived == {A: 5, B: 1}
     assert caplog.text.count(f"{A}: trade 1 is of 2024") == 1
     assert counts(db) == (0, 10)
     assert read_counters(db).get(("ignored", ""), 0) == 0

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.collector import Capture
+from collector.collector import Collector
 from collector.crew import Crew
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.batcher import Pump
+from collector.stream.batcher import Batcher
 from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
@@ -38,23 +38,24 @@ A, B, C = SYMBOLS
 
 
 @asynccontextmanager
-async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Capture]:
-    """A running capture, within reach."""
+async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Collector]:
+    """A running collector, within reach."""
     with closing(open_ticks_writer(lake)) as db:
         store, writer = TickStore(db, settings.symbols), WriterThread(lake.ticks_db, 0.2)
-        pump = Pump(store, writer, settings.collector.flush_interval)
+        batcher = Batcher(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
-        async with RestClient(settings.exchange.rest_url, budget, pump.counts) as rest:
+        async with RestClient(settings.exchange.rest_url, budget, batcher.counts) as rest:
             roster = Roster(settings.symbols)
-            capture = Capture(Parts(settings, lake, store, writer, rest, FAST, roster), pump)
+            resources = Resources(settings, lake, store, writer, rest, FAST, roster)
+            collector = Collector(resources, batcher)
             stop = asyncio.Event()
-            task = asyncio.create_task(capture.run(stop))
+            task = asyncio.create_task(collector.run(stop))
             try:
-                yield capture
+                yield collector
             finally:
                 stop.set()
                 await task
-                await pump.close()
+                await batcher.close()
                 writer.close()
 
 
@@ -77,9 +78,9 @@ def test_a_symbol_that_is_added_is_captured_with_its_history(tmp_path: Path, str
         lake = Lake(tmp_path)
         async with SimulatedExchange(market(rate=10)) as exchange:
             settings = settings_for(exchange, warm_start_minutes=1, streams_per_connection=streams)
-            async with capturing(lake, only(settings, A)) as capture:
+            async with capturing(lake, only(settings, A)) as running:
                 await until(lambda: held(lake).get(A, 0) > 600)
-                await capture.add([B, A, C])
+                await running.add([B, A, C])
                 await until(lambda: min(held(lake).get(s, 0) for s in SYMBOLS) > 600)
                 await more_ticks(lake, 100)
                 assert exchange.status()["connections"] == (1 if streams == 200 else 3)
@@ -98,17 +99,17 @@ def test_a_symbol_that_is_removed_is_captured_no_longer_and_may_come_back(tmp_pa
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)
         async with SimulatedExchange(market()) as exchange:
-            async with capturing(lake, settings_for(exchange)) as capture:
+            async with capturing(lake, settings_for(exchange)) as running:
                 await until(lambda: min(held(lake).get(s, 0) for s in SYMBOLS) > 50)
-                await capture.remove([B, "NEVERTHERE"])
+                await running.remove([B, "NEVERTHERE"])
                 before = held(lake)[B]
                 await more_ticks(lake, 200)
                 assert held(lake)[B] == before
-                await capture.add([B])
+                await running.add([B])
                 await until(lambda: held(lake)[B] > before + 100 and not open_gaps(lake))
                 # All of them away, and one back.
-                await capture.remove(SYMBOLS)
-                await capture.add([C])
+                await running.remove(SYMBOLS)
+                await running.add([C])
                 stored = held(lake)[C]
                 await until(lambda: held(lake)[C] > stored + 100 and not open_gaps(lake))
             return differences(lake, exchange)
@@ -129,9 +130,9 @@ def test_a_connection_made_later_carries_what_was_added(tmp_path: Path) -> None:
         lake = Lake(tmp_path)
         async with fake_server(drops) as fake:
             settings = settings_for(fake, silence_seconds=3600.0)
-            async with capturing(lake, only(settings, A)) as capture:
+            async with capturing(lake, only(settings, A)) as running:
                 await until(lambda: fake.paths)
-                await capture.add([B])
+                await running.add([B])
                 await until(lambda: len(fake.paths) > 2 and ticks(lake))
             return fake.paths
 

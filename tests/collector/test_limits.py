@@ -10,13 +10,13 @@ from websockets.asyncio.server import ServerConnection
 
 from collector.history.warm_start import WarmStart
 from collector.ids.ranges import Held, IdRange, absorb
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import Kline, WeightBudget
 from collector.roll import finished_before, next_roll_ms
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.silence import Rhythm, SilenceWatch
+from collector.stream.silence import Rhythm, SilenceDetector
 from collector.symbols.roster import Roster
 from spreadlake.backoff import Backoff
 from spreadlake.config import load_settings
@@ -73,11 +73,13 @@ def test_history_begins_with_the_first_millisecond_of_its_first_bar(tmp_path: Pa
     async def scenario() -> None:
         with closing(quick_writer(lake)) as db:
             store, writer = TickStore(db, [A]), WriterThread(lake.ticks_db, 0.2)
-            parts = Parts(settings, lake, store, writer, WithoutKlines(0, 600), FAST, Roster([A]))
+            resources = Resources(
+                settings, lake, store, writer, WithoutKlines(0, 600), FAST, Roster([A])
+            )
             store.write(Batch(trades([600])))
             # As a start left it that was interrupted: back to the time of trade 555.
             store.write_status({"warm_start": {"klines": [], "trades": {A: trade(555).time_ms}}})
-            running = asyncio.create_task(WarmStart(parts).run())
+            running = asyncio.create_task(WarmStart(resources).run())
             await until(lambda: store.first_id(A) != 600)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -134,30 +136,30 @@ def test_a_delay_is_drawn_from_the_upper_half_of_its_step() -> None:
 
 
 def test_patience_doubles_seven_times_and_ends_at_its_last_moment() -> None:
-    rhythm = Rhythm(0.0, asked=6)
-    assert rhythm.patience(30.0) == 30.0 * 64
-    rhythm.asked = 50
-    assert rhythm.patience(30.0) == 30.0 * 128
-    watch = SilenceWatch([A], 30.0, 0.0)
-    assert watch.silent([A], NEVER, 30.0) == []
-    assert watch.silent([A], NEVER, 30.1) == [A]
+    rhythm = Rhythm(0.0, questions=6)
+    assert rhythm.allowed_silence(30.0) == 30.0 * 64
+    rhythm.questions = 50
+    assert rhythm.allowed_silence(30.0) == 30.0 * 128
+    detector = SilenceDetector([A], 30.0, 0.0)
+    assert detector.silent([A], NEVER, 30.0) == []
+    assert detector.silent([A], NEVER, 30.1) == [A]
 
 
 def test_the_rhythm_is_a_moving_average_of_the_time_between_trades() -> None:
     rhythm = Rhythm(0.0)
-    rhythm.hear(2, 10.0)
+    rhythm.observe(2, 10.0)
     assert rhythm.interval == 5.0
-    rhythm.hear(1, 20.0)
+    rhythm.observe(1, 20.0)
     assert rhythm.interval == pytest.approx(6.0)
-    assert rhythm.patience(1.0) == pytest.approx(120.0)
+    assert rhythm.allowed_silence(1.0) == pytest.approx(120.0)
 
 
 def test_what_is_known_since_a_moment_is_known_at_that_moment() -> None:
-    watch = SilenceWatch([A], 30.0, 0.0)
-    assert not watch.known(A, 0.0)
-    watch.asked(A, 7.0)
-    assert watch.known(A, 7.0)
-    assert not watch.known(A, 7.1)
+    detector = SilenceDetector([A], 30.0, 0.0)
+    assert not detector.confirmed_since(A, 0.0)
+    detector.questioned(A, 7.0)
+    assert detector.confirmed_since(A, 7.0)
+    assert not detector.confirmed_since(A, 7.1)
 
 
 def test_ids_at_the_edges_of_holes_and_of_what_is_held() -> None:

@@ -13,8 +13,8 @@ from collector.network.access import read_access
 from collector.network.proxies import proxy_for, unreadable_exceptions
 from collector.network.retry import ConnectionVerdict, verdict
 from collector.rest import RestClient, RestError, WeightBudget
-from collector.stream.connection import Session
-from collector.stream.frame_reader import Intake
+from collector.stream.connection import Connection
+from collector.stream.frame_reader import FrameReader
 from collector.stream.subscription import subscribe
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
@@ -301,9 +301,9 @@ def test_a_socks_proxy_that_hangs_up_is_named_by_both() -> None:
             async with RestClient(way, WeightBudget(2400), Counter()) as rest:
                 with pytest.raises(RestError) as by_rest:
                     await rest.exchange_info()
-            intake = Intake("aggTrade", 10, lambda: None)
+            reader = FrameReader("aggTrade", 10, lambda: None)
             with pytest.raises((OSError, ProxyError)) as by_streams:
-                await Session.open(subscribe(STREAM, ["A"], "aggTrade"), streams, intake, FAST)
+                await Connection.open(subscribe(STREAM, ["A"], "aggTrade"), streams, reader, FAST)
             assert verdict(by_streams.value, worked=False) is ConnectionVerdict.RETRY
             return [str(by_rest.value), streams.explain(by_streams.value)]
 

@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from collector.repair.repairer import Repairer
-from collector.resources import Parts
+from collector.resources import Resources
 from collector.rest import PAGE, RestClient, RestError, WeightBudget
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
@@ -76,8 +76,8 @@ async def repairing(
         store.write(Batch([trade(i) for i in ids]))
         # What time it is at the exchange: many trades would tell, and one alone does not.
         store._clock = TradeClock(trade(LAST).time_ms)
-        parts = Parts(settings, lake, store, writer, rest, timing, Roster([A, B]))
-        task = asyncio.create_task(Repairer(parts).run())
+        resources = Resources(settings, lake, store, writer, rest, timing, Roster([A, B]))
+        task = asyncio.create_task(Repairer(resources).run())
         try:
             yield store
             assert not task.done()

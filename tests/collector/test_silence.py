@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.stream.silence import SilenceWatch
+from collector.stream.silence import SilenceDetector
 from simulator import Faults, SimulatedExchange, Stall, Tamper, When
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
@@ -34,50 +34,50 @@ def of_kind(settings: Settings, kind: str) -> Settings:
     return settings.model_copy(update={"exchange": exchange})
 
 
-def watch_of(*symbols: str) -> SilenceWatch:
-    return SilenceWatch(symbols, least=30.0, now=0.0)
+def detector_of(*symbols: str) -> SilenceDetector:
+    return SilenceDetector(symbols, least=30.0, now=0.0)
 
 
 def test_each_symbol_is_judged_by_its_own_rhythm() -> None:
-    watch = watch_of("BUSY", "RARE")
+    detector = detector_of("BUSY", "RARE")
     for second in range(1, 3001):
-        watch.hear({"BUSY": 5}, second)
+        detector.observe({"BUSY": 5}, second)
         if second % 100 == 0:
-            watch.hear({"RARE": 1}, second)
-    assert watch.silent(["BUSY", "RARE"], 0.0, 3029.0) == []
-    assert watch.silent(["BUSY", "RARE"], 0.0, 3031.0) == ["BUSY"]
-    assert watch.silent(["BUSY", "RARE"], 0.0, 5500.0) == ["BUSY", "RARE"]
+            detector.observe({"RARE": 1}, second)
+    assert detector.silent(["BUSY", "RARE"], 0.0, 3029.0) == []
+    assert detector.silent(["BUSY", "RARE"], 0.0, 3031.0) == ["BUSY"]
+    assert detector.silent(["BUSY", "RARE"], 0.0, 5500.0) == ["BUSY", "RARE"]
 
 
 def test_a_new_connection_gets_its_time() -> None:
-    watch = watch_of("BUSY")
-    assert watch.silent(["BUSY"], 100.0, 129.0) == []
-    assert watch.silent(["BUSY"], 100.0, 131.0) == ["BUSY"]
+    detector = detector_of("BUSY")
+    assert detector.silent(["BUSY"], 100.0, 129.0) == []
+    assert detector.silent(["BUSY"], 100.0, 131.0) == ["BUSY"]
 
 
 def test_questions_become_rarer_until_a_trade_comes() -> None:
-    watch = watch_of("RARE")
+    detector = detector_of("RARE")
     asked_at = []
     for second in range(1000):
-        if watch.silent(["RARE"], 0.0, second):
-            watch.asked("RARE", second)
+        if detector.silent(["RARE"], 0.0, second):
+            detector.questioned("RARE", second)
             asked_at.append(second)
     assert asked_at == [31, 61, 121, 241, 481, 961]
-    watch.hear({"RARE": 100}, 1000.0)
-    assert watch.silent(["RARE"], 0.0, 1000.0 + 201.0) == ["RARE"]
+    detector.observe({"RARE": 100}, 1000.0)
+    assert detector.silent(["RARE"], 0.0, 1000.0 + 201.0) == ["RARE"]
 
 
 def test_silence_of_our_own_making_does_not_count() -> None:
-    watch = watch_of("BUSY")
-    watch.excuse(100.0)
-    assert watch.silent(["BUSY"], 0.0, 129.0) == []
+    detector = detector_of("BUSY")
+    detector.ignore_until(100.0)
+    assert detector.silent(["BUSY"], 0.0, 129.0) == []
 
 
-def test_the_liveliest_symbols_speak_for_a_connection() -> None:
-    watch = watch_of("NEVER", "RARE", "BUSY")
-    watch.hear({"BUSY": 100, "RARE": 1}, 50.0)
-    assert watch.liveliest(["NEVER", "RARE", "BUSY"], 2) == ["BUSY", "RARE"]
-    assert watch.connection_patience(["NEVER", "RARE", "BUSY"]) == 30.0
+def test_the_most_active_symbols_speak_for_a_connection() -> None:
+    detector = detector_of("NEVER", "RARE", "BUSY")
+    detector.observe({"BUSY": 100, "RARE": 1}, 50.0)
+    assert detector.most_active(["NEVER", "RARE", "BUSY"], 2) == ["BUSY", "RARE"]
+    assert detector.allowed_connection_silence(["NEVER", "RARE", "BUSY"]) == 30.0
 
 
 @pytest.mark.parametrize(("kind", "route"), [("aggTrade", "/market"), ("trade", "/public")])

@@ -9,7 +9,7 @@ import pytest
 
 from collector.rest import RestClient, RestError, SymbolInfo
 from collector.service import serve
-from collector.symbols.listing import SymbolCheck
+from collector.symbols.listing import ListingCheck
 from collector.symbols.roster import Roster, Standing
 from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.config import Settings
@@ -53,7 +53,7 @@ class Listings(RestClient):
         return answer
 
 
-class Check(SymbolCheck):
+class Check(ListingCheck):
     """With a roster, and a note of what joined; the lake holds trades of `captured`."""
 
     def __init__(
