@@ -25,9 +25,9 @@ from analytics_job.ticks.tail import TickFeed
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
 from spreadlake.lake import Lake, beat, open_analytics_writer, open_reader
-from spreadlake.lake.checkpoint import WalKeeper
-from spreadlake.lake.presence import Presence
-from spreadlake.lake.trouble import explain
+from spreadlake.lake.databases.errors import explain
+from spreadlake.lake.databases.presence import Presence
+from spreadlake.lake.databases.wal import WalKeeper
 from spreadlake.work import Work
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from analytics_job.ticks.future_trades import AheadTrades
 from analytics_job.ticks.tail import FEED_SCHEMA, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
-from spreadlake.lake.ends import SourceEnd
+from spreadlake.lake.ticks.source_end import SourceEnd
 from spreadlake.quant.rolling import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
 

@@ -12,7 +12,7 @@ from collector.stream.batcher import Batcher
 from collector.stream.connection_group import ConnectionGroup
 from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper, beat
-from spreadlake.lake.presence import Presence
+from spreadlake.lake.databases.presence import Presence
 
 
 class Heartbeat:

@@ -29,7 +29,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.presence import Presence
+from spreadlake.lake.databases.presence import Presence
 from spreadlake.service import ServiceContext, StopSignal
 
 log = logging.getLogger(__name__)

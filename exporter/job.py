@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 
 from exporter.families import counter, gauge
 from spreadlake.lake import read_counters, read_status
-from spreadlake.lake.rolls import newest_seq
+from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status import (
     LakeSnapshot,
     TestsBacklog,

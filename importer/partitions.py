@@ -14,8 +14,8 @@ from importer.ids import IdRange, Ids, KnownIds
 from importer.merge import ConflictError, agreeing, merge, row_in_words
 from spreadlake.errors import InputError
 from spreadlake.lake import HOUR_MS, Lake
-from spreadlake.lake.rolls import rolled_rows
-from spreadlake.lake.trades import TRADES_SCHEMA, read_partition, save_partition
+from spreadlake.lake.ticks.rolls import rolled_rows
+from spreadlake.lake.ticks.trades import TRADES_SCHEMA, read_partition, save_partition
 from spreadlake.times import iso_utc
 from spreadlake.trades import COLUMNS, begins_again
 

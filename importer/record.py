@@ -16,7 +16,7 @@ from importer.ids import IdRange, Ids, RunCollector, missing_in
 from importer.merge import trades_in
 from importer.partitions import WrittenHour
 from spreadlake.lake import HOUR_MS, atomic
-from spreadlake.lake.rolls import Roll, newest_seq, record_rolls
+from spreadlake.lake.ticks.rolls import Roll, newest_seq, record_rolls
 
 _CAUSE = "import"
 _MESSAGE = "not in the imported files; import the days that are missing"

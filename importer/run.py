@@ -28,7 +28,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.ends import SourceEnd, read_end, record_end
+from spreadlake.lake.ticks.source_end import SourceEnd, read_end, record_end
 
 
 class StoppedError(Exception):

@@ -28,12 +28,12 @@ MOST_LINES = 300
 IMPURE = {
     "asyncio", "sqlite3", "time", "socket", "threading", "subprocess", "signal", "multiprocessing",
     "http", "httpx", "websockets", "apscheduler", "pydantic_settings", "spreadlake.config.settings",
-    "spreadlake.config.load", "spreadlake.service", "spreadlake.lake.connect",
+    "spreadlake.config.load", "spreadlake.service", "spreadlake.lake.databases.connections",
 }  # fmt: skip
 
 MUST_BE_PURE = [
     "spreadlake.binance.decode",
-    "collector.ids.ranges",
+    "spreadlake.lake.ticks.id_ranges",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
     "spreadlake.quant.alerts",

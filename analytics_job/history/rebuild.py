@@ -9,8 +9,8 @@ from analytics_job.pipeline import Pipeline
 from analytics_job.stationarity.archive import forget_archived_tests
 from analytics_job.ticks.backlog import DueHour, HoursDue
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
-from spreadlake.lake.rolls import missing_error, missing_hours
-from spreadlake.lake.trades import trades_span
+from spreadlake.lake.ticks.rolls import missing_error, missing_hours
+from spreadlake.lake.ticks.trades import trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
 
 log = logging.getLogger(__name__)

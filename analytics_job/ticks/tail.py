@@ -10,10 +10,10 @@ import polars as pl
 
 from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
-from spreadlake.lake.ends import NO_END, SourceEnd, read_end
-from spreadlake.lake.presence import Presence
-from spreadlake.lake.rolls import newest_seq
-from spreadlake.lake.trouble import explaining
+from spreadlake.lake.databases.errors import explaining
+from spreadlake.lake.databases.presence import Presence
+from spreadlake.lake.ticks.rolls import newest_seq
+from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
 
 log = logging.getLogger(__name__)
 

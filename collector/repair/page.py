@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collector.ids.ranges import IdRange
 from spreadlake.binance import AggTrade
+from spreadlake.lake.ticks.id_ranges import IdRange
 
 
 @dataclass(frozen=True)

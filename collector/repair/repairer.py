@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable
 
-from collector.ids.ranges import IdRange
 from collector.limited_log import RateLimitedLog
 from collector.repair.page import read_page
 from collector.resources import Resources
@@ -16,6 +15,7 @@ from collector.storage.gap_store import Gap
 from collector.symbols.roster import Standing
 from spreadlake.backoff import Backoff
 from spreadlake.binance import AggTrade
+from spreadlake.lake.ticks.id_ranges import IdRange
 
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000

@@ -4,8 +4,8 @@ import logging
 import sqlite3
 import time
 
-from collector.roll.hot import next_hour
 from collector.roll.hours import finished_before
+from spreadlake.lake.ticks.hot import next_hour
 from spreadlake.times import iso_utc
 
 log = logging.getLogger(__name__)

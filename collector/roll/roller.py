@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 
 from collector.limited_log import RateLimitedLog
 from collector.resources import Resources
-from collector.roll.hot import (
+from collector.roll.hours import finished_before
+from collector.roll.writing import WrittenHour, write_hour
+from collector.wording import symbols_counted
+from spreadlake.errors import LakeError
+from spreadlake.lake import HOUR_MS, Lake
+from spreadlake.lake.databases.errors import explain, passes
+from spreadlake.lake.ticks.hot import (
     HotHour,
     delete_rows,
     give_back_pages,
     next_hour,
     record_roll,
 )
-from collector.roll.hours import finished_before
-from collector.roll.writing import WrittenHour, write_hour
-from collector.wording import symbols_counted
-from spreadlake.errors import LakeError
-from spreadlake.lake import HOUR_MS, Lake
-from spreadlake.lake.trouble import explain, passes
 
 log = logging.getLogger(__name__)
 # Rows deleted, and pages given back, in one transaction: some 20 ms of the writer's time.

@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.roll.hot import HotHour, HotPart, hot_parts, read_rows
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.rolls import RolledHour, missing_error, rolled_rows
+from spreadlake.lake.ticks.hot import HotHour, HotPart, hot_parts, read_rows
+from spreadlake.lake.ticks.rolls import RolledHour, missing_error, rolled_rows
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
     """
     import polars as pl  # noqa: PLC0415 needed once an hour, and not small
 
-    from collector.roll.partition import write_partition  # noqa: PLC0415
-    from spreadlake.lake.trades import TRADES_SCHEMA  # noqa: PLC0415
+    from spreadlake.lake.ticks.partitions import write_partition  # noqa: PLC0415
+    from spreadlake.lake.ticks.trades import TRADES_SCHEMA  # noqa: PLC0415
 
     written = WrittenHour()
     with closing(open_reader(lake.ticks_db)) as db:

@@ -16,10 +16,10 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.ids.ranges import Held
-from collector.ids.tracker import Plan
 from collector.storage.digests import Digests, digest
+from collector.storage.id_tracker import Plan
 from spreadlake.binance import AggTrade, OffMarket, TradeEvent
+from spreadlake.lake.ticks.id_ranges import Held
 from spreadlake.times import iso_utc
 from spreadlake.trades import begins_again
 

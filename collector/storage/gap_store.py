@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from collector.ids.ranges import HoleChange, IdRange
+from spreadlake.lake.ticks.id_ranges import HoleChange, IdRange
 
 GapState = Literal["open", "lost"]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collector.ids.tracker import Plan
+from collector.storage.id_tracker import Plan
 from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.trade_clock import TradeClock
 

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from spreadlake.lake.presence import Presence
+from spreadlake.lake.databases.presence import Presence
 
 
 def rescue(db: sqlite3.Connection, path: Path, presence: Presence) -> Path:

@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.ids.ranges import Held, IdRange
-from collector.ids.tracker import Ledger, Plan, SymbolPlan
 from collector.limited_log import RateLimitedLog
 from collector.rest.answers import Kline, kline_row
 from collector.storage.batch import PAUSED, Batch, Stored
 from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import Gap, GapBook
-from collector.storage.insert import insert_trades
+from collector.storage.id_tracker import Ledger, Plan, SymbolPlan
 from collector.storage.last_trades import Last, Newest, newest_after
 from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.lake import add_counters, atomic, set_status
-from spreadlake.lake.rolls import newest_seq
+from spreadlake.lake.ticks.id_ranges import Held, IdRange
+from spreadlake.lake.ticks.insert import insert_trades
+from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.trade_clock import TradeClock
 
 _UPSERT_SYMBOL = """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from collector.limited_log import RateLimitedLog
-from spreadlake.lake.trouble import explain, passes
+from spreadlake.lake.databases.errors import explain, passes
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -4,7 +4,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from spreadlake.lake.trouble import explain, passes
+from spreadlake.lake.databases.errors import explain, passes
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some room and start again",

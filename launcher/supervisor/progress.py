@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, read_counters
-from spreadlake.lake.rolls import newest_seq
+from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status import read_progress, snapshot
 
 _SECONDS = 10.0

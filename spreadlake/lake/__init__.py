@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from spreadlake.lake.checkpoint import WalKeeper
-from spreadlake.lake.connect import (
+from spreadlake.lake.databases.connections import (
     atomic,
     open_analytics_writer,
     open_notify_writer,
@@ -11,18 +10,19 @@ from spreadlake.lake.connect import (
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.heartbeat import beat, seconds_since
-from spreadlake.lake.identity import Origin, check_claim, claim
-from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
-from spreadlake.lake.status import (
+from spreadlake.lake.databases.status import (
     add_counters,
     read_counters,
     read_status,
     set_status,
 )
+from spreadlake.lake.databases.wal import WalKeeper
+from spreadlake.lake.heartbeat import beat, seconds_since
+from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
+from spreadlake.lake.ticks.identity import Origin, check_claim, claim
 
 if TYPE_CHECKING:
-    from spreadlake.lake.trades import TRADES_SCHEMA, iter_trades, read_trades
+    from spreadlake.lake.ticks.trades import TRADES_SCHEMA, iter_trades, read_trades
 
 __all__ = [
     "HOUR_MS",
@@ -53,7 +53,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Polars takes a quarter of a second and tens of MB: whoever reads no trades goes without.
     if name in ("TRADES_SCHEMA", "iter_trades", "read_trades"):
-        from spreadlake.lake import trades  # noqa: PLC0415
+        from spreadlake.lake.ticks import trades  # noqa: PLC0415
 
         return getattr(trades, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

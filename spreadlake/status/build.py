@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
-from spreadlake.lake.rolls import newest_seq
+from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status.analytics import (
     Looked,
     read_latest_pairs,

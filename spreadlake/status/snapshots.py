@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.trouble import explaining
+from spreadlake.lake.databases.errors import explaining
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spreadlake.lake import Lake, read_status
-from spreadlake.lake.rolls import hour_spans, missing_hours
+from spreadlake.lake.ticks.rolls import hour_spans, missing_hours
 from spreadlake.status.model import GapReport, MissingReport, SymbolReport
 from spreadlake.status.snapshots import snapshot
 

@@ -9,7 +9,7 @@ import pytest
 
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import connect, open_analytics_writer
-from spreadlake.lake.schema import ANALYTICS_STEPS
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, merged, roll, trades
 from tests.running import run

@@ -10,7 +10,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import ServiceError
 from spreadlake.lake import open_reader
-from spreadlake.lake.presence import Presence
+from spreadlake.lake.databases.presence import Presence
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from collector.ids.ranges import IdRange
 from collector.storage import digests
 from collector.storage.batch import Batch, Stored
 from collector.storage.digests import Digests
 from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, MarketTrade, OffMarket
 from spreadlake.lake import Lake, read_counters
+from spreadlake.lake.ticks.id_ranges import IdRange
 from spreadlake.trades import begins_again
 from tests.collector.fake import START_MS, FakeServer, fake_server, frame
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trade

@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 from collector.roll import roller
-from collector.roll.hot import HotHour, delete_rows, next_hour
 from collector.roll.writing import WrittenHour, write_hour
 from simulator import SimulatedExchange
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake
+from spreadlake.lake.ticks.hot import HotHour, delete_rows, next_hour
 from tests.collector.lakes import (
     PER_HOUR,
     START_MS,

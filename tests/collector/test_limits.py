@@ -9,7 +9,6 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.history.warm_start import WarmStart
-from collector.ids.ranges import Held, IdRange, absorb
 from collector.resources import Resources
 from collector.rest import Kline, WeightBudget
 from collector.roll import finished_before, next_roll_ms
@@ -21,12 +20,13 @@ from collector.symbols.roster import Roster
 from spreadlake.backoff import Backoff
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, atomic
-from spreadlake.lake.rolls import Roll, record_rolls
+from spreadlake.lake.ticks.id_ranges import Held, IdRange, absorb
+from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import A, quick_writer, rows_of, trade, trades
 from tests.collector.live import FAST, collecting, counter, settings_for, ticks, until
-from tests.collector.test_id_ranges import array
 from tests.collector.test_reach import History
+from tests.lake.ticks.test_id_ranges import array
 
 NEVER = float("-inf")
 

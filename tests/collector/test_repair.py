@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.ids.ranges import IdRange
 from collector.repair.page import read_page
 from collector.rest import RestClient, RestError, RestRefusedError, WeightBudget
 from simulator import (
@@ -23,6 +22,7 @@ from simulator import (
 )
 from spreadlake.binance import AggTrade
 from spreadlake.lake import Lake
+from spreadlake.lake.ticks.id_ranges import IdRange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from collector.roll import finished_before, next_roll_ms, roller
-from collector.roll import partition as partition_module
 from collector.service import roll
 from spreadlake.binance import TradeEvent
 from spreadlake.config import load_settings
@@ -21,6 +20,7 @@ from spreadlake.lake import (
     hour_of,
     writer_lock,
 )
+from spreadlake.lake.ticks import partitions
 from spreadlake.service import ServiceContext
 from tests.collector.lakes import (
     PER_HOUR,
@@ -99,7 +99,7 @@ def test_a_partition_that_does_not_check_out_leaves_the_hour_hot(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything(lake)
-    monkeypatch.setattr(partition_module, "_merge", lambda hot, _path: hot.head(hot.height - 1))
+    monkeypatch.setattr(partitions, "_merge", lambda hot, _path: hot.head(hot.height - 1))
     with pytest.raises(LakeError, match=r"stays in ticks\.db"):
         roll_until(lake, END_MS)
     assert list(lake.ticks_dir.rglob("*.parquet")) == []

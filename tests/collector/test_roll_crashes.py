@@ -37,7 +37,8 @@ def counted(function):
         return result
     return call
 import polars as pl
-from collector.roll import partition, roller
+from collector.roll import roller
+from spreadlake.lake.ticks import partitions
 from spreadlake.lake import Lake, open_ticks_writer
 os.fsync = counted(os.fsync)
 Path.replace = counted(Path.replace)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.ids.ranges import IdRange
 from collector.storage.batch import PAUSED, Batch
 from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade, MarketTrade, OffMarket, TradeEvent
 from spreadlake.lake import Lake, read_counters
+from spreadlake.lake.ticks.id_ranges import IdRange
 from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"

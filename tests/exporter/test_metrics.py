@@ -12,7 +12,7 @@ from exporter.job import job_families, read_job
 from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
-from spreadlake.lake.status import add_counters, set_status
+from spreadlake.lake.databases.status import add_counters, set_status
 from spreadlake.status import LakeSnapshot
 from tests.exporter.serving import get, labels, scrape, series, serving
 from tests.fixture_lake import (

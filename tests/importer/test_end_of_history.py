@@ -11,7 +11,7 @@ from importer import StoppedError, import_dumps, run
 from spreadlake.config import Settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.ends import read_end
+from spreadlake.lake.ticks.source_end import read_end
 from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, settings
 from tests.importer.dumps import DAY, HOUR, MIDNIGHT, day_file, trades

@@ -3,11 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
-from collector.ids.ranges import IdRange
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from spreadlake.binance import AggTrade
 from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake.ticks.id_ranges import IdRange
 from spreadlake.status import report_on
 from spreadlake.trades import Trade
 from tests.importer.dumps import trade_lines, trades, write_dump

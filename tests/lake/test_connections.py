@@ -103,7 +103,7 @@ def test_a_lock_that_another_holds_is_no_mistake_of_the_user(
     tmp_path: Path, opens: Callable[[Lake], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It passes, so that the supervisor may try again."""
-    monkeypatch.setattr("spreadlake.lake.connect.BUSY_MS", 100)
+    monkeypatch.setattr("spreadlake.lake.databases.connections.BUSY_MS", 100)
     lake = Lake(tmp_path)
     path = lake.ticks_db if opens is open_ticks_writer else lake.analytics_db
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, connect, open_analytics_writer, open_reader, open_ticks_writer
-from spreadlake.lake.schema import ANALYTICS_STEPS, TICKS_STEPS
+from spreadlake.lake import Lake, open_analytics_writer, open_reader, open_ticks_writer
+from spreadlake.lake.databases import connections
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS, TICKS_STEPS
 
 Opener = Callable[[Lake], sqlite3.Connection]
 
@@ -39,7 +40,7 @@ def test_a_new_file_has_the_newest_version(
 ) -> None:
     lake = Lake(tmp_path)
     opened(lake).close()
-    assert version_of(getattr(lake, file)) == len(getattr(connect, steps))
+    assert version_of(getattr(lake, file)) == len(getattr(connections, steps))
 
 
 @pytest.mark.parametrize(("file", "opened", "steps"), WRITERS)
@@ -50,7 +51,7 @@ def test_an_old_lake_is_brought_up_to_date_and_keeps_its_rows(
     with closing(opened(lake)) as db:
         db.execute("INSERT INTO meta VALUES ('kept', 'yes')")
     old = version_of(getattr(lake, file))
-    monkeypatch.setattr(connect, steps, [*getattr(connect, steps), NEXT_STEP])
+    monkeypatch.setattr(connections, steps, [*getattr(connections, steps), NEXT_STEP])
     with closing(opened(lake)) as db:
         assert db.execute("SELECT * FROM meta").fetchall() == [("kept", "yes", None)]
         assert db.execute("SELECT * FROM more").fetchall() == []
@@ -67,7 +68,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(
     opened(lake).close()
     before = shape_of(getattr(lake, file)), version_of(getattr(lake, file))
     wrong = "CREATE TABLE half(x); CREATE TABLE half(x);"
-    monkeypatch.setattr(connect, steps, [*getattr(connect, steps), wrong])
+    monkeypatch.setattr(connections, steps, [*getattr(connections, steps), wrong])
     with pytest.raises(LakeError, match="table half already exists"):
         opened(lake)
     assert (shape_of(getattr(lake, file)), version_of(getattr(lake, file))) == before
@@ -81,7 +82,7 @@ def test_a_newer_lake_is_refused_with_a_line_that_says_what_to_do(
     lake = Lake(tmp_path)
     path = getattr(lake, file)
     opened(lake).close()
-    known = len(getattr(connect, steps))
+    known = len(getattr(connections, steps))
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version={known + 1}")
     with pytest.raises(LakeError) as caught:
@@ -102,7 +103,7 @@ def test_every_version_that_was_ever_written_opens(
     opened(new).close()
     kept = sorted(VERSIONS.glob(f"{name}_*.sql"))
     assert [path.name for path in kept] == [
-        f"{name}_{n}.sql" for n in range(1, len(getattr(connect, steps)) + 1)
+        f"{name}_{n}.sql" for n in range(1, len(getattr(connections, steps)) + 1)
     ], "keep the schema of a new version: python -m tests.lake.versions"
     for number, schema in enumerate(kept, 1):
         lake = Lake(tmp_path / str(number))

@@ -15,7 +15,7 @@ from analytics_job.archive.retention import Retention
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_analytics_writer, read_trades
 from spreadlake.lake.archive import ArchivedTable
 from spreadlake.lake.parquet import write_durably
-from spreadlake.lake.trades import read_partition, save_partition
+from spreadlake.lake.ticks.trades import read_partition, save_partition
 from tests.collector.lakes import START_MS
 from tests.collector.rolling import END_MS, everything, roll_until, three_hours
 from tests.importer.dumps import MIDNIGHT, day_file, trades

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spreadlake.lake.connect import BUSY_MS
-from spreadlake.lake.trouble import passes
+from spreadlake.lake.databases.connections import BUSY_MS
+from spreadlake.lake.databases.errors import passes
 
 _FIRST_MS = 50
 _LONGEST_MS = 10_000

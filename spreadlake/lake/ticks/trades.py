@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from spreadlake.lake.connect import open_reader
+from spreadlake.lake.databases.connections import open_reader
+from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.parquet import Check, read_whole, write_durably
-from spreadlake.lake.rolls import RolledHour, missing_error, newest_seq, rolled_between
-from spreadlake.lake.trouble import explaining
+from spreadlake.lake.ticks.rolls import RolledHour, missing_error, newest_seq, rolled_between
 from spreadlake.trades import COLUMNS
 
 TRADES_SCHEMA = pl.Schema(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.ids.ranges import Held, HoleChange, IdRange, absorb
+from spreadlake.lake.ticks.id_ranges import Held, HoleChange, IdRange, absorb
 
 Index = NDArray[np.int64]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from collector.roll.hot import HotPart
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS
-from spreadlake.lake.trades import read_partition, save_partition
+from spreadlake.lake.ticks.hot import HotPart
+from spreadlake.lake.ticks.trades import read_partition, save_partition
 
 _CLOSE = 1e-9
 # Of these no partition is the cause, and no other one would fare better.

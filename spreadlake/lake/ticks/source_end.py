@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import NamedTuple
 
-from spreadlake.lake.rolls import newest_seq
+from spreadlake.lake.ticks.rolls import newest_seq
 
 _KEY = "source_end"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ids.ranges import Held, HoleChange, IdRange, absorb, runs, subtract
+from spreadlake.lake.ticks.id_ranges import Held, HoleChange, IdRange, absorb, runs, subtract
 
 IDS = st.lists(st.integers(0, 60), min_size=1, max_size=40)
 

@@ -11,7 +11,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import InputError, LakeError, MissingFileError
 from spreadlake.lake import HOUR_MS, Lake, iter_trades, open_reader, open_ticks_writer, read_trades
-from spreadlake.lake.rolls import Roll, missing_hours, newest_seq, record_rolls
+from spreadlake.lake.ticks.rolls import Roll, missing_hours, newest_seq, record_rolls
 from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, settings
 from tests.collector.lakes import PER_HOUR, START_MS, A, rows_of

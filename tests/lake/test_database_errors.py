@@ -22,7 +22,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.trouble import explain, explaining, passes
+from spreadlake.lake.databases.errors import explain, explaining, passes
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 from tests.running import run

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
-from spreadlake.lake.rolls import Roll, record_rolls
+from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
 _IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from spreadlake.binance.hosts import VENUE_WORDS
 from spreadlake.errors import LakeError
-from spreadlake.lake.connect import atomic, open_reader
+from spreadlake.lake.databases.connections import atomic, open_reader
 from spreadlake.lake.layout import Lake
 from spreadlake.trades import TradeKind
 

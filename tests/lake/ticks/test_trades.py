@@ -23,7 +23,7 @@ from spreadlake.lake import (
     read_trades,
 )
 from spreadlake.lake.parquet import write_durably
-from spreadlake.lake.trades import TradeSpan, trades_span
+from spreadlake.lake.ticks.trades import TradeSpan, trades_span
 from spreadlake.trades import Trade
 
 START = 1_723_161_600_000  # 2024-08-09T00:00:00Z

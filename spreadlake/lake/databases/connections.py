@@ -13,9 +13,9 @@ from typing import IO
 
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.connection import LakeConnection
+from spreadlake.lake.databases.errors import explain
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
-from spreadlake.lake.trouble import explain
 from spreadlake.locks import try_lock
 
 BUSY_MS = 5_000

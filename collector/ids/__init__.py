@@ -1,1 +1,0 @@
-"""The arithmetic of trade ids: what is held, what is new, what is missing."""

@@ -1,0 +1,1 @@
+"""The SQLite databases of a lake: their tables, connections, errors and write-ahead logs."""
