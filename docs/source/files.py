@@ -8,6 +8,7 @@ from docs.source.drawio import as_svg
 from docs.source.metrics import metrics_table
 from docs.source.regions import with_regions
 from docs.source.settings import settings_tables
+from docs.source.statistics import statistics_tables
 
 DOCS = Path(__file__).resolve().parent.parent
 
@@ -18,6 +19,7 @@ def generated() -> dict[Path, str]:
     regions = {
         "settings": settings_tables(),
         "commands": commands_text(),
+        **statistics_tables(),
         "metrics": metrics_table(),
         "alerts": alerts_table(DOCS.parent / "grafana" / "prometheus" / "rules.yml"),
     }

@@ -16,6 +16,7 @@ from grafana.source.pair_queries import (
     CHARTS,
     NEWEST,
     PRICES,
+    SHOWN,
     candles,
 )
 from grafana.source.pair_tables import NOTHING, pair_tables
@@ -99,8 +100,9 @@ def _statistics() -> stat.Panel:
     panel = number("Hedge and mean reversion", _NAMES, _STATISTICS_TEXT)
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     panel.text(build_common.VizTextDisplayOptions().value_size(20).title_size(12))
-    for name, style in _STATISTICS.items():
-        panel.override_by_name(name, props(style))
+    for one, shown in SHOWN:
+        decimals = {} if shown.decimals is None else {"decimals": shown.decimals}
+        panel.override_by_name(one.column, props({"displayName": shown.title, **decimals}))
     return panel
 
 
@@ -237,17 +239,8 @@ _ONLY_IN_TOOLTIP: dict[str, object] = {
     "unit": "none",
     "decimals": 0,
 }
-_STATISTICS: dict[str, dict[str, object]] = {
-    "beta": {"displayName": "β"},
-    "correlation": {"displayName": "correlation", "decimals": 3},
-    "return_correlation": {"displayName": "of returns", "decimals": 3},
-    "half_life": {"displayName": "half-life, bars", "decimals": 0},
-    "adf_pvalue": {"displayName": "ADF p", "decimals": 3},
-}
-_NAMES = f"({'|'.join(str(style['displayName']) for style in _STATISTICS.values())})"
+_NAMES = f"({'|'.join(shown.title for _, shown in SHOWN)})"
 _STATISTICS_TEXT = (
-    "Hedge ratio β; correlation of closes and of log returns over the z window; half-life: bars in "
-    "which the spread goes half its way to the mean; ADF p: p-value of the augmented Dickey–Fuller "
-    "test, small where the spread reverts. The last two are kept for configured pairs, once a "
-    "minute."
+    f"{'; '.join(shown.text for _, shown in SHOWN if shown.text)}. The last two are kept for "
+    "configured pairs, once a minute."
 )

@@ -1,7 +1,7 @@
 """Queries of the pair dashboard's panels."""
 
 from grafana.source.frame import RANGE, RANGE_SECONDS
-from grafana.source.pair_sql import pair_sql
+from grafana.source.pair_sql import COMPUTED, KEPT, pair_sql
 from grafana.source.sql import (
     FROM,
     NOW,
@@ -16,6 +16,10 @@ from grafana.source.sql import (
     seconds_of,
     signed,
 )
+from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS, Statistic
+
+# What is shown beside the z-score.
+SHOWN = [(one, one.shown) for one in (*PAIR_ANALYTICS, *PAIR_TESTS) if one.shown]
 
 # So many bars of an old lake are shown when it is opened.
 SHOWN_BARS = 3600
@@ -56,6 +60,19 @@ _FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
     WHERE run = (SELECT run FROM args CROSS JOIN prices ON time = since))"""
 
 
+def _newest(one: Statistic) -> str:
+    """The newest value of a statistic that is shown, from where there is one."""
+    if one in PAIR_TESTS:
+        return _test(one.column)
+    return one.column if one.column in COMPUTED else _stored(one.column)
+
+
+def _stored(column: str) -> str:
+    # A lake of before has no such column: the name then means the NULL beside the table.
+    return f"""(SELECT (SELECT {column} FROM pair_analytics WHERE {KEPT} AND time = newest)
+    FROM (SELECT NULL AS {column})) AS {column}"""
+
+
 def _test(column: str) -> str:
     return f"""(SELECT {column} FROM pair_tests
     WHERE pair = {PAIR} AND timeframe = {TIMEFRAME} AND lookback_bars = m
@@ -92,14 +109,13 @@ NEWEST = pair_sql(
     "newest",
     f"""SELECT {_STATE},
   {signed("zscore")} AS z,
-  zscore, beta, correlation, return_correlation, spread,
-  {_test("half_life")}, {_test("adf_pvalue")},
+  zscore, spread, {", ".join(_newest(one) for one, _ in SHOWN)},
   age, {duration("age")} AS age_text,
   {_NEWEST_RANGE}
 FROM (SELECT facts.*, clock - CASE WHEN newest = last AND watermark > newest + len
     THEN watermark ELSE newest + len END AS age FROM ({_FACTS}) AS facts)
-  LEFT JOIN (SELECT time, price_a, zscore, beta, correlation, return_correlation, spread, is_stale
-    FROM numbers) AS numbers ON time = newest""",
+  LEFT JOIN (SELECT time, price_a, is_stale, {", ".join(COMPUTED)} FROM numbers) AS numbers
+    ON time = newest""",
 )
 
 _STEP = f"max({seconds_of(TIMEFRAME)}, $__interval_ms / 1000)"

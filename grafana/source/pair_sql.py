@@ -27,10 +27,16 @@ from grafana.source.sql import (
 
 LONG = 10_000
 
+# The statistics that are computed of any two symbols.
+COMPUTED = (
+    "spread", "zscore", "alpha", "beta", "spread_mean", "spread_std", "correlation",
+    "return_correlation", "beta_stderr", "hedge_bars",
+)  # fmt: skip
+
 # Which rows: every bar of the time range; one bar a step (that with the greatest |z|); the newest.
 Rows = Literal["all", "sampled", "newest"]
 
-_KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
+KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
 # The first of the bars in a row that a row of `sums` is the last of, as far as they were read.
@@ -43,9 +49,9 @@ def _args(since: str, rows: Rows) -> str:
   SELECT len, n, m, stale, since, max(n, m, stale + 1) * len AS reach,
     4 * max(n, m, stale + 1) * len AS span,
     {int(rows != "newest")} AND ({TO} - since) / len > {LONG}
-      AND EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS kept,
+      AND EXISTS (SELECT 1 FROM series WHERE {KEPT}) AS kept,
     {int(rows == "sampled")} AND ({TO} - since) / len > {LONG}
-      AND NOT EXISTS (SELECT 1 FROM series WHERE {_KEPT}) AS sparse,
+      AND NOT EXISTS (SELECT 1 FROM series WHERE {KEPT}) AS sparse,
     (SELECT max(time) FROM first_bars
      WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first,
     coalesce((SELECT value FROM progress WHERE key = 'archived:' || {TIMEFRAME}), 0) AS hot
@@ -125,7 +131,7 @@ _NUMBERS = f"""numbers AS MATERIALIZED (
   SELECT time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std,
     correlation, return_correlation, beta_stderr, {_STORED_HEDGE_BARS}, beta IS NULL, len
   FROM args CROSS JOIN (SELECT NULL AS hedge_bars) AS unknown
-  CROSS JOIN pair_analytics ON kept AND {_KEPT} AND time BETWEEN since AND {TO})"""
+  CROSS JOIN pair_analytics ON kept AND {KEPT} AND time BETWEEN since AND {TO})"""
 
 
 def pair_sql(rows: Rows, select: str) -> str:

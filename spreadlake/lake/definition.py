@@ -4,8 +4,10 @@ import json
 import sqlite3
 from typing import NamedTuple, Self
 
-# Raised with a step that adds a column: existing lakes compute it for their history.
-_COLUMNS = ["hedge_bars"]
+from spreadlake.statistics import PAIR_ANALYTICS
+
+# What later versions added: existing lakes compute it for their history.
+_COLUMNS = [one.column for one in PAIR_ANALYTICS if one.since > 1]
 
 
 class SeriesDefinition(NamedTuple):

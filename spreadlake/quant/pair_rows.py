@@ -18,26 +18,10 @@ from spreadlake.quant.pair_stats import (
     spread_zscore,
 )
 from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
+from spreadlake.statistics import PAIR_ANALYTICS
 
 # The columns of pair_analytics after its key, the symbols and the prices.
-NUMBERS = (
-    "alpha",
-    "beta",
-    "spread",
-    "spread_mean",
-    "spread_std",
-    "zscore",
-    "correlation",
-    "return_correlation",
-    "beta_stderr",
-    "r_squared",
-    "kalman_beta",
-    "volatility_a",
-    "volatility_b",
-    "volume_a",
-    "volume_b",
-    "hedge_bars",
-)
+NUMBERS = tuple(one.column for one in PAIR_ANALYTICS)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,13 @@
 """What a lake tells about itself, read from its databases only."""
 
-from spreadlake.status.analytics import read_latest_pairs, read_open_alerts, read_progress
+from spreadlake.status.analytics import (
+    SERIES_KEY,
+    read_latest,
+    read_latest_pairs,
+    read_latest_tests,
+    read_open_alerts,
+    read_progress,
+)
 from spreadlake.status.build import database_sizes, report_on, require_lake, sizes_of
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
@@ -26,6 +33,7 @@ from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
 from spreadlake.status.totals import Totals, totals_of
 
 __all__ = [
+    "SERIES_KEY",
     "AlertReport",
     "FileReport",
     "GapReport",
@@ -42,7 +50,9 @@ __all__ = [
     "last_trade_ms",
     "never_started",
     "read_identity",
+    "read_latest",
     "read_latest_pairs",
+    "read_latest_tests",
     "read_open_alerts",
     "read_progress",
     "read_service",

@@ -2,20 +2,14 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from spreadlake.status.model import AlertReport, PairReport
 
-# The inner max(time) is one seek at the end of the series' key range. In a lake of before, whose
-# tables have no hedge_bars, the name means the NULL beside them.
+# The inner max(time) is one seek at the end of the series' key range.
 _LATEST = """
-SELECT s.pair, s.timeframe, s.window_bars, s.lookback_bars, s.state, s.bars_have, s.bars_need,
-  s.message, a.time, a.price_a, a.price_b, a.beta, a.spread, a.spread_std,
-  CASE s.state WHEN 'ready' THEN a.zscore END, a.correlation, a.return_correlation,
-  (SELECT hedge_bars FROM pair_status AS h
-    WHERE (h.pair, h.timeframe, h.window_bars, h.lookback_bars)
-      = (s.pair, s.timeframe, s.window_bars, s.lookback_bars))
-FROM (SELECT NULL AS hedge_bars) AS unknown CROSS JOIN pair_status AS s
-LEFT JOIN pair_analytics AS a
+SELECT {columns}
+FROM pair_status AS s LEFT JOIN pair_analytics AS a
   ON a.pair = s.pair AND a.timeframe = s.timeframe
   AND a.window_bars = s.window_bars AND a.lookback_bars = s.lookback_bars
   AND a.time = (
@@ -25,15 +19,27 @@ LEFT JOIN pair_analytics AS a
 {only}
 ORDER BY s.pair, s.timeframe, s.window_bars, s.lookback_bars
 """
-
+_ONLY = "WHERE (s.timeframe, s.window_bars, s.lookback_bars) IN (VALUES {keys})"
+_LATEST_TESTS = """
+SELECT DISTINCT {columns}
+FROM pair_status AS s JOIN pair_tests AS t
+  ON t.pair = s.pair AND t.timeframe = s.timeframe AND t.lookback_bars = s.lookback_bars
+  AND t.time = (
+    SELECT max(time) FROM pair_tests AS newest
+    WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
+      AND newest.lookback_bars = s.lookback_bars)
+"""
 _OPEN_ALERTS = """
 SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, opened_zscore,
   peak_zscore
 FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
 """
 
-
-_ONLY = "WHERE (s.timeframe, s.window_bars, s.lookback_bars) IN (VALUES {keys})"
+SERIES_KEY = ("pair", "timeframe", "window_bars", "lookback_bars")
+_REPORTED = (
+    *SERIES_KEY, "state", "bars_have", "bars_need", "message", "time", "price_a", "price_b",
+    "beta", "spread", "spread_std", "zscore", "correlation", "return_correlation", "hedge_bars",
+)  # fmt: skip
 
 # Series of every pair that somebody looks at: timeframe, window and lookback of each.
 Looked = Sequence[tuple[str, int, int]]
@@ -44,9 +50,37 @@ def read_latest_pairs(db: sqlite3.Connection, looked: Looked = ()) -> list[PairR
 
     Without any all are read.
     """
+    return [PairReport(*row) for row in read_latest(db, _REPORTED, looked)]
+
+
+def read_latest(
+    db: sqlite3.Connection, columns: Sequence[str], looked: Looked = ()
+) -> list[tuple[Any, ...]]:
+    """`columns` of every configured series: what `pair_status` has of them, else its latest row.
+
+    The z-score is None unless the state is ready, and so is what a lake of before does not have.
+    """
+    status, rows = _columns_of(db, "pair_status"), _columns_of(db, "pair_analytics")
     only = _ONLY.format(keys=", ".join(["(?, ?, ?)"] * len(looked))) if looked else ""
-    values = [value for key in looked for value in key]
-    return [PairReport(*row) for row in db.execute(_LATEST.format(only=only), values)]
+    names = [
+        "CASE s.state WHEN 'ready' THEN a.zscore END"
+        if name == "zscore"
+        else f"s.{name}"
+        if name in status
+        else f"a.{name}"
+        if name in rows
+        else "NULL"
+        for name in columns
+    ]
+    sql = _LATEST.format(columns=", ".join(names), only=only)
+    return db.execute(sql, [value for key in looked for value in key]).fetchall()
+
+
+def read_latest_tests(db: sqlite3.Connection, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """`columns` of the latest slow statistics of every configured series."""
+    known = _columns_of(db, "pair_tests")
+    names = [f"t.{name}" if name in known else "NULL" for name in columns]
+    return db.execute(_LATEST_TESTS.format(columns=", ".join(names))).fetchall()
 
 
 def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:
@@ -61,3 +95,7 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
     `final_time`.
     """
     return dict(db.execute("SELECT key, value FROM progress").fetchall())
+
+
+def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.job import job_families, read_job
+from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
 from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
@@ -240,8 +241,6 @@ def test_the_cost_does_not_grow_with_history(tmp_path: Path) -> None:
 
 def statements(root: Path, bars: int) -> int:
     """Steps of SQLite's machine that the pair metrics take on a lake with `bars` bars."""
-    from exporter.pairs import pair_families
-    from spreadlake.status import read_latest_pairs
 
     root.mkdir()
     make_analytics(root, bars=bars)
@@ -252,10 +251,11 @@ def statements(root: Path, bars: int) -> int:
         steps += 1
         return 0
 
-    db = open_reader(root / "analytics.db")
-    db.set_progress_handler(count, 1)
-    families = list(pair_families(read_latest_pairs(db)))
-    db.close()
+    with LakeSnapshot(Lake(root)) as look:
+        with look.database(look.lake.analytics_db) as db:
+            assert db is not None
+            db.set_progress_handler(count, 1)
+        families = [*pair_families(read_pairs(look)), *pair_test_families(read_pair_tests(look))]
     assert families
     assert steps > 0
     return steps

@@ -1,7 +1,8 @@
 """The tables of the databases, and the steps from one version of them to the next.
 
 `PRAGMA user_version` holds the version. Step N of a list takes a database from version N to
-N + 1, in one transaction with the new version.
+N + 1, in one transaction with the new version. That of a new statistic is `columns_added(N + 1)`
+of `spreadlake.statistics`.
 """
 
 # `seq` is given by the collector and never used twice, not even after old rows were rolled away:
