@@ -40,7 +40,7 @@ MUST_BE_PURE = [
     "exporter.families",
     "notifier.news",
     "launcher.supervisor.delay",
-    "launcher.supervisor.screen",
+    "launcher.supervisor.live_screen",
 ]
 
 

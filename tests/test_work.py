@@ -2,7 +2,7 @@
 
 import pytest
 
-from spreadlake.status.words import words_of_work
+from spreadlake.words import words_of_work
 from spreadlake.work import Estimate, Work
 
 

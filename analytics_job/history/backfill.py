@@ -18,8 +18,8 @@ from analytics_job.ticks.backlog import DueHour, read_hours
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
-from spreadlake.status.words import count
 from spreadlake.times import iso_utc
+from spreadlake.words import count
 from spreadlake.work import Work
 
 # Its stages, as people are told.

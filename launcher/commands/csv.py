@@ -16,8 +16,8 @@ from spreadlake.status import require_lake
 from spreadlake.status.choose import SeriesKey, choose_series
 from spreadlake.status.computed_series import bar_seconds, iter_computed, what_there_is
 from spreadlake.status.series_rows import available_series, column_names, iter_rows
-from spreadlake.status.words import count
 from spreadlake.times import iso_utc, parse_time
+from spreadlake.words import count
 
 
 def csv(

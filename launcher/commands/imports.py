@@ -13,7 +13,7 @@ from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption
 from spreadlake.lake import Lake, open_reader
 from spreadlake.service import StopSignal
-from spreadlake.status.words import count
+from spreadlake.words import count
 
 if TYPE_CHECKING:
     from importer import Imported

@@ -10,8 +10,8 @@ import typer
 from launcher.commands.work_shown import Tell, work_shown
 from spreadlake.lake import Lake
 from spreadlake.status import read_progress, snapshot
-from spreadlake.status.words import count, duration
 from spreadlake.times import iso_utc
+from spreadlake.words import count, duration
 
 _SERIES = "SELECT pair, timeframe, window_bars, lookback_bars FROM series"
 _ANY_ROW = """

@@ -23,8 +23,8 @@ from spreadlake.logs import configure_logs
 from spreadlake.ports import free_port
 from spreadlake.service import StopSignal
 from spreadlake.status import last_trade_ms, totals_of
-from spreadlake.status.words import duration
 from spreadlake.times import iso_utc
+from spreadlake.words import duration
 
 if TYPE_CHECKING:
     from launcher.supervisor.progress import Progress

@@ -13,8 +13,8 @@ import typer
 from launcher.commands.output import lines_to_file, lines_to_stdout
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.status.words import count
 from spreadlake.times import iso_utc
+from spreadlake.words import count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,8 +65,8 @@ def iter_screens(
 
 def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
     """CSV or JSON of all screens, to a file or (None) to stdout; what they are of on stderr."""
+    from launcher.commands.screen_tables import csv_of_rows, json_of_rows  # noqa: PLC0415
     from spreadlake.quant.screen import SCREEN_SCHEMA  # noqa: PLC0415
-    from spreadlake.status.screen_text import csv_of_rows, json_of_rows  # noqa: PLC0415
 
     written = taken = 0
     first = next(screens)  # where nothing can be screened, no file is replaced
@@ -117,7 +117,7 @@ def _console() -> "Console":
 
 
 def _print(one: "Screen", choice: Choice, console: "Console") -> None:
-    from spreadlake.status.screen_text import screen_table  # noqa: PLC0415
+    from launcher.commands.screen_tables import screen_table  # noqa: PLC0415
 
     kept = _rows(one, choice)
     if kept.height:

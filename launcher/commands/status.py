@@ -51,7 +51,7 @@ def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
 def _print(report: LakeReport) -> None:
     from rich.console import Console  # noqa: PLC0415 slow to import
 
-    from spreadlake.status.text import as_tables  # noqa: PLC0415
+    from launcher.commands.status_tables import as_tables  # noqa: PLC0415
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from spreadlake.status.words import duration, words_of_work
+from spreadlake.words import duration, words_of_work
 from spreadlake.work import Estimate, Work
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Grafana and Prometheus beside a running pipeline, where they are installed."""
 
-from launcher.dashboards.plan import (
+from launcher.dashboards.observability import (
     Observability,
     find_executables,
     plan_observability,

@@ -24,7 +24,7 @@ def check_grafana(url: str, password_file: Path, stop: StopSignal) -> None:
 
 def _problem(url: str, password_file: Path) -> str | None:
     """None where all is well, "" while Grafana is not up."""
-    import httpx  # noqa: PLC0415 slow to import, and only Grafana's leash needs it
+    import httpx  # noqa: PLC0415 slow to import, and only Grafana's wrapper needs it
 
     auth = ("admin", password_file.read_text("utf-8"))
     try:

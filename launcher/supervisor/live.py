@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from launcher.supervisor.lines import LogLines
-from launcher.supervisor.screen import Screen, Watched, draw
+from launcher.supervisor.live_screen import Screen, Watched, draw
 from launcher.supervisor.summary import summarise
 from spreadlake.config import AlertRule, Settings
 from spreadlake.errors import LakeError

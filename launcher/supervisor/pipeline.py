@@ -16,7 +16,7 @@ from spreadlake.lake import Lake
 from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
 from spreadlake.status import report_on
-from spreadlake.status.words import duration as in_words
+from spreadlake.words import duration as in_words
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from launcher.supervisor.screen import Watched, pick_pairs
+from launcher.supervisor.live_screen import Watched, pick_pairs
 from spreadlake.status import LakeReport, PairReport
-from spreadlake.status.words import count, signed
+from spreadlake.words import count, signed
 
 _MOST_PAIRS = 4
 

@@ -10,8 +10,8 @@ from spreadlake.lake import read_status, seconds_since
 from spreadlake.status.heartbeats import Heartbeats, Judgement
 from spreadlake.status.model import ServiceReport
 from spreadlake.status.snapshots import snapshot
-from spreadlake.status.words import count, duration, words_of_work
 from spreadlake.times import iso_utc
+from spreadlake.words import count, duration, words_of_work
 from spreadlake.work import Work
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from launcher.commands.status_tables import as_tables
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.status import LakeReport, report_on
-from spreadlake.status.text import as_tables
-from spreadlake.status.words import age, duration, number, signed, size
+from spreadlake.words import age, duration, number, signed, size
 from tests.exporter.serving import serving
 from tests.fixture_lake import (
     START,

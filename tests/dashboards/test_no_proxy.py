@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.dashboards import alive
+from launcher import health_check
 from launcher.dashboards.checks import check_grafana
 from spreadlake.service import StopSignal
 
@@ -45,8 +45,8 @@ def _proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_service_is_alive_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as url:
-        monkeypatch.setitem(alive._ANSWERS, "exporter", f"{url}/metrics")
-        assert alive.main("exporter") == 0
+        monkeypatch.setitem(health_check._ANSWERS, "exporter", f"{url}/metrics")
+        assert health_check.main("exporter") == 0
 
 
 def test_dashboards_are_found_behind_a_proxy(

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.scrape import LakeMetrics, parts_of
 from launcher.commands.hints import hints
-from launcher.supervisor.screen import Screen, Watched, draw
+from launcher.supervisor.live_screen import Screen, Watched, draw
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.status import report_on

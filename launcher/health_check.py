@@ -1,4 +1,4 @@
-"""Health of one service for Docker: `python -m launcher.dashboards.alive SERVICE`."""
+"""Health of one service for Docker: `python -m launcher.health_check SERVICE`."""
 
 import os
 import sys

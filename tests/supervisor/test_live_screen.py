@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from launcher.supervisor.live import Rate, watched_series
-from launcher.supervisor.screen import Screen, Watched, draw, pick_pairs
+from launcher.supervisor.live_screen import Screen, Watched, draw, pick_pairs
 from launcher.supervisor.summary import summarise
 from spreadlake.config import load_settings
 from spreadlake.status import (

@@ -60,8 +60,8 @@ def plan_observability(
     )
     url = f"http://{_HOST}:{port}"
     specs = (
-        ChildSpec("prometheus", lambda: _leashed(scraper)),
-        ChildSpec("grafana", lambda: _leashed([grafana, "server"], url, password_file), variables),
+        ChildSpec("prometheus", lambda: _attached(scraper)),
+        ChildSpec("grafana", lambda: _attached([grafana, "server"], url, password_file), variables),
     )
     return Observability(specs, url, scraper_url, password_file)
 
@@ -79,12 +79,12 @@ def find_executables() -> tuple[str, str]:
     return str(found["grafana"]), str(found["prometheus"])
 
 
-def _leashed(
+def _attached(
     command: Sequence[str], grafana_url: str | None = None, password_file: Path | None = None
 ) -> list[str]:
-    """The command that runs `command` on a leash; with a URL it tells when Grafana is ready."""
+    """The command that runs `command` and ends it with us; with a URL it tells of Grafana."""
     checked = ["--grafana", grafana_url, str(password_file)] if grafana_url else []
-    return [sys.executable, "-P", "-m", "launcher.dashboards.leash", *checked, "--", *command]
+    return [sys.executable, "-P", "-m", "launcher.dashboards.wrapper", *checked, "--", *command]
 
 
 def _grafana_port(environment: Mapping[str, str]) -> int:

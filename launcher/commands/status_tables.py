@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spreadlake.status.model import LakeReport, PairReport, ServiceReport
-from spreadlake.status.words import age, count, duration, number, signed, size
 from spreadlake.times import iso_utc
+from spreadlake.words import age, count, duration, number, signed, size
 
 STATE_STYLES = {
     "running": "green",

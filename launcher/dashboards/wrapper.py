@@ -1,6 +1,6 @@
 """Runs a program that knows nothing of us so that it ends when we do.
 
-`python -m launcher.dashboards.leash [--grafana URL PASSWORD_FILE] -- PROGRAM ARGUMENT...`
+`python -m launcher.dashboards.wrapper [--grafana URL PASSWORD_FILE] -- PROGRAM ARGUMENT...`
 """
 
 import argparse

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from spreadlake.status.words import number, signed
 from spreadlake.times import iso_utc
+from spreadlake.words import number, signed
 
 Row = dict[str, Any]
 

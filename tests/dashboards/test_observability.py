@@ -133,11 +133,11 @@ def test_a_port_in_use_is_not_taken(tmp_path: Path, installed: Path) -> None:
 
 def spec_of(folder: Path, behaviour: str = "signal.pause()") -> ChildSpec:
     program(folder, "prog", behaviour)
-    command = [sys.executable, "-P", "-m", "launcher.dashboards.leash"]
+    command = [sys.executable, "-P", "-m", "launcher.dashboards.wrapper"]
     return ChildSpec("prog", lambda: [*command, "--", str(folder / "prog"), "--flag", "value"])
 
 
-def test_a_leashed_program_ends_well_when_told_to(tmp_path: Path) -> None:
+def test_a_wrapped_program_ends_well_when_told_to(tmp_path: Path) -> None:
     lines: list[str] = []
     child = Child(spec_of(tmp_path / "bin"), lines.append)
     child.start()
@@ -157,15 +157,15 @@ def test_a_program_that_ends_by_itself_is_told_and_started_again(tmp_path: Path,
     assert any(f"ended by itself with exit code {code}" in line for line in lines)
 
 
-def test_a_leashed_program_ends_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+def test_a_wrapped_program_ends_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     behaviour = f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
     command = spec_of(tmp_path / "bin", behaviour).command()
     environment = {**os.environ, "SPREADLAKE_SUPERVISED": "1"}
-    leash = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    wrapper = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     pid = int(until(lambda: pid_file.read_text() if pid_file.exists() else "", "the program"))
-    assert leash.stdin is not None
-    leash.stdin.close()  # what happens when the other end's process is gone
-    assert leash.wait(PATIENCE) == 0
+    assert wrapper.stdin is not None
+    wrapper.stdin.close()  # what happens when the other end's process is gone
+    assert wrapper.wait(PATIENCE) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

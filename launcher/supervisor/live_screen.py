@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from spreadlake.status import AlertReport, LakeReport, PairReport, SymbolReport
-from spreadlake.status.words import age, count, duration, number, signed
 from spreadlake.times import iso_utc
+from spreadlake.words import age, count, duration, number, signed
 
 _PRICE_LINES = 3
 _ALERT_LINES = 4
