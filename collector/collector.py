@@ -15,7 +15,7 @@ from collector.stream.batcher import Batcher
 from collector.stream.connection_group import ConnectionGroup
 from collector.stream.connection_groups import ConnectionGroups
 from collector.stream.silence_monitor import SilenceMonitor
-from collector.symbols.edits import ConfigurationReload
+from collector.symbols.configuration_reload import ConfigurationReload
 from collector.symbols.listing import ListingCheck
 from spreadlake.config import ConfigWatch, Settings
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collector.history.left import Traded
+from collector.history.remaining import Traded
 from collector.rest import PAGE
 from collector.storage.store import TickStore
 from spreadlake.config import Settings

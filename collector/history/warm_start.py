@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from statistics import median_low
 
-from collector.history.left import RemainingHistory, Traded, remaining_history
 from collector.history.missing import MissingHistory, traded_of
+from collector.history.remaining import RemainingHistory, Traded, remaining_history
 from collector.resources import Resources
 from collector.rest import PAGE, RestError, RestRefusedError
 from collector.storage.batch import Batch

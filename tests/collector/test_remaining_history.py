@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.history.left import Traded, remaining_history
+from collector.history.remaining import Traded, remaining_history
 from collector.rest.weights import klines_weight
 from simulator import SimulatedExchange
 from simulator.serving.rest import request_weight
