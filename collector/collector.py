@@ -5,7 +5,6 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from collector.crew import Crew
 from collector.heartbeat import Heartbeat
 from collector.history.warm_start import WarmStart
 from collector.repair.repairer import Repairer, confirm_open
@@ -22,6 +21,10 @@ from spreadlake.config import ConfigWatch, Settings
 log = logging.getLogger(__name__)
 
 
+class _StoppedError(Exception):
+    """Ends the tasks because the collector was told to stop."""
+
+
 class Collector:
     """Captures the trades of all symbols into the store until it is told to stop.
 
@@ -31,7 +34,7 @@ class Collector:
     def __init__(self, resources: Resources, batcher: Batcher) -> None:
         self._resources = resources
         self._batcher = batcher
-        self._crew = Crew()
+        self._tasks = asyncio.TaskGroup()
         self._silence_monitor = SilenceMonitor(resources)
         self._groups = ConnectionGroups(resources, batcher.flush_now, self._has_worked)
         self._warm_start = WarmStart(resources)
@@ -49,13 +52,9 @@ class Collector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
-        for work in self._work():
-            self._crew.start(work)
-        self._run_groups(self._groups.all)
         try:
-            await self._crew.until(stop)
+            await self._work_until(stop)
         finally:
-            await self._crew.end()
             await self._finish()
 
     def follow(self, settings: Settings) -> None:
@@ -94,8 +93,22 @@ class Collector:
 
     def _run_groups(self, groups: Sequence[ConnectionGroup]) -> None:
         for group in groups:
-            self._crew.start(group.run())
-            self._crew.start(self._silence_monitor.run(group))
+            self._tasks.create_task(group.run())
+            self._tasks.create_task(self._silence_monitor.run(group))
+
+    async def _work_until(self, stop: asyncio.Event) -> None:
+        """Ends all of the work at `stop`, or at its first failure, which is raised as it is."""
+        try:
+            async with self._tasks:
+                for work in self._work():
+                    self._tasks.create_task(work)
+                self._run_groups(self._groups.all)
+                await stop.wait()
+                raise _StoppedError
+        except ExceptionGroup as ended:
+            first, stopped = ended.exceptions[0], ended.subgroup(_StoppedError)
+        if not stopped:
+            raise first
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         resources = self._resources

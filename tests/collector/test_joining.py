@@ -9,16 +9,16 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.collector import Collector
-from collector.crew import Crew
 from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.stream.batcher import Batcher
+from collector.stream.connection_group import ConnectionGroup
 from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
-from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake import Lake, open_reader, open_ticks_writer, read_status
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
@@ -26,6 +26,7 @@ from tests.collector.live import (
     SYMBOLS,
     counter,
     differences,
+    has_ticks,
     market,
     more_ticks,
     open_gaps,
@@ -54,13 +55,20 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Collector]:
                 yield collector
             finally:
                 stop.set()
-                await task
-                await batcher.close()
-                writer.close()
+                try:
+                    await task
+                finally:
+                    await batcher.close()
+                    writer.close()
 
 
 def only(settings: Settings, *symbols: str) -> Settings:
     return settings.model_copy(update={"symbols": list(symbols)})
+
+
+def state(lake: Lake) -> str:
+    with closing(open_reader(lake.ticks_db)) as reader:
+        return str(read_status(reader)["collector"][0]["state"])
 
 
 def held(lake: Lake) -> dict[str, int]:
@@ -142,18 +150,23 @@ def test_a_connection_made_later_carries_what_was_added(tmp_path: Path) -> None:
     assert "btcusdt@aggTrade/ethusdt@aggTrade" in paths[-1]
 
 
-def test_what_was_started_later_fails_all_of_it_as_well() -> None:
-    async def fail() -> None:
-        raise ValueError("broken")
+def test_what_was_started_later_fails_all_of_it_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it failed of, and once what was read is stored."""
+    lake = Lake(tmp_path)
+
+    async def fail(group: ConnectionGroup) -> None:
+        raise ValueError(f"broken for {group.name}")
 
     async def scenario() -> None:
-        crew, never = Crew(), asyncio.Event()
-        crew.start(asyncio.sleep(3600))
-        asyncio.get_running_loop().call_later(0.01, lambda: crew.start(fail()))
-        try:
-            await crew.until(never)
-        finally:
-            await crew.end()
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, streams_per_connection=1)
+            async with capturing(lake, only(settings, A, B)) as running:
+                await until(lambda: has_ticks(lake) and ticks(lake) > 10)
+                monkeypatch.setattr(ConnectionGroup, "run", fail)
+                await running.add([C])
+                await until(lambda: state(lake) == "stopped")
 
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(ValueError, match=f"broken for {C}"):
         asyncio.run(scenario())
