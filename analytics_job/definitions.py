@@ -8,6 +8,7 @@ from spreadlake.config import Settings
 from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.pair_rows import Noise
+from spreadlake.series import SeriesKey
 
 
 def pair_plan(settings: Settings) -> PairPlan:
@@ -27,7 +28,7 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
     return [
         WatchedSeries(
             rule.name,
-            (pair.name, rule.timeframe, rule.window, lookback),
+            SeriesKey(pair.name, rule.timeframe, rule.window, lookback),
             AlertLevels(rule.threshold, rule.close_level, rule.min_bars),
             Gates(
                 rule.min_correlation,

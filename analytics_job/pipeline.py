@@ -56,8 +56,7 @@ class Pipeline:
             self.spans = SpanStore(db, round(settings.job.break_minutes * 60))
             self.bars = BarStore(db, lake, settings.timeframes, self.spans)
             self.alerts = AlertStore(db, lake, watched_series(settings))
-            keys = [(s.pair.name, s.timeframe, s.window, s.lookback) for s in settings.series]
-            self.status = StatusStore(db, keys, settings.max_stale_bars)
+            self.status = StatusStore(db, settings.series, settings.max_stale_bars)
         interval = settings.job.tests_interval
         self.tests = TestStore(db, lake, self.plan, self.bars.lengths, interval, self.alerts.gating)
         self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, Sample, gauge
+from spreadlake.series import TABLES
 from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS, Statistic
-from spreadlake.status import SERIES_KEY, LakeSnapshot, read_latest, read_latest_tests
+from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests
 
 _VALUES = [one for one in PAIR_ANALYTICS if one.metric]
 _TESTS = [one for one in PAIR_TESTS if one.metric]
@@ -26,7 +27,7 @@ class Latest(NamedTuple):
 def read_pairs(look: LakeSnapshot) -> list[Latest]:
     """Every configured series with its latest row."""
     with look.database(look.lake.analytics_db) as db:
-        columns = (*SERIES_KEY, "state", "time", *(one.column for one in _VALUES))
+        columns = (*TABLES["pair_analytics"].key, "state", "time", *(one.column for one in _VALUES))
         rows = [] if db is None else read_latest(db, columns)
     return [Latest(row[:4], row[4], row[5], row[6:]) for row in rows]
 

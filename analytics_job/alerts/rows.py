@@ -1,21 +1,19 @@
 """What the alert state machine reads: rows of one series, hot and cold as one, in order of time."""
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.alerts.archived_rows import RowArchive, TestKey
 from spreadlake.lake import Lake
+from spreadlake.lake.rows import first_rows, last_time, read_rows
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.series import SeriesKey, StationarityKey
 
-Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
-
-SERIES = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
 _PIECE = 2_000  # rows read back at a time
+_COLUMNS = ("time", "zscore", "correlation", "volume_a", "volume_b", "hedge_bars")
 
 
 @dataclass(frozen=True)
@@ -49,63 +47,38 @@ class RowReader:
 
     def __init__(self, db: sqlite3.Connection, lake: Lake) -> None:
         self._db = db
-        self._archive = RowArchive(db, lake)
+        self._lake = lake
 
-    def first_piece(self, key: Key, start: int, end: int = 2**62) -> AlertRows:
+    def first_piece(self, key: SeriesKey, start: int, end: int = 2**62) -> AlertRows:
         """The first piece of the rows with start <= time < end; empty only if there are none."""
-        archived = self._archive.archived_until(key[1])
-        if start < archived:
-            rows = self._archive.first_archived(key, start, min(end, archived))
-            if rows:
-                return _as_rows(rows)
-        rows = self._db.execute(
-            "SELECT time, zscore, correlation, min(volume_a, volume_b), hedge_bars "
-            f"FROM pair_analytics WHERE {SERIES} AND time >= ? AND time < ? ORDER BY time LIMIT ?",
-            (*key, max(start, archived), end, _PIECE),
-        ).fetchall()
-        return _as_rows(rows)
+        rows = first_rows(self._db, self._lake, key, _COLUMNS, start, end, _PIECE)
+        table = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
+        times, zscores, correlations, volumes_a, volumes_b, hedge_bars = table.T
+        volumes = np.minimum(volumes_a, volumes_b)
+        return AlertRows(times.astype(np.int64), zscores, correlations, volumes, hedge_bars)
 
-    def begin(self, key: Key) -> int:
-        """Before this time the series has no rows."""
-        return self._archive.first_bar(key[0], key[1])
+    def begin(self, key: SeriesKey) -> int:
+        """Before this time the series has no rows: the first bar of one of its legs."""
+        row = self._db.execute(
+            "SELECT MAX(time) FROM first_bars WHERE timeframe = ? AND symbol IN (?, ?)",
+            (key.timeframe, *key.legs),
+        ).fetchone()
+        return 0 if row[0] is None else int(row[0])
 
-    def adf_pvalues(self, key: Key, times: Ints) -> Floats:
+    def adf_pvalues(self, key: SeriesKey, times: Ints) -> Floats:
         """The latest ADF p-value known at each time; NaN before the first."""
         if len(times) == 0:
             return np.empty(0)
-        pair, timeframe, _, lookback = key
-        tests = self._tests((pair, timeframe, lookback), int(times[0]), int(times[-1]))
-        known = np.array([test[0] for test in tests])
-        values = [np.nan, *(np.nan if test[1] is None else test[1] for test in tests)]
-        return np.asarray(np.array(values)[np.searchsorted(known, times, side="right")])
+        first, last = int(times[0]), int(times[-1])
+        before = last_time(self._db, self._lake, key.stationarity, first + 1)
+        start = first if before is None else before
+        columns = ("time", "adf_pvalue")
+        tests = read_rows(self._db, self._lake, key.stationarity, columns, start, last + 1)
+        known = np.array([time for time, _ in tests])
+        values = np.array([np.nan, *(value for _, value in tests)], dtype=np.float64)
+        return values[np.searchsorted(known, times, side="right")]
 
-    def next_test(self, key: TestKey, after: int) -> int | None:
+    def next_test(self, key: StationarityKey, after: int) -> int | None:
         """Time of the first test later than `after`."""
-        archived = self._archive.next_test(key, after)
-        if archived is not None:
-            return archived
-        row = self._db.execute(
-            "SELECT MIN(time) FROM pair_tests "
-            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time > ?",
-            (*key, after),
-        ).fetchone()
-        return None if row[0] is None else int(row[0])
-
-    def _tests(self, key: TestKey, first: int, last: int) -> Sequence[tuple[int, float | None]]:
-        """(time, ADF p-value) up to `last`, from the latest test at or before `first` on."""
-        tests = self._db.execute(
-            "SELECT time, adf_pvalue FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 "
-            "AND lookback_bars = ?3 AND time <= ?4 AND time >= coalesce((SELECT MAX(time) "
-            "FROM pair_tests WHERE pair = ?1 AND timeframe = ?2 AND lookback_bars = ?3 "
-            "AND time <= ?5), 0) ORDER BY time",
-            (*key, last, first),
-        ).fetchall()
-        archived = self._archive.archived_until(key[1])
-        if not archived or (tests and archived <= tests[0][0] <= first):
-            return tests
-        return self._archive.tests(key, first, last)
-
-
-def _as_rows(rows: Sequence[Sequence[object]]) -> AlertRows:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return AlertRows(table[:, 0].astype(np.int64), table[:, 1], *table.T[2:])
+        rows = first_rows(self._db, self._lake, key, ["time"], after + 1, 2**62, 1)
+        return int(rows[0][0]) if rows else None

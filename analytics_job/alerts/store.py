@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_job.alerts.archived_rows import TestKey
-from analytics_job.alerts.rows import SERIES, AlertRows, Key, RowReader, rows_of
+from analytics_job.alerts.rows import AlertRows, RowReader, rows_of
 from spreadlake.lake import Lake
 from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.series import PAIR_ANALYTICS, SeriesKey, StationarityKey
 from spreadlake.times import timeframe_seconds
+
+_IS_SERIES = PAIR_ANALYTICS.is_series
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class WatchedSeries:
     """One rule on one series."""
 
     rule: str
-    key: Key
+    key: SeriesKey
     levels: AlertLevels
     gates: Gates
 
@@ -43,17 +45,16 @@ class AlertStore:
     ) -> None:
         self._db = db
         self._rows = RowReader(db, lake)
-        self._by_key: dict[Key, list[WatchedSeries]] = {}
-        self._gated: dict[TestKey, set[Key]] = {}
+        self._by_key: dict[SeriesKey, list[WatchedSeries]] = {}
+        self._gated: dict[StationarityKey, set[SeriesKey]] = {}
         for series in watched:
             self._by_key.setdefault(series.key, []).append(series)
             if series.gates.max_adf_pvalue is not None:
-                pair, timeframe, _, lookback = series.key
-                self._gated.setdefault((pair, timeframe, lookback), set()).add(series.key)
+                self._gated.setdefault(series.key.stationarity, set()).add(series.key)
         self._states: dict[WatchedSeries, AlertState] = {}
 
     @property
-    def gating(self) -> Collection[TestKey]:
+    def gating(self) -> Collection[StationarityKey]:
         """(pair, timeframe, lookback) of the ADF tests that decide whether an event opens."""
         return self._gated.keys()
 
@@ -63,13 +64,15 @@ class AlertStore:
             kept = result.have >= result.window
             times = (result.start + np.arange(result.have.shape[1])) * result.length
             for index, pair in enumerate(result.pairs):
-                watched = self._by_key.get((pair.name, timeframe, result.window, result.lookback))
+                watched = self._by_key.get(
+                    SeriesKey(pair.name, timeframe, result.window, result.lookback)
+                )
                 if watched and kept[index].any():
                     rows = rows_of(result, index, times, kept[index])
                     for series in watched:
                         self._append_rows(series, rows)
 
-    def repair(self, key: Key, low: int, high: int) -> None:
+    def repair(self, key: SeriesKey, low: int, high: int) -> None:
         """Runs again over the rows of a series from time `low`, rows in [low, high) being new."""
         for series in self._by_key.get(key, ()):
             self._states.pop(series, None)
@@ -80,13 +83,13 @@ class AlertStore:
         self._states.pop(series, None)
         self._rerun(series, 0, 2**62)
 
-    def regate(self, pair: str, timeframe: str, lookback: int, time: int) -> None:
-        """Runs again where a new ADF p-value, in force from `time` on, may gate otherwise."""
-        gated = self._gated.get((pair, timeframe, lookback))
+    def test_changed(self, key: StationarityKey, time: int) -> None:
+        """Runs again over the rows from `time` on whose latest ADF p-value is another now."""
+        gated = self._gated.get(key)
         if gated:
-            end = self._rows.next_test((pair, timeframe, lookback), time)
-            for key in gated:
-                self.repair(key, time, 2**62 if end is None else end)
+            end = self._rows.next_test(key, time)
+            for series in gated:
+                self.repair(series, time, 2**62 if end is None else end)
 
     def _append_rows(self, series: WatchedSeries, rows: AlertRows) -> None:
         known = self._states.get(series)
@@ -127,7 +130,7 @@ class AlertStore:
         events: dict[int, AlertEvent],
     ) -> None:
         self._db.execute(
-            f"DELETE FROM alert_events WHERE rule = ? AND {SERIES} "
+            f"DELETE FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )
@@ -139,7 +142,7 @@ class AlertStore:
         An event that is open then is run again from its opening, to find its peak.
         """
         row = self._db.execute(
-            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {SERIES} "
+            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
             "AND opened_at < ? AND (closed_at IS NULL OR closed_at >= ?) "
             "ORDER BY opened_at DESC LIMIT 1",
             (series.rule, *series.key, time, time),
@@ -164,7 +167,7 @@ class AlertStore:
         """
         wanted = series.levels.min_bars - 1
         begin = self._rows.begin(series.key)
-        streak, high, span = 0, time, wanted * timeframe_seconds(series.key[1])
+        streak, high, span = 0, time, wanted * timeframe_seconds(series.key.timeframe)
         while streak < wanted and high > begin:
             low = max(begin, high - span)
             found, unbroken = self._streak_in(series, low, high)
@@ -204,7 +207,7 @@ class AlertStore:
     def _open_at(self, series: WatchedSeries, time: int) -> bool:
         """Whether a stored event is open after the row at `time`."""
         row = self._db.execute(
-            f"SELECT 1 FROM alert_events WHERE rule = ? AND {SERIES} AND opened_at <= ? "
+            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_IS_SERIES} AND opened_at <= ? "
             "AND (closed_at IS NULL OR closed_at > ?) LIMIT 1",
             (series.rule, *series.key, time, time),
         ).fetchone()
@@ -212,7 +215,7 @@ class AlertStore:
 
     def _opened_between(self, series: WatchedSeries, start: int, end: int) -> set[int]:
         rows = self._db.execute(
-            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {SERIES} "
+            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )
@@ -244,6 +247,6 @@ class AlertStore:
         )
         # Only ever added to: an event that a late trade took away was still raised once.
         self._db.execute(
-            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {SERIES}",
+            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_IS_SERIES}",
             (sum(e.opened_at not in known for e in events), series.rule, *series.key),
         )

@@ -12,6 +12,7 @@ from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, add_counters, atomic, iter_trades
 from spreadlake.lake.archive import piece_of
 from spreadlake.pairs import parse_pair
+from spreadlake.series import BARS
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,12 @@ def set_aside(db: sqlite3.Connection, lake: Lake, error: DamagedFileError) -> bo
     piece = piece_of(lake, error.path)
     if piece is None:
         return False
-    table, _, name, start, end = piece
     aside = error.path.with_name(f"{error.path.name}.damaged")
-    symbol = name if table == "bars" else parse_pair(name).a
+    symbol = piece.name if piece.table is BARS else parse_pair(piece.name).a
     with atomic(db):
-        _write(db, _read(db) | {str(aside.relative_to(lake.root)): (symbol, start, end)})
+        _write(
+            db, _read(db) | {str(aside.relative_to(lake.root)): (symbol, piece.start, piece.end)}
+        )
         add_counters(db, {("set_aside", ""): 1})
     # After the note: a crash in between meets the file once more.
     error.path.replace(aside)

@@ -8,20 +8,12 @@ merges them again. Rows that are computed anew for an archived piece wait in SQL
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from spreadlake.lake import Lake, atomic
-from spreadlake.lake.archive import (
-    ArchivedTable,
-    fetch_frame,
-    piece_path,
-    piece_seconds,
-    read_piece,
-    write_piece,
-)
+from spreadlake.lake.archive import Piece, fetch_frame, read_piece, write_piece
+from spreadlake.series import TABLES, Table
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +23,12 @@ _FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
 
 
-_TABLE_KEYS: Mapping[ArchivedTable, tuple[str, ...]] = {
-    "bars": ("symbol", "timeframe", "time"),
-    "pair_analytics": ("pair", "timeframe", "window_bars", "lookback_bars", "time"),
-    "pair_tests": ("pair", "timeframe", "lookback_bars", "time"),
-}
-_NAMES = {table: key[0] for table, key in _TABLE_KEYS.items()}
 # Where the series are listed that may have rows.
-_SOURCES: Mapping[ArchivedTable, str] = {
+_SOURCES: Mapping[str, str] = {
     "bars": "first_bars",
     "pair_analytics": "pair_status",
     "pair_tests": "pair_status",
 }
-
-
-class _Piece(NamedTuple):
-    table: ArchivedTable
-    timeframe: str
-    name: str
-    start: int
-    end: int
 
 
 class Retention:
@@ -60,7 +38,7 @@ class Retention:
         self._db = db
         self._lake = lake
         self._hours = hours
-        self._pieces: Iterator[_Piece] | None = None
+        self._pieces: Iterator[Piece] | None = None
         self._next_look_ms = 0
 
     def roll_piece(self, watermark_ms: int) -> bool:
@@ -80,61 +58,56 @@ class Retention:
         self._roll(piece)
         return True
 
-    def _old_pieces(self, now: int) -> Iterator[_Piece]:
-        for table in _TABLE_KEYS:
-            for name, timeframe in self._series(table):
-                size = piece_seconds(timeframe)
+    def _old_pieces(self, now: int) -> Iterator[Piece]:
+        for table in TABLES.values():
+            for name, timeframe in self._named(table):
                 cutoff = now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
                 first = self._first_time(table, name, timeframe, 0)
-                while first is not None and first // size * size + size <= cutoff:
-                    start = first // size * size
-                    yield _Piece(table, timeframe, name, start, start + size)
+                while first is not None:
+                    piece = Piece.at(table, timeframe, name, first)
+                    if piece.end > cutoff:
+                        break
+                    yield piece
                     # A piece that cannot be rolled now stays, until the next look.
-                    first = self._first_time(table, name, timeframe, start + size)
+                    first = self._first_time(table, name, timeframe, piece.end)
 
-    def _series(self, table: ArchivedTable) -> list[tuple[str, str]]:
+    def _named(self, table: Table) -> list[tuple[str, str]]:
         """(symbol or pair, timeframe) of all that may have rows."""
         rows = self._db.execute(
-            f"SELECT DISTINCT {_NAMES[table]}, timeframe FROM {_SOURCES[table]}"
+            f"SELECT DISTINCT {table.key[0]}, timeframe FROM {_SOURCES[table.name]}"
         )
         return [(row[0], row[1]) for row in rows.fetchall()]
 
-    def _first_time(
-        self, table: ArchivedTable, name: str, timeframe: str, start: int
-    ) -> int | None:
+    def _first_time(self, table: Table, name: str, timeframe: str, start: int) -> int | None:
         """Time of the oldest row from `start` on: a seek for each series of a symbol or pair."""
-        *key, _ = _TABLE_KEYS[table]
         series = self._db.execute(
-            f"SELECT DISTINCT {', '.join(key)} FROM {_SOURCES[table]} "
-            f"WHERE {_NAMES[table]} = ? AND timeframe = ?",
+            f"SELECT DISTINCT {', '.join(table.key)} FROM {_SOURCES[table.name]} "
+            f"WHERE {table.key[0]} = ? AND timeframe = ?",
             (name, timeframe),
         ).fetchall()
-        same = " AND ".join(f"{column} = ?" for column in key)
         times = [
             self._db.execute(
-                f"SELECT MIN(time) FROM {table} WHERE {same} AND time >= ?", (*one, start)
+                f"SELECT MIN(time) FROM {table.name} WHERE {table.is_series} AND time >= ?",
+                (*key, start),
             ).fetchone()[0]
-            for one in series
+            for key in series
         ]
         return min((int(time) for time in times if time is not None), default=None)
 
-    def _roll(self, piece: _Piece) -> None:
-        path = piece_path(self._lake, piece.table, piece.timeframe, piece.name, piece.start)
-        rows = self._merged(piece, path)
-        write_piece(rows, path, piece.table, piece.timeframe, piece.name)
+    def _roll(self, piece: Piece) -> None:
+        write_piece(self._merged(piece), self._lake, piece)
         self._delete(piece)
 
-    def _merged(self, piece: _Piece, path: Path) -> pl.DataFrame:
+    def _merged(self, piece: Piece) -> pl.DataFrame:
         """The piece's rows: SQLite's, and those that were archived before and are not there."""
-        where, values = _where(piece)
-        rows = fetch_frame(self._db, piece.table, where, values)
-        keys = _TABLE_KEYS[piece.table]
-        if path.exists():
-            cold = read_piece(self._db, path, piece.table, piece.timeframe, piece.name)
-            rows = pl.concat([rows, cold]).unique(keys, keep="first")
-        return rows.sort(keys)
+        rows = fetch_frame(self._db, piece.table, *_where(piece))
+        key = (*piece.table.key, "time")
+        if piece.path(self._lake).exists():
+            cold = read_piece(self._db, self._lake, piece)
+            rows = pl.concat([rows, cold]).unique(key, keep="first")
+        return rows.sort(key)
 
-    def _delete(self, piece: _Piece) -> None:
+    def _delete(self, piece: Piece) -> None:
         where, values = _where(piece)
         with atomic(self._db):
             self._db.execute(
@@ -142,21 +115,22 @@ class Retention:
                 "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
                 (f"archived:{piece.timeframe}", piece.end),
             )
-        keys = ", ".join(_TABLE_KEYS[piece.table])
+        table = piece.table.name
+        key = ", ".join((*piece.table.key, "time"))
         deleted = _DELETE_ROWS
         while deleted == _DELETE_ROWS:
             with atomic(self._db):
                 deleted = self._db.execute(
-                    f"DELETE FROM {piece.table} WHERE ({keys}) IN "
-                    f"(SELECT {keys} FROM {piece.table} WHERE {where} LIMIT {_DELETE_ROWS})",
+                    f"DELETE FROM {table} WHERE ({key}) IN "
+                    f"(SELECT {key} FROM {table} WHERE {where} LIMIT {_DELETE_ROWS})",
                     values,
                 ).rowcount
         # A page a row: it does as much as is fetched.
         self._db.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
 
 
-def _where(piece: _Piece) -> tuple[str, tuple[object, ...]]:
+def _where(piece: Piece) -> tuple[str, tuple[object, ...]]:
     return (
-        f"{_NAMES[piece.table]} = ? AND timeframe = ? AND time >= ? AND time < ?",
+        f"{piece.table.key[0]} = ? AND timeframe = ? AND time >= ? AND time < ?",
         (piece.name, piece.timeframe, piece.start, piece.end),
     )

@@ -9,7 +9,7 @@ import polars as pl
 from analytics_job.bars.spans import SpanStore
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
-from spreadlake.lake.archive import archived_until, read_archive
+from spreadlake.lake.rows import archived_until, read_bars
 from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
 from spreadlake.times import timeframe_seconds
 
@@ -117,17 +117,7 @@ class BarStore:
     ) -> pl.DataFrame:
         """Stored bars with start <= time < end, by symbol and time."""
         names = sorted(self._symbols if symbols is None else symbols)
-        rows: list[tuple[object, ...]] = []
-        for symbol in names:
-            rows += self._db.execute(
-                f"SELECT {_NAMES} FROM bars "
-                "WHERE symbol = ? AND timeframe = ? AND time >= ? AND time < ? ORDER BY time",
-                (symbol, timeframe, start, end),
-            ).fetchall()
-        hot = pl.DataFrame(rows, schema=BARS_SCHEMA, orient="row")
-        if start >= archived_until(self._db, timeframe):
-            return hot
-        return self._with_archived(hot, timeframe, start, end, names)
+        return read_bars(self._db, self._lake, names, timeframe, start, end)
 
     def first_bars(self, timeframe: str) -> dict[str, int]:
         """Time (s) of the first bar of each symbol that has one."""
@@ -135,17 +125,6 @@ class BarStore:
             "SELECT symbol, time FROM first_bars WHERE timeframe = ?", (timeframe,)
         )
         return dict(rows.fetchall())
-
-    def _with_archived(
-        self, hot: pl.DataFrame, timeframe: str, start: int, end: int, symbols: Sequence[str]
-    ) -> pl.DataFrame:
-        cold = [
-            piece.select(BARS_SCHEMA.names())
-            for symbol in symbols
-            for piece in read_archive(self._db, self._lake, "bars", timeframe, symbol, start, end)
-        ]
-        merged = pl.concat([hot, *cold]).unique(["symbol", "time"], keep="first")
-        return merged.sort("symbol", "time")
 
     def has(self, symbol: str) -> bool:
         """Whether there are bars of a symbol's own trades."""

@@ -18,6 +18,7 @@ from analytics_job.ticks.backlog import DueHour, read_hours
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.series import SeriesKey
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 from spreadlake.work import Work
@@ -191,7 +192,7 @@ class History:
         for result in results:
             low, rows = result.start * result.length, result.have.shape[1]
             for pair in result.pairs:
-                key = (pair.name, analyser.timeframe, result.window, result.lookback)
+                key = SeriesKey(pair.name, analyser.timeframe, result.window, result.lookback)
                 self._pipeline.alerts.repair(key, low, low + rows * result.length)
             if result.start + rows == last + 1:
                 self._pipeline.status.update(analyser.timeframe, [result], analyser.bars_in_a_row)

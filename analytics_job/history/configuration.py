@@ -14,14 +14,14 @@ from analytics_job.alerts.store import WatchedSeries
 from analytics_job.definitions import rule_definition, series_definition, watched_series
 from analytics_job.pairs.backlog import Due
 from analytics_job.pipeline import Pipeline
-from spreadlake.config import Series, Settings
+from spreadlake.config import Settings
 from spreadlake.lake import atomic
 from spreadlake.pairs import parse_pair
+from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 
 log = logging.getLogger(__name__)
 
-_KEY = "pair = ? AND timeframe = ? AND window_bars = ? AND lookback_bars = ?"
-Key = tuple[str, str, int, int]
+_IS_SERIES = PAIR_ANALYTICS.is_series
 
 
 def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
@@ -63,29 +63,29 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
     """Marks the history of series that are new or defined otherwise as due; whether there are."""
     definition = series_definition(settings)
     stored = {row[:4]: row[4] for row in db.execute("SELECT * FROM series").fetchall()}
-    wanted = {_key(series): series for series in settings.series}
+    wanted = dict.fromkeys(settings.series)
     with atomic(db):
         db.executemany(
-            f"DELETE FROM series WHERE {_KEY}", [key for key in stored if key not in wanted]
+            f"DELETE FROM series WHERE {_IS_SERIES}", [key for key in stored if key not in wanted]
         )
-    missing = [series for key, series in wanted.items() if stored.get(key) != definition]
+    missing = [key for key in wanted if stored.get(key) != definition]
     with atomic(db):
         for due in _due(missing, settings):
             for start, end in _history_of(pipeline, due):
                 pipeline.rows_due.add(due, start, end)
         db.executemany(
             "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
-            [(*_key(series), definition) for series in missing],
+            [(*key, definition) for key in missing],
         )
     return bool(missing)
 
 
-def _due(missing: Sequence[Series], settings: Settings) -> set[Due]:
+def _due(missing: Sequence[SeriesKey], settings: Settings) -> set[Due]:
     """Whose history is missing, in as few words as possible."""
     whole = len(settings.windows) * len(settings.lookbacks)
-    pairs: dict[tuple[str, str], list[Series]] = {}
-    for one in missing:
-        pairs.setdefault((one.timeframe, one.pair.name), []).append(one)
+    pairs: dict[tuple[str, str], list[SeriesKey]] = {}
+    for key in missing:
+        pairs.setdefault((key.timeframe, key.pair), []).append(key)
     due: set[Due] = set()
     for (timeframe, name), series in pairs.items():
         parts = {(0, 0)} if len(series) == whole else {(s.window, s.lookback) for s in series}
@@ -143,8 +143,4 @@ def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> N
     """A rule that watches no longer leaves its past events, but none that would never close."""
     for table in ("alert_rules", "alert_events"):
         still_open = " AND closed_at IS NULL" if table == "alert_events" else ""
-        db.execute(f"DELETE FROM {table} WHERE rule = ? AND {_KEY}{still_open}", key)
-
-
-def _key(series: Series) -> Key:
-    return (series.pair.name, series.timeframe, series.window, series.lookback)
+        db.execute(f"DELETE FROM {table} WHERE rule = ? AND {_IS_SERIES}{still_open}", key)

@@ -9,27 +9,23 @@ import numpy as np
 from analytics_job.pairs.states import SeriesStatus, series_status
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
-
-Key = tuple[str, str, int, int]  # pair, timeframe, window_bars, lookback_bars
+from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 
 
 class StatusStore:
     """Status of every series; runs inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, keys: Sequence[Key], max_stale: int) -> None:
+    def __init__(self, db: sqlite3.Connection, keys: Sequence[SeriesKey], max_stale: int) -> None:
         self._db = db
         self._max_stale = max_stale
-        self._written: dict[Key, SeriesStatus] = {}
+        self._written: dict[SeriesKey, SeriesStatus] = {}
         wanted = set(keys)
         for row in db.execute("SELECT * FROM pair_status").fetchall():
-            if row[:4] in wanted:
-                self._written[row[:4]] = SeriesStatus(*row[4:])
+            key = SeriesKey(*row[:4])
+            if key in wanted:
+                self._written[key] = SeriesStatus(*row[4:])
             else:
-                db.execute(
-                    "DELETE FROM pair_status WHERE pair = ? AND timeframe = ? "
-                    "AND window_bars = ? AND lookback_bars = ?",
-                    row[:4],
-                )
+                db.execute(f"DELETE FROM pair_status WHERE {PAIR_ANALYTICS.is_series}", key)
         self._write((key, self._warming(key)) for key in keys if key not in self._written)
 
     def update(
@@ -43,7 +39,7 @@ class StatusStore:
             flat = np.isnan(result.numbers["zscore"][:, -1])
             self._write(
                 (
-                    (pair.name, timeframe, result.window, result.lookback),
+                    SeriesKey(pair.name, timeframe, result.window, result.lookback),
                     series_status(
                         self._have(result, index, in_a_row),
                         int(result.hedge_bars[index, -1]),
@@ -63,10 +59,12 @@ class StatusStore:
             return have
         return in_a_row(result.pairs[index], result.start + result.have.shape[1] - 1)
 
-    def _warming(self, key: Key) -> SeriesStatus:
-        return series_status(0, 0, key[2], key[3], self._max_stale, stale=False, flat=False)
+    def _warming(self, key: SeriesKey) -> SeriesStatus:
+        return series_status(
+            0, 0, key.window, key.lookback, self._max_stale, stale=False, flat=False
+        )
 
-    def _write(self, lines: Iterable[tuple[Key, SeriesStatus]]) -> None:
+    def _write(self, lines: Iterable[tuple[SeriesKey, SeriesStatus]]) -> None:
         changed = [(key, line) for key, line in lines if self._written.get(key) != line]
         self._db.executemany(
             "INSERT OR REPLACE INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

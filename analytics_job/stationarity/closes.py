@@ -8,10 +8,11 @@ import numpy as np
 
 from analytics_job.stationarity.store import DueTest
 from spreadlake.lake import Lake
-from spreadlake.lake.archive import archived_until, read_rows
 from spreadlake.lake.breaks import read_cuts
+from spreadlake.lake.rows import read_rows
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.series import BarKey
 from spreadlake.times import timeframe_seconds
 
 
@@ -66,20 +67,11 @@ def _begin(db: sqlite3.Connection, due: DueTest) -> int:
 
 
 def _closes(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest, start: int) -> Floats:
-    """The closes from `start` up to the test's bar, hot and cold, as many as there are."""
-    length = timeframe_seconds(due.timeframe)
-    rows = db.execute(
-        "SELECT time, close FROM bars "
-        "WHERE symbol = ? AND timeframe = ? AND time >= ? AND time <= ? ORDER BY time",
-        (symbol, due.timeframe, start, due.time),
-    ).fetchall()
-    wanted = (due.time - start) // length + 1
-    if len(rows) < wanted and start < archived_until(db, due.timeframe):
-        series = [("symbol", symbol), ("timeframe", due.timeframe)]
-        frame = read_rows(db, lake, "bars", series, start, due.time + 1)
-        rows = frame.select("time", "close").rows()
+    """The closes from `start` up to the test's bar that lead to it without a hole."""
+    key = BarKey(symbol, due.timeframe)
+    rows = read_rows(db, lake, key, ("time", "close"), start, due.time + 1)
     times, closes = (np.array([row[at] for row in rows]) for at in (0, 1))
-    return closes[_unbroken(times, due.time, length) :].astype(np.float64)
+    return closes[_unbroken(times, due.time, timeframe_seconds(due.timeframe)) :].astype(np.float64)
 
 
 def _unbroken(times: Ints, last: int, length: int) -> int:

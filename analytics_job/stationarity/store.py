@@ -13,24 +13,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 
-from analytics_job.alerts.archived_rows import TestKey
 from analytics_job.pairs.analyser import PairPlan
 from spreadlake.lake import Lake, add_counters
-from spreadlake.lake.archive import archived_until, read_rows
+from spreadlake.lake.rows import read_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import PairTests
+from spreadlake.series import PAIR_TESTS, StationarityKey
 from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 200_000  # tests that may wait, some 20 MB
-_COLUMNS = (
-    "pair",
-    "timeframe",
-    "lookback_bars",
-    "time",
-    *(column.name for column in fields(PairTests)),
-)
+_COLUMNS = (*PAIR_TESTS.key, "time", *(column.name for column in fields(PairTests)))
 _INSERT = (
     f"INSERT OR REPLACE INTO pair_tests({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -50,6 +44,11 @@ class DueTest:
     pair: str
     lookback: int
 
+    @property
+    def key(self) -> StationarityKey:
+        """Its series."""
+        return StationarityKey(self.pair, self.timeframe, self.lookback)
+
 
 class TestStore:
     """What is due, and what came of it; runs inside the caller's transaction."""
@@ -63,7 +62,7 @@ class TestStore:
         plan: PairPlan,
         lengths: dict[str, int],
         interval: float,
-        gating: Collection[TestKey] = (),
+        gating: Collection[StationarityKey] = (),
     ) -> None:
         """`gating` are the series whose tests decide whether an alert opens: all are kept."""
         self._db = db
@@ -115,17 +114,9 @@ class TestStore:
 
     def put(self, due: DueTest, tests: PairTests) -> None:
         """Stores a result (no row where there were no bars); the test is no longer due."""
-        key = (due.pair, due.timeframe, due.lookback, due.time)
         if tests.observations:
-            self._db.execute(
-                _INSERT,
-                (*key, *astuple(tests)),
-            )
-        self._count -= self._db.execute(
-            "DELETE FROM tests_due "
-            "WHERE pair = ? AND timeframe = ? AND lookback_bars = ? AND time = ?",
-            key,
-        ).rowcount
+            self._db.execute(_INSERT, (*due.key, due.time, *astuple(tests)))
+        self._forget([due])
 
     def _due(
         self, timeframe: str, pairs: Sequence[Pair], start: int, end: int, newest: int
@@ -147,27 +138,18 @@ class TestStore:
     ) -> list[DueTest]:
         """What was computed once is computed again, whatever its age, hot or in Parquet."""
         low = start - self._lengths[timeframe] + 1
-        due = [
-            DueTest(timeframe, time, pair.name, lookback)
+        keys = [
+            StationarityKey(pair.name, timeframe, lookback)
             for pair in pairs
             for lookback in self._plan.lookbacks
-            for time in self._computed((pair.name, timeframe, lookback), low, end)
+        ]
+        due = [
+            DueTest(timeframe, time, key.pair, key.lookback)
+            for key in keys
+            for (time,) in read_rows(self._db, self._lake, key, ["time"], low, end)
         ]
         self._insert(due)
         return due
-
-    def _computed(self, key: TestKey, start: int, end: int) -> list[int]:
-        """Times of the rows that there are with start <= time < end."""
-        if start < archived_until(self._db, key[1]):
-            named = zip(("pair", "timeframe", "lookback_bars"), key, strict=True)
-            frame = read_rows(self._db, self._lake, "pair_tests", list(named), start, end)
-            return frame["time"].to_list()
-        rows = self._db.execute(
-            "SELECT time FROM pair_tests WHERE pair = ? AND timeframe = ? "
-            "AND lookback_bars = ? AND time >= ? AND time < ?",
-            (*key, start, end),
-        ).fetchall()
-        return [row[0] for row in rows]
 
     def _insert(self, due: Sequence[DueTest]) -> None:
         self._count += self._db.executemany(
@@ -196,7 +178,7 @@ class TestStore:
                 one
                 for one in (DueTest(*row) for row in rows)
                 if not self._schedule.keeps(one.time + length, length, newest)
-                and (one.pair, timeframe, one.lookback) not in self._gating
+                and one.key not in self._gating
             )
 
     def _forget(self, due: Iterable[DueTest]) -> None:

@@ -38,7 +38,7 @@ def store_results(db: sqlite3.Connection, pipeline: Pipeline, results: Sequence[
     with atomic(db):
         for due, tests in results:
             pipeline.tests.put(due, tests)
-            pipeline.alerts.regate(due.pair, due.timeframe, due.lookback, due.time)
+            pipeline.alerts.test_changed(due.key, due.time)
 
 
 class SlowTests:

@@ -9,13 +9,19 @@ import typer
 
 from launcher.commands.options import DataOption, parse_bars
 from launcher.commands.output import lines_to_file, lines_to_stdout
+from launcher.commands.series import (
+    available_series,
+    bar_seconds,
+    column_names,
+    iter_computed,
+    iter_rows,
+    what_there_is,
+)
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
+from spreadlake.series import SeriesKey, choose_series
 from spreadlake.status import require_lake
-from spreadlake.status.choose import SeriesKey, choose_series
-from spreadlake.status.computed_series import bar_seconds, iter_computed, what_there_is
-from spreadlake.status.series_rows import available_series, column_names, iter_rows
 from spreadlake.times import iso_utc, parse_time
 from spreadlake.words import count
 

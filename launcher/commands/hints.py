@@ -33,7 +33,7 @@ def commands(lake: Lake, settings: Settings) -> list[str]:
     command, data = command_name(), shlex.quote(str(lake.root))
     lines = [f"status   {command} status --data {data}"]
     if (s := settings.first_series) is not None:
-        series = f"--pair {s.pair.name} --timeframe {s.timeframe} --window {s.window}"
+        series = f"--pair {s.pair} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"csv      {command} csv --data {data} {series}")
     return lines
 

@@ -86,7 +86,7 @@ def replay(
     for symbol in symbols:
         market += ["--expect", symbol]
     first = settings.first_series
-    _run(Launcher(lake, config, variables), port, market, first.pair.name if first else None)
+    _run(Launcher(lake, config, variables), port, market, first.pair if first else None)
 
 
 def _variables(recording: "Recording", config: Path | None, port: int) -> dict[str, str]:

@@ -7,11 +7,11 @@ import typer
 
 from launcher.commands.options import DataOption, parse_bars, parse_not_negative, parse_whole
 from launcher.commands.screen_output import Choice, iter_screens, write_rows, write_tables
+from launcher.commands.series import lake_definition
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import check_symbol
 from spreadlake.status import require_lake
-from spreadlake.status.computed_series import lake_definition
 from spreadlake.times import parse_time, timeframe_seconds
 
 # What computes is imported where it is used: polars and numpy are slow to import.

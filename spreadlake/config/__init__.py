@@ -3,7 +3,7 @@
 from spreadlake.config.accepted import AcceptedCopy
 from spreadlake.config.load import find_config, load_settings
 from spreadlake.config.sections import AlertRule, KalmanSettings
-from spreadlake.config.settings import Series, Settings
+from spreadlake.config.settings import Settings
 from spreadlake.config.watch import ConfigWatch, watch_config
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "AlertRule",
     "ConfigWatch",
     "KalmanSettings",
-    "Series",
     "Settings",
     "find_config",
     "load_settings",

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from itertools import combinations, product
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import (
@@ -25,20 +25,12 @@ from spreadlake.config.sections import (
     Timeframe,
 )
 from spreadlake.pairs import Pair
+from spreadlake.series import SeriesKey
 from spreadlake.times import MOST_BARS
 
 ENV_PREFIX = "SPREADLAKE_"
 _MOST_LISTED = 30  # of what a message says is allowed
 Bars = Annotated[int, Field(ge=2, le=MOST_BARS)]
-
-
-class Series(NamedTuple):
-    """One series of pair analytics."""
-
-    pair: Pair
-    timeframe: str
-    window: int
-    lookback: int
 
 
 class Settings(BaseSettings):
@@ -156,13 +148,13 @@ class Settings(BaseSettings):
         return list(self.pairs)
 
     @property
-    def series(self) -> list[Series]:
+    def series(self) -> list[SeriesKey]:
         """Every series of pair analytics that is computed."""
         kinds = list(product(self.timeframes, self.windows, self.lookbacks))
-        return [Series(pair, *kind) for pair in self.pair_list for kind in kinds]
+        return [SeriesKey(pair.name, *kind) for pair in self.pair_list for kind in kinds]
 
     @property
-    def first_series(self) -> Series | None:
+    def first_series(self) -> SeriesKey | None:
         """The first of `series`, without making all of them; None where there is no pair."""
         if self.pairs == "all":
             pair = Pair(*self.symbols[:2]) if len(self.symbols) > 1 else None
@@ -170,7 +162,7 @@ class Settings(BaseSettings):
             pair = self.pairs[0] if self.pairs else None
         if pair is None:
             return None
-        return Series(pair, self.timeframes[0], self.windows[0], self.lookbacks[0])
+        return SeriesKey(pair.name, self.timeframes[0], self.windows[0], self.lookbacks[0])
 
 
 def _default_rule(windows: Any, timeframes: Any) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """What is computed from a lake on demand, with the maths of `spreadlake.quant`."""
 
-from spreadlake.research.pair_series import PairSeries, computed_rows
+from spreadlake.research.pair_series import computed_rows
 from spreadlake.research.screen import NoScreenError, Screen, ScreenRequest, take_screen
 
 __all__ = [
     "NoScreenError",
-    "PairSeries",
     "Screen",
     "ScreenRequest",
     "computed_rows",

@@ -9,7 +9,7 @@ import polars as pl
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.archive import read_rows
+from spreadlake.lake.rows import read_bars
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.times import timeframe_seconds
@@ -76,9 +76,8 @@ class BarSource(NamedTuple):
     def read(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> pl.DataFrame:
         """Bars of BARS_SCHEMA of one symbol, absolute numbers [low, high), in order of time."""
         low = max(low, self.first[symbol])
-        series = [("symbol", symbol), ("timeframe", self.stored)]
         span = (low * self.length, high * self.length)
-        bars = read_rows(db, self.lake, "bars", series, *span).select(BARS_SCHEMA.names())
+        bars = read_bars(db, self.lake, [symbol], self.stored, *span)
         if timeframe_seconds(self.stored) == self.length:
             return bars
         return longer_bars(self._of_one_kind(bars, symbol), self.length).cast(BARS_SCHEMA)

@@ -6,7 +6,6 @@ numbers that the job would have stored, whether it did or not.
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
 
 import polars as pl
 
@@ -16,22 +15,14 @@ from spreadlake.lake.definition import SeriesDefinition
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
 from spreadlake.research.bar_source import BarSource
+from spreadlake.series import SeriesKey
 
 _PIECE = 5_000  # rows computed at a time, to bound memory
 
 
-class PairSeries(NamedTuple):
-    """One series of pair analytics: which pair, on bars of which length, over how many."""
-
-    pair: Pair
-    timeframe: str
-    window: int
-    lookback: int
-
-
 def computed_rows(
     lake: Lake,
-    series: PairSeries,
+    key: SeriesKey,
     definition: SeriesDefinition,
     start: float | None = None,
     end: float | None = None,
@@ -43,18 +34,18 @@ def computed_rows(
     bars and for a timeframe that the stored bars do not divide.
     """
     with closing(open_reader(lake.analytics_db)) as db:
-        source = BarSource.of(db, lake, series.timeframe, series.pair)
-    reach = bars_needed((series.window,), (series.lookback,), definition.max_stale_bars)
-    low, high = _span(source, series.pair, start, end)
+        source = BarSource.of(db, lake, key.timeframe, key.legs)
+    reach = bars_needed((key.window,), (key.lookback,), definition.max_stale_bars)
+    low, high = _span(source, key.legs, start, end)
     step = max(_PIECE, reach)
     for at in range(low, high, step):
-        yield _piece(lake, source, series, definition, at, min(at + step, high), reach)
+        yield _piece(lake, source, key, definition, at, min(at + step, high), reach)
 
 
 def _piece(
     lake: Lake,
     source: BarSource,
-    series: PairSeries,
+    key: SeriesKey,
     definition: SeriesDefinition,
     low: int,
     high: int,
@@ -62,7 +53,7 @@ def _piece(
 ) -> pl.DataFrame:
     """The rows at the absolute bars [low, high)."""
     with closing(open_reader(lake.analytics_db)) as db:
-        closes = source.matrix(db, tuple(series.pair), low - reach, high)
+        closes = source.matrix(db, tuple(key.legs), low - reach, high)
         cuts = read_cuts(db, source.length, low - reach, high)
     noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
     parts = [
@@ -70,9 +61,9 @@ def _piece(
         for closes_part, count in closes.stretches(high - low, cuts)
         for rows in pair_rows(
             closes_part,
-            [series.pair],
-            [series.window],
-            series.lookback,
+            [key.legs],
+            [key.window],
+            key.lookback,
             definition.max_stale_bars,
             noise,
             count,

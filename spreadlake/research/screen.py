@@ -11,12 +11,13 @@ import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.archive import last_time
 from spreadlake.lake.breaks import read_cuts
+from spreadlake.lake.rows import last_time
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pairs
 from spreadlake.research.bar_source import BarSource
+from spreadlake.series import BarKey
 from spreadlake.times import iso_utc
 
 Progress = Callable[[int, int], None]
@@ -132,13 +133,7 @@ def _newest(
 ) -> int:
     """The number after the newest bar of any symbol before the bar `end`."""
     times = [
-        last_time(
-            db,
-            source.lake,
-            "bars",
-            [("symbol", symbol), ("timeframe", source.stored)],
-            end * source.length,
-        )
+        last_time(db, source.lake, BarKey(symbol, source.stored), end * source.length)
         for symbol in symbols
     ]
     first = min(source.first.values())

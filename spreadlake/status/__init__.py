@@ -1,7 +1,6 @@
 """What a lake tells about itself, read from its databases only."""
 
 from spreadlake.status.analytics import (
-    SERIES_KEY,
     read_latest,
     read_latest_pairs,
     read_latest_tests,
@@ -33,7 +32,6 @@ from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
 from spreadlake.status.totals import Totals, totals_of
 
 __all__ = [
-    "SERIES_KEY",
     "AlertReport",
     "FileReport",
     "GapReport",

@@ -2,9 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from spreadlake.lake import Lake
+from spreadlake.series import PAIR_ANALYTICS
 from spreadlake.status.model import AlertReport, PairReport
+from spreadlake.status.snapshots import snapshot
+from spreadlake.times import timeframe_seconds
 
 # The inner max(time) is one seek at the end of the series' key range.
 _LATEST = """
@@ -35,9 +39,15 @@ SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, 
 FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
 """
 
-SERIES_KEY = ("pair", "timeframe", "window_bars", "lookback_bars")
+# The inner max(time) is one seek at the end of each symbol's range of keys.
+_SPANS = """
+SELECT timeframe, min(time), max((
+  SELECT max(time) FROM bars
+  WHERE bars.symbol = first_bars.symbol AND bars.timeframe = first_bars.timeframe))
+FROM first_bars GROUP BY timeframe
+"""
 _REPORTED = (
-    *SERIES_KEY, "state", "bars_have", "bars_need", "message", "time", "price_a", "price_b",
+    *PAIR_ANALYTICS.key, "state", "bars_have", "bars_need", "message", "time", "price_a", "price_b",
     "beta", "spread", "spread_std", "zscore", "correlation", "return_correlation", "hedge_bars",
 )  # fmt: skip
 
@@ -99,3 +109,26 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
 
 def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+
+
+class BarSpan(NamedTuple):
+    """The bars of the shortest timeframe: its length, the open of the first, the end of the last.
+
+    All in seconds, Unix time.
+    """
+
+    length: int
+    first: int
+    end: int
+
+
+def bar_span(lake: Lake) -> BarSpan | None:
+    """How far the bars of `lake` reach, which is what there is to draw; None where it has none."""
+    with snapshot(lake.analytics_db) as db:
+        rows = [] if db is None else db.execute(_SPANS).fetchall()
+    spans = [
+        BarSpan(length, first, last + length)
+        for length, first, last in ((timeframe_seconds(t), *rest) for t, *rest in rows)
+        if last is not None
+    ]
+    return min(spans, default=None)

@@ -5,15 +5,16 @@ from contextlib import closing
 from typing import Any
 
 from analytics_job.job import AnalyticsJob
+from launcher.commands.series import column_names, iter_rows
 from spreadlake.lake import open_reader
-from spreadlake.lake.archive import read_rows
-from spreadlake.status.choose import SeriesKey
-from spreadlake.status.series_rows import column_names, iter_rows
+from spreadlake.lake.rows import read_frame
+from spreadlake.series import BarKey, SeriesKey, StationarityKey
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 
 EPOCH_MS = 1_699_999_200_000  # a whole hour
 HOURS = 5
+SERIES = SeriesKey("AUSDT/BUSDT", "1s", 30, 60)
 CONFIG: dict[str, Any] = {
     "symbols": ["AUSDT", "BUSDT"],
     "timeframes": ["1s", "1m"],
@@ -41,23 +42,16 @@ def trades() -> list[Trade]:
 
 def merged(lake: harness.TestLake) -> dict[str, Any]:
     """What every reader finds in a lake, hot and cold as one."""
-    keys = [("timeframe", "1s")]
-    series: list[tuple[str, object]] = [*keys, ("window_bars", 30), ("lookback_bars", 60)]
     with closing(open_reader(lake.lake.analytics_db)) as db:
         return {
             "bars": [
-                read_rows(db, lake.lake, "bars", [("symbol", s), *keys], 0, 2**40).rows()
+                read_frame(db, lake.lake, BarKey(s, "1s"), 0, 2**40).rows()
                 for s in ("AUSDT", "BUSDT")
             ],
-            "rows": read_rows(
-                db, lake.lake, "pair_analytics", [("pair", "AUSDT/BUSDT"), *series], 0, 2**40
-            ).rows(),
+            "rows": read_frame(db, lake.lake, SERIES, 0, 2**40).rows(),
             "tests": [
-                read_rows(db, lake.lake, "pair_tests", key, 0, 2**40).rows()
-                for key in (
-                    [("pair", "AUSDT/BUSDT"), ("timeframe", timeframe), ("lookback_bars", 60)]
-                    for timeframe in ("1s", "1m")
-                )
+                read_frame(db, lake.lake, StationarityKey("AUSDT/BUSDT", t, 60), 0, 2**40).rows()
+                for t in ("1s", "1m")
             ],
             "events": db.execute("SELECT * FROM alert_events ORDER BY opened_at").fetchall(),
             "csv": [row for piece in _csv_pieces(lake) for row in piece],
@@ -66,9 +60,8 @@ def merged(lake: harness.TestLake) -> dict[str, Any]:
 
 
 def _csv_pieces(lake: harness.TestLake) -> Iterator[list[tuple[Any, ...]]]:
-    key = SeriesKey("AUSDT/BUSDT", "1s", 30, 60)
     start, end = EPOCH_MS / 1000 + 100.5, EPOCH_MS / 1000 + 4 * 3600
-    return iter_rows(lake.lake, key, column_names(lake.lake), start, end)
+    return iter_rows(lake.lake, SERIES, column_names(lake.lake), start, end)
 
 
 def roll(job: AnalyticsJob) -> None:

@@ -200,21 +200,20 @@ def _check_rows(
         if series.timeframe != timeframe:
             continue
         expected = oracle.analytics(
-            bars.get(series.pair.a, {}),
-            bars.get(series.pair.b, {}),
+            bars.get(series.legs.a, {}),
+            bars.get(series.legs.b, {}),
             timeframe_seconds(timeframe),
             series.window,
             series.lookback,
             config.max_stale_bars,
             off,
         )
-        key = (series.pair.name, timeframe, series.window, series.lookback)
-        names = ("pair", "timeframe", "window_bars", "lookback_bars")
-        rows = {row["time"]: row for row in table if tuple(row[n] for n in names) == key}
+        names = series.table.key
+        rows = {row["time"]: row for row in table if tuple(row[n] for n in names) == series}
         assert rows.keys() == expected.keys()
         reach = max(series.window, series.lookback)
         for time, row in expected.items():
-            legs = (bars[leg] for leg in series.pair)
+            legs = (bars[leg] for leg in series.legs)
             _assert_row(rows[time], row, *(_largest(leg, time, reach) for leg in legs))
 
 

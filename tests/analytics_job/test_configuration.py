@@ -58,7 +58,7 @@ def _settings(edit: dict[str, Any]) -> Settings:
 
 def _tables(lake: harness.TestLake, config: Settings) -> dict[str, Any]:
     """What belongs to the configuration: rows of a series that is gone may stay."""
-    series = {(s.pair.name, s.timeframe, s.window, s.lookback) for s in config.series}
+    series = set(config.series)
     rules = {rule.name for rule in config.alerts}
     tables = lake.tables() | {"pair_tests": lake.table("pair_tests")}
     for name in ("bars", "first_bars"):

@@ -13,8 +13,9 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import Lake, open_reader, read_counters
-from spreadlake.lake.archive import piece_of, piece_path
+from spreadlake.lake.archive import Piece, piece_of
 from spreadlake.lake.parquet import read_whole
+from spreadlake.series import BARS, PAIR_TESTS
 from spreadlake.status import report_on
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, EPOCH_MS, merged, roll, trades
@@ -159,7 +160,7 @@ def test_what_cannot_be_read_or_written_now_costs_no_other_piece(
     lake.store(EVERY)
     job = AnalyticsJob(lake.lake, harness.settings(**CONFIG, **ROLLED))
     job.step()
-    bad = piece_path(lake.lake, "bars", "1s", "AUSDT", EPOCH_MS // 1000)
+    bad = Piece.at(BARS, "1s", "AUSDT", EPOCH_MS // 1000).path(lake.lake)
     replace = Path.replace
 
     def refuse(path: Path, target: Path) -> Path:
@@ -191,11 +192,12 @@ def test_what_cannot_be_read_or_written_now_costs_no_other_piece(
 
 def test_a_piece_says_what_it_is(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    for table, name in (("bars", "AUSDT"), ("pair_tests", "AUSDT/BUSDT")):
+    for table, name in ((BARS, "AUSDT"), (PAIR_TESTS, "AUSDT/BUSDT")):
         for timeframe, size in (("1s", 3600), ("1h", 86_400)):
             start = EPOCH_MS // 1000 // size * size
-            path = piece_path(lake, table, timeframe, name, start)  # type: ignore[arg-type]
-            assert piece_of(lake, path) == (table, timeframe, name, start, start + size)
+            piece = Piece.at(table, timeframe, name, start + 1)
+            assert piece == (table, timeframe, name, start, start + size)
+            assert piece_of(lake, piece.path(lake)) == piece
     assert piece_of(lake, lake.tick_partition("AUSDT", EPOCH_MS)) is None
 
 

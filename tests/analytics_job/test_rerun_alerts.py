@@ -14,9 +14,10 @@ from analytics_job.archive.retention import Retention
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.rolling import Floats
+from spreadlake.series import SeriesKey
 
 PAIR = "AUSDT/BUSDT"
-KEY = (PAIR, "1s", 20, 50)
+KEY = SeriesKey(PAIR, "1s", 20, 50)
 ROWS = 60
 START = 1_700_000_000
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics_job.alerts import archived_rows
-from analytics_job.alerts.archived_rows import RowArchive
+from analytics_job.alerts.rows import RowReader
 from analytics_job.job import AnalyticsJob
-from spreadlake.lake import open_reader
-from spreadlake.lake.archive import read_rows
+from spreadlake.lake import archive, open_reader
+from spreadlake.lake.archive import read_piece
+from spreadlake.lake.rows import archived_until
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
+from spreadlake.series import SeriesKey
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
 
@@ -81,15 +82,14 @@ def test_over_a_year_without_rows_it_looks_at_what_files_there_are(
 
     def noted(*given: Any) -> Any:
         seen["read"] += 1
-        return read_rows(*given)
+        return read_piece(*given)
 
-    monkeypatch.setattr(archived_rows, "read_rows", noted)
-    key = ("AUSDT/BUSDT", "1s", 10, 60)
+    monkeypatch.setattr(archive, "read_piece", noted)
+    key = SeriesKey("AUSDT/BUSDT", "1s", 10, 60)
     db = open_reader(lake.lake.analytics_db)
-    archive = RowArchive(db, lake.lake)
-    assert archive.archived_until("1s") > EPOCH
-    found = archive.first_archived(key, EPOCH - YEAR + 3600, archive.archived_until("1s"))
-    assert EPOCH <= found[0][0] < EPOCH + 3600  # type: ignore[operator]
+    assert archived_until(db, "1s") > EPOCH
+    found = RowReader(db, lake.lake).first_piece(key, EPOCH - YEAR + 3600)
+    assert EPOCH <= found.times[0] < EPOCH + 3600
     assert seen["read"] == 1
     db.close()
     lake.close()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from launcher.commands.series import available_series, column_names, iter_rows
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.status.choose import SeriesKey, choose_series
-from spreadlake.status.series_rows import available_series, column_names, iter_rows
+from spreadlake.series import SeriesKey, choose_series
 from tests.fixture_lake import BTC_ETH, ETH_SOL, LAST_TIME, READY, START, make_lake, make_ticks
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, invoke, run
@@ -165,7 +165,7 @@ def test_pieces_join_without_a_seam(folder: Path, monkeypatch: pytest.MonkeyPatc
     whole = [
         row for piece in iter_rows(lake, SeriesKey(*READY), ["time"], None, None) for row in piece
     ]
-    monkeypatch.setattr("spreadlake.status.series_rows._PIECE", 7)
+    monkeypatch.setattr("launcher.commands.series._PIECE", 7)
     pieces = list(iter_rows(lake, SeriesKey(*READY), ["time"], None, None))
     assert [row for piece in pieces for row in piece] == whole
     assert [len(piece) for piece in pieces] == [7] * 14 + [2]

@@ -9,7 +9,7 @@ import pytest
 
 from analytics_job.definitions import watched_series
 from spreadlake.config import Settings, load_settings
-from spreadlake.config.settings import Series
+from spreadlake.series import SeriesKey
 
 
 def calls_in(work: Callable[[], object]) -> int:
@@ -88,4 +88,4 @@ def test_the_first_series_is_the_first_of_all(tmp_path: Path) -> None:
         settings = load_settings(market(tmp_path, 3, rest))
         assert settings.first_series == next(iter(settings.series), None)
     assert load_settings(market(tmp_path, 1)).first_series is None
-    assert isinstance(load_settings(None).first_series, Series)
+    assert isinstance(load_settings(None).first_series, SeriesKey)

@@ -15,8 +15,8 @@ from grafana.source import pair_sql as source
 from grafana.source.pair_sql import LONG, Rows, pair_sql
 from spreadlake.lake import Lake
 from spreadlake.lake.definition import SeriesDefinition
-from spreadlake.pairs import Pair
-from spreadlake.research.pair_series import PairSeries, computed_rows
+from spreadlake.research.pair_series import computed_rows
+from spreadlake.series import SeriesKey
 from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, run_job, settings
 from tests.grafana.rendering import Table, all_dashboards, dashboard, fill, lake_queries, query
@@ -126,7 +126,7 @@ def test_every_row_is_that_of_the_job(lake: TestLake, since: int) -> None:
 
 def test_a_leg_that_was_silent_before_the_other_came_is_stale(lake: TestLake) -> None:
     """Also where the window is shorter than what makes a leg stale."""
-    wanted = PairSeries(Pair("AUSDT", "LATEUSDT"), "1s", 3, 50)
+    wanted = SeriesKey("AUSDT/LATEUSDT", "1s", 3, 50)
     definition = SeriesDefinition.from_json(series(lake)[0]["definition"])
     low, high = START + 2300, START + 2400
     core = pl.concat(computed_rows(lake.lake, wanted, definition, low, high))

@@ -10,19 +10,14 @@ import polars as pl
 import pytest
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.archive import (
-    fetch_frame,
-    piece_path,
-    piece_seconds,
-    read_archive,
-    read_rows,
-)
-from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.archive import Piece, fetch_frame, piece_seconds, pieces, write_piece
+from spreadlake.lake.rows import first_rows, last_time, read_bars, read_frame, read_rows
+from spreadlake.series import BARS, PAIR_ANALYTICS, BarKey, SeriesKey
 
 MIDNIGHT = 1_723_161_600  # 2024-08-09T00:00:00Z
 HOUR, DAY = 3_600, 86_400
 PAIR = "BTCUSDT/ETHUSDT"
-KEY = [("pair", PAIR), ("timeframe", "1s"), ("window_bars", 60), ("lookback_bars", 300)]
+KEY = SeriesKey(PAIR, "1s", 60, 300)
 
 
 @pytest.fixture
@@ -54,10 +49,14 @@ def put_rows(db: sqlite3.Connection, times: list[int], zscore: float, window: in
         )
 
 
-def archive(db: sqlite3.Connection, path: Path, table: str, where: str = "TRUE") -> None:
-    """Moves rows of a table to a file."""
-    write_durably(fetch_frame(db, table, where, ()), path)
-    db.execute(f"DELETE FROM {table} WHERE {where}")
+def archive(db: sqlite3.Connection, lake: Lake, piece: Piece) -> None:
+    """Moves a piece to its file."""
+    where = f"time >= {piece.start} AND time < {piece.end}"
+    write_piece(fetch_frame(db, piece.table, where, ()), lake, piece)
+    with atomic(db):
+        db.execute(f"DELETE FROM {piece.table.name} WHERE {where}")
+        key = f"archived:{piece.timeframe}"
+        db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (key, piece.end))
 
 
 @pytest.mark.parametrize(
@@ -70,23 +69,23 @@ def archive(db: sqlite3.Connection, path: Path, table: str, where: str = "TRUE")
     ],
 )
 def test_an_hour_or_a_day_to_a_file(lake: Lake, timeframe: str, start: int, path: str) -> None:
-    found = piece_path(lake, "bars", timeframe, "BTCUSDT", start)
+    found = Piece.at(BARS, timeframe, "BTCUSDT", start).path(lake)
     assert found == lake.root / "bars" / path
     assert piece_seconds(timeframe) == (DAY if found.stem == "day" else HOUR)
 
 
 def test_a_pair_is_one_folder(lake: Lake) -> None:
-    path = piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT)
+    path = Piece.at(PAIR_ANALYTICS, "1s", PAIR, MIDNIGHT).path(lake)
     assert path.parent.parent.name == "pair=BTCUSDT%2FETHUSDT"
 
 
 def test_columns_are_typed_as_they_are_declared(lake: Lake, db: sqlite3.Connection) -> None:
-    frame = fetch_frame(db, "bars", "TRUE", ())
+    frame = fetch_frame(db, BARS, "TRUE", ())
     assert frame.schema["symbol"] == pl.String
     assert frame.schema["time"] == pl.Int64
     assert frame.schema["close"] == pl.Float64
     put_bars(db, "1s", [MIDNIGHT], 2.0)
-    assert fetch_frame(db, "bars", "close > ?", (1,)).height == 1
+    assert fetch_frame(db, BARS, "close > ?", (1,)).height == 1
 
 
 def test_pieces_come_in_order_and_only_those_that_are_asked_for(
@@ -95,14 +94,14 @@ def test_pieces_come_in_order_and_only_those_that_are_asked_for(
     times = [MIDNIGHT + n * HOUR // 2 for n in range(-4, 4)]
     put_bars(db, "1s", times, 1.0)
     for start in range(MIDNIGHT - 2 * HOUR, MIDNIGHT + 2 * HOUR, HOUR):
-        path = piece_path(lake, "bars", "1s", "BTCUSDT", start)
-        archive(db, path, "bars", f"time >= {start} AND time < {start + HOUR}")
-    read = [
-        frame["time"].to_list()
-        for frame in read_archive(db, lake, "bars", "1s", "BTCUSDT", times[1], times[6])
-    ]
-    assert read == [times[1:2], times[2:4], times[4:6]]
-    assert list(read_archive(db, lake, "bars", "1s", "ETHUSDT", 0, 2**40)) == []
+        archive(db, lake, Piece.at(BARS, "1s", "BTCUSDT", start))
+    found = pieces(lake, BARS, "1s", "BTCUSDT", times[1], times[6])
+    assert [piece.start for piece in found] == [MIDNIGHT + n * HOUR for n in (-2, -1, 0)]
+    assert list(pieces(lake, BARS, "1s", "ETHUSDT", 0, 2**40)) == []
+    key = BarKey("BTCUSDT", "1s")
+    assert read_rows(db, lake, key, ["time"], times[1], times[6]) == [(t,) for t in times[1:6]]
+    bars = read_bars(db, lake, ["BTCUSDT", "ETHUSDT"], "1s", times[1], times[6])
+    assert bars["time"].to_list() == times[1:6]
 
 
 def test_rows_in_both_places_are_one_series_and_sqlite_has_the_newer(
@@ -110,7 +109,7 @@ def test_rows_in_both_places_are_one_series_and_sqlite_has_the_newer(
 ) -> None:
     times = list(range(MIDNIGHT, MIDNIGHT + 10))
     put_rows(db, times[:7], 1.0)
-    archive(db, piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT), "pair_analytics")
+    archive(db, lake, Piece.at(PAIR_ANALYTICS, "1s", PAIR, MIDNIGHT))
     put_rows(db, times[5:], 2.0)
     frame = rows(db, lake, MIDNIGHT, MIDNIGHT + 10)
     assert frame["time"].to_list() == times
@@ -120,7 +119,7 @@ def test_rows_in_both_places_are_one_series_and_sqlite_has_the_newer(
 def test_other_series_of_the_same_file_are_left_out(lake: Lake, db: sqlite3.Connection) -> None:
     put_rows(db, [MIDNIGHT], 1.0, window=30)
     put_rows(db, [MIDNIGHT], 2.0, window=60)
-    archive(db, piece_path(lake, "pair_analytics", "1s", PAIR, MIDNIGHT), "pair_analytics")
+    archive(db, lake, Piece.at(PAIR_ANALYTICS, "1s", PAIR, MIDNIGHT))
     assert rows(db, lake, 0, 2**40)["zscore"].to_list() == [2.0]
 
 
@@ -132,4 +131,32 @@ def test_without_files_there_is_what_is_in_sqlite(lake: Lake, db: sqlite3.Connec
 
 
 def rows(db: sqlite3.Connection, lake: Lake, start: int, end: int) -> Any:
-    return read_rows(db, lake, "pair_analytics", KEY, start, end)
+    return read_frame(db, lake, KEY, start, end)
+
+
+def test_the_first_rows_and_the_last_are_found_wherever_they_are(
+    lake: Lake, db: sqlite3.Connection
+) -> None:
+    """Over files of another series, and over a piece that has rows in both places."""
+    put_rows(db, [MIDNIGHT], 1.0, window=30)
+    put_rows(db, [MIDNIGHT + HOUR, MIDNIGHT + HOUR + 9], 1.0)
+    for start in (MIDNIGHT, MIDNIGHT + HOUR):
+        archive(db, lake, Piece.at(PAIR_ANALYTICS, "1s", PAIR, start))
+    put_rows(db, [MIDNIGHT + HOUR + 5, MIDNIGHT + 2 * HOUR, MIDNIGHT + 2 * HOUR + 1], 2.0)
+
+    def first(start: int, most: int = 1) -> list[int]:
+        rows = first_rows(db, lake, KEY, ["time"], start, 2**40, most)
+        return [time - MIDNIGHT - HOUR for (time,) in rows]
+
+    assert first(0) == [0, 5, 9]  # all of a file
+    assert first(MIDNIGHT + HOUR + 6) == [9]
+    assert first(MIDNIGHT + HOUR + 10) == [HOUR]
+    assert first(MIDNIGHT + HOUR + 10, 5) == [HOUR, HOUR + 1]
+    assert first(MIDNIGHT + 3 * HOUR) == []
+
+    def last(before: int) -> int | None:
+        time = last_time(db, lake, KEY, MIDNIGHT + HOUR + before)
+        return None if time is None else time - MIDNIGHT - HOUR
+
+    assert last(2**40) == HOUR + 1
+    assert [last(HOUR), last(9), last(5), last(0)] == [9, 5, 0, None]

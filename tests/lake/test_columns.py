@@ -13,8 +13,9 @@ import pytest
 
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.archive import ArchivedTable, fetch_frame, piece_path, write_piece
+from spreadlake.lake.archive import Piece, fetch_frame, write_piece
 from spreadlake.lake.parquet import read_whole
+from spreadlake.series import BARS, TABLES, Table
 
 SCHEMA = pl.Schema({"symbol": pl.String, "time": pl.Int64, "close": pl.Float64, "new": pl.Int64})
 NAMED = {"symbol": "BTCUSDT"}
@@ -65,13 +66,13 @@ def test_what_it_cannot_be_is_damage(
     assert str(path) in str(raised.value)
 
 
-def archived(root: Path, table: ArchivedTable) -> tuple[Path, pl.DataFrame]:
+def archived(root: Path, table: Table) -> tuple[Path, pl.DataFrame]:
     """Two days of two names in the archive; its folder and what it holds, in order."""
     lake = Lake(root)
-    names = ["BTCUSDT", "ETHUSDT"] if table == "bars" else [PAIR, "ETHUSDT/SOLUSDT"]
-    column = "symbol" if table == "bars" else "pair"
+    names = ["BTCUSDT", "ETHUSDT"] if table is BARS else [PAIR, "ETHUSDT/SOLUSDT"]
+    column = table.key[0]
     with closing(open_analytics_writer(lake)) as db:
-        needed = [row for row in db.execute(f"PRAGMA table_info({table})") if row[3]]
+        needed = [row for row in db.execute(f"PRAGMA table_info({table.name})") if row[3]]
         for time in (MIDNIGHT, MIDNIGHT + 86_400):
             for name in names:
                 values = {row[1]: "1" if row[2] == "TEXT" else 1 for row in needed}
@@ -79,13 +80,12 @@ def archived(root: Path, table: ArchivedTable) -> tuple[Path, pl.DataFrame]:
                 marks = ", ".join("?" * len(values))
                 with atomic(db):
                     db.execute(
-                        f"INSERT INTO {table}({', '.join(values)}) VALUES ({marks})",
+                        f"INSERT INTO {table.name}({', '.join(values)}) VALUES ({marks})",
                         list(values.values()),
                     )
-                path = piece_path(lake, table, "1m", name, time)
                 rows = fetch_frame(db, table, f"{column} = ? AND time = ?", (name, time))
-                write_piece(rows, path, table, "1m", name)
-        return root / table, fetch_frame(db, table, f"TRUE ORDER BY time, {column}", ())
+                write_piece(rows, lake, Piece.at(table, "1m", name, time))
+        return root / table.name, fetch_frame(db, table, f"TRUE ORDER BY time, {column}", ())
 
 
 def with_duckdb(folder: Path) -> pl.DataFrame:
@@ -116,14 +116,14 @@ def as_frame(table: pyarrow.Table) -> pl.DataFrame:
     return frame
 
 
-@pytest.mark.parametrize("table", ["bars", "pair_analytics", "pair_tests"])
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_a_folder_is_one_table_to_every_reader(
-    tmp_path: Path, table: ArchivedTable, reader: Callable[[Path], pl.DataFrame]
+    tmp_path: Path, table: Table, reader: Callable[[Path], pl.DataFrame]
 ) -> None:
     folder, expected = archived(tmp_path, table)
     found = reader(folder)
     assert found["date"].cast(pl.String).unique().sort().to_list() == ["2024-08-09", "2024-08-10"]
-    column = "symbol" if table == "bars" else "pair"
+    column = table.key[0]
     as_stored = found.with_columns(pl.col(column, "timeframe").cast(pl.String))
     assert as_stored.select(expected.columns).sort("time", column).equals(expected)

@@ -13,9 +13,9 @@ import pytest
 
 from analytics_job.archive.retention import Retention
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_analytics_writer, read_trades
-from spreadlake.lake.archive import ArchivedTable
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.trades import read_partition, save_partition
+from spreadlake.series import TableName
 from tests.collector.lakes import START_MS
 from tests.collector.rolling import END_MS, everything, roll_until, three_hours
 from tests.importer.dumps import MIDNIGHT, day_file, trades
@@ -61,7 +61,7 @@ def test_ticks_of_the_collector_and_of_an_import(
     assert {str(row["date"]) for row in found} == {"2024-08-08"}
 
 
-ARCHIVED: dict[ArchivedTable, dict[str, Any]] = {
+ARCHIVED: dict[TableName, dict[str, Any]] = {
     "bars": {"symbol": "BTCUSDT", "timeframe": "1s"},
     "pair_analytics": {"pair": "BTCUSDT/ETHUSDT", "timeframe": "1s"},
     "pair_tests": {"pair": "BTCUSDT/ETHUSDT", "timeframe": "1s"},
@@ -70,7 +70,7 @@ ARCHIVED: dict[ArchivedTable, dict[str, Any]] = {
 
 @pytest.mark.parametrize("table", ARCHIVED)
 def test_archives_of_analytics(
-    tmp_path: Path, table: ArchivedTable, read: Callable[[str], list[dict[str, Any]]]
+    tmp_path: Path, table: TableName, read: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     lake, start = Lake(tmp_path), MIDNIGHT // 1000
     db = open_analytics_writer(lake)

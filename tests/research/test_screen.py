@@ -10,7 +10,6 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.archive import write_piece
 from spreadlake.quant.screen import SCREEN_SCHEMA, ScreenOptions, screen_all_pairs
 from spreadlake.research import NoScreenError, Screen, ScreenRequest, take_screen
 from tests.analytics_job import harness
@@ -220,15 +219,14 @@ def _archive(lake: harness.TestLake, until: int) -> None:
     from contextlib import closing
 
     from spreadlake.lake import atomic, open_analytics_writer
-    from spreadlake.lake.archive import fetch_frame, piece_path
+    from spreadlake.lake.archive import Piece, fetch_frame, write_piece
+    from spreadlake.series import BARS
 
     with closing(open_analytics_writer(lake.lake)) as db:
         for name in NAMES:
             where = "symbol = ? AND timeframe = '1m' AND time < ?"
-            rows = fetch_frame(db, "bars", where, (name, until))
-            path = piece_path(lake.lake, "bars", "1m", name, EPOCH)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_piece(rows, path, "bars", "1m", name)
+            rows = fetch_frame(db, BARS, where, (name, until))
+            write_piece(rows, lake.lake, Piece.at(BARS, "1m", name, EPOCH))
             with atomic(db):
                 db.execute(f"DELETE FROM bars WHERE {where}", (name, until))
         with atomic(db):

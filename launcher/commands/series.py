@@ -1,0 +1,125 @@
+"""The series that `spreadlake csv` writes: rows that the lake keeps, or computes from its bars."""
+
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.lake.definition import SeriesDefinition, stored_definition
+from spreadlake.lake.rows import first_rows
+from spreadlake.series import PAIR_ANALYTICS, SeriesKey
+from spreadlake.status import snapshot
+from spreadlake.times import iso_utc, timeframe_seconds
+
+# What computes is imported where it is used: polars and numpy are slow to import.
+
+Rows = list[tuple[Any, ...]]
+
+_PIECE = 5_000
+_FIRST = ("time", "price_a", "price_b", "spread", "zscore")
+_NOT_SHOWN = (*PAIR_ANALYTICS.key, "symbol_a", "symbol_b")
+_KEY = ", ".join(PAIR_ANALYTICS.key)
+_FOLLOWING = (
+    f"SELECT {_KEY} FROM pair_analytics WHERE ({_KEY}) > (?, ?, ?, ?) ORDER BY {_KEY} LIMIT 1"
+)
+
+
+def available_series(lake: Lake) -> list[SeriesKey]:
+    """The series that are configured or have rows; one seek for each, whatever its length."""
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return []
+        keys = {SeriesKey(*row) for row in db.execute(f"SELECT {_KEY} FROM pair_status")}
+        return sorted(keys | set(_stored_series(db)))
+
+
+def _stored_series(db: sqlite3.Connection) -> Iterator[SeriesKey]:
+    key = SeriesKey("", "", 0, 0)
+    while (row := db.execute(_FOLLOWING, key).fetchone()) is not None:
+        key = SeriesKey(*row)
+        yield key
+
+
+def column_names(lake: Lake) -> list[str]:
+    """`time,price_a,price_b,spread,zscore`, then the other analytics in the table's order."""
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            raise InputError(
+                f"lake {lake.root} has no analytics yet; run spreadlake analyse --once on it"
+            )
+        stored = [row[1] for row in db.execute("PRAGMA table_info(pair_analytics)")]
+    return [*_FIRST, *(name for name in stored if name not in (*_FIRST, *_NOT_SHOWN))]
+
+
+def iter_rows(
+    lake: Lake, key: SeriesKey, columns: Sequence[str], start: float | None, end: float | None
+) -> Iterator[Rows]:
+    """Pieces of rows with start <= time <= end (Unix seconds), in order of time.
+
+    `columns` begins with `time`. Each piece is a short transaction of its own, so that a long
+    export does not keep the job's write-ahead log from being taken back.
+    """
+    first = 0 if start is None else math.ceil(start)
+    stop = 2**40 if end is None else math.floor(end) + 1
+    while True:
+        with snapshot(lake.analytics_db) as db:
+            piece = [] if db is None else first_rows(db, lake, key, columns, first, stop, _PIECE)
+        if not piece:
+            return
+        yield piece
+        first = piece[-1][0] + 1
+
+
+def iter_computed(
+    lake: Lake, key: SeriesKey, columns: Sequence[str], start: float | None, end: float | None
+) -> Iterator[Rows]:
+    """As `iter_rows`, of a series that the lake does not keep."""
+    from spreadlake.research import computed_rows  # noqa: PLC0415
+
+    for frame in computed_rows(lake, key, lake_definition(lake), start, end):
+        yield frame.select(columns).rows()
+
+
+def bar_seconds(key: SeriesKey) -> int:
+    """Length of the series' bars; InputError for a timeframe that is none."""
+    try:
+        return timeframe_seconds(key.timeframe)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def what_there_is(lake: Lake, key: SeriesKey) -> str:
+    """From when to when the lake has bars of both legs, and how many a row needs."""
+    from spreadlake.research.bar_source import BarSource  # noqa: PLC0415
+
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return "the lake has no analytics yet"
+        try:
+            source = BarSource.of(db, lake, key.timeframe, key.legs)
+        except InputError as error:
+            return str(error)
+    low, seconds = max(source.first[symbol] for symbol in key.legs), source.length
+    bars = max(0, source.end - low)
+    if not bars:
+        return f"the lake has no finished {key.timeframe} bar of both yet"
+    first, last = iso_utc(low * seconds), iso_utc((source.end - 1) * seconds)
+    return (
+        f"the lake has {bars:,} bars of both, from {first} to {last}, "
+        f"and a row needs {key.window} of them"
+    )
+
+
+def lake_definition(lake: Lake) -> SeriesDefinition:
+    """That of the lake's stored series; of the configuration where it has none."""
+    with snapshot(lake.analytics_db) as db:
+        stored = None if db is None else stored_definition(db)
+    if stored is not None:
+        return stored
+    from spreadlake.config.load import find_config, load_settings  # noqa: PLC0415
+
+    settings = load_settings(find_config(None))
+    kalman = settings.kalman
+    return SeriesDefinition(settings.max_stale_bars, kalman.delta, kalman.observation_variance)

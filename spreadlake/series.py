@@ -1,0 +1,121 @@
+"""What names one series of a table of `analytics.db`, and which one a user means. Pure.
+
+A table holds one row a bar of each of its series. Its key are the columns that name the series, in
+the order of the fields here, and then `time`, the open of the bar in Unix seconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from spreadlake.errors import InputError
+from spreadlake.pairs import Pair, parse_pair
+
+TableName = Literal["bars", "pair_analytics", "pair_tests"]
+
+
+class Table(NamedTuple):
+    """A table, and the columns that name a series of it; the first is the symbol or the pair."""
+
+    name: TableName
+    key: tuple[str, ...]
+
+    @property
+    def is_series(self) -> str:
+        """The condition in SQL that a row is of the series whose key is given."""
+        return " AND ".join(f"{column} = ?" for column in self.key)
+
+
+BARS = Table("bars", ("symbol", "timeframe"))
+PAIR_ANALYTICS = Table("pair_analytics", ("pair", "timeframe", "window_bars", "lookback_bars"))
+PAIR_TESTS = Table("pair_tests", ("pair", "timeframe", "lookback_bars"))
+TABLES: dict[str, Table] = {table.name: table for table in (BARS, PAIR_ANALYTICS, PAIR_TESTS)}
+
+
+class BarKey(NamedTuple):
+    """Bars of a symbol."""
+
+    symbol: str
+    timeframe: str
+
+    @property
+    def table(self) -> Table:
+        """Where its rows are."""
+        return BARS
+
+
+class SeriesKey(NamedTuple):
+    """Pair analytics: z-scores over `window` bars, hedge ratios over `lookback` bars."""
+
+    pair: str
+    timeframe: str
+    window: int
+    lookback: int
+
+    @property
+    def table(self) -> Table:
+        """Where its rows are."""
+        return PAIR_ANALYTICS
+
+    @property
+    def legs(self) -> Pair:
+        """The two symbols; InputError where `pair` is none."""
+        return parse_pair(self.pair)
+
+    @property
+    def stationarity(self) -> "StationarityKey":
+        """The slow statistics of the same bars."""
+        return StationarityKey(self.pair, self.timeframe, self.lookback)
+
+
+class StationarityKey(NamedTuple):
+    """Slow statistics of a pair over `lookback` bars: stationarity and cointegration."""
+
+    pair: str
+    timeframe: str
+    lookback: int
+
+    @property
+    def table(self) -> Table:
+        """Where its rows are."""
+        return PAIR_TESTS
+
+
+Key = BarKey | SeriesKey | StationarityKey
+
+
+def choose_series(
+    stored: Sequence[SeriesKey],
+    pair: str | None = None,
+    timeframe: str | None = None,
+    window: int | None = None,
+    lookback: int | None = None,
+) -> SeriesKey:
+    """The series that is meant, which need not be a stored one; what is None is filled in.
+
+    That is 1s bars, a window of 60 and a lookback of 300, unless the lake's stored series have
+    only another. Raises InputError that names what there is for a choice that is open.
+    """
+    left = list(stored)
+    values: list[object] = []
+    for field, wanted, usual in (
+        ("pair", pair, None),
+        ("timeframe", timeframe, "1s"),
+        ("window", window, 60),
+        ("lookback", lookback, 300),
+    ):
+        value = wanted or _plain_choice(
+            field, usual, dict.fromkeys(getattr(k, field) for k in left)
+        )
+        left = [key for key in left if getattr(key, field) == value] or left
+        values.append(value)
+    return SeriesKey(*values)  # type: ignore[arg-type]
+
+
+def _plain_choice(field: str, usual: object, known: Iterable[object]) -> object:
+    choices = list(known)
+    if usual is not None and (usual in choices or not choices):
+        return usual
+    if len(choices) == 1:
+        return choices[0]
+    there = f": there is {', '.join(map(str, choices))}" if choices else ", e.g. BTCUSDT/ETHUSDT"
+    raise InputError(f"name a {field} with --{field}{there}")
