@@ -24,7 +24,7 @@ from benchmarks.firehose import Firehose, flood, trickle
 from collector.service import serve
 from collector.storage.batch import Batch, Stored
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade
+from spreadlake.binance.decode import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext

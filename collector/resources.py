@@ -11,6 +11,7 @@ from collector.symbols.roster import Roster
 from collector.timing import Timing
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.lake import Lake
+from spreadlake.venue import Venue
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,12 @@ class Resources:
     rest: RestClient
     timing: Timing
     roster: Roster
+    streams: Access
     recorder: Recorder | None = None
     configuration: ConfigWatch | None = None
     restarted: bool = False
-    streams: Access | None = None  # without a proxy and TLS where there is none
+
+    @property
+    def venue(self) -> Venue:
+        """The exchange."""
+        return self.streams.venue

@@ -19,7 +19,7 @@ from collector.storage.writer import WriterThread
 from collector.stream.batcher import Batcher
 from collector.symbols.roster import Roster
 from collector.timing import Timing
-from spreadlake.binance.hosts import venue_of
+from spreadlake import binance
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
     Lake,
@@ -31,6 +31,7 @@ from spreadlake.lake import (
 )
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.service import ServiceContext, StopSignal
+from spreadlake.venue import Venue
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 def run(context: ServiceContext) -> None:
     """Captures trades into the lake until told to stop, then stores what is in memory.
 
-    Options: `origin` (what the lake is claimed for), `record` (a file that keeps the raw frames).
+    Options: `origin` (what the lake is claimed for), `record` (a file that keeps the raw frames),
+    `venue` (the exchange, Binance by default).
     """
     stop = StopSignal(context.duration)
 
@@ -52,7 +54,7 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
     """The same inside an event loop, until `stopped` is set."""
     settings, lake = context.settings, context.lake
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
-        venue = venue_of(settings.exchange.ws_url, settings.exchange.rest_url)
+        venue = _venue(context).venue_of(settings.exchange.ws_url, settings.exchange.rest_url)
         origin = context.options.get("origin", "exchange")
         claim(db, lake, settings.exchange.trades, origin, venue)
         presence = Presence(lake.ticks_db)
@@ -61,6 +63,11 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
         finally:
             _keep_what_was_removed(db, lake, presence)
         WalKeeper(db, lake.ticks_db).empty()
+
+
+def _venue(context: ServiceContext) -> Venue:
+    venue: Venue = context.options.get("venue", binance)
+    return venue
 
 
 def _keep_what_was_removed(db: sqlite3.Connection, lake: Lake, presence: Presence) -> None:
@@ -114,7 +121,7 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
     with ExitStack() as threads:
         threads.callback(writer.close)
         recorder = _recorder(context.options.get("record"), threads)
-        streams, rest_way = read_access(settings.exchange)
+        streams, rest_way = read_access(settings.exchange, _venue(context))
         async with RestClient(rest_way, budget, batcher.counts) as rest:
             roster = Roster(settings.symbols)
             resources = Resources(
@@ -125,10 +132,10 @@ async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.E
                 rest,
                 timing,
                 roster,
+                streams,
                 recorder,
                 context.config_watch(),
                 context.restarted,
-                streams=streams,
             )
             try:
                 await Collector(resources, batcher).run(stopped)

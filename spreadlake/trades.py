@@ -1,12 +1,12 @@
 """A trade as every layer knows it, and when an id cannot be the same contract's. Pure."""
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+from msgspec import Struct
 
 if TYPE_CHECKING:  # numpy takes a while to import, and every command reads this
     import numpy as np
     from numpy.typing import NDArray
-
-TradeKind = Literal["aggTrade", "trade"]
 
 COLUMNS = ("symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker")
 
@@ -23,6 +23,40 @@ class Trade(NamedTuple):
     price: float
     qty: float
     buyer_is_maker: bool
+
+
+class TradeEvent(Struct, gc=False):
+    """A trade as an exchange sent it, by its stream or over REST: the fields of `Trade`."""
+
+    symbol: str
+    trade_id: int
+    time_ms: int
+    price: float
+    qty: float
+    buyer_is_maker: bool
+
+
+class FrameError(ValueError):
+    """A frame that cannot be understood; the message says where it is wrong."""
+
+
+class Ignored(Struct, frozen=True):
+    """A frame that is normal and holds no trade for the lake; `what` says what it is."""
+
+    what: str
+
+
+class OffMarket(Ignored, frozen=True):
+    """An event that is no trade of the market, such as the insurance fund's; its id is taken."""
+
+    symbol: str
+    trade_id: int
+
+
+class CoinMargined(Ignored, frozen=True):
+    """A trade of a coin-margined contract: its quantity is a number of contracts, not of coins."""
+
+    symbol: str
 
 
 # Times of neighbouring trades may be out of order by moments; another contract is days away.

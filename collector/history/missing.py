@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.history.remaining import Traded
-from collector.rest import PAGE
 from collector.storage.store import TickStore
 from spreadlake.config import Settings
 from spreadlake.lake import read_status
+from spreadlake.venue import Venue
 
 _KEY = "warm_start"
 
@@ -22,9 +22,10 @@ class MissingHistory:
     trades of; it lacks all.
     """
 
-    def __init__(self, store: TickStore, settings: Settings) -> None:
+    def __init__(self, store: TickStore, settings: Settings, venue: Venue) -> None:
         self._store = store
         self._settings = settings
+        self._by_id = settings.exchange.trades == venue.REST_KIND
         self._saved = _read(store)
         self.klines: list[str] = []
         self.trades: dict[str, int | None] = {}
@@ -39,9 +40,7 @@ class MissingHistory:
         for symbol in symbols:
             if symbol not in self.klines and (symbol in new or symbol in klines):
                 self.klines.append(symbol)
-            # Only aggTrade can be fetched by id.
-            by_id = self._settings.exchange.trades == "aggTrade"
-            if by_id and symbol not in self.trades and (symbol in new or symbol in trades):
+            if self._by_id and symbol not in self.trades and (symbol in new or symbol in trades):
                 self.trades[symbol] = None if symbol in new else trades[symbol]
 
     def drop(self, symbol: str) -> None:
@@ -63,8 +62,11 @@ class MissingHistory:
             self._saved = now
 
 
-def traded_of(db: sqlite3.Connection, span_s: int) -> dict[str, Traded]:
-    """What the lake's klines tell of each symbol, of the last `span_s` seconds that it has."""
+def traded_of(db: sqlite3.Connection, span_s: int, page: int) -> dict[str, Traded]:
+    """What the lake's klines tell of each symbol, of the last `span_s` seconds that it has.
+
+    `page` is the most trades in one answer.
+    """
     rows = db.execute(
         """
         SELECT klines.symbol, sum(quote_volume), sum(trades) FROM klines
@@ -74,7 +76,7 @@ def traded_of(db: sqlite3.Connection, span_s: int) -> dict[str, Traded]:
         """,
         (span_s,),
     )
-    return {symbol: Traded(volume, -(-trades // PAGE)) for symbol, volume, trades in rows}
+    return {symbol: Traded(volume, -(-trades // page)) for symbol, volume, trades in rows}
 
 
 def _read(store: TickStore) -> Mapping[str, Any]:

@@ -3,10 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from collector.rest.weights import AGG_TRADES_WEIGHT, klines_weight
 from collector.wording import symbols_counted
-
-_KLINES_PAGE = 1_500
+from spreadlake.venue import Venue
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ def remaining_history(
     traded: Mapping[str, Traded],
     fetched: Mapping[str, int],
     per_minute: int,
+    venue: Venue,
 ) -> RemainingHistory | None:
     """What is left; None where nothing is.
 
@@ -61,12 +60,13 @@ def remaining_history(
     """
     if not klines and not trades:
         return None
-    whole, rest = divmod(minutes + 1, _KLINES_PAGE)
-    each = whole * klines_weight(_KLINES_PAGE) + (klines_weight(rest) if rest else 0)
+    whole, rest = divmod(minutes + 1, venue.KLINES_PAGE)
+    each = whole * venue.klines_weight(venue.KLINES_PAGE)
+    each += venue.klines_weight(rest) if rest else 0
     pages = sum(
         max(1, traded[symbol].pages - fetched.get(symbol, 0)) if symbol in traded else 1
         for symbol in trades
     )
-    weight = len(klines) * each + pages * AGG_TRADES_WEIGHT
+    weight = len(klines) * each + pages * venue.TRADES_WEIGHT
     bounded = all(symbol in traded for symbol in trades)
     return RemainingHistory(len(klines), len(trades), weight, weight / per_minute, bounded)

@@ -10,7 +10,7 @@ from statistics import median_low
 from collector.history.missing import MissingHistory, traded_of
 from collector.history.remaining import RemainingHistory, Traded, remaining_history
 from collector.resources import Resources
-from collector.rest import PAGE, RestError, RestRefusedError
+from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
 from collector.wording import shortened
 from spreadlake.backoff import Backoff
@@ -19,7 +19,6 @@ from spreadlake.times import timeframe_seconds
 
 log = logging.getLogger(__name__)
 _MINUTE_MS = 60_000
-_KLINES_PAGE = 1_500
 _ATTEMPTS = 3
 
 
@@ -59,9 +58,10 @@ class WarmStart:
         self._store = resources.store
         self._writer = resources.writer
         self._rest = resources.rest
+        self._venue = resources.venue
         self._roster = resources.roster
         self._timing = resources.timing
-        self._missing = MissingHistory(resources.store, resources.settings)
+        self._missing = MissingHistory(resources.store, resources.settings, resources.venue)
         self._span_ms = resources.settings.collector.warm_start_minutes * _MINUTE_MS
         self._start_ms: int | None = None  # the same for all new symbols
         self._added = asyncio.Event()
@@ -78,6 +78,7 @@ class WarmStart:
             self._traded,
             self._pages,
             self._settings.collector.request_weight,
+            self._venue,
         )
 
     async def add(self, symbols: Sequence[str]) -> None:
@@ -139,7 +140,8 @@ class WarmStart:
 
     async def _tell(self) -> None:
         span_s = self._settings.collector.warm_start_minutes * 60
-        self._traded = await self._writer.persist(lambda: traded_of(self._store.db, span_s))
+        page = self._venue.TRADES_PAGE
+        self._traded = await self._writer.persist(lambda: traded_of(self._store.db, span_s, page))
         if left := self.left:
             weight = self._settings.collector.request_weight
             log.info("recent history: %s (request_weight = %d a minute)", left.text, weight)
@@ -192,11 +194,11 @@ class WarmStart:
                     await asyncio.sleep(self._timing.repair_interval)
 
     async def _trades_before(self, symbol: str) -> bool:
-        first = self._store.first_id(symbol)
+        first, most = self._store.first_id(symbol), self._venue.TRADES_PAGE
         if first is None:
-            page = await self._rest.latest_trades(symbol, PAGE)
+            page = await self._rest.latest_trades(symbol, most)
         else:
-            page = await self._rest.trades_from(symbol, max(0, first - PAGE))
+            page = await self._rest.trades_from(symbol, max(0, first - most))
             page = [trade for trade in page if trade.trade_id < first]
         self._pages[symbol] += 1
         if not page:
@@ -228,7 +230,7 @@ class WarmStart:
         while missing > 0:
             # The newest minute is not over yet: it is asked for and left out.
             newest = 0 if end_ms else 1
-            limit = min(missing + newest, _KLINES_PAGE)
+            limit = min(missing + newest, self._venue.KLINES_PAGE)
             rows = await self._rest.klines(symbol, "1m", limit, end_ms)
             over = rows[: len(rows) - newest]
             if not over:

@@ -13,16 +13,21 @@ from collector.network.failures import explain
 from collector.network.proxies import Proxy, proxy_for, unreadable_exceptions
 from collector.network.trust import Trust, read_trust
 from spreadlake.config.sections import ExchangeSettings
+from spreadlake.venue import Venue
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Access:
-    """The way to one address, which `setting` names; `trust` is None where there is no TLS."""
+    """The way to one address of `venue`, which `setting` names.
+
+    `trust` is None where there is no TLS.
+    """
 
     url: str
     setting: str
+    venue: Venue
     proxy: Proxy | None = None
     trust: Trust | None = None
 
@@ -48,14 +53,14 @@ class Access:
 
     def explain(self, error: BaseException) -> str:
         """One line for people: what happened on this way, and what to do about it."""
-        said = explain(error, self.setting, self.trust.words if self.trust else "none")
+        said = explain(error, self.venue, self.setting, self.trust.words if self.trust else "none")
         if self.proxy is None:
             return said
         return f"{said}, through the proxy {self.proxy.shown} ({self.proxy.variable})"
 
 
 def read_access(
-    exchange: ExchangeSettings, variables: Mapping[str, str] | None = None
+    exchange: ExchangeSettings, venue: Venue, variables: Mapping[str, str] | None = None
 ) -> tuple[Access, Access]:
     """The ways to the streams and to REST; ConfigError for a variable that cannot be used.
 
@@ -71,7 +76,7 @@ def read_access(
     ]
     addresses = [url for url, _, proxy in ways] + [proxy.url for *_, proxy in ways if proxy]
     trust = read_trust() if any(map(_is_secure, addresses)) else None
-    streams, rest = (Access(url, setting, proxy, trust) for url, setting, proxy in ways)
+    streams, rest = (Access(url, setting, venue, proxy, trust) for url, setting, proxy in ways)
     for way in (streams, rest):
         if way.proxy:
             log.info("%s is reached through %s (%s)", way.url, way.proxy.shown, way.proxy.variable)

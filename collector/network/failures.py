@@ -9,14 +9,8 @@ from collections.abc import Iterator
 
 from websockets.exceptions import InvalidProxyStatus, InvalidStatus, ProxyError
 
-from collector.network.retry import is_refusal
+from spreadlake.venue import Venue
 
-_REMEDIES = {
-    401: "public trades need no login, but this address asks for one; check exchange.ws_url",
-    403: "the exchange's firewall refuses this address; wait, or run it elsewhere",
-    404: "there is no such route; check exchange.ws_url (Binance: wss://fstream.binance.com)",
-    451: "the exchange does not serve this location; run it where it does",
-}
 _PROXY_REMEDIES = {
     403: "it does not let this address through; ask who runs it, or name the address in NO_PROXY",
     407: "it wants a name and a password, as in http://name:password@proxy.example:3128",
@@ -50,7 +44,10 @@ _BY_KIND = {
 
 
 def explain(
-    error: BaseException, setting: str = "exchange.ws_url", trusted: str = "the system's store"
+    error: BaseException,
+    venue: Venue,
+    setting: str = "exchange.ws_url",
+    trusted: str = "the system's store",
 ) -> str:
     """One line for people: what happened and, for a refusal, what to do about it.
 
@@ -65,7 +62,7 @@ def explain(
         return f"the proxy answers HTTP {status}" + (f": {remedy}" if remedy else "")
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        remedy = _REMEDIES.get(status, f"check {setting}" if is_refusal(status) else "")
+        remedy = venue.REMEDIES.get(status, f"check {setting}" if venue.refuses(status) else "")
         return f"HTTP {status}" + (f": {remedy}" if remedy else "")
     if isinstance(error, ProxyError) and error.__cause__ is not None:
         return f"{_one_line(error)}: {_one_line(error.__cause__)}"

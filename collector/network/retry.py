@@ -5,11 +5,7 @@ from enum import Enum
 
 from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI
 
-from collector.network.bans import seconds_to_wait
-
-# Client errors that pass by themselves: a timeout, too early, too many requests, and the ban
-# that follows when those were not heeded.
-_PASSING = frozenset({408, 418, 425, 429})
+from spreadlake.venue import Venue
 
 
 class ConnectionVerdict(Enum):
@@ -19,7 +15,7 @@ class ConnectionVerdict(Enum):
     FATAL = "fatal"
 
 
-def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
+def verdict(error: BaseException, venue: Venue, *, worked: bool) -> ConnectionVerdict:
     """Whether `error`, from opening a connection to a stream, is worth another attempt.
 
     A connection that was open and is lost is always opened again, and what REST answers is for
@@ -35,20 +31,14 @@ def verdict(error: BaseException, *, worked: bool) -> ConnectionVerdict:
         return ConnectionVerdict.RETRY
     fatal = isinstance(error, InvalidURI | ssl.SSLCertVerificationError) or (
         isinstance(error, InvalidStatus | InvalidProxyStatus)
-        and is_refusal(error.response.status_code)
+        and venue.refuses(error.response.status_code)
     )
     return ConnectionVerdict.FATAL if fatal else ConnectionVerdict.RETRY
 
 
-def retry_after(error: BaseException, now_ms: int = 0) -> float:
+def retry_after(error: BaseException, venue: Venue, now_ms: int = 0) -> float:
     """Seconds that the exchange asks us to wait, 0 where it does not; `now_ms` is Unix time."""
     if not isinstance(error, InvalidStatus):
         return 0.0
-    headers, body = error.response.headers, bytes(error.response.body or b"")
-    wait = seconds_to_wait(headers.get("Retry-After"), headers.get("Date"), body, now_ms)
-    return wait or 0.0
-
-
-def is_refusal(status: int) -> bool:
-    """Whether an answer with this HTTP status is a no that does not pass by itself."""
-    return 400 <= status < 500 and status not in _PASSING
+    answer = error.response
+    return venue.seconds_to_wait(answer.headers, bytes(answer.body or b""), now_ms) or 0.0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spreadlake.binance import AggTrade
 from spreadlake.lake.ticks.id_ranges import IdRange
+from spreadlake.trades import TradeEvent
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class PageReading:
     is none.
     """
 
-    trades: list[AggTrade]
+    trades: list[TradeEvent]
     absent: IdRange | None = None
     begins_ms: int | None = None
 
 
-def read_page(gap: IdRange, page: Sequence[AggTrade], holes: Sequence[IdRange]) -> PageReading:
+def read_page(gap: IdRange, page: Sequence[TradeEvent], holes: Sequence[IdRange]) -> PageReading:
     """Reads the answer to "trades from id `gap.first` on"; `holes` are all that the symbol lacks.
 
     What the exchange passes over on its way to a later trade, it does not have. An answer that
@@ -40,7 +40,7 @@ def read_page(gap: IdRange, page: Sequence[AggTrade], holes: Sequence[IdRange]) 
     return PageReading(_missing(trades, holes), absent, own.time_ms if own else None)
 
 
-def _missing(trades: Sequence[AggTrade], holes: Sequence[IdRange]) -> list[AggTrade]:
+def _missing(trades: Sequence[TradeEvent], holes: Sequence[IdRange]) -> list[TradeEvent]:
     """Those of `trades` that fall into `holes` (sorted, disjoint)."""
     if not holes:
         return []

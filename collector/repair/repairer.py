@@ -12,10 +12,10 @@ from collector.resources import Resources
 from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
 from collector.storage.gap_store import Gap
-from collector.symbols.roster import Standing
 from spreadlake.backoff import Backoff
-from spreadlake.binance import AggTrade
 from spreadlake.lake.ticks.id_ranges import IdRange
+from spreadlake.trades import TradeEvent
+from spreadlake.venue import Standing
 
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
@@ -35,6 +35,7 @@ class Repairer:
         self._rest = resources.rest
         self._timing = resources.timing
         self._roster = resources.roster
+        self._rest_kind = resources.venue.REST_KIND
         self._backoff = Backoff(resources.timing.backoff_first, resources.timing.backoff_cap)
         # When each gap that is not confirmed was first seen here, by its row.
         self._seen: dict[int, float] = {}
@@ -126,8 +127,8 @@ class Repairer:
 
     def _hopeless(self, gap: Gap) -> str | None:
         """Why the exchange need not be asked; None where it is to be."""
-        if self._settings.exchange.trades != "aggTrade":
-            return "only aggTrade can be fetched by id"
+        if self._settings.exchange.trades != self._rest_kind:
+            return f"only {self._rest_kind} can be fetched by id"
         if gap.symbol in self._store.contradictions.reused:
             return "its ticker is another contract's now"
         return None
@@ -137,7 +138,7 @@ class Repairer:
         gaps = self._store.gaps.gaps()
         return sorted(gap.range for gap in gaps if gap.symbol == symbol and gap.confirmed)
 
-    async def _fill(self, gap: Gap, trades: list[AggTrade]) -> None:
+    async def _fill(self, gap: Gap, trades: list[TradeEvent]) -> None:
         batch = Batch(trades, source="repair")
         stored = await self._writer.persist(lambda: self._store.write(batch))
         if not stored.ticks:
@@ -227,7 +228,7 @@ class Repairer:
         log.warning("%s: %d trades lost: %s", _name(gap), lost.size, message)
 
 
-async def _answer(asked: Awaitable[list[AggTrade]]) -> list[AggTrade]:
+async def _answer(asked: Awaitable[list[TradeEvent]]) -> list[TradeEvent]:
     """The trades asked for; none where the exchange itself says no in its own words."""
     try:
         return await asked

@@ -1,15 +1,6 @@
-"""The exchange's REST side: requests within a weight budget, typed answers."""
+"""The exchange's REST side: requests within a weight budget."""
 
-from collector.rest.answers import Kline, SymbolInfo
 from collector.rest.budget import WeightBudget
-from collector.rest.client import PAGE, RestClient, RestError, RestRefusedError
+from collector.rest.client import RestClient, RestError, RestRefusedError
 
-__all__ = [
-    "PAGE",
-    "Kline",
-    "RestClient",
-    "RestError",
-    "RestRefusedError",
-    "SymbolInfo",
-    "WeightBudget",
-]
+__all__ = ["RestClient", "RestError", "RestRefusedError", "WeightBudget"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.trades import OffMarket, TradeEvent
 
 PAUSED = "reading paused"
 """Cause of a gap whose trades were let go because there was no room for them."""

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from collector.storage.digests import Digests, digest
 from collector.storage.id_tracker import Plan
-from spreadlake.binance import AggTrade, OffMarket, TradeEvent
 from spreadlake.lake.ticks.id_ranges import Held
 from spreadlake.times import iso_utc
-from spreadlake.trades import begins_again
+from spreadlake.trades import OffMarket, TradeEvent, begins_again
 
 log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
@@ -66,7 +65,7 @@ class Contradictions:
         self._lasts[code] = last_id
         self._times[code] = max(self._times[code], last_time_ms)
 
-    def is_again(self, trade: AggTrade) -> bool:
+    def is_again(self, trade: TradeEvent) -> bool:
         """Whether a trade that was asked for is of another contract by the same ticker."""
         code = self._symbols.index(trade.symbol) if trade.symbol in self._symbols else -1
         held = (int(self._lasts[code]), int(self._times[code]))

@@ -6,7 +6,7 @@ A trade is remembered as 16 bytes: which one it is, and a digest of its time, pr
 import numpy as np
 from numpy.typing import NDArray
 
-from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.trades import OffMarket, TradeEvent
 
 Ints = NDArray[np.int64]
 

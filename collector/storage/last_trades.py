@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from collector.storage.id_tracker import Plan
-from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.trade_clock import TradeClock
+from spreadlake.trades import OffMarket, TradeEvent
 
 Events = Sequence[TradeEvent | OffMarket]
 

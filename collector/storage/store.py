@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.limited_log import RateLimitedLog
-from collector.rest.answers import Kline, kline_row
 from collector.storage.batch import PAUSED, Batch, Stored
 from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import Gap, GapBook
 from collector.storage.id_tracker import Ledger, Plan, SymbolPlan
 from collector.storage.last_trades import Last, Newest, newest_after
-from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.ticks.id_ranges import Held, IdRange
 from spreadlake.lake.ticks.insert import insert_trades
 from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.trade_clock import TradeClock
+from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.venue import Kline
 
 _UPSERT_SYMBOL = """
 INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?)
@@ -125,7 +125,7 @@ class TickStore:
 
     def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
         """Stores klines, times in Unix seconds; those that are there are replaced."""
-        rows = [kline_row(symbol, timeframe, kline) for kline in klines]
+        rows = [(symbol, timeframe, kline.open_ms // 1000, *kline[1:]) for kline in klines]
         with atomic(self.db):
             self.db.executemany(
                 f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows

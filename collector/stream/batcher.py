@@ -8,7 +8,7 @@ from collector.storage.batch import Batch, Stored
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.stream.connection_group import ConnectionGroup
-from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.trades import OffMarket, TradeEvent
 
 
 class Batcher:

@@ -11,16 +11,16 @@ from websockets.exceptions import ConnectionClosed
 
 from collector.network.access import Access
 from collector.stream.frame_reader import FrameReader
-from collector.stream.subscription import Subscription
 from collector.timing import Timing
-from spreadlake.binance import OffMarket, TradeEvent
+from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.venue import Subscription
 
 # No real frame comes near it; one that does ends the connection (close code 1009).
 _MAX_FRAME_BYTES = 2**20
 # Frames that are held undecoded; beyond it the socket is not read.
 _MAX_QUEUE = 64
-# The exchange takes 10 messages a second.
-_MESSAGE_PAUSE = 0.2
+# Of the messages that the exchange takes a share is sent.
+_SHARE_OF_MESSAGES = 0.5
 
 
 class _Socket(ClientConnection):
@@ -41,14 +41,16 @@ class Connection:
     """
 
     def __init__(
-        self, socket: ClientConnection, reader: FrameReader, messages: Sequence[str]
+        self, socket: ClientConnection, reader: FrameReader, messages: Sequence[str], pause: float
     ) -> None:
+        """Between two messages to the exchange there are `pause` seconds."""
         self.reader = reader
         self.opened = time.monotonic()
         self.first_trade: float | None = None
         self.last_trade: float | None = None
         self.gap_cause: str | None = None
         self._socket = socket
+        self._pause = pause
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._reading = asyncio.create_task(self._read(messages))
@@ -70,7 +72,8 @@ class Connection:
             create_connection=_Socket,
             **access.stream_options,
         )
-        return cls(socket, reader, subscription.messages)
+        pause = 1 / (_SHARE_OF_MESSAGES * access.venue.MESSAGES_PER_SECOND)
+        return cls(socket, reader, subscription.messages, pause)
 
     def take(self) -> list[TradeEvent | OffMarket]:
         """The trades that wait to be stored."""
@@ -124,7 +127,7 @@ class Connection:
         async with self._turn:
             for message in messages:
                 await self._socket.send(message)
-                await asyncio.sleep(_MESSAGE_PAUSE)
+                await asyncio.sleep(self._pause)
 
     async def _read(self, messages: Sequence[str]) -> None:
         await self._send(messages)

@@ -11,13 +11,13 @@ from collector.network.retry import ConnectionVerdict, retry_after, verdict
 from collector.storage.batch import PAUSED
 from collector.stream.connection import Connection
 from collector.stream.frame_reader import FrameReader
-from collector.stream.subscription import Method, requests, subscribe
 from collector.timing import Timing
 from collector.wording import shortened
 from spreadlake.backoff import Backoff
-from spreadlake.binance import OffMarket, TradeEvent
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
+from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.venue import Method
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class ConnectionGroup:
         self.counts: Counter[str] = Counter()
         self._exchange = exchange
         self._access = access
+        self._venue = access.venue
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._new_reader = new_reader
@@ -96,7 +97,7 @@ class ConnectionGroup:
     def request(self, symbols: Sequence[str], method: Method = "SUBSCRIBE") -> None:
         """Asks every open connection for `symbols`; what it sends already it goes on to send."""
         for connection in self.connections if symbols else ():
-            connection.send(requests(method, symbols, self._exchange.trades))
+            connection.send(self._venue.requests(method, symbols, self._exchange.trades))
 
     def take(self) -> tuple[list[TradeEvent | OffMarket], Counter[str], dict[str, str]]:
         """Trades that wait, counters since the last time, and symbols that were interrupted."""
@@ -173,7 +174,9 @@ class ConnectionGroup:
         while True:
             await self._wanted.wait()
             symbols = self.symbols
-            subscription = subscribe(self._exchange.ws_url, symbols, self._exchange.trades)
+            subscription = self._venue.subscription(
+                self._exchange.ws_url, symbols, self._exchange.trades
+            )
             try:
                 connection = await Connection.open(
                     subscription, self._access, self._new_reader(), self._timing
@@ -191,7 +194,7 @@ class ConnectionGroup:
         """Asks a new connection for what was added while it was opened with `symbols`."""
         late = [symbol for symbol in self.symbols if symbol not in symbols]
         if late:
-            connection.send(requests("SUBSCRIBE", late, self._exchange.trades))
+            connection.send(self._venue.requests("SUBSCRIBE", late, self._exchange.trades))
 
     def _share_capacity(self) -> None:
         """Connections that overlap share the room of one."""
@@ -200,9 +203,11 @@ class ConnectionGroup:
 
     async def _refused(self, error: Exception, url: str) -> None:
         worked, reason = self._worked or self._has_worked(), self._access.explain(error)
-        if verdict(error, worked=worked) is ConnectionVerdict.FATAL:
+        if verdict(error, self._venue, worked=worked) is ConnectionVerdict.FATAL:
             raise ExchangeError(f"{url[:100]} cannot be used: {reason}") from error
-        delay = max(self._backoff.next(), retry_after(error, time.time_ns() // 1_000_000))
+        delay = max(
+            self._backoff.next(), retry_after(error, self._venue, time.time_ns() // 1_000_000)
+        )
         log.warning("no connection for %s (%s); trying again in %.1f s", self.name, reason, delay)
         await asyncio.sleep(delay)
 

@@ -4,13 +4,17 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from collector.limited_log import OnceLog
-from collector.network.access import Access
 from collector.resources import Resources
 from collector.stream.connection_group import ConnectionGroup
 from collector.stream.frame_reader import FrameReader
-from collector.stream.subscription import symbols_per_connection
 
 log = logging.getLogger(__name__)
+
+
+def symbols_per_connection(symbols: Sequence[str], streams: int) -> list[tuple[str, ...]]:
+    """Spreads symbols evenly over as few connections of at most `streams` as are needed."""
+    connections = -(-len(symbols) // streams)
+    return [tuple(symbols[start::connections]) for start in range(connections)]
 
 
 class ConnectionGroups:
@@ -57,15 +61,16 @@ class ConnectionGroups:
         capacity = max(1, collector.buffer_trades // 2 // max(1, len(self.all) + len(shares)))
 
         def new_reader() -> FrameReader:
+            decode = self._resources.venue.frame_decoder(exchange.trades)
             return FrameReader(
-                exchange.trades, capacity, self._on_full, self._resources.recorder, self._once
+                decode, capacity, self._on_full, self._resources.recorder, self._once
             )
 
         opened = [
             ConnectionGroup(
                 symbols,
                 exchange,
-                self._resources.streams or Access(exchange.ws_url, "exchange.ws_url"),
+                self._resources.streams,
                 new_reader,
                 capacity,
                 collector.connection_hours * 3600,

@@ -11,15 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from collector.limited_log import OnceLog, RateLimitedLog
 from collector.record.recorder import Recorder
-from spreadlake.binance import (
-    CoinMargined,
-    FrameDecoder,
-    FrameError,
-    Ignored,
-    OffMarket,
-    TradeEvent,
-)
-from spreadlake.trades import TradeKind
+from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, TradeEvent
+from spreadlake.venue import FrameDecoder
 
 log = logging.getLogger(__name__)
 _SAMPLE = 120
@@ -36,7 +29,7 @@ class FrameReader:
 
     def __init__(
         self,
-        kind: TradeKind,
+        decode: FrameDecoder,
         capacity: int,
         on_full: Callable[[], None],
         recorder: Recorder | None = None,
@@ -46,7 +39,7 @@ class FrameReader:
         self.capacity = capacity
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
-        self._decode = FrameDecoder(kind).decode
+        self._decode = decode
         self._events: list[TradeEvent | OffMarket] = []
         self._on_full = on_full
         self._recorder = recorder

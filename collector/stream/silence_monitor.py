@@ -12,15 +12,11 @@ from collector.storage.batch import Batch, Stored
 from collector.stream.connection import Connection
 from collector.stream.connection_group import ConnectionGroup
 from collector.stream.silence import SilenceDetector
-from spreadlake.binance import AggTrade, route_of
+from spreadlake.trades import TradeEvent
 
 log = logging.getLogger(__name__)
 # Of a silent connection only so many symbols are asked about: each question has its weight.
 _ASKED = 3
-_ROUTE = (
-    "if this goes on, check that exchange.ws_url is the exchange's own address without a route: "
-    "%s comes on /%s alone, and other routes acknowledge it and stay silent"
-)
 
 
 class SilenceMonitor:
@@ -32,8 +28,8 @@ class SilenceMonitor:
         self._rest = resources.rest
         self._timing = resources.timing
         kind = resources.settings.exchange.trades
-        self._ids_compare = kind == "aggTrade"
-        self._route = _ROUTE % (kind, route_of(f"@{kind}"))
+        self._ids_compare = kind == resources.venue.REST_KIND
+        self._hint = f"if this goes on, {resources.venue.silence_hint(kind)}"
         now, least = time.monotonic(), resources.settings.collector.silence_seconds
         self._roster = resources.roster
         self._silence = SilenceDetector(resources.roster.symbols, least, now)
@@ -83,7 +79,7 @@ class SilenceMonitor:
     ) -> None:
         if await self._all_quiet(symbols, connection):
             return
-        log.warning("no trade of %s for %.0f s; %s", group.name, seconds, self._route)
+        log.warning("no trade of %s for %.0f s; %s", group.name, seconds, self._hint)
         group.replace("silence")
 
     async def _all_quiet(self, symbols: Sequence[str], connection: Connection) -> bool:
@@ -126,7 +122,7 @@ class SilenceMonitor:
             await self._writer.persist(lambda: self._store.write(batch))
         return True
 
-    async def _ask(self, symbol: str) -> list[AggTrade]:
+    async def _ask(self, symbol: str) -> list[TradeEvent]:
         # While the exchange bans us from REST, or repair uses up the weight, silence stays a fault.
         try:
             async with asyncio.timeout(self._timing.question):
@@ -134,7 +130,7 @@ class SilenceMonitor:
         except TimeoutError as error:
             raise RestError("it does not answer in time") from error
 
-    def _is_newer(self, latest: AggTrade) -> bool:
+    def _is_newer(self, latest: TradeEvent) -> bool:
         last_id = self._store.last_id(latest.symbol)
         last_ms = max(self._store.last_time_ms(latest.symbol) or 0, self._told_ms[latest.symbol])
         if self._ids_compare:

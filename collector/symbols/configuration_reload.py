@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from collector.rest import RestClient, RestError
-from collector.symbols.roster import Roster, Standing
+from collector.symbols.roster import Roster
 from collector.timing import Timing
 from spreadlake.config import ConfigWatch, Settings
+from spreadlake.venue import Standing
 
 # What the collector reads once.
 _AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
@@ -74,10 +75,10 @@ class ConfigurationReload:
         if not asked:
             return []
         try:
-            listing = await self._rest.exchange_info()
+            listing = await self._rest.listing()
         except RestError:
             return []
         roster = Roster(asked)
-        roster.take({info.symbol: info.status for info in listing})
+        roster.take(listing)
         standings = roster.standings()
         return [roster.sentence(s) for s, now in standings.items() if now is Standing.UNKNOWN]

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from collector.limited_log import RateLimitedLog
 from collector.rest import RestClient, RestError
-from collector.symbols.roster import Roster, Standing
+from collector.symbols.roster import Roster
 from collector.timing import Timing
 from collector.wording import shortened
 from spreadlake.errors import ExchangeError
+from spreadlake.venue import Listed, Standing
 
 log = logging.getLogger(__name__)
 # An exchange that does not answer is told once an hour.
@@ -95,13 +96,11 @@ class ListingCheck:
             pass
         self._due.clear()
 
-    async def _listing(self) -> dict[str, str]:
+    async def _listing(self) -> list[Listed]:
         warn = RateLimitedLog(log.warning, _TOLD)
         while True:
             try:
-                listing = await self._rest.exchange_info()
+                return await self._rest.listing()
             except RestError as error:
                 warn("symbols could not be checked, going on without until they can be: %s", error)
-            else:
-                return {info.symbol: info.status for info in listing}
             await asyncio.sleep(self._timing.listing_unanswered)

@@ -1,24 +1,11 @@
-"""The symbols that are captured, and how each of them stands at the exchange. Pure.
-
-Source: Binance open platform, USDⓈ-M futures, "Public endpoints info", contract status.
-"""
+"""The symbols that are captured, and how each of them stands at the exchange. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from enum import Enum
 
-# Any other status passes, or is one that the exchange has yet to invent.
-_OVER = frozenset({"DELIVERING", "DELIVERED", "SETTLING", "CLOSE"})
+from spreadlake.venue import Listed, Standing
+
 _NEAREST = 3
-
-
-class Standing(Enum):
-    """Whether a symbol trades, may trade (again), never will any more, or was never heard of."""
-
-    TRADES = "trades"
-    WAITS = "waits"
-    OVER = "over"
-    UNKNOWN = "unknown"
 
 
 class Roster:
@@ -26,7 +13,7 @@ class Roster:
 
     def __init__(self, symbols: Iterable[str]) -> None:
         self.symbols = list(dict.fromkeys(symbols))
-        self._statuses: Mapping[str, str] | None = None
+        self._listed: Mapping[str, Listed] | None = None
 
     def add(self, symbols: Iterable[str]) -> list[str]:
         """Captures more symbols; returns those of them that were not captured before."""
@@ -40,24 +27,21 @@ class Roster:
         self.symbols = [symbol for symbol in self.symbols if symbol not in gone]
         return gone
 
-    def take(self, statuses: Mapping[str, str]) -> None:
-        """What the exchange lists now: the status of every contract."""
-        self._statuses = statuses
+    def take(self, listing: Iterable[Listed]) -> None:
+        """What the exchange lists now: every contract."""
+        self._listed = {contract.symbol: contract for contract in listing}
 
     def status(self, symbol: str) -> str | None:
         """Its status as the exchange calls it; None where it lists no such symbol, or nothing."""
-        return (self._statuses or {}).get(symbol)
+        contract = (self._listed or {}).get(symbol)
+        return contract and contract.status
 
     def standing(self, symbol: str) -> Standing:
         """How any symbol stands, captured or not."""
-        if self._statuses is None:
+        if self._listed is None:
             return Standing.TRADES
-        status = self._statuses.get(symbol)
-        if status is None:
-            return Standing.UNKNOWN
-        if status == "TRADING":
-            return Standing.TRADES
-        return Standing.OVER if status in _OVER else Standing.WAITS
+        contract = self._listed.get(symbol)
+        return contract.standing if contract else Standing.UNKNOWN
 
     def trades(self, symbol: str) -> bool:
         """Whether it trades, as far as is known."""
@@ -96,6 +80,6 @@ class Roster:
         )
 
     def _nearest(self, symbol: str) -> str:
-        listed: Sequence[str] = list(self._statuses or {})
+        listed: Sequence[str] = list(self._listed or {})
         near = get_close_matches(symbol, listed, _NEAREST)
         return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -3,7 +3,7 @@
 import logging
 import math
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -15,12 +15,12 @@ from launcher.commands.options import (
     parse_port,
     parse_whole,
 )
-from spreadlake.binance import stream_name
+from spreadlake.binance.decode import KINDS
+from spreadlake.binance.streams import stream_name
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.errors import InputError
 from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
-from spreadlake.trades import TradeKind
 
 _log = logging.getLogger(__name__)
 
@@ -95,11 +95,11 @@ def simulate(
     )
 
 
-def check_kind(kind: str | None) -> TradeKind | None:
+def check_kind(kind: str | None) -> str | None:
     """The kind of trades as typed by a user."""
-    if kind not in (None, "aggTrade", "trade"):
-        raise InputError(f"--kind {kind!r} is neither aggTrade nor trade")
-    return cast("TradeKind | None", kind)
+    if kind not in (None, *KINDS):
+        raise InputError(f"--kind {kind!r} is neither {' nor '.join(KINDS)}")
+    return kind
 
 
 def _symbols(config: Path | None) -> list[str]:

@@ -8,14 +8,13 @@ import msgspec
 import numpy as np
 
 from simulator.columns import TradeColumns
-from simulator.recordings.frames import rest_trade, stream_of, trade_in
 from simulator.recordings.lines import RecordedLine, read_merged
 from simulator.recordings.survey import Survey, survey
 from simulator.source import AggTradesQuery, Batch, Frame, Play
 from simulator.synthetic.instruments import Contract
-from spreadlake.binance import TradeEvent
+from spreadlake.binance.frames import rest_trade, stream_of, trade_in
 from spreadlake.errors import RecordingError
-from spreadlake.trades import TradeKind
+from spreadlake.trades import TradeEvent
 
 _LARGEST_BATCH = 2000
 
@@ -28,7 +27,7 @@ class Recording:
     both kinds of trades while `kind` does not say which one is wanted.
     """
 
-    def __init__(self, paths: Iterable[Path], kind: TradeKind | None = None) -> None:
+    def __init__(self, paths: Iterable[Path], kind: str | None = None) -> None:
         self._paths = list(paths)
         names = ", ".join(str(path) for path in self._paths) or "(no file given)"
         self.name = f"recording {names}"
@@ -53,7 +52,7 @@ class Recording:
         return list(self._survey.coin_margined)
 
     @property
-    def kinds(self) -> list[TradeKind]:
+    def kinds(self) -> list[str]:
         """The kinds of trade events in the recording."""
         return list(self._survey.kinds)
 
@@ -146,7 +145,7 @@ class Recording:
                 yield trade, frame
 
 
-def _choose(found: Survey, names: str, kind: TradeKind | None) -> TradeKind:
+def _choose(found: Survey, names: str, kind: str | None) -> str:
     """The kind of trades to serve."""
     if not found.frames:
         raise RecordingError(f"recording {names} is empty")

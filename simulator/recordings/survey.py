@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.recordings.frames import (
-    KINDS,
+from simulator.recordings.lines import RecordedLine
+from simulator.synthetic.instruments import Contract
+from spreadlake.binance.decode import KINDS
+from spreadlake.binance.frames import (
     coin_margined_in,
     decimals_in,
     trade_in,
 )
-from simulator.recordings.lines import RecordedLine
-from simulator.synthetic.instruments import Contract
-from spreadlake.binance import TradeEvent
-from spreadlake.trades import TradeKind
+from spreadlake.trades import TradeEvent
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Survey:
 
     frames: int = 0
     first_received_ns: int = 0
-    kinds: dict[TradeKind, KindSurvey] = field(default_factory=dict)
+    kinds: dict[str, KindSurvey] = field(default_factory=dict)
     coin_margined: dict[str, None] = field(default_factory=dict)
 
 

@@ -10,11 +10,10 @@ from simulator.columns import TradeColumns
 from simulator.source import AggTradesQuery, Batch, Frame, Play
 from simulator.synthetic.instruments import Instrument
 from simulator.synthetic.model import Block, MarketModel
-from spreadlake.binance import stream_name
+from spreadlake.binance.decode import KINDS
 from spreadlake.binance.encode import TradeUnits, combined_prefix, encode_events, encode_rest
-from spreadlake.trades import TradeKind
+from spreadlake.binance.streams import stream_name
 
-_KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
 _FRAMES_AT_MAX = 16_000
 _LONGEST_WINDOW_MS = 60_000
 # Events leave the exchange 1 to 8 ms after the trade.
@@ -33,10 +32,10 @@ class SyntheticMarket:
         self, seed: int = 1, symbols: Iterable[str] = (), rate: float | None = None
     ) -> None:
         self._model = MarketModel(seed, symbols, rate)
-        self._streams: dict[str, tuple[str, TradeKind]] = {
+        self._streams: dict[str, tuple[str, str]] = {
             stream_name(symbol, kind): (symbol, kind)
             for symbol in self._model.instruments
-            for kind in _KINDS
+            for kind in KINDS
         }
         self.name = f"synthetic market, seed {seed}"
 

@@ -1,30 +1,54 @@
-"""Binance's wire format: stream names, routes and frames. Pure: no socket, no clock."""
+"""Binance's USDⓈ-M futures: a `spreadlake.venue.Venue`, which is this module itself. Pure.
 
-from spreadlake.binance.decode import (
-    AggTrade,
-    CoinMargined,
-    FrameDecoder,
-    FrameError,
-    Ignored,
-    MarketTrade,
-    OffMarket,
-    TradeEvent,
-    as_trade,
+Each side of the wire is defined once, for the client and for the simulated exchange: `streams`,
+`decode` and `encode` (frames), `rest`, `limits`, `errors`, `listings`, `hosts`. The files of public
+dumps are in `dumps`, apart because they are frames of polars.
+"""
+
+from spreadlake.binance.decode import FrameDecoder
+from spreadlake.binance.errors import REMEDIES, refuses
+from spreadlake.binance.hosts import venue_of
+from spreadlake.binance.limits import refusal, seconds_to_wait, used_weight
+from spreadlake.binance.rest import (
+    KLINES_PAGE,
+    REST_KIND,
+    TRADES_PAGE,
+    TRADES_WEIGHT,
+    klines,
+    klines_weight,
+    latest_trades,
+    listing,
+    trades_from,
+    trades_since,
 )
-from spreadlake.binance.streams import Route, combined_url, route_of, stream_name
+from spreadlake.binance.streams import MESSAGES_PER_SECOND, requests, silence_hint, subscription
+from spreadlake.venue import FrameDecoder as Decode
 
 __all__ = [
-    "AggTrade",
-    "CoinMargined",
-    "FrameDecoder",
-    "FrameError",
-    "Ignored",
-    "MarketTrade",
-    "OffMarket",
-    "Route",
-    "TradeEvent",
-    "as_trade",
-    "combined_url",
-    "route_of",
-    "stream_name",
+    "KLINES_PAGE",
+    "MESSAGES_PER_SECOND",
+    "REMEDIES",
+    "REST_KIND",
+    "TRADES_PAGE",
+    "TRADES_WEIGHT",
+    "frame_decoder",
+    "klines",
+    "klines_weight",
+    "latest_trades",
+    "listing",
+    "refusal",
+    "refuses",
+    "requests",
+    "seconds_to_wait",
+    "silence_hint",
+    "subscription",
+    "trades_from",
+    "trades_since",
+    "used_weight",
+    "venue_of",
 ]
+
+
+def frame_decoder(kind: str) -> Decode:
+    """Decodes the frames of one connection for a lake that holds `kind`."""
+    return FrameDecoder(kind).decode

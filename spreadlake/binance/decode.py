@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spreadlake.pairs import is_coin_margined
-from spreadlake.trades import Trade, TradeKind
+from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, Trade, TradeEvent
 
 # Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
 # the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
@@ -26,30 +26,7 @@ _MOST_AHEAD_MS = 5_000
 _MOST_BEHIND_MS = 86_400_000
 
 
-class FrameError(ValueError):
-    """A frame that cannot be understood; the message says where it is wrong."""
-
-
-class Ignored(Struct, frozen=True):
-    """A frame that is normal and holds no trade for the lake; `what` says what it is."""
-
-    what: str
-
-
-class OffMarket(Ignored, frozen=True):
-    """A `trade` event of the insurance fund or of deleveraging: no trade, but its id is taken."""
-
-    symbol: str
-    trade_id: int
-
-
-class CoinMargined(Ignored, frozen=True):
-    """A trade of a COIN-M contract: its quantity is a number of contracts, and not of coins."""
-
-    symbol: str
-
-
-class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
+class AggTrade(TradeEvent, tag_field="e", tag="aggTrade", gc=False):
     """An `aggTrade` event; `nq` and fields that are yet to come are passed over."""
 
     symbol: str = msgspec.field(name="s")
@@ -62,7 +39,7 @@ class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
     margined: int | None = msgspec.field(name="st", default=None)
 
 
-class MarketTrade(Struct, tag_field="e", tag="trade", gc=False):
+class MarketTrade(TradeEvent, tag_field="e", tag="trade", gc=False):
     """A `trade` event; `market` other than MARKET is the insurance fund or deleveraging."""
 
     symbol: str = msgspec.field(name="s")
@@ -76,16 +53,19 @@ class MarketTrade(Struct, tag_field="e", tag="trade", gc=False):
     margined: int | None = msgspec.field(name="st", default=None)
 
 
-TradeEvent = AggTrade | MarketTrade
+_Event = AggTrade | MarketTrade
+EVENTS: dict[str, type[_Event]] = {"aggTrade": AggTrade, "trade": MarketTrade}
+"""The events that are trades, by the kind of trades (and of streams) that they are."""
+KINDS = tuple(EVENTS)
 
 
 class _Combined(Struct, gc=False):
-    data: TradeEvent
+    data: _Event
 
 
 # Prices come as decimal text; strict=False reads them to the nearest double in the same pass.
 _decode_combined = msgspec.json.Decoder(_Combined, strict=False).decode
-_decode_bare = msgspec.json.Decoder(TradeEvent, strict=False).decode
+_decode_bare = msgspec.json.Decoder(_Event, strict=False).decode
 _decode_any = msgspec.json.Decoder().decode
 # What decoding can raise; nesting without end is one of the ways to be malformed.
 _NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -94,13 +74,11 @@ _NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class FrameDecoder:
     """Decodes the frames of one connection for a lake that holds `kind`."""
 
-    def __init__(self, kind: TradeKind) -> None:
+    def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._wanted: type[AggTrade] | type[MarketTrade] = (
-            AggTrade if kind == "aggTrade" else MarketTrade
-        )
+        self._wanted = EVENTS[kind]
 
-    def decode(self, frame: bytes | str) -> TradeEvent | Ignored:
+    def decode(self, frame: bytes | str) -> _Event | Ignored:
         """The trade that `frame` holds, or what else it is.
 
         `frame` is `{"stream":…,"data":{…}}` or the bare event. Raises FrameError for a frame
@@ -112,7 +90,7 @@ class FrameDecoder:
             return self._classify(frame, error)
         return self._check(event)
 
-    def _check(self, event: TradeEvent) -> TradeEvent | Ignored:
+    def _check(self, event: _Event) -> _Event | Ignored:
         if type(event) is not self._wanted:
             return Ignored(f"a trade event that is not {self._kind}")
         # Before the field came, only the symbol told; the first look at it costs next to nothing.
@@ -128,14 +106,14 @@ class FrameDecoder:
             f"trade time {event.time_ms} is more than {apart} its event time {event_ms}"
         )
 
-    def _classify(self, frame: bytes | str, error: Exception) -> TradeEvent | Ignored:
+    def _classify(self, frame: bytes | str, error: Exception) -> _Event | Ignored:
         event = _event_of(frame)
         if event is None:
             raise FrameError("the frame is not a JSON object") from error
         kind = event.get("e")
         if not isinstance(kind, str):
             return _not_an_event(event)
-        if kind not in ("aggTrade", "trade"):
+        if kind not in EVENTS:
             return Ignored(f"a {kind} event")
         if kind == "trade" and event.get("X", "MARKET") != "MARKET":
             if self._kind != "trade":

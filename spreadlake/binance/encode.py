@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spreadlake.trades import TradeKind
-
 _MAKER = (b"false", b"true")
 
 
@@ -32,7 +30,7 @@ def combined_prefix(stream: str) -> bytes:
 
 
 def encode_events(
-    kind: TradeKind, symbol: str, trades: TradeUnits, event_ms: NDArray[np.int64]
+    kind: str, symbol: str, trades: TradeUnits, event_ms: NDArray[np.int64]
 ) -> list[bytes]:
     """The stream's event of each trade, in JSON.
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from spreadlake.binance import FrameDecoder, Ignored, as_trade
-from spreadlake.trades import Trade
+from spreadlake.binance.decode import FrameDecoder, as_trade
+from spreadlake.trades import Ignored, Trade
 from tests.analytics_job import harness, oracle
 
 ROOT = Path(__file__).resolve().parents[2]

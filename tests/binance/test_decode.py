@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from spreadlake.binance import AggTrade, FrameDecoder, FrameError, Ignored, MarketTrade, OffMarket
-from spreadlake.binance.decode import CoinMargined, as_trade
-from spreadlake.trades import Trade
+from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade, as_trade
+from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, Trade
 
 TIME_MS = 1_700_000_000_000
 DAY_MS = 86_400_000

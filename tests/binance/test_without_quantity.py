@@ -8,8 +8,9 @@ import pytest
 
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import FrameDecoder, FrameError, Ignored, OffMarket, TradeEvent
+from spreadlake.binance.decode import FrameDecoder
 from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.trades import FrameError, Ignored, OffMarket, TradeEvent
 
 TIME_MS = 1_700_000_000_000
 

@@ -7,8 +7,9 @@ from contextlib import closing
 
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade, TradeEvent
+from spreadlake.binance.decode import AggTrade
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
+from spreadlake.trades import TradeEvent
 from tests.patience import PATIENCE, Deadline
 
 A, B = "BTCUSDT", "ETHUSDT"

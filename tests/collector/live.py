@@ -7,9 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from collector.network.access import Access
 from collector.service import serve
 from collector.timing import Timing
 from simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
+from spreadlake import binance
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import Lake, read_trades
 from spreadlake.service import ServiceContext
@@ -43,6 +45,11 @@ FAST = Timing(
 
 def market(rate: float = 60.0, seed: int = 1) -> SyntheticMarket:
     return SyntheticMarket(seed=seed, symbols=SYMBOLS, rate=rate)
+
+
+def way(url: str, setting: str = "exchange.rest_url") -> Access:
+    """Straight to the exchange, without a proxy and TLS."""
+    return Access(url, setting, binance)
 
 
 def settings_for(exchange: Any, **collector: Any) -> Settings:

@@ -9,8 +9,9 @@ import pytest
 from collector.roll.hours import finished_before
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade, FrameDecoder, FrameError
+from spreadlake.binance.decode import AggTrade, FrameDecoder
 from spreadlake.lake import Lake, read_counters
+from spreadlake.trades import FrameError
 from tests.collector.lakes import quick_writer
 
 NOW = 1_700_000_000_000
@@ -29,7 +30,7 @@ def _frame(time_ms: int, event_ms: int | None, kind: str = "aggTrade") -> bytes:
 @pytest.mark.parametrize("ahead_ms", [5_001, 60_000, HOUR, 23 * HOUR, 48 * HOUR])
 def test_a_trade_time_ahead_of_its_event_time_is_refused(kind: str, ahead_ms: int) -> None:
     with pytest.raises(FrameError, match="after its event time"):
-        FrameDecoder(kind).decode(_frame(NOW + ahead_ms, NOW, kind))  # type: ignore[arg-type]
+        FrameDecoder(kind).decode(_frame(NOW + ahead_ms, NOW, kind))
 
 
 @pytest.mark.parametrize("ahead_ms", [-23 * HOUR, -160, 0, 1_000, 5_000])

@@ -16,8 +16,8 @@ from collector.network.retry import ConnectionVerdict, verdict
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.stream.connection import Connection
 from collector.stream.frame_reader import FrameReader
-from collector.stream.subscription import subscribe
 from simulator import SimulatedExchange
+from spreadlake import binance
 from spreadlake.config import Settings
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ConfigError
@@ -176,15 +176,15 @@ def test_what_is_wrong_with_a_certificate_is_said_by_both(
             ) as tls,
         ):
             settings = secure(exchange, tls.port)
-            streams, access = read_access(settings.exchange)
+            streams, access = read_access(settings.exchange, binance)
             async with RestClient(access, WeightBudget(2400), Counter()) as rest:
                 with pytest.raises(RestError) as by_rest:
-                    await rest.exchange_info()
-            subscription = subscribe(streams.url, settings.symbols, "aggTrade")
-            reader = FrameReader("aggTrade", 10, lambda: None)
+                    await rest.listing()
+            subscription = binance.subscription(streams.url, settings.symbols, "aggTrade")
+            reader = FrameReader(binance.frame_decoder("aggTrade"), 10, lambda: None)
             with pytest.raises(ssl.SSLCertVerificationError) as by_streams:
                 await Connection.open(subscription, streams, reader, FAST)
-            assert verdict(by_streams.value, worked=False) is ConnectionVerdict.FATAL
+            assert verdict(by_streams.value, binance, worked=False) is ConnectionVerdict.FATAL
             return str(by_rest.value), streams.explain(by_streams.value)
 
     by_rest, by_streams = asyncio.run(scenario())
@@ -210,11 +210,14 @@ def test_a_refused_certificate_behind_a_proxy_is_one_line_and_no_traceback(
         ):
             monkeypatch.setenv("https_proxy", f"{kind}://127.0.0.1:{man.port}")
             settings = secure(exchange, tls.port, HOST)
-            streams, _ = read_access(settings.exchange)
-            subscription = subscribe(streams.url, settings.symbols, "aggTrade")
+            streams, _ = read_access(settings.exchange, binance)
+            subscription = binance.subscription(streams.url, settings.symbols, "aggTrade")
             with pytest.raises(ssl.SSLCertVerificationError):
                 await Connection.open(
-                    subscription, streams, FrameReader("aggTrade", 10, lambda: None), FAST
+                    subscription,
+                    streams,
+                    FrameReader(binance.frame_decoder("aggTrade"), 10, lambda: None),
+                    FAST,
                 )
         return beside
 
@@ -238,11 +241,11 @@ def test_a_variable_that_cannot_be_used_is_told(
     (tmp_path / "empty.pem").write_text("no certificate\n")
     monkeypatch.setenv(variable, str(tmp_path / value))
     with pytest.raises(ConfigError, match=what) as refused:
-        read_access(ExchangeSettings())
+        read_access(ExchangeSettings(), binance)
     assert f"{variable} = {tmp_path / value}" in str(refused.value)
     # What is not asked for has nothing to be trusted with.
     plain = {"ws_url": "ws://127.0.0.1:1", "rest_url": "http://127.0.0.1:1"}
-    assert [way.trust for way in read_access(ExchangeSettings(**plain))] == [None, None]
+    assert [way.trust for way in read_access(ExchangeSettings(**plain), binance)] == [None, None]
 
 
 def test_a_folder_of_certificates_is_honoured(

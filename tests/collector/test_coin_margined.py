@@ -10,10 +10,11 @@ from websockets.asyncio.server import ServerConnection
 
 from collector.limited_log import OnceLog
 from simulator import Recording
-from spreadlake.binance import AggTrade, CoinMargined, FrameDecoder, MarketTrade
+from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade
 from spreadlake.config import load_settings
 from spreadlake.errors import ConfigError, RecordingError
 from spreadlake.lake import Lake
+from spreadlake.trades import CoinMargined
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import collecting, counter, settings_for, ticks, until

@@ -17,7 +17,7 @@ from websockets.http11 import Response
 from collector.network.failures import explain
 from collector.network.proxies import is_local
 from collector.network.retry import ConnectionVerdict, retry_after, verdict
-from collector.stream.subscription import subscribe, symbols_per_connection
+from collector.stream.connection_groups import symbols_per_connection
 from simulator import (
     Drop,
     DropAfterAccept,
@@ -27,6 +27,7 @@ from simulator import (
     Tamper,
     When,
 )
+from spreadlake import binance
 from spreadlake.backoff import Backoff
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
@@ -75,9 +76,9 @@ def status(code: int) -> InvalidStatus:
     ],
 )
 def test_what_is_retried_and_what_is_fatal(error: Exception, expected: ConnectionVerdict) -> None:
-    assert verdict(error, worked=False) is expected
-    assert verdict(error, worked=True) is RETRY
-    assert explain(error)
+    assert verdict(error, binance, worked=False) is expected
+    assert verdict(error, binance, worked=True) is RETRY
+    assert explain(error, binance)
 
 
 def test_backoff_doubles_with_jitter_up_to_its_cap() -> None:
@@ -106,8 +107,8 @@ def test_no_proxy_leads_to_this_machine(url: str, local: bool) -> None:
 
 def test_an_exchange_that_says_how_long_to_wait_is_heeded() -> None:
     asking = InvalidStatus(Response(429, "", Headers({"Retry-After": "17"})))
-    assert retry_after(asking) == 17.0
-    assert retry_after(status(503)) == retry_after(TimeoutError()) == 0.0
+    assert retry_after(asking, binance) == 17.0
+    assert retry_after(status(503), binance) == retry_after(TimeoutError(), binance) == 0.0
 
 
 def test_symbols_are_spread_evenly() -> None:
@@ -119,7 +120,7 @@ def test_symbols_are_spread_evenly() -> None:
 
 def test_streams_that_do_not_fit_into_the_address_are_subscribed_to() -> None:
     symbols = [f"LONGSYMBOL{i}USDT" for i in range(1024)]
-    subscription = subscribe("wss://x", symbols, "aggTrade")
+    subscription = binance.subscription("wss://x", symbols, "aggTrade")
     assert len(subscription.url) < 8_000
     asked = subscription.url.split("streams=")[1].split("/")
     assert len(asked) + sum(message.count("@aggTrade") for message in subscription.messages) == 1024

@@ -17,10 +17,10 @@ from collector.storage import digests
 from collector.storage.batch import Batch, Stored
 from collector.storage.digests import Digests
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade, MarketTrade, OffMarket
+from spreadlake.binance.decode import AggTrade, MarketTrade
 from spreadlake.lake import Lake, read_counters
 from spreadlake.lake.ticks.id_ranges import IdRange
-from spreadlake.trades import begins_again
+from spreadlake.trades import OffMarket, begins_again
 from tests.collector.fake import START_MS, FakeServer, fake_server, frame
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trade
 from tests.collector.live import collecting, counter, settings_for, until

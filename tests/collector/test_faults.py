@@ -29,8 +29,9 @@ from simulator import (
     exchange_in_thread,
     random_faults,
 )
-from spreadlake.binance import AggTrade, FrameDecoder, FrameError, Ignored, MarketTrade
+from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade
 from spreadlake.lake import Lake
+from spreadlake.trades import FrameError, Ignored
 from tests.collector.fake import frame
 from tests.collector.lakes import rows_of, wait_until
 from tests.collector.live import (

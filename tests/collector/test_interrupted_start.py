@@ -18,6 +18,7 @@ from simulator import (
     When,
     exchange_in_thread,
 )
+from spreadlake import binance
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import Lake, open_reader, read_status
 from tests.collector.lakes import A, B, quick_writer, rows_of, trades, wait_until
@@ -151,7 +152,9 @@ def test_history_that_could_not_be_had_is_told_and_fetched_at_the_next_start(
 
 def history(store: TickStore, **overrides: Any) -> MissingHistory:
     symbols = overrides.pop("symbols", [A, B])
-    return MissingHistory(store, load_settings(None, symbols=symbols, pairs="all", **overrides))
+    return MissingHistory(
+        store, load_settings(None, symbols=symbols, pairs="all", **overrides), binance
+    )
 
 
 def test_what_is_missing_is_on_record_until_it_is_there(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from tests.collector.live import (
     settings_for,
     ticks,
     until,
+    way,
 )
 
 A, B, C = SYMBOLS
@@ -45,9 +46,11 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Collector]:
         store, writer = TickStore(db, settings.symbols), WriterThread(lake.ticks_db, 0.2)
         batcher = Batcher(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
-        async with RestClient(settings.exchange.rest_url, budget, batcher.counts) as rest:
+        async with RestClient(way(settings.exchange.rest_url), budget, batcher.counts) as rest:
             roster = Roster(settings.symbols)
-            resources = Resources(settings, lake, store, writer, rest, FAST, roster)
+            resources = Resources(
+                settings, lake, store, writer, rest, FAST, roster, way(settings.exchange.ws_url)
+            )
             collector = Collector(resources, batcher)
             stop = asyncio.Event()
             task = asyncio.create_task(collector.run(stop))

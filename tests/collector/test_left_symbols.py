@@ -8,7 +8,7 @@ from pathlib import Path
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from simulator import SimulatedExchange, TradeColumns
-from spreadlake.binance import AggTrade
+from spreadlake.binance.decode import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, read_counters
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trades

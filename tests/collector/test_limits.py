@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 
 from collector.history.warm_start import WarmStart
 from collector.resources import Resources
-from collector.rest import Kline, WeightBudget
+from collector.rest import WeightBudget
 from collector.roll import finished_before, next_roll_ms
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
@@ -22,9 +22,10 @@ from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, atomic
 from spreadlake.lake.ticks.id_ranges import Held, IdRange, absorb
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
+from spreadlake.venue import Kline
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import A, quick_writer, rows_of, trade, trades
-from tests.collector.live import FAST, collecting, counter, settings_for, ticks, until
+from tests.collector.live import FAST, collecting, counter, settings_for, ticks, until, way
 from tests.collector.test_reach import History
 from tests.lake.ticks.test_id_ranges import array
 
@@ -74,7 +75,7 @@ def test_history_begins_with_the_first_millisecond_of_its_first_bar(tmp_path: Pa
         with closing(quick_writer(lake)) as db:
             store, writer = TickStore(db, [A]), WriterThread(lake.ticks_db, 0.2)
             resources = Resources(
-                settings, lake, store, writer, WithoutKlines(0, 600), FAST, Roster([A])
+                settings, lake, store, writer, WithoutKlines(0, 600), FAST, Roster([A]), way("")
             )
             store.write(Batch(trades([600])))
             # As a start left it that was interrupted: back to the time of trade 555.

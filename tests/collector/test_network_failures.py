@@ -15,6 +15,7 @@ from collector.network.access import Access
 from collector.network.failures import explain
 from collector.rest import RestClient, RestError
 from collector.rest.budget import WeightBudget
+from spreadlake import binance
 from spreadlake.ports import free_port
 
 LIBRARY = ("Errno", "_ssl", "Error", "attempts", "handshake", "valid HTTP", "without sending")
@@ -62,7 +63,7 @@ def told(url: str) -> str:
                 async with httpx.AsyncClient(timeout=1, trust_env=False) as http:
                     await http.get(url)
         except Exception as error:  # noqa: BLE001 of whichever library
-            return explain(error, "exchange.ws_url")
+            return explain(error, binance, "exchange.ws_url")
         raise AssertionError("it did not fail")
 
     return asyncio.run(fails())
@@ -108,7 +109,7 @@ def test_silence(scheme: str) -> None:
 
 def test_a_web_page_in_place_of_an_answer() -> None:
     async def asked(url: str) -> str:
-        way = Access(url, "exchange.rest_url")
+        way = Access(url, "exchange.rest_url", binance)
         async with RestClient(way, WeightBudget(100), Counter()) as rest:
             with pytest.raises(RestError) as caught:
                 await rest.klines("BTCUSDT", "1m", 5)

@@ -11,8 +11,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.rest import RestClient, RestError, WeightBudget
-from collector.rest.answers import decode_agg_trades, error_code
 from simulator import Faults, RestFailure, SimulatedExchange, Stall, Tamper, When
+from spreadlake.binance.errors import error_code
+from spreadlake.binance.rest import decode_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
 from tests.collector.fake import FakeServer, fake_server, frame
@@ -28,6 +29,7 @@ from tests.collector.live import (
     settings_for,
     ticks,
     until,
+    way,
 )
 
 
@@ -131,7 +133,7 @@ def test_one_trade_that_cannot_be_one_costs_only_itself() -> None:
     good = '{"a":%d,"p":"1.5","q":"2","f":1,"l":1,"T":1700000000000,"m":true}'
     bad = good.replace('"2"', '"0"')
     answer = f"[{good % 1},{bad % 2},{good % 3},7]".encode()
-    assert [t.trade_id for t in decode_agg_trades(answer, "BTCUSDT")] == [1, 3]
+    assert [t.trade_id for t in decode_trades(answer, "BTCUSDT")] == [1, 3]
     assert error_code(b'{"code":-1121,"msg":"Invalid symbol."}') == -1121
     assert error_code(b"<html>400 Bad Request</html>") is None
 
@@ -161,7 +163,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
     async def scenario() -> None:
         async with (
             trickling() as url,
-            RestClient(url, WeightBudget(2400), Counter(), timeout=1.5) as rest,
+            RestClient(way(url), WeightBudget(2400), Counter(), timeout=1.5) as rest,
         ):
             await rest.latest_trades("BTCUSDT", 5)
 

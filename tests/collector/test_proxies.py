@@ -15,8 +15,8 @@ from collector.network.retry import ConnectionVerdict, verdict
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.stream.connection import Connection
 from collector.stream.frame_reader import FrameReader
-from collector.stream.subscription import subscribe
 from simulator import SimulatedExchange
+from spreadlake import binance
 from spreadlake.config import Settings
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ConfigError, ExchangeError
@@ -80,11 +80,11 @@ def test_upper_and_lower_case_are_the_same(
     monkeypatch: pytest.MonkeyPatch, case: Any, variable: str
 ) -> None:
     monkeypatch.setenv(case(variable), "socks5://proxy:1080")
-    for way in read_access(ExchangeSettings()):
+    for way in read_access(ExchangeSettings(), binance):
         assert way.proxy is not None
         assert way.proxy.shown == "socks5h://proxy:1080"
     monkeypatch.setenv(case("no_proxy"), ".binance.com")
-    assert [way.proxy for way in read_access(ExchangeSettings())] == [None, None]
+    assert [way.proxy for way in read_access(ExchangeSettings(), binance)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_what_no_proxy_excepts(url: str, no_proxy: str, direct: bool) -> None:
 
 def test_an_exception_that_is_no_network_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert unreadable_exceptions("10.0.0.0/99, fd00::/8, x.test, a/b") == ["10.0.0.0/99", "a/b"]
-    read_access(ExchangeSettings(), {"no": "10.0.0.0/99"})
+    read_access(ExchangeSettings(), binance, {"no": "10.0.0.0/99"})
     assert "NO_PROXY: '10.0.0.0/99' is no network" in caplog.text
 
 
@@ -297,14 +297,16 @@ def test_a_socks_proxy_that_hangs_up_is_named_by_both() -> None:
     async def scenario() -> list[str]:
         async with hanging_up() as man:
             variables = {"all": f"socks5://user:{PASSWORD}@127.0.0.1:{man.port}"}
-            streams, way = read_access(ExchangeSettings(), variables)
+            streams, way = read_access(ExchangeSettings(), binance, variables)
             async with RestClient(way, WeightBudget(2400), Counter()) as rest:
                 with pytest.raises(RestError) as by_rest:
-                    await rest.exchange_info()
-            reader = FrameReader("aggTrade", 10, lambda: None)
+                    await rest.listing()
+            reader = FrameReader(binance.frame_decoder("aggTrade"), 10, lambda: None)
             with pytest.raises((OSError, ProxyError)) as by_streams:
-                await Connection.open(subscribe(STREAM, ["A"], "aggTrade"), streams, reader, FAST)
-            assert verdict(by_streams.value, worked=False) is ConnectionVerdict.RETRY
+                await Connection.open(
+                    binance.subscription(STREAM, ["A"], "aggTrade"), streams, reader, FAST
+                )
+            assert verdict(by_streams.value, binance, worked=False) is ConnectionVerdict.RETRY
             return [str(by_rest.value), streams.explain(by_streams.value)]
 
     said = asyncio.run(scenario())

@@ -12,18 +12,19 @@ import pytest
 
 from collector.repair.repairer import Repairer
 from collector.resources import Resources
-from collector.rest import PAGE, RestClient, RestError, WeightBudget
+from collector.rest import RestClient, RestError, WeightBudget
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.symbols.roster import Roster
 from collector.timing import Timing
-from spreadlake.binance import AggTrade
+from spreadlake import binance
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.trade_clock import TradeClock
+from spreadlake.trades import TradeEvent
 from tests.collector.lakes import STEP_MS, A, B, quick_writer, rows_of, trade
-from tests.collector.live import FAST, until
+from tests.collector.live import FAST, until, way
 
 GAPS = "SELECT first_id, last_id, state FROM gaps ORDER BY first_id"
 HOURS = 48
@@ -38,11 +39,11 @@ class History(RestClient):
     def __init__(
         self, first: int, last: int = LAST, beyond: Literal["empty", "error", "next"] = "empty"
     ) -> None:
-        super().__init__("http://127.0.0.1:1", WeightBudget(2400), Counter())
+        super().__init__(way("http://127.0.0.1:1"), WeightBudget(2400), Counter())
         self.first, self.last, self.beyond = first, last, beyond
         self.asked: list[int] = []
 
-    async def trades_from(self, symbol: str, from_id: int) -> list[AggTrade]:
+    async def trades_from(self, symbol: str, from_id: int) -> list[TradeEvent]:
         self.asked.append(from_id)
         if from_id < self.first and self.beyond == "empty":
             return []
@@ -50,16 +51,16 @@ class History(RestClient):
             error = RestError("HTTP 400: fromId is too old")
             error.answered = True
             raise error
-        return self._page(max(from_id, self.first), PAGE)
+        return self._page(max(from_id, self.first), binance.TRADES_PAGE)
 
-    async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[AggTrade]:
+    async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[TradeEvent]:
         since = -(-(start_ms - trade(0).time_ms) // STEP_MS)
         return self._page(max(self.first, since), limit)
 
-    async def latest_trades(self, symbol: str, limit: int) -> list[AggTrade]:
+    async def latest_trades(self, symbol: str, limit: int) -> list[TradeEvent]:
         return self._page(max(self.first, self.last - limit + 1), limit)
 
-    def _page(self, first: int, limit: int) -> list[AggTrade]:
+    def _page(self, first: int, limit: int) -> list[TradeEvent]:
         return [trade(i) for i in range(first, min(first + limit, self.last + 1))]
 
 
@@ -76,7 +77,7 @@ async def repairing(
         store.write(Batch([trade(i) for i in ids]))
         # What time it is at the exchange: many trades would tell, and one alone does not.
         store._clock = TradeClock(trade(LAST).time_ms)
-        resources = Resources(settings, lake, store, writer, rest, timing, Roster([A, B]))
+        resources = Resources(settings, lake, store, writer, rest, timing, Roster([A, B]), way(""))
         task = asyncio.create_task(Repairer(resources).run())
         try:
             yield store
@@ -175,10 +176,10 @@ def test_a_rest_that_has_no_trade_at_all_for_long_is_believed(
     """The symbol trades, and whatever REST is asked of it, its answer has nothing."""
 
     class Nothing(History):
-        async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[AggTrade]:
+        async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[TradeEvent]:
             return await self.trades_from(symbol, 0)
 
-        async def latest_trades(self, symbol: str, limit: int) -> list[AggTrade]:
+        async def latest_trades(self, symbol: str, limit: int) -> list[TradeEvent]:
             return await self.trades_from(symbol, 0)
 
     lake, rest = Lake(tmp_path), Nothing(LAST + 1, LAST, says)
@@ -202,11 +203,11 @@ def test_an_empty_answer_about_an_old_gap_loses_nothing_that_is_within_reach(
     class Forgetful(History):
         empty = 5
 
-        async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[AggTrade]:
+        async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[TradeEvent]:
             self.empty -= 1
             return [] if self.empty >= 0 else await super().trades_since(symbol, start_ms, limit)
 
-        async def latest_trades(self, symbol: str, limit: int) -> list[AggTrade]:
+        async def latest_trades(self, symbol: str, limit: int) -> list[TradeEvent]:
             return [] if self.empty >= 0 else await super().latest_trades(symbol, limit)
 
     found = repaired(lake, Forgetful(1), 1, LAST)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from collector.history.remaining import Traded, remaining_history
-from collector.rest.weights import klines_weight
 from simulator import SimulatedExchange
 from simulator.serving.rest import request_weight
+from spreadlake import binance
 from spreadlake.lake import Lake
 from spreadlake.status import report_on
 from tests.collector.lakes import rows_of
@@ -18,27 +18,27 @@ from tests.collector.live import collecting, counter, market, settings_for, unti
 
 @pytest.mark.parametrize("limit", [1, 99, 100, 499, 500, 1000, 1001, 1500])
 def test_weights_are_those_of_the_exchange(limit: int) -> None:
-    assert klines_weight(limit) == request_weight(f"/fapi/v1/klines?limit={limit}")
+    assert binance.klines_weight(limit) == request_weight(f"/fapi/v1/klines?limit={limit}")
 
 
 def test_what_is_left_is_counted_in_minutes_of_the_budget() -> None:
     symbols = [f"S{n}" for n in range(500)]
-    at_first = remaining_history(symbols, symbols, 300, {}, {}, 1200)
+    at_first = remaining_history(symbols, symbols, 300, {}, {}, 1200, binance)
     assert at_first is not None
     assert at_first.weight == 500 * 2 + 500 * 20
     assert at_first.text == (
         "klines of 500 symbols and trades of 500 symbols to fetch, at least about 9 min"
     )
     told = {symbol: Traded(1.0, 5) for symbol in symbols}
-    then = remaining_history([], symbols, 300, told, {"S0": 3, "S1": 9}, 1200)
+    then = remaining_history([], symbols, 300, told, {"S0": 3, "S1": 9}, 1200, binance)
     assert then is not None
     assert then.weight == (498 * 5 + 2 + 1) * 20
     assert then.text == "trades of 500 symbols to fetch, at most about 42 min"
-    long = remaining_history(["S"], [], 1600, {}, {}, 1200)
+    long = remaining_history(["S"], [], 1600, {}, {}, 1200, binance)
     assert long is not None
-    assert long.weight == 10 + klines_weight(101)
+    assert long.weight == 10 + binance.klines_weight(101)
     assert long.text.startswith("klines of 1 symbol to fetch, ")
-    assert remaining_history([], [], 300, told, {}, 1200) is None
+    assert remaining_history([], [], 300, told, {}, 1200, binance) is None
 
 
 def test_klines_of_all_come_before_any_trades_and_it_is_told(

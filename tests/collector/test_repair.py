@@ -20,7 +20,7 @@ from simulator import (
     Tamper,
     When,
 )
-from spreadlake.binance import AggTrade
+from spreadlake.binance.decode import AggTrade
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.id_ranges import IdRange
 from tests.collector.fake import FakeServer, fake_server, frame
@@ -36,6 +36,7 @@ from tests.collector.live import (
     settings_for,
     ticks,
     until,
+    way,
 )
 
 
@@ -103,7 +104,9 @@ async def requests(exchange: SimulatedExchange, *failures: RestFailure) -> list[
     for failure in failures:
         exchange.faults.add(failure)
         timeout = 0.5 if failure.how == "timeout" else 60.0
-        async with RestClient(exchange.rest_url, WeightBudget(2400), Counter(), timeout) as rest:
+        async with RestClient(
+            way(exchange.rest_url), WeightBudget(2400), Counter(), timeout
+        ) as rest:
             try:
                 await rest.latest_trades("BTCUSDT", 5)
             except RestError as error:
@@ -134,7 +137,7 @@ def test_a_refused_request_is_told_apart(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             SimulatedExchange(market()) as exchange,
-            RestClient(exchange.rest_url, WeightBudget(2400), Counter()) as rest,
+            RestClient(way(exchange.rest_url), WeightBudget(2400), Counter()) as rest,
         ):
             await rest.latest_trades("NOSUCHUSDT", 5)
 

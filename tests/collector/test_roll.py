@@ -10,7 +10,6 @@ import pytest
 
 from collector.roll import finished_before, next_roll_ms, roller
 from collector.service import roll
-from spreadlake.binance import TradeEvent
 from spreadlake.config import load_settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
@@ -22,6 +21,7 @@ from spreadlake.lake import (
 )
 from spreadlake.lake.ticks import partitions
 from spreadlake.service import ServiceContext
+from spreadlake.trades import TradeEvent
 from tests.collector.lakes import (
     PER_HOUR,
     START_MS,

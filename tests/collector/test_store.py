@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from collector.storage.batch import PAUSED, Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade, MarketTrade, OffMarket, TradeEvent
+from spreadlake.binance.decode import AggTrade, MarketTrade
 from spreadlake.lake import Lake, read_counters
 from spreadlake.lake.ticks.id_ranges import IdRange
+from spreadlake.trades import OffMarket, TradeEvent
 from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"

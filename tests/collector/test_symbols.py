@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from collector.rest import RestClient, RestError, SymbolInfo
+from collector.rest import RestClient, RestError
 from collector.service import serve
 from collector.symbols.listing import ListingCheck
-from collector.symbols.roster import Roster, Standing
+from collector.symbols.roster import Roster
 from simulator import Faults, RestFailure, SimulatedExchange, When
+from spreadlake.binance.listings import listed
 from spreadlake.config import Settings
 from spreadlake.errors import ExchangeError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
+from spreadlake.venue import Listed, Standing
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,
@@ -30,23 +32,23 @@ from tests.collector.live import (
     until,
 )
 
-LISTING = [SymbolInfo(symbol, "TRADING") for symbol in SYMBOLS]
+LISTING = [listed(symbol, "TRADING") for symbol in SYMBOLS]
 MISTYPED = "BTCUDST"
 PASSING = ("PENDING_TRADING", "TRADING_HALT", "PRE_DELIVERING", "PRE_SETTLE", "SOMETHING_NEW")
 ENDING = ("DELIVERING", "DELIVERED", "SETTLING", "CLOSE")
 
 
-def listing(**statuses: str) -> list[SymbolInfo]:
-    return [SymbolInfo(symbol, statuses.get(symbol, "TRADING")) for symbol in SYMBOLS]
+def listing_of(**statuses: str) -> list[Listed]:
+    return [listed(symbol, statuses.get(symbol, "TRADING")) for symbol in SYMBOLS]
 
 
 class Listings(RestClient):
-    """Answers `exchangeInfo` with what is given, one after the other."""
+    """Answers with what is given, one after the other."""
 
-    def __init__(self, *answers: list[SymbolInfo] | RestError) -> None:
+    def __init__(self, *answers: list[Listed] | RestError) -> None:
         self.answers = list(answers)
 
-    async def exchange_info(self) -> list[SymbolInfo]:
+    async def listing(self) -> list[Listed]:
         answer = self.answers.pop(0)
         if isinstance(answer, RestError):
             raise answer
@@ -67,7 +69,7 @@ class Check(ListingCheck):
         self.joined += symbols
 
 
-def checked(*answers: list[SymbolInfo] | RestError, symbols: Sequence[str] = SYMBOLS) -> Check:
+def checked(*answers: list[Listed] | RestError, symbols: Sequence[str] = SYMBOLS) -> Check:
     """After as many answers as are given."""
 
     async def scenario() -> Check:
@@ -140,7 +142,7 @@ def test_an_exchange_that_does_not_answer_is_told_once_in_a_while(
 def test_a_status_that_passes_is_told_once_and_waited_for(
     caplog: pytest.LogCaptureFixture, status: str
 ) -> None:
-    halted = listing(ETHUSDT=status)
+    halted = listing_of(ETHUSDT=status)
     check = checked(halted, halted, halted)
     assert check.roster.standing("ETHUSDT") is Standing.WAITS
     assert check.roster.not_trading == {"ETHUSDT": status}
@@ -155,14 +157,14 @@ def test_a_status_that_passes_is_told_once_and_waited_for(
 def test_a_status_that_does_not_come_back_is_told(
     caplog: pytest.LogCaptureFixture, status: str
 ) -> None:
-    check = checked(*[listing(ETHUSDT=status)] * 2)
+    check = checked(*[listing_of(ETHUSDT=status)] * 2)
     assert check.roster.standing("ETHUSDT") is Standing.OVER
     assert caplog.text.count(f"'ETHUSDT' never trades again (status {status})") == 1
     assert "no symbol trades now" not in caplog.text
 
 
 def test_where_nothing_can_ever_trade_there_is_nothing_to_capture() -> None:
-    over = listing(BTCUSDT="SETTLING", ETHUSDT="CLOSE", SOLUSDT="DELIVERED")
+    over = listing_of(BTCUSDT="SETTLING", ETHUSDT="CLOSE", SOLUSDT="DELIVERED")
     with pytest.raises(ExchangeError, match="none of BTCUSDT, ETHUSDT, SOLUSDT trades any more"):
         checked(over)
     # While it is captured nothing is given up for what one answer says.
@@ -170,8 +172,8 @@ def test_where_nothing_can_ever_trade_there_is_nothing_to_capture() -> None:
 
 
 def test_where_nothing_trades_yet_it_is_said_and_waited(caplog: pytest.LogCaptureFixture) -> None:
-    nothing = listing(BTCUSDT="TRADING_HALT", ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE")
-    check = checked(nothing, nothing, listing(ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE"))
+    nothing = listing_of(BTCUSDT="TRADING_HALT", ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE")
+    check = checked(nothing, nothing, listing_of(ETHUSDT="CLOSE", SOLUSDT="PRE_SETTLE"))
     assert caplog.text.count("no symbol trades now; waiting until one of them does") == 1
     assert check.joined == ["BTCUSDT"]
 

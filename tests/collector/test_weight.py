@@ -11,11 +11,12 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from collector.network.bans import seconds_to_wait
 from collector.network.retry import retry_after
 from collector.rest import RestClient, RestError, WeightBudget
 from simulator import Faults, Limits, RestFailure, SimulatedExchange
-from tests.collector.live import market
+from spreadlake import binance
+from spreadlake.binance.limits import seconds_to_wait
+from tests.collector.live import market, way
 
 NOW_MS = 1_700_000_000_000
 DATE = format_datetime(datetime.fromtimestamp(NOW_MS / 1000, UTC), usegmt=True)
@@ -89,12 +90,12 @@ def test_requests_wait_while_others_use_the_address(caplog: pytest.LogCaptureFix
         counts: Counter[str] = Counter()
         async with (
             SimulatedExchange(market(), limits=limits) as exchange,
-            RestClient(exchange.rest_url, WeightBudget(1_200), counts) as rest,
+            RestClient(way(exchange.rest_url), WeightBudget(1_200), counts) as rest,
         ):
             await rest.latest_trades("BTCUSDT", 1)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    await rest.exchange_info()
+                    await rest.listing()
             assert counts["rest_requests"] == 1
 
     asyncio.run(scenario())
@@ -109,10 +110,10 @@ def test_a_ban_that_only_the_body_tells_is_obeyed(status: int) -> None:
         budget = WeightBudget(1_200)
         async with (
             SimulatedExchange(market(), faults=Faults([failure])) as exchange,
-            RestClient(exchange.rest_url, budget, Counter()) as rest,
+            RestClient(way(exchange.rest_url), budget, Counter()) as rest,
         ):
             with pytest.raises(RestError, match=rf"HTTP {status}: over the exchange's limit"):
-                await rest.exchange_info()
+                await rest.listing()
             # The default of a minute would be over long before.
             assert 600 < budget.delay(1, time.monotonic()) <= 900
 
@@ -145,12 +146,13 @@ def test_how_long_to_wait(
     retry_after: str | None, body: bytes, seconds: float | None, clock_off_ms: int
 ) -> None:
     """The exchange's own clock counts where it is told; ours otherwise."""
-    assert seconds_to_wait(retry_after, DATE, body, NOW_MS + clock_off_ms) == seconds
+    asked = {} if retry_after is None else {"Retry-After": retry_after}
+    assert seconds_to_wait(asked | {"Date": DATE}, body, NOW_MS + clock_off_ms) == seconds
     if not clock_off_ms:
-        for unreadable in (None, "", "yesterday"):
-            assert seconds_to_wait(retry_after, unreadable, body, NOW_MS) == seconds
+        for unreadable in ({}, {"Date": ""}, {"Date": "yesterday"}):
+            assert seconds_to_wait(asked | unreadable, body, NOW_MS) == seconds
 
 
 def test_the_streams_heed_the_body_as_well() -> None:
     refused = InvalidStatus(Response(418, "", Headers({"Date": DATE}), banned(NOW_MS + 45_000)))
-    assert retry_after(refused, NOW_MS) == 45.0
+    assert retry_after(refused, binance, NOW_MS) == 45.0

@@ -16,7 +16,6 @@ from launcher.supervisor.specs import Launcher, exchange_variables
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, Origin, claim, open_ticks_writer, writer_lock
-from spreadlake.trades import TradeKind
 from tests.fixture_lake import START, WATERMARK_MS, make_ticks, writing
 from tests.running import invoke
 
@@ -213,7 +212,7 @@ def test_children_share_the_overrides(tmp_path: Path) -> None:
     [("aggTrade", "exchange", "demo"), ("aggTrade", "demo", "up"), ("trade", "exchange", "up")],
 )
 def test_a_lake_of_another_exchange_is_refused_before_anything_starts(
-    tmp_path: Path, pipelines: list[Pipeline], kind: TradeKind, origin: Origin, command: str
+    tmp_path: Path, pipelines: list[Pipeline], kind: str, origin: Origin, command: str
 ) -> None:
     lake = Lake(tmp_path / "lake")
     db = open_ticks_writer(lake)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from spreadlake.binance import FrameDecoder, Ignored, as_trade
+from spreadlake.binance.decode import FrameDecoder, as_trade
 from spreadlake.lake import Lake, open_reader
-from spreadlake.trades import Trade
+from spreadlake.trades import Ignored, Trade
 from tests.analytics_job import oracle
 from tests.analytics_job.harness import TABLES
 from tests.end_to_end.processes import spreadlake

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade
+from spreadlake.binance.decode import AggTrade
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.lake.ticks.id_ranges import IdRange
 from spreadlake.status import report_on

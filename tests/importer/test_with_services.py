@@ -10,7 +10,7 @@ from analytics_job.job import AnalyticsJob
 from analytics_job.pipeline import Pipeline
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.binance import AggTrade
+from spreadlake.binance.decode import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.trades import Trade

@@ -10,7 +10,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator import SimulatedExchange
-from spreadlake.binance import AggTrade, FrameDecoder, MarketTrade, combined_url, stream_name
+from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade
+from spreadlake.binance.streams import combined_url, stream_name
 from tests.patience import PATIENCE
 
 DEADLINE = PATIENCE
@@ -19,8 +20,8 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 def combined(*symbols: str, kind: str = "aggTrade") -> str:
     """The combined route of these symbols."""
-    names = [stream_name(symbol, kind) for symbol in symbols]  # type: ignore[arg-type]
-    return combined_url("", kind, names)  # type: ignore[arg-type]
+    names = [stream_name(symbol, kind) for symbol in symbols]
+    return combined_url("", kind, names)
 
 
 @asynccontextmanager

@@ -26,7 +26,8 @@ from simulator import (
     When,
     random_faults,
 )
-from spreadlake.binance import AggTrade, FrameDecoder, FrameError
+from spreadlake.binance.decode import AggTrade, FrameDecoder
+from spreadlake.trades import FrameError
 from tests.simulator.clients import (
     DEADLINE,
     SYMBOLS,

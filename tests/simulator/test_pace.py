@@ -8,7 +8,7 @@ import pytest
 
 from simulator import Prepared, Recording, SimulatedExchange, SyntheticMarket
 from simulator.source import Source
-from spreadlake.binance import stream_name
+from spreadlake.binance.streams import stream_name
 from spreadlake.errors import InputError
 from tests.simulator.clients import SYMBOLS, combined, decoded, opened, silent, take
 from tests.simulator.test_recording import recorded, wrapped

@@ -11,7 +11,8 @@ import pytest
 
 from simulator import Recording, SimulatedExchange
 from simulator.recordings import lines
-from spreadlake.binance import FrameDecoder, route_of, stream_name
+from spreadlake.binance.decode import FrameDecoder
+from spreadlake.binance.streams import route_of, stream_name
 from spreadlake.errors import RecordingError
 from tests.simulator.clients import combined, get, opened, silent, take, until
 

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from simulator import Limits, SimulatedExchange, SyntheticMarket
-from spreadlake.binance import FrameDecoder, MarketTrade
+from spreadlake.binance.decode import FrameDecoder, MarketTrade
 from tests.simulator.clients import (
     DEADLINE,
     SYMBOLS,

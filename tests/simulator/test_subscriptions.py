@@ -5,7 +5,7 @@ import json
 import pytest
 
 from simulator.serving.subscriptions import Endpoint, Subscriptions, parse_target
-from spreadlake.binance import route_of
+from spreadlake.binance.streams import route_of
 
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from simulator import TAMPERINGS, Tamper
-from spreadlake.binance import AggTrade, FrameDecoder, FrameError, Ignored, as_trade
+from spreadlake.binance.decode import AggTrade, FrameDecoder, as_trade
+from spreadlake.trades import FrameError, Ignored
 
 HARMLESS = {
     "lost": 0,

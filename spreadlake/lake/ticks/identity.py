@@ -7,7 +7,6 @@ from spreadlake.binance.hosts import VENUE_WORDS
 from spreadlake.errors import LakeError
 from spreadlake.lake.databases.connections import atomic, open_reader
 from spreadlake.lake.layout import Lake
-from spreadlake.trades import TradeKind
 
 Origin = Literal["exchange", "demo"]
 
@@ -15,7 +14,7 @@ _ORIGIN_WORDS = {"exchange": "trades of a real exchange", "demo": "trades of the
 
 
 def claim(
-    db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin, venue: str | None = None
+    db: sqlite3.Connection, lake: Lake, kind: str, origin: Origin, venue: str | None = None
 ) -> None:
     """Marks a new lake as holding `kind` from `origin`; LakeError if it holds others already.
 
@@ -31,7 +30,7 @@ def claim(
         )
 
 
-def check_claim(lake: Lake, kind: TradeKind, origin: Origin, venue: str | None = None) -> None:
+def check_claim(lake: Lake, kind: str, origin: Origin, venue: str | None = None) -> None:
     """LakeError if the lake is there and `claim` would refuse it; changes nothing."""
     if not lake.ticks_db.exists():
         return
@@ -44,7 +43,7 @@ def check_claim(lake: Lake, kind: TradeKind, origin: Origin, venue: str | None =
 
 
 def _refuse_other(
-    db: sqlite3.Connection, lake: Lake, kind: TradeKind, origin: Origin, venue: str | None
+    db: sqlite3.Connection, lake: Lake, kind: str, origin: Origin, venue: str | None
 ) -> None:
     held = dict(db.execute("SELECT key, value FROM meta").fetchall())
     if held.get("trade_kind", kind) != kind:

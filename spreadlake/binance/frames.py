@@ -1,4 +1,4 @@
-"""What is in a recorded frame: its stream, its trade. Pure."""
+"""What is in a frame as it came: its stream, its trade, and the same trade as REST has it. Pure."""
 
 import re
 from typing import Any
@@ -6,10 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from spreadlake.binance import CoinMargined, FrameDecoder, FrameError, Ignored, TradeEvent
-from spreadlake.trades import TradeKind
-
-KINDS: tuple[TradeKind, ...] = ("aggTrade", "trade")
+from spreadlake.binance.decode import KINDS, FrameDecoder
+from spreadlake.trades import CoinMargined, FrameError, Ignored, TradeEvent
 
 _COMBINED = re.compile(rb'\{"stream":"([^"\\]+)","data":')
 # The suffixes of streams that are not simply named after their event.
@@ -39,19 +37,19 @@ class _Amounts(Struct):
 _decode_any = msgspec.json.Decoder().decode
 
 
-def trade_in(frame: bytes, kind: TradeKind) -> TradeEvent | None:
+def trade_in(frame: bytes, kind: str) -> TradeEvent | None:
     """The trade of that kind in the frame, if it holds one that the collector would store."""
     event = _event_in(frame, kind)
     return None if event is None or isinstance(event, Ignored) else event
 
 
-def coin_margined_in(frame: bytes, kind: TradeKind) -> str | None:
+def coin_margined_in(frame: bytes, kind: str) -> str | None:
     """The symbol of the COIN-M contract whose trade is in the frame; None where there is none."""
     event = _event_in(frame, kind)
     return event.symbol if isinstance(event, CoinMargined) else None
 
 
-def _event_in(frame: bytes, kind: TradeKind) -> TradeEvent | Ignored | None:
+def _event_in(frame: bytes, kind: str) -> TradeEvent | Ignored | None:
     # To decode what is no trade takes long, and most frames of a mixed recording are none.
     if _TAGS[kind] not in frame:
         return None
