@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docs.sample import write_dump
-from simulator.columns import TradeColumns
+from simulator.source import TradeColumns
 
 Floats = NDArray[np.float64]
 

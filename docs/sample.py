@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from simulator import SyntheticMarket
-from simulator.columns import TradeColumns
-from simulator.source import Play
+from simulator.source import Play, TradeColumns
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT")
 MIDNIGHT_MS = 1_723_161_600_000  # 2024-08-09T00:00:00Z

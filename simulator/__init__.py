@@ -1,6 +1,5 @@
 """The simulated exchange: Binance's USDⓈ-M market data on loopback."""
 
-from simulator.columns import TradeColumns
 from simulator.faults.plans import (
     Delay,
     Drop,
@@ -16,12 +15,12 @@ from simulator.faults.plans import (
 )
 from simulator.faults.seeded import random_faults
 from simulator.faults.tampering import TAMPERINGS
-from simulator.prepared import Prepared
 from simulator.recordings.recording import Recording
 from simulator.run import ExchangeHandle, exchange_in_thread, run_simulator
 from simulator.serving.limits import Limits
 from simulator.serving.player import Speed
 from simulator.serving.server import SimulatedExchange
+from simulator.source import TradeColumns
 from simulator.synthetic.market import SyntheticMarket
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "HalfOpen",
     "Limits",
     "Plan",
-    "Prepared",
     "Recording",
     "RefuseHandshake",
     "RestFailure",

@@ -7,9 +7,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from simulator.columns import TradeColumns
 from simulator.serving.server import SimulatedExchange
-from simulator.source import Source
+from simulator.source import Source, TradeColumns
 from spreadlake.errors import InputError
 from spreadlake.service import StopSignal
 

@@ -1,11 +1,75 @@
-"""What the simulated exchange needs of a source of market data."""
+"""What the simulated exchange needs of a source of market data: contracts, trades, frames."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
-from simulator.columns import TradeColumns
-from simulator.synthetic.instruments import Contract
+import numpy as np
+from numpy.typing import NDArray
+
+
+def decimal_text(units: int, decimals: int) -> str:
+    """`units` of 10**-decimals as plain decimal text: (1012500, 1) → "101250.0"."""
+    if decimals == 0:
+        return str(units)
+    whole, part = divmod(units, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One perpetual contract.
+
+    Prices are whole multiples of 10**-price_decimals, quantities of 10**-qty_decimals.
+    """
+
+    symbol: str
+    price_decimals: int
+    qty_decimals: int
+
+    @property
+    def tick_size(self) -> str:
+        """The least price step as the exchange writes it, e.g. `0.10`."""
+        return decimal_text(1, self.price_decimals)
+
+    @property
+    def step_size(self) -> str:
+        """The least quantity step, e.g. `0.001`."""
+        return decimal_text(1, self.qty_decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeColumns:
+    """Trades of one symbol, in order of id: arrays of the same length.
+
+    `times_ms` are trade times; `prices` and `qtys` are the doubles nearest to the decimal text.
+    """
+
+    ids: NDArray[np.int64]
+    times_ms: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    qtys: NDArray[np.float64]
+    buyer_is_maker: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No trades."""
+        whole, real = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls(whole, whole, real, real, np.empty(0, np.bool_))
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Self]) -> Self:
+        """The trades of all parts, in their order."""
+        columns = list(
+            zip(
+                *((p.ids, p.times_ms, p.prices, p.qtys, p.buyer_is_maker) for p in parts),
+                strict=True,
+            )
+        )
+        return cls(*map(np.concatenate, columns)) if columns else cls.empty()
 
 
 class Frame(NamedTuple):
@@ -49,7 +113,7 @@ class Play:
     streams: Callable[[], Collection[str]]
 
 
-class AggTradesQuery(NamedTuple):
+class TradesQuery(NamedTuple):
     """A checked request for aggregate trades; at most `limit` are given, in order of id.
 
     With `from_id` or `start_ms` they are the first that fit, otherwise the last. Times are
@@ -81,7 +145,7 @@ class Source(Protocol):
     def play(self, play: Play) -> Generator[Batch]:
         """Batches in order of `due_ms`; the end of the iterator is the end of the source."""
 
-    def agg_trades(self, query: AggTradesQuery) -> list[bytes]:
+    def rest_trades(self, query: TradesQuery) -> list[bytes]:
         """Aggregate trades as REST gives them, one JSON object each."""
 
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:

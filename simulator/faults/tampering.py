@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Callable
 
+from spreadlake.binance.rest import REST_KIND
+
 Tampering = Callable[[bytes], list[bytes]]
 
 _HUGE = 2**21
@@ -50,7 +52,7 @@ TAMPERINGS: dict[str, Tampering] = {
     "long": lambda frame: [b'{"stream":"x@y","data":"' + b"x" * (_HUGE // 4) + b'"}', frame],
     "nested": lambda frame: [b"[" * 100_000, frame],
     "nested in the trade": lambda frame: [
-        b'{"stream":"x@y","data":{"e":"aggTrade","x":' + b"[" * 100_000,
+        b'{"stream":"x@y","data":{"e":"%b","x":' % REST_KIND.encode() + b"[" * 100_000,
         frame,
     ],
     "array": lambda frame: [b"[" + frame + b"]"],

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from simulator.columns import TradeColumns
 from simulator.recordings.lines import RecordedLine, read_merged
 from simulator.recordings.survey import Survey, survey
-from simulator.source import AggTradesQuery, Batch, Frame, Play
-from simulator.synthetic.instruments import Contract
+from simulator.source import Batch, Contract, Frame, Play, TradeColumns, TradesQuery
+from spreadlake.binance.decode import KINDS
 from spreadlake.binance.frames import rest_trade, stream_of, trade_in
+from spreadlake.binance.rest import REST_KIND
 from spreadlake.errors import RecordingError
 from spreadlake.trades import TradeEvent
 
@@ -99,9 +99,9 @@ class Recording:
             return Frame(stream, payload, combined), 0
         return Frame(stream, payload, combined, trade.symbol, trade.trade_id), trade.time_ms
 
-    def agg_trades(self, query: AggTradesQuery) -> list[bytes]:
-        """Aggregate trades as REST gives them; none of a recording of the other kind."""
-        if self.kind != "aggTrade":
+    def rest_trades(self, query: TradesQuery) -> list[bytes]:
+        """Trades as REST gives them; none of a recording of another kind."""
+        if self.kind != REST_KIND:
             return []
         from_start = query.from_id is not None or query.start_ms is not None
         found: dict[int, bytes] = {}
@@ -151,7 +151,7 @@ def _choose(found: Survey, names: str, kind: str | None) -> str:
         raise RecordingError(f"recording {names} is empty")
     if kind is None and len(found.kinds) > 1:
         raise RecordingError(
-            f"recording {names} holds both aggTrade and trade events, whose ids count "
+            f"recording {names} holds both {' and '.join(KINDS)} events, whose ids count "
             "differently; choose one of them with --kind"
         )
     chosen = kind or next(iter(found.kinds), None)
@@ -181,7 +181,7 @@ def _batches(lines: Iterable[RecordedLine], window_ns: int | None) -> Iterator[l
         yield batch
 
 
-def _wanted_by(query: AggTradesQuery) -> Callable[[TradeEvent], bool]:
+def _wanted_by(query: TradesQuery) -> Callable[[TradeEvent], bool]:
     first = query.from_id or 0
     start = query.start_ms or 0
     end = query.now_ms if query.end_ms is None else query.end_ms

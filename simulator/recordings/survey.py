@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from simulator.recordings.lines import RecordedLine
-from simulator.synthetic.instruments import Contract
+from simulator.source import Contract
 from spreadlake.binance.decode import KINDS
 from spreadlake.binance.frames import (
     coin_margined_in,

@@ -1,16 +1,19 @@
-"""Klines from trades, in the exchange's shape. Pure."""
+"""Klines from trades, as the exchange writes them. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.columns import TradeColumns
-from simulator.synthetic.instruments import Contract, decimal_text
+from simulator.source import Contract, TradeColumns, decimal_text
+from spreadlake.binance.rest import KlineRow
 
-Kline = list[int | str]
+Row = KlineRow[str, str]
 Ints = NDArray[np.int64]
+# As the exchange writes them: open, high, low, close; volume, quote, trades, the taker's two.
+_Corners = tuple[str, str, str, str]
+_Amounts = tuple[str, str, int, str, str]
 _MINUTE = 60_000
 
 INTERVALS = {
@@ -59,7 +62,7 @@ def klines(
     first_open_ms: int,
     count: int,
     previous_close: Callable[[], float | None],
-) -> list[Kline]:
+) -> list[Row]:
     """`count` klines from `first_open_ms` on, from the `trades` of that time.
 
     They come in as many parts as they like, in order: no more than one part is held. A kline
@@ -73,19 +76,19 @@ def klines(
     close: str | None = None
     if count and 0 not in traded and (before := previous_close()) is not None:
         close = decimal_text(round(before * 10**contract.price_decimals), contract.price_decimals)
-    nothing = _empty(contract)
-    rows: list[Kline] = []
+    nothing = next(_written(np.zeros((5, 1), np.int64), contract))
+    rows: list[Row] = []
     for at in range(count):
         if at in traded:
             corners, amounts = traded[at]
         elif close is not None:
-            corners, amounts = [close] * 4, nothing
+            corners, amounts = (close, close, close, close), nothing
         else:
             continue
         close = corners[3]
         open_ms = first_open_ms + at * interval_ms
-        volume, *others = amounts
-        rows.append([open_ms, *corners, volume, open_ms + interval_ms - 1, *others, "0"])
+        end_ms = open_ms + interval_ms - 1
+        rows.append(KlineRow(open_ms, *corners, amounts[0], end_ms, *amounts[1:]))
     return rows
 
 
@@ -117,32 +120,29 @@ def _units(values: NDArray[np.float64], decimals: int) -> Ints:
     return whole
 
 
-def _rows(bars: _Bars, contract: Contract) -> dict[int, tuple[list[str], list[int | str]]]:
+def _rows(bars: _Bars, contract: Contract) -> dict[int, tuple[_Corners, _Amounts]]:
     """Each kline's open, high, low and close, and its amounts as they are written."""
     digits = contract.price_decimals
     corners = zip(
         *(_texts(part, digits) for part in (bars.opening, bars.high, bars.low, bars.closing)),
         strict=True,
     )
-    amounts = zip(*_written(bars.amounts, contract), strict=True)
-    rows = zip(bars.at.tolist(), corners, amounts, strict=True)
-    return {at: (list(corner), list(amount)) for at, corner, amount in rows}
+    rows = zip(corners, _written(bars.amounts, contract), strict=True)
+    return dict(zip(bars.at.tolist(), rows, strict=True))
 
 
-def _written(amounts: Ints, contract: Contract) -> Iterator[Sequence[int | str]]:
+def _written(amounts: Ints, contract: Contract) -> Iterator[_Amounts]:
     steps, quote, trades, taker_steps, taker_quote = amounts
     quote_digits = contract.price_decimals + contract.qty_decimals
-    yield _texts(steps, contract.qty_decimals)
-    yield _texts(quote, quote_digits)
-    yield trades.tolist()
-    yield _texts(taker_steps, contract.qty_decimals)
-    yield _texts(taker_quote, quote_digits)
+    return zip(
+        _texts(steps, contract.qty_decimals),
+        _texts(quote, quote_digits),
+        trades.tolist(),
+        _texts(taker_steps, contract.qty_decimals),
+        _texts(taker_quote, quote_digits),
+        strict=True,
+    )
 
 
 def _texts(units: Ints, decimals: int) -> list[str]:
     return [decimal_text(unit, decimals) for unit in units.tolist()]
-
-
-def _empty(contract: Contract) -> list[int | str]:
-    nothing = np.zeros((5, 1), np.int64)
-    return [text[0] for text in _written(nothing, contract)]

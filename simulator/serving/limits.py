@@ -4,6 +4,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from spreadlake.binance.errors import BANNED, TOO_MANY_REQUESTS
+from spreadlake.binance.limits import WEIGHT_PER_MINUTE
+from spreadlake.binance.streams import (
+    CONNECTION_SECONDS,
+    MESSAGES_PER_SECOND,
+    PING_SECONDS,
+    PONG_SECONDS,
+    STREAMS_PER_CONNECTION,
+)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -15,21 +25,21 @@ class Limits:
     `others_weight` is what other programs at the client's address have used of each window.
     """
 
-    weight_per_minute: int = 2400
+    weight_per_minute: int = WEIGHT_PER_MINUTE
     weight_window: float = 60.0
     others_weight: int = 0
     ban_after: int = 10
     ban_seconds: float = 120.0
-    ping_interval: float | None = 180.0
-    ping_timeout: float | None = 600.0
-    connection_seconds: float = 86_400.0
-    messages_per_second: int = 10
-    streams_per_connection: int = 1024
+    ping_interval: float | None = PING_SECONDS
+    ping_timeout: float | None = PONG_SECONDS
+    connection_seconds: float = CONNECTION_SECONDS
+    messages_per_second: int = MESSAGES_PER_SECOND
+    streams_per_connection: int = STREAMS_PER_CONNECTION
     write_buffer: int = 64 * 2**20
 
 
 class Refusal(NamedTuple):
-    """A request that is not served: 429 (over the limit) or 418 (banned)."""
+    """A request that is not served: over the limit, or from a banned address."""
 
     status: int
     retry_after: int
@@ -49,7 +59,7 @@ class WeightBudget:
     def spend(self, weight: int, now: float) -> Refusal | None:
         """Counts a request at `now` (seconds); says why it is refused, if it is."""
         if now < self._banned_until:
-            return Refusal(418, _whole(self._banned_until - now))
+            return Refusal(BANNED, _whole(self._banned_until - now))
         self._enter_window(now)
         self.used += weight
         if self.used <= self._limits.weight_per_minute:
@@ -58,7 +68,7 @@ class WeightBudget:
         if self._refused > self._limits.ban_after:
             return self._ban(now)
         window_end = (self._window + 1) * self._limits.weight_window
-        return Refusal(429, _whole(window_end - now))
+        return Refusal(TOO_MANY_REQUESTS, _whole(window_end - now))
 
     def _enter_window(self, now: float) -> None:
         window = int(now // self._limits.weight_window)
@@ -70,7 +80,7 @@ class WeightBudget:
     def _ban(self, now: float) -> Refusal:
         self._banned_until = now + self._ban_seconds
         self._ban_seconds *= 2
-        return Refusal(418, _whole(self._banned_until - now))
+        return Refusal(BANNED, _whole(self._banned_until - now))
 
 
 def _whole(seconds: float) -> int:

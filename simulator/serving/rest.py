@@ -12,10 +12,11 @@ import msgspec
 from simulator.serving.klines import INTERVALS, klines
 from simulator.serving.limits import Refusal
 from simulator.serving.statuses import Statuses
-from simulator.source import AggTradesQuery, Source
-from simulator.synthetic.instruments import Contract
+from simulator.source import Contract, Source, TradesQuery
+from spreadlake.binance import rest as api
+from spreadlake.binance.errors import BANNED, Code, ErrorBody
+from spreadlake.binance.limits import RETRY_AFTER, banned_until
 
-PREFIX = "/fapi/v1/"
 _HOUR_MS = 3_600_000
 _MOST_DIGITS = 18
 
@@ -29,17 +30,17 @@ class Reply(NamedTuple):
 
 
 class _BadRequestError(Exception):
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
 def refused(refusal: Refusal, limit: int, now_ms: int) -> Reply:
     """The response to a request over the limit, or from a banned address."""
-    if refusal.status == 418:
-        until = now_ms + 1000 * refusal.retry_after
+    if refusal.status == BANNED:
+        until = banned_until(now_ms + 1000 * refusal.retry_after)
         message = (
-            f"Way too many requests; IP banned until {until}. "
+            f"Way too many requests; {until}. "
             "Please use the websocket for live updates to avoid bans."
         )
     else:
@@ -47,77 +48,82 @@ def refused(refusal: Refusal, limit: int, now_ms: int) -> Reply:
             f"Too many requests; current limit of IP is {limit} requests per minute. "
             "Please use the websocket for live updates to avoid polling the API."
         )
-    headers = {"Retry-After": str(refusal.retry_after)}
-    return Reply(refusal.status, _error(-1003, message), headers)
+    headers = {RETRY_AFTER: str(refusal.retry_after)}
+    return Reply(refusal.status, _error(Code.TOO_MANY_REQUESTS, message), headers)
 
 
 def request_weight(target: str) -> int:
-    """Weight of a request: klines by their limit, aggTrades 20, all others 1."""
+    """Weight of a request: klines by their limit, trades and all others their own."""
     parts = urlsplit(target)
-    endpoint = parts.path.removeprefix(PREFIX)
-    if endpoint == "aggTrades":
-        return 20
-    if endpoint != "klines":
-        return 1
-    limit = dict(parse_qsl(parts.query)).get("limit", "500")
-    rows = int(limit) if limit.isdecimal() else 500
-    return next((weight for most, weight in ((99, 1), (499, 2), (1000, 5)) if rows <= most), 10)
+    endpoint = parts.path.removeprefix(api.PREFIX)
+    if endpoint == api.TRADES:
+        return api.TRADES_WEIGHT
+    if endpoint != api.KLINES:
+        return api.OTHER_WEIGHT
+    limit = dict(parse_qsl(parts.query)).get(api.LIMIT, "")
+    return api.klines_weight(int(limit) if limit.isdecimal() else api.DEFAULT_PAGE)
 
 
 class Rest:
-    """Serves the endpoints from `source`; `weight_limit` is what exchangeInfo tells."""
+    """Serves the endpoints from `source`; `weight_limit` is what the list of contracts tells."""
 
     def __init__(self, source: Source, weight_limit: int, statuses: Statuses | None = None) -> None:
         self._source = source
         self._statuses = statuses or Statuses({}, 0)
         self._weight_limit = weight_limit
         self._endpoints = {
-            "ping": lambda *_: b"{}",
-            "time": lambda _, now_ms: msgspec.json.encode({"serverTime": now_ms}),
-            "exchangeInfo": lambda _, now_ms: self._exchange_info(now_ms),
-            "aggTrades": self._agg_trades,
-            "klines": self._klines,
+            api.PING: lambda *_: b"{}",
+            api.TIME: lambda _, now_ms: msgspec.json.encode({"serverTime": now_ms}),
+            api.LISTING: lambda _, now_ms: self._listing(now_ms),
+            api.TRADES: self._trades,
+            api.KLINES: self._klines,
         }
 
     def serve(self, target: str, now_ms: int) -> Reply:
         """The response to a GET of `target`; no trade at or after `now_ms` exists yet."""
         parts = urlsplit(target)
-        endpoint = self._endpoints.get(parts.path.removeprefix(PREFIX))
-        if endpoint is None or not parts.path.startswith(PREFIX):
-            return Reply(404, _error(-5000, f"Path {parts.path}, Method GET is invalid"))
+        endpoint = self._endpoints.get(parts.path.removeprefix(api.PREFIX))
+        if endpoint is None or not parts.path.startswith(api.PREFIX):
+            return Reply(
+                404, _error(Code.NO_SUCH_PATH, f"Path {parts.path}, Method GET is invalid")
+            )
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
             return Reply(200, endpoint(query, now_ms))
         except _BadRequestError as error:
             return Reply(400, _error(error.code, str(error)))
 
-    def _agg_trades(self, query: dict[str, str], now_ms: int) -> bytes:
+    def _trades(self, query: dict[str, str], now_ms: int) -> bytes:
         symbol = self._symbol(query)
-        request = AggTradesQuery(
+        request = TradesQuery(
             symbol,
-            _limit(query, 500, 1000),
+            _limit(query, api.TRADES_PAGE),
             self._statuses.shown_until(symbol, now_ms),
-            _number(query, "fromId"),
-            _number(query, "startTime"),
-            _number(query, "endTime"),
+            _number(query, api.FROM_ID),
+            _number(query, api.START),
+            _number(query, api.END),
         )
         _check_times(request.start_ms, request.end_ms)
         both = request.start_ms is not None and request.end_ms is not None
         if request.from_id is not None and (request.start_ms, request.end_ms) != (None, None):
-            raise _BadRequestError(-1128, "Combination of optional parameters invalid.")
+            raise _BadRequestError(
+                Code.INVALID_COMBINATION, "Combination of optional parameters invalid."
+            )
         if both and (request.end_ms or 0) - (request.start_ms or 0) > _HOUR_MS:
-            raise _BadRequestError(-1127, "More than 1 hours between startTime and endTime.")
+            raise _BadRequestError(
+                Code.TOO_LONG_AN_INTERVAL, "More than 1 hours between startTime and endTime."
+            )
         if not request.now_ms:
             return b"[]"
-        return b"[" + b",".join(self._source.agg_trades(request)) + b"]"
+        return b"[" + b",".join(self._source.rest_trades(request)) + b"]"
 
     def _klines(self, query: dict[str, str], now_ms: int) -> bytes:
         symbol = self._symbol(query)
-        step = INTERVALS.get(query.get("interval", ""))
+        step = INTERVALS.get(query.get(api.INTERVAL, ""))
         if step is None:
-            raise _BadRequestError(-1120, "Invalid interval.")
-        limit = _limit(query, 500, 1500)
-        start, end = _number(query, "startTime"), _number(query, "endTime")
+            raise _BadRequestError(Code.INVALID_INTERVAL, "Invalid interval.")
+        limit = _limit(query, api.KLINES_PAGE)
+        start, end = _number(query, api.START), _number(query, api.END)
         _check_times(start, end)
         now_ms = self._statuses.shown_until(symbol, now_ms)
         last = min(now_ms - 1, now_ms if end is None else end) // step
@@ -139,18 +145,19 @@ class Rest:
         return klines(trades, contract, step, opening, count, close_before)
 
     def _symbol(self, query: dict[str, str]) -> str:
-        symbol = query.get("symbol")
+        symbol = query.get(api.SYMBOL)
         if not symbol:
             raise _BadRequestError(
-                -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
+                Code.MANDATORY_PARAMETER,
+                "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
             )
         if symbol not in self._source.instruments:
-            raise _BadRequestError(-1121, "Invalid symbol.")
+            raise _BadRequestError(Code.BAD_SYMBOL, "Invalid symbol.")
         if self._statuses.is_over(symbol):
-            raise _BadRequestError(-1122, "Invalid symbol status.")
+            raise _BadRequestError(Code.INVALID_SYMBOL_STATUS, "Invalid symbol status.")
         return symbol
 
-    def _exchange_info(self, now_ms: int) -> bytes:
+    def _listing(self, now_ms: int) -> bytes:
         limit = {
             "rateLimitType": "REQUEST_WEIGHT",
             "interval": "MINUTE",
@@ -173,8 +180,8 @@ class Rest:
         )
 
 
-def _error(code: int, message: str) -> bytes:
-    return msgspec.json.encode({"code": code, "msg": message})
+def _error(code: Code, message: str) -> bytes:
+    return msgspec.json.encode(ErrorBody(code, message))
 
 
 def _number(query: dict[str, str], name: str) -> int | None:
@@ -183,24 +190,26 @@ def _number(query: dict[str, str], name: str) -> int | None:
         return None
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise _BadRequestError(
-            -1100,
+            Code.ILLEGAL_CHARACTERS,
             f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.",
         )
     return int(text)
 
 
-def _limit(query: dict[str, str], default: int, most: int) -> int:
-    limit = _number(query, "limit")
+def _limit(query: dict[str, str], most: int) -> int:
+    limit = _number(query, api.LIMIT)
     if limit is None:
-        return default
+        return api.DEFAULT_PAGE
     if not 1 <= limit <= most:
-        raise _BadRequestError(-1130, "Data sent for parameter 'limit' is not valid.")
+        raise _BadRequestError(
+            Code.INVALID_PARAMETER, "Data sent for parameter 'limit' is not valid."
+        )
     return limit
 
 
 def _check_times(start_ms: int | None, end_ms: int | None) -> None:
     if start_ms is not None and end_ms is not None and start_ms > end_ms:
-        raise _BadRequestError(-1023, "Start time is greater than end time.")
+        raise _BadRequestError(Code.START_AFTER_END, "Start time is greater than end time.")
 
 
 def _symbol_info(contract: Contract, status: str) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from simulator.columns import TradeColumns
 from simulator.faults.plans import DropAfterAccept, Faults, RefuseHandshake, RestFailure
 from simulator.serving.faulty_client import FaultyClient, end_connection
 from simulator.serving.hub import Hub
 from simulator.serving.limits import Limits, MessageRate, WeightBudget
 from simulator.serving.player import Pacing, Player, Speed
-from simulator.serving.rest import PREFIX, Reply, Rest, refused, request_weight
+from simulator.serving.rest import Reply, Rest, refused, request_weight
 from simulator.serving.statuses import Statuses
-from simulator.serving.subscriptions import Subscriptions, parse_target
-from simulator.source import Source
+from simulator.serving.subscriptions import Subscriptions
+from simulator.source import Source, TradeColumns
+from spreadlake.binance.limits import RETRY_AFTER, USED_WEIGHT
+from spreadlake.binance.rest import PREFIX
+from spreadlake.binance.streams import parse_target
 from spreadlake.errors import InputError
 from spreadlake.ports import address
 
@@ -208,7 +210,7 @@ class SimulatedExchange:
             reply = refused(refusal, self._limits.weight_per_minute, self.clock_ms())
         else:
             reply = await asyncio.to_thread(self._rest.serve, target, self.clock_ms())
-        used = {"X-MBX-USED-WEIGHT-1M": str(self._budget.used)}
+        used = {USED_WEIGHT: str(self._budget.used)}
         return reply._replace(headers={**reply.headers, **used})
 
     async def _fail(self, connection: ServerConnection, failure: RestFailure) -> Response | None:
@@ -259,7 +261,7 @@ def _failed(failure: RestFailure) -> Response:
     """What a REST request gets that is to go wrong and is answered."""
     if failure.how == "malformed":
         return _response(Reply(200, b'[{"a":1,"p":"1.0",'))
-    retry = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
+    retry = {} if failure.retry_after is None else {RETRY_AFTER: str(failure.retry_after)}
     return _response(Reply(failure.status, failure.body, retry))
 
 

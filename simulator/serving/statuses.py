@@ -1,16 +1,9 @@
-"""Which contracts of the simulated exchange trade now, and which do not. Pure.
-
-Source: Binance open platform, USDⓈ-M futures, "Public endpoints info", contract status.
-"""
+"""Which contracts of the simulated exchange trade now, and which do not. Pure."""
 
 from collections.abc import Mapping
 
+from spreadlake.binance.listings import NEVER_TRADED, OVER, STATUSES, TRADING
 from spreadlake.errors import InputError
-
-TRADING = "TRADING"
-_NEVER_TRADED = "PENDING_TRADING"
-_OVER = ("DELIVERING", "DELIVERED", "SETTLING", "CLOSE")
-STATUSES = (TRADING, _NEVER_TRADED, "TRADING_HALT", "PRE_DELIVERING", "PRE_SETTLE", *_OVER)
 
 
 class Statuses:
@@ -39,7 +32,7 @@ class Statuses:
             self._since.pop(symbol, None)
             return
         known, since_ms = self._since.get(symbol, (status, now_ms))
-        self._since[symbol] = (status, 0 if _NEVER_TRADED in (status, known) else since_ms)
+        self._since[symbol] = (status, 0 if NEVER_TRADED in (status, known) else since_ms)
 
     def of(self, symbol: str) -> str:
         """The status as exchangeInfo tells it."""
@@ -47,7 +40,7 @@ class Statuses:
 
     def is_over(self, symbol: str) -> bool:
         """Whether it never comes back: REST refuses it."""
-        return self.of(symbol) in _OVER
+        return self.of(symbol) in OVER
 
     def shown_until(self, symbol: str, now_ms: int) -> int:
         """REST has the trades before this time (Unix ms); 0: it has none."""

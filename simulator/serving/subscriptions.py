@@ -1,49 +1,19 @@
-"""Routes of the market streams, and the requests that a client sends on them. Pure: no socket.
+"""The streams of one client, and the requests that it sends about them. Pure: no socket.
 
 Source: Binance open platform, USDⓈ-M futures, "Live subscribing/unsubscribing to streams".
 """
 
 import re
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any, get_args
 
 import msgspec
 
-from spreadlake.binance.streams import Route, route_of
+from spreadlake.binance.streams import Endpoint, route_of
+from spreadlake.venue import Method
 
 _STREAM = re.compile(r"[^@\s/]+@\S+|![^\s/]+")
-_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+_METHODS = (*get_args(Method), "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _LARGEST_ID = 2**64
-_ROUTES: tuple[Route, ...] = ("public", "market", "private")
-
-
-class Endpoint(NamedTuple):
-    """Where a client connected: each route accepts every stream, and sends those that are its."""
-
-    combined: bool
-    route: Route
-    streams: tuple[str, ...]
-
-
-def parse_target(target: str) -> Endpoint | None:
-    """What a request target such as `/market/stream?streams=a/b` leads to; None: nothing.
-
-    Without a route it is as `/public`.
-    """
-    parts = urlsplit(target)
-    path = unquote(parts.path)
-    route: Route = next((name for name in _ROUTES if path.startswith(f"/{name}/")), "public")
-    path = path.removeprefix(f"/{route}")
-    if path == "/stream":
-        names = parse_qs(parts.query).get("streams", [""])[0]
-        return Endpoint(True, route, _names(names))
-    if path == "/ws" or path.startswith("/ws/"):
-        return Endpoint(False, route, _names(path.removeprefix("/ws")))
-    return None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in text.split("/") if name))
 
 
 class _RequestError(Exception):

@@ -2,29 +2,8 @@
 
 from dataclasses import dataclass
 
+from simulator.source import Contract
 from simulator.synthetic.noise import key_of
-
-
-@dataclass(frozen=True)
-class Contract:
-    """One perpetual contract.
-
-    Prices are whole multiples of 10**-price_decimals, quantities of 10**-qty_decimals.
-    """
-
-    symbol: str
-    price_decimals: int
-    qty_decimals: int
-
-    @property
-    def tick_size(self) -> str:
-        """The least price step as the exchange writes it, e.g. `0.10`."""
-        return decimal_text(1, self.price_decimals)
-
-    @property
-    def step_size(self) -> str:
-        """The least quantity step, e.g. `0.001`."""
-        return decimal_text(1, self.qty_decimals)
 
 
 @dataclass(frozen=True)
@@ -58,14 +37,6 @@ _KNOWN = {
         Instrument("LTCUSDT", 2, 3, 98.5, 5.0, 1.05, 0.5),
     )
 }
-
-
-def decimal_text(units: int, decimals: int) -> str:
-    """`units` of 10**-decimals as plain decimal text: (1012500, 1) → "101250.0"."""
-    if decimals == 0:
-        return str(units)
-    whole, part = divmod(units, 10**decimals)
-    return f"{whole}.{part:0{decimals}d}"
 
 
 def instrument(symbol: str) -> Instrument:

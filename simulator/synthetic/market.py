@@ -6,8 +6,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from simulator.columns import TradeColumns
-from simulator.source import AggTradesQuery, Batch, Frame, Play
+from simulator.source import Batch, Frame, Play, TradeColumns, TradesQuery
 from simulator.synthetic.instruments import Instrument
 from simulator.synthetic.model import Block, MarketModel
 from spreadlake.binance.decode import KINDS
@@ -98,7 +97,7 @@ class SyntheticMarket:
             traded.qty_decimals,
         )
 
-    def agg_trades(self, query: AggTradesQuery) -> list[bytes]:
+    def rest_trades(self, query: TradesQuery) -> list[bytes]:
         """Aggregate trades as REST gives them, one JSON object each."""
         first, after = self._id_range(query)
         per_block = self._model.trades_per_block(query.symbol)
@@ -111,7 +110,7 @@ class SyntheticMarket:
             first += high - low
         return rows
 
-    def _id_range(self, query: AggTradesQuery) -> tuple[int, int]:
+    def _id_range(self, query: TradesQuery) -> tuple[int, int]:
         """First id, and the id after the last, of what the query asks for."""
         after = self._first_id_at(query.symbol, query.now_ms)
         if query.end_ms is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.columns import TradeColumns
+from simulator.source import TradeColumns
 from simulator.synthetic.instruments import Instrument, instrument
 from simulator.synthetic.noise import (
     Bools,

@@ -10,7 +10,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from simulator import SyntheticMarket, TradeColumns
 from simulator.serving.rest import Rest
-from simulator.synthetic.instruments import Instrument, decimal_text, instrument
+from simulator.source import decimal_text
+from simulator.synthetic.instruments import Instrument, instrument
 from simulator.synthetic.model import BLOCK_MS, Block, MarketModel
 from simulator.synthetic.noise import Floats, brownian, key_of, normal, reverting, uniform
 

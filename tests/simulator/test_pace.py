@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Prepared, Recording, SimulatedExchange, SyntheticMarket
-from simulator.source import Source
-from spreadlake.binance.streams import stream_name
+from simulator import Recording, SimulatedExchange, SyntheticMarket
 from spreadlake.errors import InputError
 from tests.simulator.clients import SYMBOLS, combined, decoded, opened, silent, take
 from tests.simulator.test_recording import recorded, wrapped
@@ -100,23 +98,3 @@ def test_a_market_with_an_end_finishes_and_its_truth_is_what_was_sent() -> None:
 def test_an_impossible_speed_is_refused(speed: float) -> None:
     with pytest.raises(InputError, match="not a number above 0"):
         SimulatedExchange(SyntheticMarket(1, SYMBOLS), speed=speed)
-
-
-def test_a_prepared_source_sends_what_the_source_would() -> None:
-    market = SyntheticMarket(1, SYMBOLS)
-    end_ms = START_MS + 60_000
-    streams = [stream_name(symbol, "aggTrade") for symbol in SYMBOLS]
-    prepared = Prepared(market, streams, START_MS, end_ms)
-
-    async def frames(source: Source) -> list[str]:
-        count = sum(len(market.columns(symbol, START_MS, end_ms)) for symbol in SYMBOLS)
-        async with (
-            SimulatedExchange(source, speed="max", start_ms=START_MS, end_ms=end_ms) as exchange,
-            opened(exchange, combined(*SYMBOLS)) as client,
-        ):
-            received = await take(client, count)
-            await exchange.finished()
-            assert await silent(client)
-            return received
-
-    assert asyncio.run(frames(prepared)) == asyncio.run(frames(market))

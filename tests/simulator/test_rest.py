@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from simulator import Limits, SimulatedExchange, SyntheticMarket, TradeColumns
 from simulator.serving.klines import INTERVALS, klines
 from simulator.serving.rest import Rest, request_weight
-from simulator.serving.statuses import STATUSES, Statuses
-from simulator.synthetic.instruments import Contract
+from simulator.serving.statuses import Statuses
+from simulator.source import Contract
+from spreadlake.binance.listings import STATUSES
 from spreadlake.errors import InputError
 from tests.simulator.clients import SYMBOLS, combined, decoded, get, opened, take
 
@@ -183,10 +185,12 @@ def test_klines_are_the_same_in_any_parts_and_any_window(
     wanted = {bar[0]: bar[1:] for bar in resampled(plain, MINUTE_MS)}
     close = 7.5
     for row in rows:
-        bar = wanted.get(int(row[0]), [close] * 4 + [0.0, 0, 0.0])
-        assert [float(value) for value in (*row[1:6], row[8], row[9])] == bar
+        bar = wanted.get(row.open_ms, [close] * 4 + [0.0, 0, 0.0])
+        assert [
+            float(value) for value in (*astuple(row)[1:6], row.trades, row.taker_buy_volume)
+        ] == bar
         close = bar[3]
-    quote = sum(float(row[7]) for row in rows)
+    quote = sum(float(row.quote_volume) for row in rows)
     assert quote == pytest.approx(float((trades.prices * trades.qtys).sum()))
     low = 3 * MINUTE_MS
     before, later = cut(trades, int(np.searchsorted(times, low)))
@@ -204,14 +208,17 @@ def test_a_kline_without_a_trade_repeats_the_close() -> None:
     )
     contract = Contract("X", 1, 0)
     rows = klines([trades], contract, MINUTE_MS, 0, 5, lambda: None)
-    assert [(row[0], row[1], row[4], row[5], row[8]) for row in rows] == [
+    assert [(row.open_ms, row.open, row.close, row.volume, row.trades) for row in rows] == [
         (60_000, "10.5", "10.5", "1", 1),
         (120_000, "10.5", "10.5", "0", 0),
         (180_000, "10.5", "10.5", "0", 0),
         (240_000, "11.0", "11.0", "2", 1),
     ]
     before = klines([trades], contract, MINUTE_MS, 0, 2, lambda: 9.5)
-    assert [row[1:6] for row in before] == [[*["9.5"] * 4, "0"], [*["10.5"] * 4, "1"]]
+    assert [astuple(row)[1:6] for row in before] == [
+        (*["9.5"] * 4, "0"),
+        (*["10.5"] * 4, "1"),
+    ]
     assert klines(cut(trades, 1), contract, MINUTE_MS, 0, 5, lambda: None) == rows
 
 

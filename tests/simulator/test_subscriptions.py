@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from simulator.serving.subscriptions import Endpoint, Subscriptions, parse_target
-from spreadlake.binance.streams import route_of
+from simulator.serving.subscriptions import Subscriptions
+from spreadlake.binance.streams import Endpoint, parse_target, route_of
 
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"
 
