@@ -12,7 +12,7 @@ from spreadlake.status import LakeSnapshot
 _WATCH = "pair, timeframe, window_bars, lookback_bars, rule"
 
 
-class Watch(NamedTuple):
+class WatchedSeries(NamedTuple):
     """One rule on one series, in the order of the labels."""
 
     pair: str
@@ -26,9 +26,9 @@ class Watch(NamedTuple):
 class Alerts:
     """The thresholds of all configured watches, the open ones, and how often each opened."""
 
-    thresholds: Mapping[Watch, float] = field(default_factory=dict)
-    active: Set[Watch] = frozenset()
-    opened: Mapping[Watch, int] = field(default_factory=dict)
+    thresholds: Mapping[WatchedSeries, float] = field(default_factory=dict)
+    active: Set[WatchedSeries] = frozenset()
+    opened: Mapping[WatchedSeries, int] = field(default_factory=dict)
 
 
 def read_alerts(look: LakeSnapshot) -> Alerts:
@@ -40,15 +40,15 @@ def read_alerts(look: LakeSnapshot) -> Alerts:
         active = db.execute(f"SELECT {_WATCH} FROM alert_events WHERE closed_at IS NULL").fetchall()
         counts = db.execute(f"SELECT {_WATCH}, opened FROM alert_counts").fetchall()
     return Alerts(
-        {Watch(*row[:5]): row[5] for row in rules},
-        frozenset(Watch(*row) for row in active),
-        {Watch(*row[:5]): row[5] for row in counts},
+        {WatchedSeries(*row[:5]): row[5] for row in rules},
+        frozenset(WatchedSeries(*row) for row in active),
+        {WatchedSeries(*row[:5]): row[5] for row in counts},
     )
 
 
 def alert_families(alerts: Alerts) -> Iterator[Metric]:
     """Every configured watch has all three, from the start."""
-    watches: Sequence[Watch] = sorted(alerts.thresholds)
+    watches: Sequence[WatchedSeries] = sorted(alerts.thresholds)
     thresholds: list[Sample] = [(watch, alerts.thresholds[watch]) for watch in watches]
     yield gauge(
         "spreadlake_pair_alert_threshold",

@@ -7,11 +7,11 @@ from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, Sample, gauge
 from spreadlake.series import TABLES
-from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS, Statistic
+from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS, Statistic
 from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests
 
-_VALUES = [one for one in PAIR_ANALYTICS if one.metric]
-_TESTS = [one for one in PAIR_TESTS if one.metric]
+_VALUES = [one for one in PAIR_STATISTICS if one.metric]
+_TESTS = [one for one in SLOW_STATISTICS if one.metric]
 _TESTS_KEY = ("pair", "timeframe", "lookback_bars")
 
 

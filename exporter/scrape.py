@@ -13,7 +13,7 @@ from exporter.families import gauge
 from exporter.job import job_families, read_job
 from exporter.notifications import notification_families, read_notifications
 from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
-from exporter.services import Watched, read_services, service_families
+from exporter.services import WatchedServices, read_services, service_families
 from exporter.storage import read_storage, storage_families
 from spreadlake import __version__
 from spreadlake.lake import Lake
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 Part = Callable[[LakeSnapshot], Iterable[Metric]]
 
 
-def parts_of(symbols: Sequence[str], watched: Watched | None = None) -> dict[str, Part]:
+def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> dict[str, Part]:
     """The parts of the metrics by name; `symbols` are the configured ones."""
-    services = watched or Watched()
+    services = watched or WatchedServices()
     return {
         "capture": lambda look: capture_families(read_capture(look), symbols),
         "pairs": lambda look: pair_families(read_pairs(look)),

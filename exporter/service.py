@@ -5,7 +5,7 @@ import threading
 
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
-from exporter.services import Watched, read_health
+from exporter.services import WatchedServices, read_health
 from spreadlake.service import ServiceContext, StopSignal
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def run(context: ServiceContext) -> None:
     """
     stop = StopSignal(context.duration)
     lake, settings = context.lake, context.settings
-    watched = Watched(notifier=bool(settings.notify.urls))
+    watched = WatchedServices(notifier=bool(settings.notify.urls))
     metrics = LakeMetrics(lake, parts_of(settings.symbols, watched))
     app = make_app(metrics, lambda: read_health(lake, watched))
     where = settings.exporter

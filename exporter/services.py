@@ -24,7 +24,7 @@ from spreadlake.status import (
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedServices:
     """Which services are looked at, over the looks of one exporter.
 
     The collector and the analytics job, and the `notifier` where there is one; `heartbeats` are
@@ -35,7 +35,7 @@ class Watched:
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
 
-def read_services(look: LakeSnapshot, watched: Watched) -> list[ServiceReport]:
+def read_services(look: LakeSnapshot, watched: WatchedServices) -> list[ServiceReport]:
     """What each of the services is doing."""
     now, lake = time.time(), look.lake
     wanted = {"collector": lake.ticks_db, "analytics-job": lake.analytics_db}
@@ -102,7 +102,7 @@ def health_of(lake: str, services: Sequence[ServiceReport]) -> Health:
     return Health(lake, reasons, services)
 
 
-def read_health(lake: Lake, watched: Watched) -> Health:
+def read_health(lake: Lake, watched: WatchedServices) -> Health:
     """The health of `lake` now; a database that cannot be read is a reason too."""
     name = str(lake.root.resolve())
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
-from spreadlake.status import ServiceReport, read_service, watched
+from spreadlake.status import ServiceReport, look_until_sure, read_service
 
 # Where the services that answer HTTP listen in their containers.
 _ANSWERS = {
@@ -38,7 +38,7 @@ def _report(service: str) -> ServiceReport:
     lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
     databases = {"collector": lake.ticks_db, "notifier": lake.notify_db}
     database = databases.get(service, lake.analytics_db)
-    return watched(lambda seen: read_service(database, service, time.time(), seen))
+    return look_until_sure(lambda seen: read_service(database, service, time.time(), seen))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Statistic:
 
 
 # In the order of the table's columns, after its key, the symbols and the prices. All may be NULL.
-PAIR_ANALYTICS: tuple[Statistic, ...] = (
+PAIR_STATISTICS: tuple[Statistic, ...] = (
     Statistic("alpha", "intercept: mean(A) − beta·mean(B) over the lookback", decimals=4),
     Statistic(
         "beta",
@@ -111,7 +111,7 @@ PAIR_ANALYTICS: tuple[Statistic, ...] = (
 )
 
 # The slow ones, over the lookback; in the order of the table's columns after its key.
-PAIR_TESTS: tuple[Statistic, ...] = (
+SLOW_STATISTICS: tuple[Statistic, ...] = (
     Statistic(
         "robust_beta",
         "Theil–Sen slope of A on B; of more than 300 bars every second, third, … is taken",
@@ -158,7 +158,10 @@ def columns_added(version: int) -> str:
     """The schema step that takes the tables to `version`: the columns that are there since then."""
     return "\n".join(
         f"ALTER TABLE {table} ADD COLUMN {one.column} {one.kind};"
-        for table, statistics in (("pair_analytics", PAIR_ANALYTICS), ("pair_tests", PAIR_TESTS))
+        for table, statistics in (
+            ("pair_analytics", PAIR_STATISTICS),
+            ("pair_tests", SLOW_STATISTICS),
+        )
         for one in statistics
         if one.since == version
     )

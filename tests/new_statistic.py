@@ -25,7 +25,7 @@ def declare(version: int) -> None:
         statistics.Shown("2β", 2, "twice of it"),
         since=version,
     )
-    statistics.PAIR_ANALYTICS = (*statistics.PAIR_ANALYTICS, new)
+    statistics.PAIR_STATISTICS = (*statistics.PAIR_STATISTICS, new)
     from spreadlake.lake.databases import schema
 
     schema.ANALYTICS_STEPS.append(statistics.columns_added(version))

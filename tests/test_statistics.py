@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS
 from spreadlake.quant.stationarity import PairTests
-from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS
+from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 from tests.paths import ROOT
@@ -24,11 +24,11 @@ CONFIG = harness.settings(
 
 
 def test_what_is_computed_is_what_is_declared() -> None:
-    assert [one.column for one in PAIR_TESTS] == [field.name for field in fields(PairTests)]
+    assert [one.column for one in SLOW_STATISTICS] == [field.name for field in fields(PairTests)]
 
 
 def test_each_is_declared_once_and_its_metric_is_its_own() -> None:
-    every = [*PAIR_ANALYTICS, *PAIR_TESTS]
+    every = [*PAIR_STATISTICS, *SLOW_STATISTICS]
     assert len({one.column for one in every}) == len(every)
     names = [one.metric.name for one in every if one.metric]
     assert len(set(names)) == len(names)

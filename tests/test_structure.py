@@ -39,7 +39,7 @@ MUST_BE_PURE = [
     "spreadlake.quant.alerts",
     "exporter.families",
     "notifier.news",
-    "launcher.supervisor.delay",
+    "spreadlake.backoff",
     "launcher.supervisor.live_screen",
 ]
 

@@ -1,7 +1,7 @@
 """The columns of the pairs' tables, from the declaration of the statistics."""
 
 from docs.source.regions import table
-from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS
+from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS
 
 _ANALYTICS_KEY = (
     ("pair", "`A/B`, e.g. `BTCUSDT/ETHUSDT`; key, with the next four"),
@@ -33,7 +33,7 @@ def statistics_tables() -> dict[str, str]:
             ],
         )
         for name, key, statistics in (
-            ("pair_analytics", _ANALYTICS_KEY, PAIR_ANALYTICS),
-            ("pair_tests", _TESTS_KEY, PAIR_TESTS),
+            ("pair_analytics", _ANALYTICS_KEY, PAIR_STATISTICS),
+            ("pair_tests", _TESTS_KEY, SLOW_STATISTICS),
         )
     }

@@ -16,10 +16,10 @@ from grafana.source.sql import (
     seconds_of,
     signed,
 )
-from spreadlake.statistics import PAIR_ANALYTICS, PAIR_TESTS, Statistic
+from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS, Statistic
 
 # What is shown beside the z-score.
-SHOWN = [(one, one.shown) for one in (*PAIR_ANALYTICS, *PAIR_TESTS) if one.shown]
+SHOWN = [(one, one.shown) for one in (*PAIR_STATISTICS, *SLOW_STATISTICS) if one.shown]
 
 # So many bars of an old lake are shown when it is opened.
 SHOWN_BARS = 3600
@@ -62,7 +62,7 @@ _FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
 
 def _newest(one: Statistic) -> str:
     """The newest value of a statistic that is shown, from where there is one."""
-    if one in PAIR_TESTS:
+    if one in SLOW_STATISTICS:
         return _test(one.column)
     return one.column if one.column in COMPUTED else _stored(one.column)
 

@@ -8,7 +8,7 @@ from grafana.source.pair_queries import ALERTS, ALIGNED
 from grafana.source.panels import columns, or_say, placed, props, reads, rows
 from grafana.source.style import ALARM, LAKE, QUIET, mapped
 from grafana.source.targets import lake
-from spreadlake.statistics import PAIR_ANALYTICS
+from spreadlake.statistics import PAIR_STATISTICS
 
 NOTHING = "Nothing to draw: “State” says why."
 
@@ -59,4 +59,4 @@ _ALERT_WIDTHS = {
     "opened": 170, "state": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95, "threshold": 95,
     "lasted": 170, "rule": 130,
 }  # fmt: skip
-_DIGITS = {one.column: one.decimals for one in PAIR_ANALYTICS if one.decimals is not None}
+_DIGITS = {one.column: one.decimals for one in PAIR_STATISTICS if one.decimals is not None}

@@ -44,7 +44,7 @@ def dashboards(
 
 def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | None) -> None:
     from launcher.dashboards import plan_observability  # noqa: PLC0415 seldom wanted
-    from launcher.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
+    from launcher.supervisor.pipeline import PipelineRun, run_pipeline  # noqa: PLC0415 slow: rich
 
     port = _metrics_port(settings.exporter.port)
     watch = plan_observability(lake, f"{LOOPBACK}:{port}")
@@ -55,7 +55,7 @@ def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | N
     launcher = Launcher(lake, path, variables)
     specs = [launcher.exporter(), *_watching(watch.specs, alerting=alerting)]
     facts = [f"{url}   (admin: {watch.password_file})"]
-    pipeline = Pipeline("spreadlake dashboards", lake, settings, specs, facts)
+    pipeline = PipelineRun("spreadlake dashboards", lake, settings, specs, facts)
     typer.echo(_text(lake, span, url, watch, alerting=alerting))
     try:
         typer.echo(run_pipeline(pipeline, duration))

@@ -106,7 +106,7 @@ def _run(
     grafana: bool,
     notes: Sequence[str] = (),
 ) -> None:
-    from launcher.supervisor.pipeline import Pipeline, run_pipeline  # noqa: PLC0415 slow: rich
+    from launcher.supervisor.pipeline import PipelineRun, run_pipeline  # noqa: PLC0415 slow: rich
 
     lake = launcher.lake
     origin: Origin = "exchange" if simulator_port is None else "demo"
@@ -132,7 +132,7 @@ def _run(
         if watch:
             facts.append(f"dashboards {watch.grafana_url}   (admin: {watch.password_file})")
         foot = [*notes, *commands(lake, settings)]
-        pipeline = Pipeline(title, lake, settings, specs, facts, foot)
+        pipeline = PipelineRun(title, lake, settings, specs, facts, foot)
         try:
             typer.echo(run_pipeline(pipeline, duration))
         finally:

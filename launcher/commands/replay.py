@@ -27,7 +27,7 @@ from spreadlake.times import iso_utc
 from spreadlake.words import duration
 
 if TYPE_CHECKING:
-    from launcher.supervisor.progress import Progress
+    from launcher.supervisor.replay import ReplayProgress
     from simulator import Recording
 
 _log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _absolute(files: list[Path]) -> list[str]:
 
 
 def _run(launcher: Launcher, port: int, market: list[object], pair: str | None) -> None:
-    from launcher.supervisor.lines import LogLines  # noqa: PLC0415
+    from launcher.supervisor.child import LogLines  # noqa: PLC0415
     from launcher.supervisor.replay import ReplayRun, run_replay  # noqa: PLC0415
 
     started = time.monotonic()
@@ -159,7 +159,7 @@ class _Reporter:
     def __init__(self) -> None:
         self._next = time.monotonic() + _REPORT_SECONDS
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, progress: "ReplayProgress") -> None:
         if time.monotonic() >= self._next:
             self._next += _REPORT_SECONDS
             _log.info(progress.text)

@@ -1,21 +1,28 @@
 """The commands that run one service in this process, as docker-compose does."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from launcher.commands.following import following, is_restarted
 from launcher.commands.options import ConfigOption, DataOption, DurationOption, parse_seconds
-from launcher.commands.rebuild import rebuilding
-from spreadlake.config import Settings, find_config, load_settings
-from spreadlake.errors import InputError, ServiceError
+from launcher.commands.work_shown import rebuilding
+from spreadlake.config import (
+    AcceptedCopy,
+    ConfigWatch,
+    Settings,
+    find_config,
+    load_settings,
+    watch_config,
+)
+from spreadlake.errors import InputError, ServiceError, SpreadlakeError
 from spreadlake.lake import Lake
 from spreadlake.logs import configure_logs
-from spreadlake.service import SUPERVISED, ServiceContext
+from spreadlake.service import RESTARTED, SUPERVISED, ServiceContext
 from spreadlake.status import require_lake
 from spreadlake.times import parse_time
 
@@ -156,3 +163,34 @@ def _follow(
 def _with_lateness(settings: Settings, lateness: float) -> Settings:
     job = settings.job.model_copy(update={"lateness": lateness})
     return settings.model_copy(update={"job": job})
+
+
+_MISTAKE = 2  # exit code of what somebody has to change before it can go on
+
+
+def is_restarted() -> bool:
+    """Whether a supervisor started this process after one before it had died."""
+    return bool(os.environ.get(RESTARTED))
+
+
+@contextmanager
+def following(service: str, lake: Lake, path: Path | None) -> Iterator[ConfigWatch]:
+    """Yields the watch over the file at `path`, with the settings to start with.
+
+    Where the service then ends in any way but by being told to, or by a mistake that somebody has
+    to mend, its next start goes on with what it had accepted, if the file is wrong by then. Under a
+    supervisor it does so however it ended: the supervisor says when all is over.
+    """
+    alone = not os.environ.get(SUPERVISED)
+    # A reader by itself makes no lake.
+    kept = not alone or service != "exporter" or lake.root.exists()
+    copy = AcceptedCopy(lake.accepted_config(service) if kept else None)
+    watch = watch_config(path, copy, restarted=is_restarted(), alone=alone)
+    try:
+        yield watch
+    except SpreadlakeError as error:
+        if alone and error.exit_code == _MISTAKE:
+            watch.forget()
+        raise
+    if alone:
+        watch.forget()

@@ -1,5 +1,6 @@
 """`spreadlake status`: what each service is doing, freshness, gaps, warm-up, open alerts."""
 
+import http.client
 import json
 import time
 from dataclasses import asdict, replace
@@ -8,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from launcher.commands.exporter_probe import probe_exporter
 from launcher.commands.options import ConfigOption, DataOption
 from spreadlake.config import AcceptedCopy, find_config, watch_config
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
-from spreadlake.status import LakeReport, ServiceReport, report_on, watched
+from spreadlake.ports import address, reachable
+from spreadlake.status import LakeReport, ServiceReport, look_until_sure, report_on
 
 _WIDTH_WITHOUT_TERMINAL = 160
 
@@ -28,7 +29,7 @@ def status(
     What each service is doing, freshness, gaps, warm-up of every pair, open alerts.
     """
     lake = Lake(data)
-    report = watched(lambda heartbeats: report_on(lake, time.time(), heartbeats=heartbeats))
+    report = look_until_sure(lambda heartbeats: report_on(lake, time.time(), heartbeats=heartbeats))
     report = replace(report, services=[*report.services, _exporter(config, lake)])
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=1, allow_nan=False))
@@ -57,3 +58,25 @@ def _print(report: LakeReport) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
     console.print(as_tables(report))
+
+
+_SECONDS = 1.0
+_NAME = "exporter"
+
+
+def probe_exporter(host: str, port: int, lake: Lake) -> ServiceReport:
+    """Whether an exporter of this lake answers on the configured address."""
+    where = address(host, port)
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        served = json.loads(connection.getresponse().read())["lake"]
+    except OSError:
+        return ServiceReport(_NAME, "stopped", f"nothing answers on {where}")
+    except (http.client.HTTPException, ValueError, KeyError, TypeError):
+        return ServiceReport(_NAME, "stopped", f"something else than an exporter is on {where}")
+    finally:
+        connection.close()
+    if served != str(lake.root.resolve()):
+        return ServiceReport(_NAME, "stopped", f"the exporter on {where} serves {served}")
+    return ServiceReport(_NAME, "running", f"http://{where}/metrics")

@@ -1,4 +1,4 @@
-"""What to start, with which settings, and what to tell the user."""
+"""Grafana and Prometheus for a lake: what to start, with which settings, and where they will be."""
 
 import os
 import shutil
@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.dashboards.files import assets_dir
 from launcher.dashboards.grafana import grafana_variables
-from launcher.dashboards.prometheus import prometheus_command
 from launcher.supervisor.child import ChildSpec
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
@@ -99,3 +97,42 @@ def _port_near(usual: int) -> int:
     except ConfigError:
         return free_port(_HOST)
     return usual
+
+
+_LAUNCHER = Path(__file__).resolve().parent.parent
+_PLACES = (_LAUNCHER.parent / "grafana", _LAUNCHER / "assets")
+
+
+def assets_dir() -> Path:
+    """The folder with `provisioning/`, `dashboards/` and `prometheus/`."""
+    for folder in _PLACES:
+        if (folder / "provisioning").is_dir():
+            return folder
+    raise ConfigError(
+        f"the dashboards are not there: no {' and no '.join(map(str, _PLACES))}; "
+        "install spreadlake again, or use docker compose"
+    )
+
+
+# What stands in the shared prometheus.yml for docker-compose, where names are addresses.
+_TARGET = "exporter:9464"
+_RULES = "- rules.yml"
+
+
+def prometheus_command(
+    executable: str, folder: Path, assets: Path, metrics_address: str, url: str
+) -> Sequence[str]:
+    """The command that scrapes `metrics_address` and serves on `url`; data in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "prometheus.yml"
+    shared = (assets / "prometheus" / "prometheus.yml").read_text("utf-8")
+    rules = f"- {assets / 'prometheus' / 'rules.yml'}"
+    config.write_text(shared.replace(_TARGET, metrics_address).replace(_RULES, rules), "utf-8")
+    return [
+        executable,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=15d",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--log.level=warn",
+    ]

@@ -1,14 +1,16 @@
-"""One child process: started in a group of its own, its lines forwarded, stopped or killed."""
+"""One child process, started in a group of its own, stopped or killed; and the lines it writes."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TextIO
 
 from spreadlake.service import RESTARTED, SUPERVISED
 
@@ -134,3 +136,33 @@ class Child:
             self._error.append(line)
         else:
             self._on_line(line)
+
+
+_KEPT = 200
+
+
+class LogLines(io.TextIOBase):
+    """Takes lines from several threads; `echo`, where there is one, gets each of them at once."""
+
+    def __init__(self, echo: TextIO | None) -> None:
+        self._echo = echo
+        self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._lock = threading.Lock()
+
+    def add(self, line: str) -> None:
+        """Takes one line without its end."""
+        with self._lock:
+            self._lines.append(line)
+            if self._echo is not None:
+                print(line, file=self._echo, flush=True)
+
+    def write(self, text: str) -> int:
+        """Takes whole lines, as a logging handler writes them."""
+        for line in text.splitlines():
+            self.add(line)
+        return len(text)
+
+    def last(self, count: int) -> list[str]:
+        """The latest lines, oldest first."""
+        with self._lock:
+            return list(self._lines)[-count:] if count > 0 else []

@@ -21,7 +21,7 @@ _DATE = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:\d\d:\d\dZ )")
 
 
 @dataclass(frozen=True)
-class Watched:
+class ShownSeries:
     """The series shown of each pair, and the |z| from which on it is coloured."""
 
     timeframe: str
@@ -40,7 +40,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Screen:
+class LiveScreen:
     """Everything that is drawn: `children` are the states of the processes by name.
 
     `watched` has one series for each timeframe; `foot` says what to type next.
@@ -48,7 +48,7 @@ class Screen:
 
     title: str
     facts: Sequence[str]
-    watched: Sequence[Watched]
+    watched: Sequence[ShownSeries]
     elapsed: float = 0.0
     rate: float | None = None
     report: LakeReport | None = None
@@ -57,7 +57,7 @@ class Screen:
     foot: Sequence[str] = ()
 
 
-def draw(screen: Screen, width: int, height: int) -> list[Text]:
+def draw(screen: LiveScreen, width: int, height: int) -> list[Text]:
     """At most `height` lines, none wider than `width`: what does not fit is counted."""
     lines, foot = _head(screen, width), _foot(screen.foot, width, height)
     report = screen.report
@@ -109,7 +109,7 @@ def _message(line: str, width: int) -> list[Text]:
     return [Text(f" {part}", style=style) for part in parts]
 
 
-def _head(screen: Screen, width: int) -> list[Text]:
+def _head(screen: LiveScreen, width: int) -> list[Text]:
     running = f"{duration(screen.elapsed)} "
     title = Text(f" {screen.title}", style="bold")
     title.append(" " * max(1, width - title.cell_len - len(running)))
@@ -118,7 +118,7 @@ def _head(screen: Screen, width: int) -> list[Text]:
     return [title, *facts, _services(screen), _vitals(screen)]
 
 
-def _services(screen: Screen) -> Text:
+def _services(screen: LiveScreen) -> Text:
     line = Text()
     reports = {} if screen.report is None else {s.name: s for s in screen.report.services}
     for name, state in screen.children.items():
@@ -129,7 +129,7 @@ def _services(screen: Screen) -> Text:
     return line
 
 
-def _vitals(screen: Screen) -> Text:
+def _vitals(screen: LiveScreen) -> Text:
     report = screen.report
     if report is None:
         return Text(" waiting for the first trades", style="dim")
@@ -156,7 +156,7 @@ def _prices(symbols: Sequence[SymbolReport], width: int) -> list[Text]:
     return lines
 
 
-def pick_pairs(pairs: Sequence[PairReport], watched: Watched, room: int) -> list[PairReport]:
+def pick_pairs(pairs: Sequence[PairReport], watched: ShownSeries, room: int) -> list[PairReport]:
     """The rows of the watched series; the most stretched first where not all of them fit.
 
     Those without a z come after those that have one, in their order.
@@ -169,7 +169,7 @@ def pick_pairs(pairs: Sequence[PairReport], watched: Watched, room: int) -> list
 
 
 def _tables(
-    pairs: Sequence[PairReport], watched: Sequence[Watched], room: int, width: int
+    pairs: Sequence[PairReport], watched: Sequence[ShownSeries], room: int, width: int
 ) -> list[Text]:
     """A table for each timeframe; the last ones are named where there is no room for them."""
     shown = watched[: max(room // _TABLE_LINES, 1)]
@@ -184,7 +184,7 @@ def _tables(
     return lines
 
 
-def _pairs(pairs: Sequence[PairReport], watched: Watched, room: int, width: int) -> list[Text]:
+def _pairs(pairs: Sequence[PairReport], watched: ShownSeries, room: int, width: int) -> list[Text]:
     shown = pick_pairs(pairs, watched, room)
     # As wide for each timeframe, which all have the same pairs.
     longest = max((len(p.pair) for p in pairs), default=8)
@@ -253,3 +253,31 @@ def _alert_line(alert: AlertReport, watermark: float | None) -> Text:
     )
     text = f" {alert.rule}: {alert.pair} {alert.timeframe}/{alert.window}"
     return Text(f"{text} peaked at z {signed(alert.peak_zscore)}{since}")
+
+
+_MOST_PAIRS = 4
+
+
+def summarise(
+    report: LakeReport,
+    watched: Sequence[ShownSeries],
+    rate: float | None,
+    children: Mapping[str, str],
+) -> str:
+    """Trades, the most stretched pairs, open alerts, and children that do not run."""
+    ticks = f"{report.ticks:,} ticks" + (f" ({rate:,.0f}/s)" if rate is not None else "")
+    parts = [ticks]
+    room = max(_MOST_PAIRS // len(watched), 1)
+    for one in watched:
+        timeframe = f" {one.timeframe}" if len(watched) > 1 else ""
+        parts += [_pair(pair, timeframe) for pair in pick_pairs(report.pairs, one, room)[:room]]
+    if report.alerts:
+        parts.append(count(len(report.alerts), "open alert"))
+    parts += [f"{name} {state}" for name, state in children.items() if state != "running"]
+    parts += [f"{s.name} {s.trouble}" for s in report.services if s.trouble]
+    return "; ".join(parts)
+
+
+def _pair(pair: PairReport, timeframe: str) -> str:
+    state = f"z {signed(pair.zscore)}" if pair.state == "ready" else pair.message
+    return f"{pair.pair}{timeframe} {state}"

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from launcher.supervisor.child import ChildSpec
-from launcher.supervisor.lines import LogLines
-from launcher.supervisor.live import live_view
+from launcher.supervisor.child import ChildSpec, LogLines
+from launcher.supervisor.live_view import live_view
 from launcher.supervisor.supervisor import Supervisor
 from spreadlake.config import Settings
 from spreadlake.errors import LakeError
@@ -20,7 +19,7 @@ from spreadlake.words import duration as in_words
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineRun:
     """What runs, in the order in which it stops, and what the view says about it.
 
     `foot` is what somebody wants to know at the end as well: the view covers what was said before.
@@ -34,7 +33,7 @@ class Pipeline:
     foot: Sequence[str] = ()
 
 
-def run_pipeline(pipeline: Pipeline, duration: float | None) -> str:
+def run_pipeline(pipeline: PipelineRun, duration: float | None) -> str:
     """Blocks until told to stop or for `duration` seconds; returns a closing sentence.
 
     Raises SpreadlakeError with the message of a child whose user made a mistake.

@@ -6,26 +6,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from launcher.supervisor.child import Child, ChildSpec
-from launcher.supervisor.delay import RestartDelay
-from launcher.supervisor.endings import (
+from launcher.supervisor.stopping import (
     MISTAKE,
     ChildMistakeError,
     describe_end,
     require_success,
+    stop_children,
 )
-from launcher.supervisor.stopping import stop_children
+from spreadlake.backoff import Backoff
 from spreadlake.service import StopSignal
 
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 _READY_SECONDS = 15.0
+_CALM_SECONDS = 60.0  # of a run, after which a death is the first in a row
+
+
+def restart_backoff() -> Backoff:
+    """1 s, 2 s, 4 s … up to a minute."""
+    return Backoff(first=1.0, cap=60.0, jitter=0.0)
+
+
+def restart_delay(backoff: Backoff, ran: float) -> float:
+    """Seconds to wait after a child died that had run `ran` seconds."""
+    if ran >= _CALM_SECONDS:
+        backoff.reset()
+    return backoff.next()
 
 
 @dataclass
 class _Minded:
     child: Child
-    delay: RestartDelay
+    backoff: Backoff
     restart_at: float | None = None
 
 
@@ -40,7 +53,7 @@ class Supervisor:
     specs: Sequence[ChildSpec]
     stop: StopSignal
     on_line: Callable[[str], None]
-    new_delay: Callable[[], RestartDelay] = RestartDelay
+    new_backoff: Callable[[], Backoff] = restart_backoff
     _minded: list[_Minded] = field(default_factory=list, init=False)
 
     def run(self, refresh: Callable[[Mapping[str, str]], None] = lambda _: None) -> None:
@@ -51,7 +64,7 @@ class Supervisor:
         """
         try:
             for spec in reversed(self.specs):
-                minded = _Minded(Child(spec, self.on_line), self.new_delay())
+                minded = _Minded(Child(spec, self.on_line), self.new_backoff())
                 self._minded.insert(0, minded)
                 minded.child.start()
                 self._await_ready(spec, minded.child, refresh)
@@ -97,7 +110,7 @@ class Supervisor:
         # One that ran before is right about what it needs: the others go on, and it is tried again.
         if child.exit_code == MISTAKE and child.starts == 1:
             raise ChildMistakeError(child.error or f"{child.name} refused to start (exit code 2)")
-        delay = minded.delay.after(ran)
+        delay = restart_delay(minded.backoff, ran)
         minded.restart_at = time.monotonic() + delay
         _log.error("%s; it starts again in %g s%s", describe_end(child), delay, _how_often(minded))
 
@@ -115,5 +128,5 @@ def _state(minded: _Minded) -> str:
 
 
 def _how_often(minded: _Minded) -> str:
-    deaths = minded.delay.deaths
+    deaths = minded.backoff.failures
     return f" ({deaths} times in a row; what it wrote above says why)" if deaths > 2 else ""

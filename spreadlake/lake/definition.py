@@ -4,10 +4,10 @@ import json
 import sqlite3
 from typing import NamedTuple, Self
 
-from spreadlake.statistics import PAIR_ANALYTICS
+from spreadlake.statistics import PAIR_STATISTICS
 
 # What later versions added: existing lakes compute it for their history.
-_COLUMNS = [one.column for one in PAIR_ANALYTICS if one.since > 1]
+_COLUMNS = [one.column for one in PAIR_STATISTICS if one.since > 1]
 
 
 class SeriesDefinition(NamedTuple):

@@ -18,10 +18,10 @@ from spreadlake.quant.pair_stats import (
     spread_zscore,
 )
 from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
-from spreadlake.statistics import PAIR_ANALYTICS
+from spreadlake.statistics import PAIR_STATISTICS
 
 # The columns of pair_analytics after its key, the symbols and the prices.
-NUMBERS = tuple(one.column for one in PAIR_ANALYTICS)
+NUMBERS = tuple(one.column for one in PAIR_STATISTICS)
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from spreadlake.status.model import (
     SymbolReport,
 )
 from spreadlake.status.services import (
+    look_until_sure,
     never_started,
     read_service,
     service_in,
     status_of,
-    watched,
 )
 from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.status.snapshots import LakeSnapshot, snapshot
@@ -46,6 +46,7 @@ __all__ = [
     "Totals",
     "database_sizes",
     "last_trade_ms",
+    "look_until_sure",
     "never_started",
     "read_identity",
     "read_latest",
@@ -63,5 +64,4 @@ __all__ = [
     "snapshot",
     "status_of",
     "totals_of",
-    "watched",
 ]

@@ -57,7 +57,7 @@ def status_of(status: Mapping[str, tuple[Any, int]], key: str) -> dict[str, Any]
     return value if isinstance(value, dict) else {}
 
 
-def watched(look: Callable[[Heartbeats], T]) -> T:
+def look_until_sure(look: Callable[[Heartbeats], T]) -> T:
     """What `look` says once it is sure: for those who look once, and must not trust the date."""
     heartbeats = Heartbeats(_WATCH_SECONDS)
     while True:

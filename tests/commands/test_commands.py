@@ -13,9 +13,8 @@ import pytest
 from typer.main import get_command
 
 from launcher.commands import services
-from launcher.commands.app import app
+from launcher.commands.app import app, explain_system_error
 from launcher.commands.hints import command_name, hints
-from launcher.commands.system_errors import explain_system_error
 from spreadlake import __version__
 from spreadlake.config import load_settings
 from spreadlake.errors import ServiceError

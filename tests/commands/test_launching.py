@@ -11,7 +11,7 @@ import pytest
 
 from launcher.commands import pipeline, replay
 from launcher.supervisor.child import ChildSpec
-from launcher.supervisor.pipeline import Pipeline
+from launcher.supervisor.pipeline import PipelineRun
 from launcher.supervisor.specs import Launcher, exchange_variables
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError
@@ -23,11 +23,11 @@ ROUTE = ["SPREADLAKE_EXCHANGE__WS_URL", "SPREADLAKE_EXCHANGE__REST_URL"]
 
 
 @pytest.fixture
-def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[Pipeline]:
+def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[PipelineRun]:
     """What would have run."""
-    ran: list[Pipeline] = []
+    ran: list[PipelineRun] = []
 
-    def run_pipeline(pipeline: Pipeline, duration: float | None) -> str:
+    def run_pipeline(pipeline: PipelineRun, duration: float | None) -> str:
         ran.append(pipeline)
         return f"ran for {duration}"
 
@@ -47,7 +47,7 @@ def options(spec: ChildSpec) -> dict[str, str]:
     return {name: line[i + 1] for i, name in enumerate(line) if name.startswith("--")}
 
 
-def test_up(tmp_path: Path, pipelines: list[Pipeline]) -> None:
+def test_up(tmp_path: Path, pipelines: list[PipelineRun]) -> None:
     (tmp_path / "spreadlake.toml").write_text("[exporter]\nport = 9999")
     ended = invoke("up", "--duration", "3", cwd=tmp_path)
     assert ended.stdout.endswith("ran for 3.0\n")
@@ -62,7 +62,9 @@ def test_up(tmp_path: Path, pipelines: list[Pipeline]) -> None:
     assert options(ran.specs[0])["--origin"] == "exchange"
 
 
-def test_up_tells_people_where_somebody_is_named(tmp_path: Path, pipelines: list[Pipeline]) -> None:
+def test_up_tells_people_where_somebody_is_named(
+    tmp_path: Path, pipelines: list[PipelineRun]
+) -> None:
     (tmp_path / "spreadlake.toml").write_text('[notify]\nurls = ["json://127.0.0.1:1"]')
     assert invoke("up", cwd=tmp_path).returncode == 0
     (ran,) = pipelines
@@ -76,7 +78,7 @@ def test_up_tells_people_where_somebody_is_named(tmp_path: Path, pipelines: list
     [("::1", "[::1]"), ("::", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")],
 )
 def test_the_address_of_the_metrics_can_be_opened(
-    tmp_path: Path, pipelines: list[Pipeline], host: str, printed: str
+    tmp_path: Path, pipelines: list[PipelineRun], host: str, printed: str
 ) -> None:
     variables = {"SPREADLAKE_EXPORTER__HOST": host, "SPREADLAKE_EXPORTER__PORT": "9998"}
     ended = invoke("up", cwd=tmp_path, variables=variables)
@@ -85,7 +87,7 @@ def test_the_address_of_the_metrics_can_be_opened(
     assert ran.facts[0].endswith(f"http://{printed}:9998/metrics")
 
 
-def test_demo(tmp_path: Path, pipelines: list[Pipeline]) -> None:
+def test_demo(tmp_path: Path, pipelines: list[PipelineRun]) -> None:
     (tmp_path / "spreadlake.toml").write_text("symbols = 5  # not read by the demo")
     ended = invoke("demo", "--speed", "3", "--seed", "9", cwd=tmp_path)
     assert ended.returncode == 0
@@ -108,7 +110,7 @@ def test_demo(tmp_path: Path, pipelines: list[Pipeline]) -> None:
 
 
 def test_the_demo_s_clock_never_goes_back(
-    tmp_path: Path, pipelines: list[Pipeline], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pipelines: list[PipelineRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     invoke("demo", cwd=tmp_path)
@@ -123,14 +125,14 @@ def test_the_demo_s_clock_never_goes_back(
 
 
 def test_the_demo_has_a_lake_of_its_own_beside_the_user_s(
-    tmp_path: Path, pipelines: list[Pipeline]
+    tmp_path: Path, pipelines: list[PipelineRun]
 ) -> None:
     invoke("demo", cwd=tmp_path, variables={"SPREADLAKE_DATA": "/my/lake"})
     invoke("demo", "--data", "here", cwd=tmp_path, variables={"SPREADLAKE_DATA": "/my/lake"})
     assert [str(ran.lake.root) for ran in pipelines] == ["/my/lake/demo", "here"]
 
 
-def test_a_free_port_is_found_for_port_0(tmp_path: Path, pipelines: list[Pipeline]) -> None:
+def test_a_free_port_is_found_for_port_0(tmp_path: Path, pipelines: list[PipelineRun]) -> None:
     ended = invoke("up", cwd=tmp_path, variables={"SPREADLAKE_EXPORTER__PORT": "0"})
     port = pipelines[0].specs[2].environment["SPREADLAKE_EXPORTER__PORT"]
     assert int(port) > 0
@@ -212,7 +214,7 @@ def test_children_share_the_overrides(tmp_path: Path) -> None:
     [("aggTrade", "exchange", "demo"), ("aggTrade", "demo", "up"), ("trade", "exchange", "up")],
 )
 def test_a_lake_of_another_exchange_is_refused_before_anything_starts(
-    tmp_path: Path, pipelines: list[Pipeline], kind: str, origin: Origin, command: str
+    tmp_path: Path, pipelines: list[PipelineRun], kind: str, origin: Origin, command: str
 ) -> None:
     lake = Lake(tmp_path / "lake")
     db = open_ticks_writer(lake)
@@ -226,7 +228,7 @@ def test_a_lake_of_another_exchange_is_refused_before_anything_starts(
 
 
 def test_a_lake_whose_tables_are_yet_to_be_made_is_taken(
-    tmp_path: Path, pipelines: list[Pipeline]
+    tmp_path: Path, pipelines: list[PipelineRun]
 ) -> None:
     (tmp_path / "ticks.db").touch()
     assert invoke("demo", "--data", str(tmp_path), cwd=tmp_path).returncode == 0
@@ -236,7 +238,7 @@ def test_a_lake_whose_tables_are_yet_to_be_made_is_taken(
 @pytest.mark.parametrize("service", ["pipeline", "collector", "analytics-job"])
 @pytest.mark.parametrize("command", ["demo", "up"])
 def test_a_second_pipeline_on_a_lake_is_refused_before_anything_starts(
-    tmp_path: Path, pipelines: list[Pipeline], command: str, service: str
+    tmp_path: Path, pipelines: list[PipelineRun], command: str, service: str
 ) -> None:
     """Else its screen would show the services of the first one as its own."""
     lake = Lake(tmp_path / "lake")
@@ -250,7 +252,7 @@ def test_a_second_pipeline_on_a_lake_is_refused_before_anything_starts(
 
 
 def test_what_was_said_before_the_screen_is_in_its_foot(
-    tmp_path: Path, pipelines: list[Pipeline]
+    tmp_path: Path, pipelines: list[PipelineRun]
 ) -> None:
     (tmp_path / "spreadlake.toml").write_text("windows = [5]")
     ended = invoke("demo", "--data", "my lake", cwd=tmp_path)

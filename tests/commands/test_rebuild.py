@@ -91,7 +91,7 @@ def test_ctrl_c_ends_it_where_it_stands(tmp_path: Path) -> None:
     program = (
         f"import os, time; os.chdir({str(tmp_path)!r})\n"
         "from pathlib import Path\n"
-        "from launcher.commands.rebuild import rebuilding\n"
+        "from launcher.commands.work_shown import rebuilding\n"
         "from spreadlake.lake import Lake\n"
         "from spreadlake.work import Work\n"
         "with rebuilding(Lake(Path('lake')), None) as tell:\n"

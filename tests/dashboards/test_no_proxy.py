@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher import health_check
-from launcher.dashboards.checks import check_grafana
+from launcher.dashboards.wrapper import check_grafana
 from spreadlake.service import StopSignal
 
 
@@ -54,7 +54,7 @@ def test_dashboards_are_found_behind_a_proxy(
 ) -> None:
     caplog.set_level("INFO")
     (tmp_path / "password").write_text("secret")
-    monkeypatch.setattr("launcher.dashboards.checks._EVERY", 0.05)
+    monkeypatch.setattr("launcher.dashboards.wrapper._EVERY", 0.05)
     with answering() as url:
         check_grafana(url, tmp_path / "password", StopSignal(60.0))
     assert f"dashboards on {url}" in caplog.text

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.scrape import LakeMetrics, parts_of
 from launcher.commands.hints import hints
-from launcher.supervisor.live_screen import Screen, Watched, draw
+from launcher.supervisor.live_screen import LiveScreen, ShownSeries, draw
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.status import report_on
@@ -38,8 +38,10 @@ def test_the_demo_greets_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_screen_looks_as_shown(tmp_path: Path) -> None:
     report = report_on(make_lake(tmp_path), now=0.0, sizes=False)
-    watched = Watched("1s", 60, 300, 2.0)
-    screen = Screen("spreadlake demo, a simulated market", ["data/demo"], [watched], report=report)
+    watched = ShownSeries("1s", 60, 300, 2.0)
+    screen = LiveScreen(
+        "spreadlake demo, a simulated market", ["data/demo"], [watched], report=report
+    )
     drawn = [line.plain for line in draw(screen, 100, 30)]
     heads = [line for line in drawn if line.lstrip().startswith("pair ")]
     assert heads

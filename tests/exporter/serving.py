@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.scrape import LakeMetrics, Part, parts_of
 from exporter.server import MetricsServer, make_app
-from exporter.services import Watched, read_health
+from exporter.services import WatchedServices, read_health
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from tests.patience import PATIENCE
@@ -22,7 +22,7 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 @contextmanager
 def serving(lake: Lake, parts: Mapping[str, Part] | None = None) -> Iterator[str]:
     """Yields the address without a path; `parts` stand in for those of the lake."""
-    watched = Watched()
+    watched = WatchedServices()
     of_lake = parts_of(load_settings(None).symbols, watched)
     metrics = LakeMetrics(lake, of_lake if parts is None else parts)
     app = make_app(metrics, lambda: read_health(lake, watched))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exporter.services import Watched, read_health, service_families
+from exporter.services import WatchedServices, read_health, service_families
 from spreadlake.lake import Lake, beat, open_ticks_writer, seconds_since, set_status
-from spreadlake.status import Heartbeats, ServiceReport, read_service, watched
+from spreadlake.status import Heartbeats, ServiceReport, look_until_sure, read_service
 from tests.fixture_lake import heartbeat, make_lake, writing
 
 HOUR = 3_600.0
@@ -51,7 +51,7 @@ def test_elsewhere_the_dates_count_as_far_as_they_can_be_right(
     make_lake(tmp_path)
     for dated, state in ((-1, "running"), (1, "running"), (-60, "late")):
         _leave(tmp_path, dated, sign)
-        assert watched(lambda h: _look(tmp_path, h)).state == state
+        assert look_until_sure(lambda h: _look(tmp_path, h)).state == state
 
 
 @pytest.mark.parametrize("sign", [None, {"boot": "before this one", "monotonic_ms": 5}])
@@ -60,7 +60,7 @@ def test_a_sign_from_the_future_that_does_not_change_is_late(
 ) -> None:
     make_lake(tmp_path)
     _leave(tmp_path, HOUR, sign)
-    late = watched(lambda h: _look(tmp_path, h))
+    late = look_until_sure(lambda h: _look(tmp_path, h))
     assert late.state == "late"
     assert "ahead of now, and stays the same" in late.message
 
@@ -77,13 +77,13 @@ def test_a_sign_from_the_future_that_changes_is_of_the_living(tmp_path: Path) ->
         looks.append(report.state)
         return report
 
-    assert watched(look).state == "running"
+    assert look_until_sure(look).state == "running"
     assert len(looks) == 3
 
 
 def test_the_health_of_the_exporter_ends_with_the_heartbeats(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
-    seen = Watched(heartbeats=Heartbeats(patience=0.0))
+    seen = WatchedServices(heartbeats=Heartbeats(patience=0.0))
     _leave(tmp_path, HOUR, None)
     assert read_health(lake, seen).healthy
     health = read_health(lake, seen)
@@ -119,5 +119,5 @@ def test_a_stopped_service_is_not_waited_for(tmp_path: Path) -> None:
         looks.append(_look(tmp_path, heartbeats))
         return looks[-1]
 
-    assert watched(look).state == "stopped"
+    assert look_until_sure(look).state == "stopped"
     assert len(looks) == 1

@@ -66,7 +66,7 @@ def test_it_holds_what_is_in_the_checkout(wheel: Path) -> None:
 
 
 def test_the_dashboards_are_found_without_a_checkout(python: Path, tmp_path: Path) -> None:
-    line = "from launcher.dashboards.files import assets_dir; print(assets_dir())"
+    line = "from launcher.dashboards.observability import assets_dir; print(assets_dir())"
     ended = subprocess.run(
         [str(python), "-P", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from launcher.supervisor.live import Rate, watched_series
-from launcher.supervisor.live_screen import Screen, Watched, draw, pick_pairs
-from launcher.supervisor.summary import summarise
+from launcher.supervisor.live_screen import LiveScreen, ShownSeries, draw, pick_pairs, summarise
+from launcher.supervisor.live_view import Rate, watched_series
 from spreadlake.config import load_settings
 from spreadlake.status import (
     AlertReport,
@@ -23,7 +22,7 @@ from spreadlake.status import (
 )
 from tests.fixture_lake import START, make_lake
 
-WATCHED = Watched("1s", 60, 300, 2.0)
+WATCHED = ShownSeries("1s", 60, 300, 2.0)
 CHILDREN = {"simulator": "running", "collector": "running"}
 
 
@@ -48,10 +47,10 @@ def report(
     )  # fmt: skip
 
 
-def screen(content: LakeReport | None, log: int = 5) -> Screen:
+def screen(content: LakeReport | None, log: int = 5) -> LiveScreen:
     lines = [f"2026-11-22T18:50:{i:02}Z collector     INFO    line {i}" for i in range(log)]
     facts = ["data   http://127.0.0.1:9464/metrics"]
-    return Screen("spreadlake demo", facts, [WATCHED], 75.0, 41.3, content, CHILDREN, lines)
+    return LiveScreen("spreadlake demo", facts, [WATCHED], 75.0, 41.3, content, CHILDREN, lines)
 
 
 def plain(lines: list[Text]) -> str:
@@ -194,7 +193,7 @@ def test_the_first_rule_says_what_is_watched(tmp_path: Path) -> None:
     assert watched_series(load_settings(None)) == [WATCHED, replace(WATCHED, timeframe="1m")]
     path = tmp_path / "spreadlake.toml"
     path.write_text("alerts = []\nwindows = [5]\ntimeframes = ['1m']")
-    assert watched_series(load_settings(path)) == [Watched("1m", 5, 300, 2.0)]
+    assert watched_series(load_settings(path)) == [ShownSeries("1m", 5, 300, 2.0)]
 
 
 def test_every_configured_timeframe_is_watched_by_its_own_rule(tmp_path: Path) -> None:
@@ -205,13 +204,13 @@ def test_every_configured_timeframe_is_watched_by_its_own_rule(tmp_path: Path) -
         "[[alerts]]\nname = 'near'\ntimeframe = '1h'\nwindow = 20\nthreshold = 1.5\n"
     )
     assert watched_series(load_settings(path)) == [
-        Watched("5m", 100, 50, 3.0),
-        Watched("1m", 100, 50, 3.0),
-        Watched("1h", 20, 50, 1.5),
+        ShownSeries("5m", 100, 50, 3.0),
+        ShownSeries("1m", 100, 50, 3.0),
+        ShownSeries("1h", 20, 50, 1.5),
     ]
 
 
-HOURLY = Watched("1h", 100, 300, 2.0)
+HOURLY = ShownSeries("1h", 100, 300, 2.0)
 
 
 def of_both(count: int) -> list[PairReport]:

@@ -13,9 +13,16 @@ from typing import Any
 import pytest
 
 from launcher.supervisor.child import ChildSpec
-from launcher.supervisor.endings import ChildMistakeError
-from launcher.supervisor.progress import Progress, all_analysed, all_stored, frames_counted
-from launcher.supervisor.replay import ReplayInterruptedError, ReplayRun, run_replay
+from launcher.supervisor.replay import (
+    ReplayInterruptedError,
+    ReplayProgress,
+    ReplayRun,
+    all_analysed,
+    all_stored,
+    frames_counted,
+    run_replay,
+)
+from launcher.supervisor.stopping import ChildMistakeError
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, add_counters, open_analytics_writer, open_ticks_writer
 from spreadlake.service import StopSignal
@@ -69,7 +76,7 @@ class Story:
         self.status = dict(WAITING)
         self.stop = StopSignal()
         self.lines: list[str] = []
-        self.seen: list[Progress] = []
+        self.seen: list[ReplayProgress] = []
 
     def receive(self, frames: int) -> None:
         with writing(open_ticks_writer(self.lake)) as db:
@@ -85,7 +92,7 @@ class Story:
 
         names = {"simulator", "job", "collector"} - set(scripts)
 
-        def on_progress(progress: Progress) -> None:
+        def on_progress(progress: ReplayProgress) -> None:
             self.status["clock_ms"] += 1
             if {f"{name} runs" for name in names} <= set(self.lines):
                 self.seen.append(progress)
@@ -115,7 +122,7 @@ class Story:
 def test_it_ends_when_every_frame_is_stored_and_every_trade_analysed(tmp_path: Path) -> None:
     story = Story(tmp_path)
 
-    def react(progress: Progress) -> None:
+    def react(progress: ReplayProgress) -> None:
         if progress.text == "10 frames sent, 0 received":
             story.status["frames_sent"] = 12
             story.receive(10)
@@ -149,7 +156,7 @@ def test_nothing_moves(tmp_path: Path) -> None:
 def test_a_quiet_stretch_of_the_recording_is_no_standstill(tmp_path: Path) -> None:
     story = Story(tmp_path)
 
-    def react(progress: Progress) -> None:
+    def react(progress: ReplayProgress) -> None:
         if len(story.seen) > 15:
             story.status["finished"] = True
             story.receive(10)
@@ -196,7 +203,7 @@ def test_a_last_pass_that_fails_fails_the_replay(tmp_path: Path) -> None:
 def test_ctrl_c_stops_it(tmp_path: Path) -> None:
     story = Story(tmp_path)
 
-    def react(progress: Progress) -> None:
+    def react(progress: ReplayProgress) -> None:
         if len(story.seen) == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -213,10 +220,10 @@ def test_frames_of_earlier_runs_do_not_count(tmp_path: Path) -> None:
         assert not look().done
         with writing(open_ticks_writer(lake)) as db:
             add_counters(db, {("frames", ""): 5})
-        assert look() == Progress(True, (5, 5, None), "5 frames sent, 5 received")
+        assert look() == ReplayProgress(True, (5, 5, None), "5 frames sent, 5 received")
 
 
 def test_a_lake_that_is_yet_to_be_made(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     assert frames_counted(lake) == 0
-    assert all_analysed(lake)() == Progress(True, (0, None, None), "trade 0 of 0")
+    assert all_analysed(lake)() == ReplayProgress(True, (0, None, None), "trade 0 of 0")

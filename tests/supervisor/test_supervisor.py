@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from launcher.supervisor.child import Child, ChildSpec
-from launcher.supervisor.delay import RestartDelay
-from launcher.supervisor.endings import ChildMistakeError, KilledError
-from launcher.supervisor.stopping import stop_children
+from launcher.supervisor.stopping import ChildMistakeError, KilledError, stop_children
 from launcher.supervisor.supervisor import Supervisor
+from spreadlake.backoff import Backoff
 from spreadlake.errors import ServiceError
 from spreadlake.service import StopSignal
 from tests.patience import Deadline
@@ -28,8 +27,8 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def quick() -> RestartDelay:
-    return RestartDelay(first=0.05, longest=0.2, calm=60)
+def quick() -> Backoff:
+    return Backoff(first=0.05, cap=0.2, jitter=0.0)
 
 
 def supervise(

@@ -28,12 +28,12 @@ PROGRAM = """
     from spreadlake.config import load_settings
     from spreadlake.errors import SpreadlakeError
     from spreadlake.lake import Lake
-    from launcher.supervisor.pipeline import Pipeline, run_pipeline
+    from launcher.supervisor.pipeline import PipelineRun, run_pipeline
     from tests.supervisor.scripts import FOREVER, spec
     specs = [spec("collector", {script}, Path({folder!r}))]
     lake = Lake(Path("lake"))
     foot = ["status   spreadlake status --data lake"]
-    pipeline = Pipeline("spreadlake demo", lake, load_settings(None), specs, ["facts"], foot)
+    pipeline = PipelineRun("spreadlake demo", lake, load_settings(None), specs, ["facts"], foot)
     try:
         print(run_pipeline(pipeline, {duration}))
     except SpreadlakeError as error:

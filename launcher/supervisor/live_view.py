@@ -10,9 +10,8 @@ from dataclasses import replace
 from rich.console import Console, Group
 from rich.live import Live
 
-from launcher.supervisor.lines import LogLines
-from launcher.supervisor.live_screen import Screen, Watched, draw
-from launcher.supervisor.summary import summarise
+from launcher.supervisor.child import LogLines
+from launcher.supervisor.live_screen import LiveScreen, ShownSeries, draw, summarise
 from spreadlake.config import AlertRule, Settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
@@ -42,7 +41,7 @@ class Rate:
         return (total - first) / (at - first_at) if at > first_at else None
 
 
-def watched_series(settings: Settings) -> list[Watched]:
+def watched_series(settings: Settings) -> list[ShownSeries]:
     """The series of each timeframe that the screen shows: what the first alert rule on it watches.
 
     Where there is none on it, the window and the threshold are those of the first rule of all.
@@ -54,15 +53,15 @@ def watched_series(settings: Settings) -> list[Watched]:
     return [known.get(one) or replace(first, timeframe=one) for one in timeframes]
 
 
-def _watched_by(settings: Settings, rules: Sequence[AlertRule]) -> Watched:
+def _watched_by(settings: Settings, rules: Sequence[AlertRule]) -> ShownSeries:
     lookback = settings.lookbacks[0]
     if not rules:
-        return Watched(settings.timeframes[0], settings.windows[0], lookback, 2.0)
+        return ShownSeries(settings.timeframes[0], settings.windows[0], lookback, 2.0)
     rule = rules[0]
-    return Watched(rule.timeframe, rule.window, rule.lookback or lookback, rule.threshold)
+    return ShownSeries(rule.timeframe, rule.window, rule.lookback or lookback, rule.threshold)
 
 
-def _read(lake: Lake, watched: Sequence[Watched]) -> LakeReport | None:
+def _read(lake: Lake, watched: Sequence[ShownSeries]) -> LakeReport | None:
     try:
         looked = [one.key for one in watched]
         return report_on(lake, time.time(), sizes=False, looked=looked)
@@ -84,7 +83,7 @@ def live_view(
     On a terminal it redraws about twice a second in a screen of its own, which is gone afterwards;
     elsewhere it adds a line of summary to `lines` every half minute.
     """
-    screen = Screen(title, facts, watched_series(settings), foot=foot)
+    screen = LiveScreen(title, facts, watched_series(settings), foot=foot)
     if not sys.stdout.isatty():
         yield _Summaries(lake, screen.watched, lines)
         return
@@ -94,7 +93,7 @@ def live_view(
 
 
 class _Redraw:
-    def __init__(self, lake: Lake, screen: Screen, lines: LogLines, live: Live) -> None:
+    def __init__(self, lake: Lake, screen: LiveScreen, lines: LogLines, live: Live) -> None:
         self._lake, self._screen, self._lines, self._live = lake, screen, lines, live
         self._started = self._next = time.monotonic()
         self._rate = Rate()
@@ -120,7 +119,7 @@ class _Redraw:
 
 
 class _Summaries:
-    def __init__(self, lake: Lake, watched: Sequence[Watched], lines: LogLines) -> None:
+    def __init__(self, lake: Lake, watched: Sequence[ShownSeries], lines: LogLines) -> None:
         self._lake, self._watched, self._lines = lake, watched, lines
         self._next = time.monotonic() + _SUMMARY_SECONDS
         self._rate = Rate(_SUMMARY_SECONDS)
