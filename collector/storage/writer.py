@@ -1,4 +1,4 @@
-"""The one thread that touches SQLite, and how the event loop waits for it."""
+"""The one thread that writes trades into SQLite, and how the event loop waits for it."""
 
 import asyncio
 import logging
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from collector.limited_log import RateLimitedLog
+from spreadlake.backoff import Backoff
 from spreadlake.lake.databases.errors import explain, passes
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_FIRST_DELAY = 0.05
 
 
 class WriterThread:
@@ -56,10 +58,9 @@ class WriterThread:
         return result
 
     async def _until_it_succeeds(self, function: Callable[[], T]) -> T:
-        delay = 0.05
+        backoff = Backoff(_FIRST_DELAY, self._retry_cap)
         while True:
-            await asyncio.sleep(delay)
-            delay = min(self._retry_cap, delay * 2)
+            await asyncio.sleep(backoff.next())
             try:
                 return await self.run(function)
             except sqlite3.Error as error:

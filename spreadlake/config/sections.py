@@ -101,7 +101,10 @@ class CollectorSettings(Section):
         description="age at which a connection is replaced; it lives 24 h at most",
     )
     silence_seconds: float = Field(
-        30.0, gt=0, description="seconds without any trade after which a connection is replaced"
+        30.0,
+        gt=0,
+        description="least seconds without any trade after which the exchange is asked whether it "
+        "has one; a connection that missed it is replaced",
     )
     request_weight: int = Field(
         1200,

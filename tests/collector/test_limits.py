@@ -9,10 +9,12 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from collector.history.warm_start import WarmStart
+from collector.repair.attempts import RepairAttempts
 from collector.resources import Resources
 from collector.rest import WeightBudget
 from collector.roll import finished_before, next_roll_ms
 from collector.storage.batch import Batch
+from collector.storage.gap_store import Gap
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.stream.silence import Rhythm, SilenceDetector
@@ -178,3 +180,36 @@ def test_an_hour_is_finished_at_its_end_and_rolls_when_the_next_ones_are() -> No
     assert finished_before(end, 0) == end
     assert finished_before(end, 2) == HOUR_MS
     assert next_roll_ms(end, 2) == 4 * HOUR_MS
+
+
+def test_a_gap_is_asked_for_ever_more_seldom_until_something_of_it_comes() -> None:
+    attempts, gap = RepairAttempts(1.0, 4.0), Gap(1, A, IdRange(5, 9), 0, "jump")
+    assert attempts.is_due(gap, 0.0)
+    for waited in (1.0, 2.0, 4.0, 4.0):
+        attempts.note_in_vain(gap, 0.0)
+        assert not attempts.is_due(gap, waited - 0.01)
+        assert attempts.is_due(gap, waited)
+    assert attempts.in_vain(gap) == 4
+    assert attempts.note_filled(gap, 2) == 2
+    rest = replace(gap, range=IdRange(7, 9))
+    assert attempts.in_vain(rest) == 0
+    assert attempts.note_filled(rest, 3) == 5
+
+
+def test_ids_are_not_there_once_three_answers_pass_over_them() -> None:
+    attempts, gap = RepairAttempts(1.0, 4.0), Gap(1, A, IdRange(5, 9), 0, "jump")
+    assert [attempts.note_absent(gap, IdRange(5, 6), 0.0) for _ in range(4)] == [
+        False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_attempts_at_more_gaps_than_are_remembered_are_forgotten() -> None:
+    attempts = RepairAttempts(1.0, 4.0)
+    gaps = [Gap(i, A, IdRange(i, i), i, "jump") for i in range(10_001)]
+    for gap in gaps[:-1]:
+        attempts.note_in_vain(gap, 0.0)
+    attempts.forget(everything=False)
+    assert attempts.in_vain(gaps[0]) == 1
+    attempts.note_in_vain(gaps[-1], 0.0)
+    attempts.forget(everything=False)
+    assert attempts.in_vain(gaps[0]) == 0
