@@ -1,15 +1,19 @@
 """The job's work, step by step: what the scheduler calls."""
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
 
-from analytics_job.archive.damage import archive_trouble, compute_again, past_damage, set_aside
+from analytics_job.archive.damage import (
+    archive_trouble,
+    compute_again,
+    past_damaged_files,
+    quarantine,
+)
 from analytics_job.archive.retention import Retention
-from analytics_job.heartbeat import WorkTold, write_status
+from analytics_job.heartbeat import Heartbeat
 from analytics_job.history.backfill import History
 from analytics_job.history.configuration import (
     sync_breaks,
@@ -17,14 +21,14 @@ from analytics_job.history.configuration import (
     sync_series,
     sync_timeframes,
 )
-from analytics_job.history.klines import KlineIntake
+from analytics_job.history.klines import KlineBackfill
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
-from analytics_job.stationarity.worker import SlowTests, compute_due, store_results
-from analytics_job.ticks.tail import TickFeed
+from analytics_job.stationarity.worker import StationarityWorker, compute_due, store_results
+from analytics_job.ticks.tail import TickTail
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
-from spreadlake.lake import Lake, beat, open_analytics_writer, open_reader
+from spreadlake.lake import Lake, open_analytics_writer, open_reader
 from spreadlake.lake.databases.errors import explain
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.lake.databases.wal import WalKeeper
@@ -32,7 +36,6 @@ from spreadlake.work import Work
 
 log = logging.getLogger(__name__)
 
-_STATUS_SECONDS = 1.0
 _COMPLAINT_SECONDS = 30.0
 
 
@@ -42,20 +45,17 @@ class AnalyticsJob:
     def __init__(self, lake: Lake, settings: Settings) -> None:
         self._lake = lake
         self._open()
-        self._feed = TickFeed(lake)
-        self._slow: SlowTests | None = None
+        self._tail = TickTail(lake)
+        self._slow: StationarityWorker | None = None
         self._damage: DamagedFileError | None = None
         self._not_rolled, self._rolls_failed = "", False
-        self._steps, self._seconds, self._last_seconds = 0, 0.0, 0.0
-        self._started_ms = time.time_ns() // 1_000_000
-        self._status_due, self._complaint_due = 0.0, 0.0
+        self._complaint_due = 0.0
         self._error = ""
-        self.refused = ""  # why an edited configuration is not what goes on
+        self.heartbeat = Heartbeat()
         self.history_seconds: float | None = None  # in each step; None: all it takes
-        self.told = WorkTold()
         self._taking = False  # new trades in, just now
         self._settings = settings
-        past_damage(self._db, lake, self._prepare)
+        past_damaged_files(self._db, lake, self._prepare)
 
     def _open(self) -> None:
         self._db = open_analytics_writer(self._lake)
@@ -92,7 +92,7 @@ class AnalyticsJob:
         self._history = History(self._db, self._lake, self._pipeline)
         self._pipeline.on_commit = self._on_commit
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
-        self._klines = KlineIntake(self._db, self._feed, self._pipeline)
+        self._klines = KlineBackfill(self._db, self._tail, self._pipeline)
         sync_breaks(self._db, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
         if sync_series(self._db, self._pipeline, settings):
@@ -110,21 +110,19 @@ class AnalyticsJob:
         self._guarded(self._work)
         while not (self._ready or self._error):  # a damaged file is out of the way
             self._guarded(self._work)
-        self._last_seconds = time.perf_counter() - begin
-        self._steps += 1
-        self._seconds += self._last_seconds
+        self.heartbeat.count_step(time.perf_counter() - begin)
         self._report()
 
     def rebuild(self, start: int | None) -> None:
         """Computes everything from the second `start` on (None: all) again from the trades."""
         begin_rebuild(self._db, self._lake, self._pipeline, start)
-        past_damage(self._db, self._lake, self._prepare)
+        past_damaged_files(self._db, self._lake, self._prepare)
         self._history.work()
 
     def roll_piece(self) -> bool:
         """Rolls one piece of old analytics to Parquet; False when there is none left for now."""
         try:
-            more = self._retention.roll_piece(self._pipeline.progress.watermark_ms)
+            more = self._retention.roll_piece(self._pipeline.position.watermark_ms)
         except (OSError, LakeError) as error:
             # The other pieces can be rolled all the same.
             self._rolls_failed = True
@@ -140,7 +138,7 @@ class AnalyticsJob:
 
     def start_slow_tests(self) -> None:
         """From now on the slow statistics are computed in a process of their own."""
-        self._slow = SlowTests()
+        self._slow = StationarityWorker()
 
     def run_slow_tests(self) -> None:
         """One batch of slow statistics; called on a thread of its own."""
@@ -175,9 +173,9 @@ class AnalyticsJob:
 
     def close(self) -> None:
         """Leaves a last status and closes the databases."""
-        self._status_due = 0.0
+        self.heartbeat.due = 0.0
         self._report(state="stopped")
-        self._feed.close()
+        self._tail.close()
         self._wal.empty()
         self._db.close()
 
@@ -205,7 +203,7 @@ class AnalyticsJob:
 
     def _take_damage(self, error: OSError | LakeError) -> str:
         """Sets a damaged file aside; says what is left to say."""
-        if isinstance(error, DamagedFileError) and set_aside(self._db, self._lake, error):
+        if isinstance(error, DamagedFileError) and quarantine(self._db, self._lake, error):
             self._ready = False
             return ""
         self._tell(str(error))
@@ -229,10 +227,10 @@ class AnalyticsJob:
     def _take_in_all(self) -> None:
         """What is new first; then of history as much as there is time for."""
         self._klines.take()
-        end = self._feed.source_end()  # before the trades, which are then all that it speaks of
+        end = self._tail.source_end()  # before the trades, which are then all that it speaks of
         more = True
         while more:
-            new = self._feed.read(self._pipeline.read_seq)
+            new = self._tail.read(self._pipeline.read_seq)
             self._taking = new.trades.height > 0
             self._pipeline.ingest(new.trades, new.seq, new.hours)
             self._taking, more = False, new.more
@@ -263,36 +261,18 @@ class AnalyticsJob:
             log.error("%s; trying again", what)
 
     def _tell_tests(self) -> None:
-        if left := self._pipeline.tests.count:
-            self.told.take(Work("slow statistics", "row", left))
+        if left := self._pipeline.stationarity.count:
+            self.heartbeat.work.take(Work("slow statistics", "row", left))
 
     def _on_commit(self) -> None:
-        self._history.tell(self.told, taking=self._taking)
+        self._history.tell(self.heartbeat.work, taking=self._taking)
         self._report()
 
     def _report(self, state: str = "running") -> None:
-        if time.monotonic() < self._status_due:
+        if not self.heartbeat.is_due:
             return
-        self._status_due = time.monotonic() + _STATUS_SECONDS
-        now = time.time_ns() // 1_000_000
-        status = {
-            "pid": os.getpid(),
-            "beat": beat(),
-            "state": state,
-            "started_ms": self._started_ms,
-            "last_step_ms": now,
-            "last_step_seconds": self._last_seconds,
-            "watermark_ms": self._pipeline.progress.watermark_ms,
-            "final_time": self._pipeline.progress.final,
-            "error": self._error,
-            "work": self.told.line(),
-            "refused": self.refused,
-            "archive": archive_trouble(self._db, self._lake, self._not_rolled),
-        }
-        counts = {("steps", ""): self._steps, ("step_seconds", ""): self._seconds}
+        archive = archive_trouble(self._db, self._lake, self._not_rolled)
         try:
-            write_status(self._db, now, status, counts, self._pipeline)
+            self.heartbeat.write(self._db, self._pipeline, state, self._error, archive)
         except sqlite3.Error as error:
             self._complain(error)
-            return
-        self._steps, self._seconds = 0, 0.0

@@ -16,16 +16,16 @@ from analytics_job.alerts.store import AlertStore
 from analytics_job.bars.backlog import BarsDue
 from analytics_job.bars.klines import KlineBars
 from analytics_job.bars.spans import SpanStore
-from analytics_job.bars.store import BarStore, Changed
+from analytics_job.bars.store import BarStore, ChangedBars
 from analytics_job.definitions import pair_plan, watched_series
 from analytics_job.pairs.analyser import Analyser
-from analytics_job.pairs.backlog import Due, RowsDue
+from analytics_job.pairs.backlog import DueRows, RowsDue
 from analytics_job.pairs.status import StatusStore
-from analytics_job.position import read_progress, write_progress
-from analytics_job.stationarity.store import TestStore
+from analytics_job.position import read_position, write_position
+from analytics_job.stationarity.store import StationarityStore
 from analytics_job.ticks.backlog import DueHour, HoursDue
-from analytics_job.ticks.future_trades import AheadTrades
-from analytics_job.ticks.tail import FEED_SCHEMA, waiting_trades
+from analytics_job.ticks.future_trades import FutureTrades
+from analytics_job.ticks.tail import TAIL_SCHEMA, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
@@ -57,34 +57,35 @@ class Pipeline:
             self.bars = BarStore(db, lake, settings.timeframes, self.spans)
             self.alerts = AlertStore(db, lake, watched_series(settings))
             self.status = StatusStore(db, settings.series, settings.max_stale_bars)
-        interval = settings.job.tests_interval
-        self.tests = TestStore(db, lake, self.plan, self.bars.lengths, interval, self.alerts.gating)
+        interval, gating = settings.job.tests_interval, self.alerts.gating
+        lengths = self.bars.lengths
+        self.stationarity = StationarityStore(db, lake, self.plan, lengths, interval, gating)
         self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
         self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
         self.bars_due = BarsDue(db, self.bars)
         self._kline_bars = KlineBars(self.bars, self.spans)
-        self.progress = read_progress(db)
+        self.position = read_position(db)
         self._complete_ms = 0
-        self.read_seq = self.progress.seq
-        self.done_seq = self.progress.seq  # all up to here are in the tables, wait or are due
-        self._clock = TradeClock(self.progress.watermark_ms or None)
-        self._ahead = AheadTrades(lake)
-        self._pending = FEED_SCHEMA.to_frame()
-        if self.progress.seq:
+        self.read_seq = self.position.seq
+        self.done_seq = self.position.seq  # all up to here are in the tables, wait or are due
+        self._clock = TradeClock(self.position.watermark_ms or None)
+        self._future = FutureTrades(lake)
+        self._pending = TAIL_SCHEMA.to_frame()
+        if self.position.seq:
             self._recall(lake)
 
     def _recall(self, lake: Lake) -> None:
         """After a restart: the trades that wait."""
-        final_ms, due = self.progress.final_or_start * 1000, self.hours_due
-        end_ms = due.first() if self.progress.final is None else None
-        self._pending = waiting_trades(lake, final_ms, end_ms, self.progress.seq, due.all())
-        if self.progress.final is not None:
-            self._ahead.recall(final_ms, self.progress.seq)
-            near = pl.col("time_ms") <= self.progress.watermark_ms + NEAR_MS
+        final_ms, due = self.position.final_or_start * 1000, self.hours_due
+        end_ms = due.first() if self.position.final is None else None
+        self._pending = waiting_trades(lake, final_ms, end_ms, self.position.seq, due.all())
+        if self.position.final is not None:
+            self._future.recall(final_ms, self.position.seq)
+            near = pl.col("time_ms") <= self.position.watermark_ms + NEAR_MS
             self.spans.spans.add(_seconds(self._pending.filter(near)))
 
     def ingest(self, trades: pl.DataFrame, seq: int, hours: Sequence[tuple[str, int]] = ()) -> None:
-        """Takes in new trades (FEED_SCHEMA); all trades up to `seq` have then been given.
+        """Takes in new trades (TAIL_SCHEMA); all trades up to `seq` have then been given.
 
         `hours` (symbol, hour in ms) were rolled before they were read: they are history's work.
         """
@@ -98,7 +99,7 @@ class Pipeline:
                 add_counters(self._db, {("late_trades", ""): late})
         if hours:
             with atomic(self._db):
-                self._write_progress()
+                self._write_position()
         self.done_seq = seq
 
     def take_hours(self, hours: Sequence[DueHour], trades: pl.DataFrame) -> None:
@@ -107,7 +108,7 @@ class Pipeline:
             self._take(trades)
         with atomic(self._db):
             self.hours_due.done(hours)
-            self._write_progress()
+            self._write_position()
         self.on_commit()
 
     def _take(self, trades: pl.DataFrame) -> int:
@@ -115,17 +116,17 @@ class Pipeline:
         self._complete_ms = 0  # until the end of their source is known
         # Those of an hour that was rolled come with one sequence number.
         self._follow(trades.sort("seq", "time_ms"))
-        in_time = pl.col("time_ms") >= self.progress.final_or_start * 1000
+        in_time = pl.col("time_ms") >= self.position.final_or_start * 1000
         late = trades.filter(~in_time)
         self._wait(pl.concat([self._pending, trades.filter(in_time)]), late)
         self.finalise()
         return late.height
 
     def _wait(self, pending: pl.DataFrame, late: pl.DataFrame) -> None:
-        final = self.progress.final_or_start
+        final = self.position.final_or_start
         covered: list[tuple[int, int]] = []
         if self._clock.watermark_ms is not None:
-            pending = self._ahead.apart(pending, self._clock.watermark_ms)
+            pending = self._future.apart(pending, self._clock.watermark_ms)
             self._begin(pending)
             covered = self.spans.spans.add(_seconds(pl.concat([late, pending])))
         self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)
@@ -135,11 +136,11 @@ class Pipeline:
 
     def finalise(self) -> None:
         """Makes every second final that the watermark has passed by the lateness."""
-        if self.progress.final is None:
+        if self.position.final is None:
             return
         target = self._target()
-        while self.progress.final < target:
-            self._advance(self._hop_end(self.progress.final, target))
+        while self.position.final < target:
+            self._advance(self._hop_end(self.position.final, target))
 
     def finish(self, end: SourceEnd) -> None:
         """Makes final what can be: by the watermark, and where a source has ended by its end.
@@ -151,40 +152,40 @@ class Pipeline:
             return  # not all of it is taken in
         self._complete_ms = end.until_ms if self.read_seq == end.seq else 0
         if self._clock.bear_out(self._complete_ms):
-            self.progress.watermark_ms = self._clock.watermark_ms or 0
-            self._wait(self._pending, FEED_SCHEMA.to_frame())
+            self.position.watermark_ms = self._clock.watermark_ms or 0
+            self._wait(self._pending, TAIL_SCHEMA.to_frame())
         self._cover_end()
         self.finalise()
 
     def _cover_end(self) -> None:
         """What a finished source covers after its last trade is no break, where it is short."""
-        target, final = self._target(), self.progress.final_or_start
+        target, final = self._target(), self.position.final_or_start
         last = self.spans.spans.last_before(target)
-        waited = (self.progress.watermark_ms - self._lateness_ms) // 1000
-        if self.progress.final is None or last is None or target <= max(waited, final):
+        waited = (self.position.watermark_ms - self._lateness_ms) // 1000
+        if self.position.final is None or last is None or target <= max(waited, final):
             return
         if target - 1 - last <= self.spans.spans.limit:
             covered = self.spans.spans.add(np.array([target - 1]))
             past = [(start, min(end, final)) for start, end in covered if start < final]
             if past:
-                self.repair(FEED_SCHEMA.to_frame(), past)
+                self.repair(TAIL_SCHEMA.to_frame(), past)
 
     def _target(self) -> int:
         """The first second that is not final yet, by the lateness or by a source's end."""
-        waited = (self.progress.watermark_ms - self._lateness_ms) // 1000
-        newest = self.progress.watermark_ms // 1000
+        waited = (self.position.watermark_ms - self._lateness_ms) // 1000
+        newest = self.position.watermark_ms // 1000
         ends = (newest - newest % length + length for length in self.bars.lengths.values())
         return max(waited, min(self._complete_ms // 1000, max(ends)))
 
     def waiting_seconds(self) -> int:
         """Seconds of taken trades that are not final yet, breaks left out."""
-        start, target = self.progress.final_or_start, self._target()
+        start, target = self.position.final_or_start, self._target()
         return sum(piece.end - piece.start for piece in self.spans.spans.within(start, target))
 
     @property
     def next_final_ms(self) -> int | None:
         """The watermark with which one more second becomes final; None before the first trade."""
-        final = self.progress.final
+        final = self.position.final
         return None if final is None else (final + 1) * 1000 + self._lateness_ms
 
     def _hop_end(self, start: int, target: int) -> int:
@@ -209,19 +210,19 @@ class Pipeline:
     def _follow(self, trades: pl.DataFrame) -> None:
         symbols = trades["symbol"]
         self._clock.take(trades["time_ms"].to_numpy(), lambda at: symbols[at])
-        self.progress.watermark_ms = self._clock.watermark_ms or 0
+        self.position.watermark_ms = self._clock.watermark_ms or 0
 
     def _begin(self, trades: pl.DataFrame) -> None:
         """With the first trades that the clock follows."""
-        if self.progress.final is None and trades.height:
+        if self.position.final is None and trades.height:
             # Not the oldest trade's second alone: one from a second before it is late only if
             # the watermark says so, whichever of the two came first.
             oldest = trades.select(pl.col("time_ms").min()).item()
-            self.progress.final = min(oldest // 1000, self._target())
+            self.position.final = min(oldest // 1000, self._target())
 
     def _advance(self, end: int) -> None:
         """Makes the seconds up to `end` final, in one transaction with all that follows."""
-        start = self.progress.final_or_start
+        start = self.position.final_or_start
         ready = pl.col("time_ms") < end * 1000
         pieces = list(self.spans.spans.within(start, end))
         newest = max(self._target(), (self.hours_due.last() or 0) // 1000)
@@ -234,10 +235,10 @@ class Pipeline:
                     self.alerts.append(analyser.timeframe, [result])
                     self.status.update(analyser.timeframe, [result], analyser.bars_in_a_row)
                 for piece in pieces:
-                    self.tests.fall_due(analyser.timeframe, piece.start, piece.end, newest)
+                    self.stationarity.fall_due(analyser.timeframe, piece.start, piece.end, newest)
             self._pending = self._pending.filter(~ready)
-            self.progress.final = end
-            self._write_progress()
+            self.position.final = end
+            self._write_position()
         self.on_commit()
 
     def repair(self, late: pl.DataFrame, covered: Sequence[tuple[int, int]] = ()) -> None:
@@ -245,13 +246,12 @@ class Pipeline:
 
         `covered` were in a break until now. The rows that depend on these bars are due then.
         """
-        final = self.progress.final_or_start
+        final = self.position.final_or_start
         with atomic(self._db):
             changes = self.bars.repair(late, covered, final)
             for analyser in self.analysers:
-                analyser.forget()
                 self._mark(analyser, changes)
-            self._write_progress()
+            self._write_position()
         self.on_commit()
 
     def build(self, timeframe: str) -> None:
@@ -263,24 +263,24 @@ class Pipeline:
                     self._mark(analyser, changes)
         self.on_commit()
 
-    def _mark(self, analyser: Analyser, changes: Iterable[Changed]) -> None:
+    def _mark(self, analyser: Analyser, changes: Iterable[ChangedBars]) -> None:
         """Rows that depend on changed bars: up to `reach` bars after the last of them."""
         length = analyser.length
-        end = self.bars.last_bar(length, self.progress.final_or_start) + 1
+        end = self.bars.last_bar(length, self.position.final_or_start) + 1
         analyser.forget()
         for change in changes:
             high = min((change.end - 1) // length + self.plan.reach, end)
             low = change.start // length
-            due = Due(analyser.timeframe, change.symbol)
+            due = DueRows(analyser.timeframe, change.symbol)
             self.rows_due.add(due, low * length, high * length)
             # What its status is taken from: how many bars there are may have changed.
             self.rows_due.add(due, (end - 1) * length, end * length)
 
-    def _write_progress(self) -> None:
-        self.progress.seq = self.read_seq
-        write_progress(self._db, self.progress)
-        if self.progress.final is not None:
-            self.spans.store(self.progress.final)
+    def _write_position(self) -> None:
+        self.position.seq = self.read_seq
+        write_position(self._db, self.position)
+        if self.position.final is not None:
+            self.spans.store(self.position.final)
 
 
 def _seconds(trades: pl.DataFrame) -> Ints:

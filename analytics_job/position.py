@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Progress:
+class Position:
     """Where the pipeline stands; `final` is None before the first trade."""
 
     seq: int = 0
@@ -18,18 +18,18 @@ class Progress:
         return 0 if self.final is None else self.final
 
 
-def read_progress(db: sqlite3.Connection) -> Progress:
+def read_position(db: sqlite3.Connection) -> Position:
     """What is stored."""
     stored = dict(db.execute("SELECT key, value FROM progress").fetchall())
-    return Progress(stored.get("seq", 0), stored.get("watermark_ms", 0), stored.get("final_time"))
+    return Position(stored.get("seq", 0), stored.get("watermark_ms", 0), stored.get("final_time"))
 
 
-def write_progress(db: sqlite3.Connection, progress: Progress) -> None:
+def write_position(db: sqlite3.Connection, position: Position) -> None:
     """Stores it, inside the caller's transaction."""
     values = {
-        "seq": progress.seq,
-        "watermark_ms": progress.watermark_ms,
-        "final_time": progress.final,
+        "seq": position.seq,
+        "watermark_ms": position.watermark_ms,
+        "final_time": position.final,
     }
     known = [(key, value) for key, value in values.items() if value is not None]
     db.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", known)

@@ -40,7 +40,7 @@ class _Work:
     idle: bool = True
 
 
-class Pace:
+class Scheduler:
     """Runs each work when it is due and its last run has ended; one that is late runs once."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

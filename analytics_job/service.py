@@ -7,7 +7,7 @@ import logging
 from contextlib import closing
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.scheduler import Pace
+from analytics_job.scheduler import Scheduler
 from analytics_job.ticks.arrivals import Arrivals
 from spreadlake.errors import ServiceError
 from spreadlake.lake import writer_lock
@@ -33,7 +33,8 @@ def run(context: ServiceContext) -> None:
     options = context.options
     with writer_lock(context.lake, "analytics-job"):
         job = AnalyticsJob(context.lake, context.settings)
-        job.told.tell = options.get("tell", job.told.tell)
+        work = job.heartbeat.work
+        work.tell = options.get("tell", work.tell)
         try:
             if options.get("rebuild"):
                 start = options.get("from")
@@ -44,7 +45,7 @@ def run(context: ServiceContext) -> None:
                     raise ServiceError(f"not all could be analysed: {job.error}")
                 job.finish_tests()
                 while job.roll_piece():
-                    job.told.take(Work("moving to Parquet", "piece", None))
+                    work.take(Work("moving to Parquet", "piece", None))
             else:
                 _run_scheduled(job, context)
         finally:
@@ -59,18 +60,18 @@ def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
 
     def step() -> None:
         edited = watch.edited()
-        job.refused = watch.refused
+        job.heartbeat.refused = watch.refused
         if edited is not None:
             job.configure(edited)
         job.step()
 
     with closing(Arrivals(context.lake, lambda: job.next_final_ms)) as arrivals:
-        pace = Pace()
-        pace.add("step", step, settings.job.interval, early=arrivals)
-        pace.add("slow", job.run_slow_tests, _SLOW_SECONDS, thread="slow")
+        scheduler = Scheduler()
+        scheduler.add("step", step, settings.job.interval, early=arrivals)
+        scheduler.add("slow", job.run_slow_tests, _SLOW_SECONDS, thread="slow")
         # On the step's own thread, a piece at a time, so that steps go on in between.
-        pace.add("roll", job.roll_piece, _ROLL_SECONDS)
+        scheduler.add("roll", job.roll_piece, _ROLL_SECONDS)
         job.start_slow_tests()
         log.info("analysing every %g s, and when a bar has become final", settings.job.interval)
-        pace.run(stop, on_end=job.stop_slow_tests)
+        scheduler.run(stop, on_end=job.stop_slow_tests)
     job.step()  # what came since the last one

@@ -15,7 +15,7 @@ from statsmodels.regression.rolling import RollingOLS
 from statsmodels.tools import add_constant
 
 from analytics_job.pipeline import Pipeline
-from analytics_job.ticks.tail import FEED_SCHEMA
+from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
 from spreadlake.quant.pair_stats import correlation, hedge_ratio, spread_zscore
@@ -138,7 +138,7 @@ def _trades(rng: np.random.Generator, symbols: list[str], start: int, seconds: i
         }
         for place, symbol in enumerate(symbols)
     ]
-    return pl.concat([pl.DataFrame(frame, schema=FEED_SCHEMA) for frame in frames])
+    return pl.concat([pl.DataFrame(frame, schema=TAIL_SCHEMA) for frame in frames])
 
 
 def _best_in_turn(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:

@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 _KEY = "set_aside"
 
-Due = tuple[str, int, int]  # symbol, and the seconds [start, end) that the file held
+DueRows = tuple[str, int, int]  # symbol, and the seconds [start, end) that the file held
 
 
-def set_aside(db: sqlite3.Connection, lake: Lake, error: DamagedFileError) -> bool:
+def quarantine(db: sqlite3.Connection, lake: Lake, error: DamagedFileError) -> bool:
     """Moves the damaged file out of the way; `compute_again` is then due for what it held.
 
     The file stays beside its place, with `.damaged` after its name, until a person has looked at
@@ -50,13 +50,13 @@ def set_aside(db: sqlite3.Connection, lake: Lake, error: DamagedFileError) -> bo
     return True
 
 
-def past_damage(db: sqlite3.Connection, lake: Lake, work: Callable[[], None]) -> None:
+def past_damaged_files(db: sqlite3.Connection, lake: Lake, work: Callable[[], None]) -> None:
     """Does `work`, anew after each damaged file that it meets and that can be set aside."""
     while True:
         try:
             work()
         except DamagedFileError as error:
-            if not set_aside(db, lake, error):
+            if not quarantine(db, lake, error):
                 raise
         else:
             return
@@ -84,13 +84,13 @@ def compute_again(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> Non
 def archive_trouble(db: sqlite3.Connection, lake: Lake, not_rolled: str) -> str:
     """What is wrong with the archive, for as long as it is; empty where nothing is."""
     parts = [f"not rolled to Parquet: {not_rolled}"] if not_rolled else []
-    if aside := files_aside(db, lake):
+    if aside := quarantined(db, lake):
         more = f" and {len(aside) - 1} more" if len(aside) > 1 else ""
         parts.append(f"damaged and set aside: {aside[0]}{more}; look at it and move it away")
     return "; ".join(parts)
 
 
-def files_aside(db: sqlite3.Connection, lake: Lake) -> list[str]:
+def quarantined(db: sqlite3.Connection, lake: Lake) -> list[str]:
     """Files that were set aside and that nobody has moved away yet, below the lake's folder."""
     held = _read(db)
     there = [name for name in held if (lake.root / name).exists()]
@@ -100,16 +100,16 @@ def files_aside(db: sqlite3.Connection, lake: Lake) -> list[str]:
     return there
 
 
-def _read(db: sqlite3.Connection) -> dict[str, Due | None]:
+def _read(db: sqlite3.Connection) -> dict[str, DueRows | None]:
     row = db.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
     held: dict[str, list[object] | None] = {} if row is None else json.loads(row[0])
     return {name: None if due is None else _due(due) for name, due in held.items()}
 
 
-def _due(due: list[object]) -> Due:
+def _due(due: list[object]) -> DueRows:
     symbol, start, end = due
     return str(symbol), int(str(start)), int(str(end))
 
 
-def _write(db: sqlite3.Connection, held: dict[str, Due | None]) -> None:
+def _write(db: sqlite3.Connection, held: dict[str, DueRows | None]) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, json.dumps(held)))

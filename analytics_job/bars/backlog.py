@@ -6,7 +6,7 @@ up to where the rest is still to be made.
 
 import sqlite3
 
-from analytics_job.bars.store import BarStore, Changed
+from analytics_job.bars.store import BarStore, ChangedBars
 
 _BARS = 100_000  # 1s bars that are made into longer ones in one transaction
 _KEY = "build:"
@@ -48,7 +48,7 @@ class BarsDue:
         """A timeframe is not kept any more."""
         self._put(timeframe, None)
 
-    def make(self, timeframe: str) -> list[Changed]:
+    def make(self, timeframe: str) -> list[ChangedBars]:
         """Makes the newest piece that is due, if any."""
         length, before = self._bars.lengths[timeframe], self._before.get(timeframe, 0)
         last = self._bars.last_bar(length, before)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from analytics_job.bars.spans import SpanStore
-from analytics_job.bars.store import BarStore, Changed
+from analytics_job.bars.store import BarStore, ChangedBars
 from spreadlake.quant.resample import bars_before
 
 
@@ -16,7 +16,7 @@ class KlineBars:
         self._bars = bars
         self._spans = spans
 
-    def write(self, timeframe: str, symbol: str, klines: pl.DataFrame) -> list[Changed]:
+    def write(self, timeframe: str, symbol: str, klines: pl.DataFrame) -> list[ChangedBars]:
         """Bars of a timeframe from a symbol's 1m klines, where no own trade made one."""
         length = self._bars.lengths[timeframe]
         if length % 60 or klines.is_empty():
@@ -31,7 +31,7 @@ class KlineBars:
         if new.is_empty():
             return []
         self._bars.write(timeframe, new)
-        return [Changed(symbol, int(new["time"][0]), int(new["time"][-1]) + length)]
+        return [ChangedBars(symbol, int(new["time"][0]), int(new["time"][-1]) + length)]
 
     def _runs(self, klines: pl.DataFrame) -> Sequence[pl.DataFrame]:
         """Klines with no more than a break's limit missing between them."""

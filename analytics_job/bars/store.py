@@ -22,7 +22,7 @@ _LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangedBars:
     """Bars of one symbol whose seconds lie in [start, end) were written again."""
 
     symbol: str
@@ -70,14 +70,14 @@ class BarStore:
 
     def repair(
         self, late: pl.DataFrame, covered: Sequence[tuple[int, int]], final: int
-    ) -> list[Changed]:
+    ) -> list[ChangedBars]:
         """Rebuilds the bars before `final` that the trades `late` belong to, and what carries them.
 
         `late` has symbol and time_ms; the trades themselves are read from the lake, so that each
         bar is built from all of its trades. `covered` are ranges [start, end) of seconds that
         were in a break before these trades came: every symbol may have bars there now.
         """
-        changed: list[Changed] = []
+        changed: list[ChangedBars] = []
         for start, end, symbols in self._dirty(late, covered):
             changed += self._rebuild(start, min(end, final), symbols, final)
         self._store.grown(covered)
@@ -101,7 +101,7 @@ class BarStore:
             firsts.iter_rows(),
         )
 
-    def build(self, timeframe: str, start: int, end: int) -> list[Changed]:
+    def build(self, timeframe: str, start: int, end: int) -> list[ChangedBars]:
         """Bars of a timeframe from the stored 1s bars of the seconds [start, end), whole bars."""
         length, changed = self.lengths[timeframe], []
         for symbol in sorted(self._symbols):
@@ -109,7 +109,7 @@ class BarStore:
             if bars.height:
                 self.write(timeframe, bars)
                 low, high = int(bars["time"][0]), int(bars["time"][-1]) + length
-                changed.append(Changed(symbol, low, high))
+                changed.append(ChangedBars(symbol, low, high))
         return changed
 
     def read(
@@ -204,7 +204,7 @@ class BarStore:
                 symbols |= self._symbols
             yield start, end, sorted(symbols)
 
-    def _rebuild(self, start: int, end: int, symbols: list[str], final: int) -> list[Changed]:
+    def _rebuild(self, start: int, end: int, symbols: list[str], final: int) -> list[ChangedBars]:
         """Rebuilds the seconds [start, end) and every carried one up to the next trade."""
         trades = read_trades(self._lake, start * 1000, end * 1000, symbols)
         stops = dict.fromkeys(symbols, end)
@@ -219,7 +219,7 @@ class BarStore:
             if piece.end == end:
                 closes = bars.filter(pl.col("time") == end - 1).select("symbol", "close")
                 stops |= self._carry_on(closes, end, final)
-        return [Changed(symbol, start, stop) for symbol, stop in stops.items()]
+        return [ChangedBars(symbol, start, stop) for symbol, stop in stops.items()]
 
     def _carry_on(self, closes: pl.DataFrame, start: int, final: int) -> dict[str, int]:
         """Carries closes from `start` to each symbol's next trade, or the end of the span."""
@@ -248,7 +248,7 @@ class BarStore:
         ).fetchone()
         return end if row[0] is None else int(row[0])
 
-    def _rebuild_longer(self, timeframe: str, changes: Sequence[Changed], final: int) -> None:
+    def _rebuild_longer(self, timeframe: str, changes: Sequence[ChangedBars], final: int) -> None:
         length = self.lengths[timeframe]
         touched: dict[tuple[int, int], list[str]] = {}
         for change in changes:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from analytics_job.heartbeat import WorkTold
+from analytics_job.heartbeat import WorkReporter
 from analytics_job.pairs.analyser import Analyser, PairPlan
 from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, read_hours
@@ -55,7 +55,7 @@ class History:
     def newest(self) -> None:
         """The newest row of what is due, so that its status is known at once."""
         for analyser in self._pipeline.analysers:
-            final = self._pipeline.progress.final_or_start
+            final = self._pipeline.position.final_or_start
             last = self._pipeline.bars.last_bar(analyser.length, final)
             with atomic(self._db):
                 for plan, _ in list(self._wanted(analyser, last, last + 1)):
@@ -64,13 +64,13 @@ class History:
                             analyser.timeframe, [result], analyser.bars_in_a_row
                         )
 
-    def tell(self, told: WorkTold, *, taking: bool = False) -> None:
+    def tell(self, reporter: WorkReporter, *, taking: bool = False) -> None:
         """Says what is being done, and what is left of it; `taking`: new trades are taken in."""
         stage = self._stage or (BARS if taking else "")
         if not stage:
-            told.forget()
-        elif told.is_due(stage):
-            told.take(self._work(stage))
+            reporter.forget()
+        elif reporter.is_due(stage):
+            reporter.take(self._work(stage))
 
     def _work(self, stage: str) -> Work:
         pipeline = self._pipeline
@@ -85,14 +85,14 @@ class History:
             return Work(stage, "row", self._rows_left(), at)
         # Those that are just being taken in wait for their seconds to become final.
         hours = max(0, pipeline.hours_due.count() - self._taking)
-        final = pipeline.progress.final
+        final = pipeline.position.final
         at = pairs if final is None else f"{pairs}, up to {iso_utc(final)}"
         return Work(stage, "hour", hours + pipeline.waiting_seconds() / 3600, at)
 
     def _rows_left(self) -> int:
         left = 0
         for analyser in self._pipeline.analysers:
-            final = self._pipeline.progress.final_or_start
+            final = self._pipeline.position.final_or_start
             last = self._pipeline.bars.last_bar(analyser.length, final)
             for plan, ranges in self._wanted(analyser, 0, last + 1):
                 bars = sum(end - begin for begin, end in ranges)
@@ -156,7 +156,7 @@ class History:
 
     def _compute(self, analyser: Analyser, low: int, high: int) -> None:
         pipeline, length = self._pipeline, analyser.length
-        final = pipeline.progress.final_or_start
+        final = pipeline.position.final_or_start
         last = pipeline.bars.last_bar(length, final)
         with atomic(self._db):
             for plan, ranges in self._wanted(analyser, low, high):
@@ -167,7 +167,8 @@ class History:
                     if begin < stop:  # a bar is tested at a boundary before the next one ends
                         first = (begin + 1) * length - 1
                         until = min((stop + 1) * length - 1, final)
-                        pipeline.tests.changed(analyser.timeframe, plan.pairs, first, until, final)
+                        tests = pipeline.stationarity
+                        tests.changed(analyser.timeframe, plan.pairs, first, until, final)
             pipeline.rows_due.done(analyser.timeframe, high * length)
         pipeline.on_commit()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from analytics_job.alerts.store import WatchedSeries
 from analytics_job.definitions import rule_definition, series_definition, watched_series
-from analytics_job.pairs.backlog import Due
+from analytics_job.pairs.backlog import DueRows
 from analytics_job.pipeline import Pipeline
 from spreadlake.config import Settings
 from spreadlake.lake import atomic
@@ -36,7 +36,7 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
         for timeframe in set(kept) - set(wanted):
             pipeline.bars_due.forget(timeframe)
         for timeframe in set(wanted) - set(kept):
-            pipeline.bars_due.add(timeframe, pipeline.progress.final_or_start)
+            pipeline.bars_due.add(timeframe, pipeline.position.final_or_start)
         db.execute("INSERT OR REPLACE INTO meta VALUES ('timeframes', ?)", (json.dumps(wanted),))
     for timeframe in sorted(set(wanted) - set(kept)):
         pipeline.build(timeframe)
@@ -50,7 +50,7 @@ def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:
         return
     with atomic(db):
         db.execute("INSERT OR REPLACE INTO meta VALUES ('break_seconds', ?)", (str(limit),))
-    if row is not None and pipeline.progress.final is not None:
+    if row is not None and pipeline.position.final is not None:
         log.warning(
             "job.break_minutes is %g now, and was %g: this holds for what comes from now on; "
             "for history too after spreadlake analyse --rebuild",
@@ -80,17 +80,17 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
     return bool(missing)
 
 
-def _due(missing: Sequence[SeriesKey], settings: Settings) -> set[Due]:
+def _due(missing: Sequence[SeriesKey], settings: Settings) -> set[DueRows]:
     """Whose history is missing, in as few words as possible."""
     whole = len(settings.windows) * len(settings.lookbacks)
     pairs: dict[tuple[str, str], list[SeriesKey]] = {}
     for key in missing:
         pairs.setdefault((key.timeframe, key.pair), []).append(key)
-    due: set[Due] = set()
+    due: set[DueRows] = set()
     for (timeframe, name), series in pairs.items():
         parts = {(0, 0)} if len(series) == whole else {(s.window, s.lookback) for s in series}
-        due |= {Due(timeframe, name, *part) for part in parts}
-    of_all: dict[Due, int] = {}
+        due |= {DueRows(timeframe, name, *part) for part in parts}
+    of_all: dict[DueRows, int] = {}
     for found in due:
         named = found._replace(name="")
         of_all[named] = of_all.get(named, 0) + 1
@@ -98,9 +98,9 @@ def _due(missing: Sequence[SeriesKey], settings: Settings) -> set[Due]:
     return every | {found for found in due if found._replace(name="") not in every}
 
 
-def _history_of(pipeline: Pipeline, due: Due) -> list[tuple[int, int]]:
+def _history_of(pipeline: Pipeline, due: DueRows) -> list[tuple[int, int]]:
     """Times [start, end) of the bars from which a series has rows."""
-    length, final = pipeline.bars.lengths[due.timeframe], pipeline.progress.final_or_start
+    length, final = pipeline.bars.lengths[due.timeframe], pipeline.position.final_or_start
     firsts = pipeline.bars.first_bars(due.timeframe)
     legs = parse_pair(due.name) if due.name else ()
     if not firsts or any(leg not in firsts for leg in legs):
@@ -135,7 +135,7 @@ def _add_rule(
         "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
         (*key, series.levels.threshold, definition),
     )
-    if pipeline.progress.final is not None:  # else there is no row of any series yet
+    if pipeline.position.final is not None:  # else there is no row of any series yet
         pipeline.alerts.evaluate_all(series)
 
 

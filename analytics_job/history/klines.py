@@ -3,31 +3,31 @@
 import sqlite3
 
 from analytics_job.pipeline import Pipeline
-from analytics_job.ticks.tail import TickFeed
+from analytics_job.ticks.tail import TickTail
 
 
-class KlineIntake:
+class KlineBackfill:
     """Reads the klines of a symbol again only when some of it were stored, or it joined anew."""
 
-    def __init__(self, db: sqlite3.Connection, feed: TickFeed, pipeline: Pipeline) -> None:
+    def __init__(self, db: sqlite3.Connection, tail: TickTail, pipeline: Pipeline) -> None:
         self._db = db
-        self._feed = feed
+        self._tail = tail
         self._pipeline = pipeline
         self._version = 0
         self._waiting: dict[str, int] = {}
 
     def take(self) -> None:
         """What can be taken now; the rest waits for its symbol's first trade."""
-        version = self._feed.klines_version()
+        version = self._tail.klines_version()
         if version != self._version or (version and self._pipeline.spans.joined_lately):
             self._pipeline.spans.joined_lately = False
             taken = self._taken()
-            found = self._feed.kline_versions()
+            found = self._tail.kline_versions()
             self._waiting = {s: n for s, n in found.items() if taken.get(s) != n}
             self._version = version
         for symbol, number in list(self._waiting.items()):
             if self._pipeline.bars.has(symbol):
-                self._pipeline.take_klines(symbol, self._feed.klines(symbol), number)
+                self._pipeline.take_klines(symbol, self._tail.klines(symbol), number)
                 del self._waiting[symbol]
 
     def _taken(self) -> dict[str, int]:

@@ -5,10 +5,13 @@ import math
 import sqlite3
 from contextlib import closing
 
+import polars as pl
+
 from analytics_job.pipeline import Pipeline
-from analytics_job.stationarity.archive import forget_archived_tests
 from analytics_job.ticks.backlog import DueHour, HoursDue
+from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
+from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.rolls import missing_error, missing_hours
 from spreadlake.lake.ticks.trades import trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
@@ -37,7 +40,7 @@ def begin_rebuild(
         start = clear_from(db, pipeline, start)
         _refuse_missing(lake, start)
         _queue(db, lake, start)
-        forget_archived_tests(lake, start)
+        _forget_archived_tests(lake, start)
         db.execute("INSERT OR REPLACE INTO progress VALUES ('rebuild_from', ?)", (wanted,))
 
 
@@ -149,3 +152,25 @@ def _forget_symbols(db: sqlite3.Connection, low: int) -> None:
     where = "symbol IN (SELECT symbol FROM first_bars WHERE timeframe = '1s' AND time >= ?)"
     db.execute(f"DELETE FROM bars WHERE {where}", (low,))
     db.execute(f"DELETE FROM first_bars WHERE {where}", (low,))
+
+
+def _forget_archived_tests(lake: Lake, start: int | None) -> None:
+    """Removes rows of `pair_tests` from the second `start` on (None: all) from Parquet.
+
+    History has fewer of them than a live run had: those that it leaves out would stay as they
+    were, whatever has become of their bars. DamagedFileError where a file that holds earlier rows
+    too cannot be read.
+    """
+    for path in sorted((lake.root / "pair_tests").rglob("*.parquet")):
+        if start is None:
+            path.unlink()
+            continue
+        try:
+            rows = pl.read_parquet(path, hive_partitioning=False)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DamagedFileError(f"{path} cannot be read; rebuild without --from") from error
+        kept = rows.filter(pl.col("time") < start)
+        if kept.is_empty():
+            path.unlink()
+        elif kept.height < rows.height:
+            write_durably(kept, path)

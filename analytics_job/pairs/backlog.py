@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
-class Due(NamedTuple):
+class DueRows(NamedTuple):
     """Whose rows: those of a symbol's pairs or of one pair, of one window and lookback or all (0).
 
     `name` is a symbol, a pair's name or, for every pair, ''.
@@ -27,15 +27,15 @@ class RowsDue:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._ranges: dict[Due, list[tuple[int, int]]] = {}
+        self._ranges: dict[DueRows, list[tuple[int, int]]] = {}
         rows = db.execute(
             'SELECT timeframe, name, window_bars, lookback_bars, "start", "end" FROM rows_due '
             'ORDER BY "start"'
         )
         for *due, start, end in rows.fetchall():
-            self._ranges.setdefault(Due(*due), []).append((start, end))
+            self._ranges.setdefault(DueRows(*due), []).append((start, end))
 
-    def add(self, due: Due, start: int, end: int) -> None:
+    def add(self, due: DueRows, start: int, end: int) -> None:
         """Rows at the bars that open in [start, end) are to be computed."""
         if start < end:
             self._put(due, [*self._ranges.get(due, []), (start, end)])
@@ -51,7 +51,7 @@ class RowsDue:
             firsts[due.timeframe] = min(ranges[0][0], firsts.get(due.timeframe, ranges[0][0]))
         return sorted((start, timeframe) for timeframe, start in firsts.items())
 
-    def within(self, timeframe: str, start: int, end: int) -> Iterator[tuple[Due, int, int]]:
+    def within(self, timeframe: str, start: int, end: int) -> Iterator[tuple[DueRows, int, int]]:
         """What of a timeframe is due in [start, end)."""
         for due, ranges in self._ranges.items():
             if due.timeframe == timeframe:
@@ -74,7 +74,7 @@ class RowsDue:
             longest[due.timeframe] = max(size, longest.get(due.timeframe, 0))
         return sum(longest.values())
 
-    def _put(self, due: Due, ranges: Iterable[tuple[int, int]]) -> None:
+    def _put(self, due: DueRows, ranges: Iterable[tuple[int, int]]) -> None:
         merged: list[tuple[int, int]] = []
         for low, high in sorted(ranges):
             if merged and low <= merged[-1][1]:

@@ -17,7 +17,7 @@ from spreadlake.times import timeframe_seconds
 
 
 @dataclass(frozen=True)
-class DueTests:
+class DueBatch:
     """Tests of one bar and lookback over as many bars.
 
     closes: (symbols, bars) up to the tests' bar; at_a, at_b: (tests,) its rows of their legs.
@@ -29,7 +29,7 @@ class DueTests:
     at_b: Ints
 
 
-def read_due(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list[DueTests]:
+def read_closes(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list[DueBatch]:
     """The tests with their closes, put together where they are of the same bars."""
     groups: dict[tuple[str, int, int], list[DueTest]] = {}
     for one in due:
@@ -37,7 +37,7 @@ def read_due(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list
     return [batch for group in groups.values() for batch in _batches(db, lake, group)]
 
 
-def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterator[DueTests]:
+def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterator[DueBatch]:
     """One for each number of bars that both legs have, mostly the lookback."""
     symbols = sorted({leg for one in group for leg in parse_pair(one.pair)})
     start = _begin(db, group[0])
@@ -53,7 +53,7 @@ def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterat
         for leg, row in rows.items():
             table[row] = closes[leg][len(closes[leg]) - bars :]
         at_a, at_b = (np.array([rows[pair[side]] for pair in legs]) for side in (0, 1))
-        yield DueTests(due, table, at_a, at_b)
+        yield DueBatch(due, table, at_a, at_b)
 
 
 def _begin(db: sqlite3.Connection, due: DueTest) -> int:

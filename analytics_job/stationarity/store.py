@@ -37,8 +37,6 @@ _KEY = "time, timeframe, pair, lookback_bars"
 class DueTest:
     """One row of `pair_tests` to compute, at the bar that opens at `time`."""
 
-    __test__ = False  # not a test of ours, whatever its name
-
     timeframe: str
     time: int
     pair: str
@@ -50,10 +48,8 @@ class DueTest:
         return StationarityKey(self.pair, self.timeframe, self.lookback)
 
 
-class TestStore:
+class StationarityStore:
     """What is due, and what came of it; runs inside the caller's transaction."""
-
-    __test__ = False
 
     def __init__(
         self,
@@ -208,7 +204,7 @@ class TestStore:
             )
 
 
-def take(db: sqlite3.Connection, count: int) -> list[DueTest]:
+def newest_due(db: sqlite3.Connection, count: int) -> list[DueTest]:
     """The newest `count` tests that are due."""
     rows = db.execute(
         "SELECT timeframe, time, pair, lookback_bars FROM tests_due ORDER BY time DESC LIMIT ?",

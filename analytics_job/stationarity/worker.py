@@ -13,8 +13,8 @@ from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from analytics_job.pipeline import Pipeline
-from analytics_job.stationarity.closes import DueTests, read_due
-from analytics_job.stationarity.store import DueTest, take
+from analytics_job.stationarity.closes import DueBatch, read_closes
+from analytics_job.stationarity.store import DueTest, newest_due
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 
@@ -29,7 +29,7 @@ Result = tuple[DueTest, PairTests]
 
 def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list[Result]:
     """The newest tests that are due, computed here and now."""
-    batches = read_due(db, lake, take(db, count))
+    batches = read_closes(db, lake, newest_due(db, count))
     return _results(batches, _compute(batches))
 
 
@@ -37,11 +37,11 @@ def store_results(db: sqlite3.Connection, pipeline: Pipeline, results: Sequence[
     """Writes results, and lets rules that are gated by them look again."""
     with atomic(db):
         for due, tests in results:
-            pipeline.tests.put(due, tests)
+            pipeline.stationarity.put(due, tests)
             pipeline.alerts.test_changed(due.key, due.time)
 
 
-class SlowTests:
+class StationarityWorker:
     """Takes what is due on a thread, computes in a niced process, and hands results to the step."""
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ class SlowTests:
 
     def run(self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:
         """One batch, read through `db`: returns when its results have been stored by a step."""
-        due = take(db, _BATCH)
+        due = newest_due(db, _BATCH)
         if not due or self._closing.is_set():
             return
-        pipeline.tests.begin_batch()
-        batches = read_due(db, lake, due)
+        pipeline.stationarity.begin_batch()
+        batches = read_closes(db, lake, due)
         tests = self._computed(batches)
         if not tests:
             return
@@ -63,7 +63,7 @@ class SlowTests:
         while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
             pass
 
-    def _computed(self, batches: list[DueTests]) -> list[list[PairTests]]:
+    def _computed(self, batches: list[DueBatch]) -> list[list[PairTests]]:
         """Nothing if the job is ending, or the process did: the tests stay due."""
         try:
             future = self._pool.submit(_compute, batches)
@@ -92,7 +92,7 @@ class SlowTests:
             yield []
             return
         try:
-            changed = pipeline.tests.changed_in_batch
+            changed = pipeline.stationarity.changed_in_batch
             same = batch.pipeline is pipeline
             yield [result for result in batch.results if same and result[0] not in changed]
         finally:
@@ -125,11 +125,11 @@ def _pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
 
 
-def _compute(batches: list[DueTests]) -> list[list[PairTests]]:
+def _compute(batches: list[DueBatch]) -> list[list[PairTests]]:
     return [many_pair_tests(batch.closes, batch.at_a, batch.at_b) for batch in batches]
 
 
-def _results(batches: list[DueTests], tests: list[list[PairTests]]) -> list[Result]:
+def _results(batches: list[DueBatch], tests: list[list[PairTests]]) -> list[Result]:
     return [
         result
         for batch, own in zip(batches, tests, strict=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analytics_job.ticks.tail import FEED_SCHEMA
+from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.lake import HOUR_MS, Lake, read_trades
 
 
@@ -71,8 +71,8 @@ class HoursDue:
 
 
 def read_hours(lake: Lake, due: list[DueHour]) -> pl.DataFrame:
-    """The trades of some symbols' same hour (FEED_SCHEMA)."""
+    """The trades of some symbols' same hour (TAIL_SCHEMA)."""
     hour, begin = due[0].hour_ms, min(one.from_ms for one in due)
     symbols = None if any(not one.symbol for one in due) else [one.symbol for one in due]
     trades = read_trades(lake, begin, hour + HOUR_MS, symbols)
-    return trades.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names())
+    return trades.with_columns(seq=pl.lit(0, pl.Int64)).select(TAIL_SCHEMA.names())

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import polars as pl
 
-from analytics_job.ticks.tail import FEED_SCHEMA
+from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.lake import Lake, open_reader, read_trades
 from spreadlake.trade_clock import NEAR_MS
 
@@ -18,7 +18,7 @@ _MINUTES = f"SELECT DISTINCT time_ms / {_MINUTE_MS} FROM ticks WHERE time_ms >= 
 _SEQ = 2**62
 
 
-class AheadTrades:
+class FutureTrades:
     """Keeps apart what is ahead of the watermark by more than one symbol may move it."""
 
     def __init__(self, lake: Lake) -> None:
@@ -35,7 +35,7 @@ class AheadTrades:
         self._read_to_ms = final_ms
 
     def apart(self, trades: pl.DataFrame, watermark_ms: int) -> pl.DataFrame:
-        """The trades (FEED_SCHEMA) that are near enough, and those that have become so."""
+        """The trades (TAIL_SCHEMA) that are near enough, and those that have become so."""
         near_ms = watermark_ms + NEAR_MS
         ahead = trades.filter(pl.col("time_ms") > near_ms)["time_ms"] // _MINUTE_MS
         if ahead.len():
@@ -54,6 +54,6 @@ class AheadTrades:
         begin_ms = max(minute_ms, self._read_to_ms)
         end_ms = min(minute_ms + _MINUTE_MS, near_ms + 1)
         if begin_ms >= end_ms:
-            return FEED_SCHEMA.to_frame()
+            return TAIL_SCHEMA.to_frame()
         trades = read_trades(self._lake, begin_ms, end_ms)
-        return trades.with_columns(seq=pl.lit(_SEQ, pl.Int64)).select(FEED_SCHEMA.names())
+        return trades.with_columns(seq=pl.lit(_SEQ, pl.Int64)).select(TAIL_SCHEMA.names())

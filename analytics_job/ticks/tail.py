@@ -17,8 +17,8 @@ from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
 
 log = logging.getLogger(__name__)
 
-FEED_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])
-_NAMES = ", ".join(FEED_SCHEMA.names())
+TAIL_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])
+_NAMES = ", ".join(TAIL_SCHEMA.names())
 # Each symbol once, by a seek each.
 _KLINE_SYMBOLS = """WITH RECURSIVE known(symbol) AS (
   SELECT MIN(symbol) FROM klines UNION ALL
@@ -41,7 +41,7 @@ class NewTrades:
     hours: tuple[tuple[str, int], ...] = ()
 
 
-class TickFeed:
+class TickTail:
     """Reads trades in the order of `seq`."""
 
     def __init__(self, lake: Lake, limit: int = _LIMIT) -> None:
@@ -58,7 +58,7 @@ class TickFeed:
     def _read(self, after: int) -> NewTrades:
         db = self._connection()
         if db is None:
-            return NewTrades(FEED_SCHEMA.to_frame(), after, more=False)
+            return NewTrades(TAIL_SCHEMA.to_frame(), after, more=False)
         if after > newest_seq(db):
             log.warning(
                 "%s begins anew, with sequence numbers that were given before: all of its trades "
@@ -140,7 +140,7 @@ class TickFeed:
         rows = db.execute(
             f"SELECT {_NAMES} FROM ticks WHERE seq > ? ORDER BY seq LIMIT ?", (after, self._limit)
         ).fetchall()
-        return pl.DataFrame(rows, schema=FEED_SCHEMA, orient="row")
+        return pl.DataFrame(rows, schema=TAIL_SCHEMA, orient="row")
 
 
 def waiting_trades(
@@ -150,12 +150,12 @@ def waiting_trades(
     seq: int,
     without: Collection[tuple[str, int]],
 ) -> pl.DataFrame:
-    """Trades of [start_ms, end_ms) of those read up to `seq`, hot or rolled (FEED_SCHEMA).
+    """Trades of [start_ms, end_ms) of those read up to `seq`, hot or rolled (TAIL_SCHEMA).
 
     `without` are hours (symbol, ms) that are not read yet; a symbol '' stands for all.
     """
     if not lake.ticks_db.exists():
-        return FEED_SCHEMA.to_frame()
+        return TAIL_SCHEMA.to_frame()
     end = 2**62 if end_ms is None else end_ms
     with closing(open_reader(lake.ticks_db)) as db:
         rows = db.execute(
@@ -166,12 +166,12 @@ def waiting_trades(
             "SELECT symbol, hour_ms FROM rolls WHERE hour_ms > ? AND hour_ms < ? AND max_seq <= ?",
             (start_ms - HOUR_MS, end, seq),
         ).fetchall()
-        parts = [pl.DataFrame(rows, schema=FEED_SCHEMA, orient="row")]
+        parts = [pl.DataFrame(rows, schema=TAIL_SCHEMA, orient="row")]
         for symbol, hour in rolls:
             if ("", hour) not in without and (symbol, hour) not in without:
                 begin = max(start_ms, hour)
                 cold = read_trades(lake, begin, hour + HOUR_MS, [symbol], db)
-                parts.append(cold.with_columns(seq=pl.lit(0, pl.Int64)).select(FEED_SCHEMA.names()))
+                parts.append(cold.with_columns(seq=pl.lit(0, pl.Int64)).select(TAIL_SCHEMA.names()))
     due = {hour for symbol, hour in without if not symbol}
     trades = pl.concat(parts).unique(["symbol", "trade_id"], keep="first", maintain_order=True)
     return trades.filter(~(pl.col("time_ms") // HOUR_MS * HOUR_MS).is_in(list(due)))

@@ -83,7 +83,7 @@ def test_late_trades_that_need_it_find_it_computed_again(
     job.step()  # what retention found as it merged
     job.finish_tests()
     assert job.error == ""
-    job._status_due = 0
+    job.heartbeat.due = 0
     job.step()
     aside = path.with_name(f"{path.name}.damaged")
     told = [r.getMessage() for r in caplog.records if "set aside" in r.getMessage()]
@@ -99,7 +99,7 @@ def test_late_trades_that_need_it_find_it_computed_again(
         name: value for name, value in kept.items() if name != "events"
     }
     aside.rmdir() if aside.is_dir() else aside.unlink()
-    job._status_due = 0
+    job.heartbeat.due = 0
     job.step()
     assert harness.job_status(lake)["archive"] == ""
     job.close()
@@ -171,7 +171,7 @@ def test_what_cannot_be_read_or_written_now_costs_no_other_piece(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", refuse)
         roll(job)
-        job._status_due = 0
+        job.heartbeat.due = 0
         job.step()
         assert "not rolled to Parquet" in harness.job_status(lake)["archive"]
         assert "Permission denied" in harness.job_status(lake)["archive"]
@@ -182,7 +182,7 @@ def test_what_cannot_be_read_or_written_now_costs_no_other_piece(
     assert ("AUSDT", 1) not in hours
     roll(job)
     roll(job)
-    job._status_due = 0
+    job.heartbeat.due = 0
     job.step()
     assert harness.job_status(lake)["archive"] == ""
     assert bad.exists()

@@ -11,7 +11,7 @@ import pytest
 from analytics_job.history.backfill import BARS, ROWS, History
 from analytics_job.job import AnalyticsJob
 from analytics_job.pairs.analyser import Analyser
-from analytics_job.ticks.tail import TickFeed
+from analytics_job.ticks.tail import TickTail
 from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.status import snapshot
@@ -194,9 +194,9 @@ def test_a_break_has_no_bars_and_windows_begin_anew(expected: dict[str, Any]) ->
 def test_only_klines_that_are_new_are_read(
     lake: harness.TestLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, given = TickFeed.klines, []
+    read, given = TickTail.klines, []
 
-    def noted(self: TickFeed, symbol: str) -> Any:
+    def noted(self: TickTail, symbol: str) -> Any:
         given.append(symbol)
         return read(self, symbol)
 
@@ -210,7 +210,7 @@ def test_only_klines_that_are_new_are_read(
                 (symbol,),
             )
 
-    monkeypatch.setattr(TickFeed, "klines", noted)
+    monkeypatch.setattr(TickTail, "klines", noted)
     for symbol in SYMBOLS:
         klines(symbol, EPOCH - 600)
     lake.store(NEW[:60])
@@ -243,12 +243,12 @@ def test_status_says_how_much_is_left_while_it_catches_up(
     job.step()
     _import(lake, OLD)
     told: list[Work] = []
-    job.told.tell = told.append
+    job.heartbeat.work.tell = told.append
     job.history_seconds = 0.0
     said = []
     for _ in range(100):
         job.step()
-        job._status_due = 0.0
+        job.heartbeat.due = 0.0
         job._report()
         with snapshot(lake.lake.analytics_db) as db:
             assert db is not None
@@ -256,7 +256,7 @@ def test_status_says_how_much_is_left_while_it_catches_up(
         if not (lake.table("hours_due") or lake.table("rows_due")):
             break
     job.step()
-    job._status_due = 0.0
+    job.heartbeat.due = 0.0
     job._report()
     assert harness.job_status(lake)["work"] is None
     job.close()

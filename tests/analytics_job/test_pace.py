@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_job.scheduler import Pace
+from analytics_job.scheduler import Scheduler
 from analytics_job.ticks.arrivals import Arrivals
 from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
@@ -144,7 +144,7 @@ class _Stop(StopSignal):
 
 
 def test_work_that_is_late_runs_once_and_never_beside_itself() -> None:
-    now, stop, pace = [0.0], _Stop(), Pace(lambda: now[0])
+    now, stop, scheduler = [0.0], _Stop(), Scheduler(lambda: now[0])
     beside, runs, others = threading.Lock(), list[float](), list[float]()
 
     def run() -> None:
@@ -160,10 +160,10 @@ def test_work_that_is_late_runs_once_and_never_beside_itself() -> None:
         with beside:
             others.append(now[0])
 
-    pace.add("work", run, 1.0, early=lambda: len(runs) in (1, 3))
-    pace.add("other", other, 1.0)
+    scheduler.add("work", run, 1.0, early=lambda: len(runs) in (1, 3))
+    scheduler.add("other", other, 1.0)
     ended: list[bool] = []
-    pace.run(stop, on_end=lambda: ended.append(True))
+    scheduler.run(stop, on_end=lambda: ended.append(True))
     # At once, early, late, early: and not a million times for all that was missed.
     assert runs == [0.0, 0.0, 1_000_000.0, 1_000_000.0]
     assert others == [0.0, 1_000_000.0]
@@ -171,31 +171,31 @@ def test_work_that_is_late_runs_once_and_never_beside_itself() -> None:
 
 
 def test_a_failure_ends_the_pace() -> None:
-    stop, pace = _Stop(), Pace()
+    stop, scheduler = _Stop(), Scheduler()
     told = threading.Event()
 
     def fail() -> None:
         raise ValueError("no room")
 
-    pace.add("waits", lambda: told.wait(PATIENCE), 1.0, thread="slow")
-    pace.add("fails", fail, 0.05)
+    scheduler.add("waits", lambda: told.wait(PATIENCE), 1.0, thread="slow")
+    scheduler.add("fails", fail, 0.05)
     began = time.monotonic()
     with pytest.raises(ValueError, match="no room"):
-        pace.run(stop, on_end=told.set)
+        scheduler.run(stop, on_end=told.set)
     assert time.monotonic() - began < 60
 
 
 def test_what_a_run_fails_with_is_raised_and_not_told_by_the_scheduler() -> None:
     """A process of its own: the log of this one is the tests'."""
     code = (
-        "from analytics_job.scheduler import Pace\n"
+        "from analytics_job.scheduler import Scheduler\n"
         "from spreadlake.logs import configure_logs\n"
         "from spreadlake.service import StopSignal\n"
         "configure_logs('job')\n"
-        "pace = Pace()\n"
-        "pace.add('roll', lambda: 1 / 0, 1.0)\n"
+        "scheduler = Scheduler()\n"
+        "scheduler.add('roll', lambda: 1 / 0, 1.0)\n"
         "try:\n"
-        "    pace.run(StopSignal(None), on_end=lambda: None)\n"
+        "    scheduler.run(StopSignal(None), on_end=lambda: None)\n"
         "except ZeroDivisionError:\n"
         "    print('raised')\n"
     )

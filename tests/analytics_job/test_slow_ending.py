@@ -2,13 +2,13 @@
 
 import threading
 
-from analytics_job.stationarity.worker import SlowTests
+from analytics_job.stationarity.worker import StationarityWorker
 
 
 def test_nothing_of_it_is_left_that_could_fail_as_the_job_ends() -> None:
     """Its own thread cleans up beside an interpreter that ends, and then prints a traceback."""
     before = set(threading.enumerate())
-    slow = SlowTests()
+    slow = StationarityWorker()
     slow._pool.submit(int).result()
     assert set(threading.enumerate()) - before
     slow.close()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.stationarity.closes import read_due
-from analytics_job.stationarity.worker import SlowTests, _compute, _pool
+from analytics_job.stationarity.closes import read_closes
+from analytics_job.stationarity.worker import StationarityWorker, _compute, _pool
 from spreadlake.quant.stationarity import pair_tests
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
@@ -220,7 +220,7 @@ def test_results_of_closes_that_changed_meanwhile_are_not_stored(
     job = AnalyticsJob(lake.lake, CONFIG)
     lake.store([t for t in TRADES if t != held])
     job.step()
-    slow = SlowTests()
+    slow = StationarityWorker()
     job._slow = slow
     taken = threading.Event()
 
@@ -278,13 +278,13 @@ def test_a_job_that_ends_while_closes_are_read_is_no_fault(
     job = AnalyticsJob(lake.lake, CONFIG)
     lake.store(TRADES)
     job.step()
-    slow = job._slow = SlowTests()
+    slow = job._slow = StationarityWorker()
 
     def read_and_end(*arguments: Any) -> Any:
         slow.close()
-        return read_due(*arguments)
+        return read_closes(*arguments)
 
-    monkeypatch.setattr("analytics_job.stationarity.worker.read_due", read_and_end)
+    monkeypatch.setattr("analytics_job.stationarity.worker.read_closes", read_and_end)
     job.run_slow_tests()
     assert lake.table("tests_due")
     job.close()
@@ -298,7 +298,7 @@ def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.Monke
     lake.store(TRADES)
     job.step()
     newest = sorted((row["time"] for row in lake.table("tests_due")), reverse=True)[:5]
-    slow = SlowTests()
+    slow = StationarityWorker()
     job._slow = slow
     monkeypatch.setattr(slow, "_computed", _compute)
     thread = threading.Thread(target=job.run_slow_tests)
