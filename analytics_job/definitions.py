@@ -5,7 +5,7 @@ import json
 from analytics_job.alerts.store import Gates, WatchedSeries
 from analytics_job.pairs.analyser import PairPlan
 from spreadlake.config import Settings
-from spreadlake.lake.definition import SeriesDefinition
+from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.pair_rows import Noise
 from spreadlake.series import SeriesKey

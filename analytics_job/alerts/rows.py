@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spreadlake.lake import Lake
-from spreadlake.lake.rows import first_rows, last_time, read_rows
+from spreadlake.lake.analytics.rows import first_rows, last_time, read_rows
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.series import SeriesKey, StationarityKey

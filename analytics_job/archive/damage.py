@@ -10,7 +10,7 @@ import polars as pl
 from analytics_job.pipeline import Pipeline
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, add_counters, atomic, iter_trades
-from spreadlake.lake.archive import piece_of
+from spreadlake.lake.analytics.archive import piece_of
 from spreadlake.pairs import parse_pair
 from spreadlake.series import BARS
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from spreadlake.lake import Lake, atomic
-from spreadlake.lake.archive import Piece, fetch_frame, read_piece, write_piece
+from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
 from spreadlake.series import TABLES, Table
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import polars as pl
 from analytics_job.bars.spans import SpanStore
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
-from spreadlake.lake.rows import archived_until, read_bars
+from spreadlake.lake.analytics.rows import archived_until, read_bars
 from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
 from spreadlake.times import timeframe_seconds
 

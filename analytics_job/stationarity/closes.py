@@ -8,8 +8,8 @@ import numpy as np
 
 from analytics_job.stationarity.store import DueTest
 from spreadlake.lake import Lake
-from spreadlake.lake.breaks import read_cuts
-from spreadlake.lake.rows import read_rows
+from spreadlake.lake.analytics.breaks import read_cuts
+from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.series import BarKey

@@ -15,7 +15,7 @@ from functools import partial
 
 from analytics_job.pairs.analyser import PairPlan
 from spreadlake.lake import Lake, add_counters
-from spreadlake.lake.rows import read_rows
+from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import PairTests
 from spreadlake.series import PAIR_TESTS, StationarityKey

@@ -7,8 +7,8 @@ from typing import Any
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.definition import SeriesDefinition, stored_definition
-from spreadlake.lake.rows import first_rows
+from spreadlake.lake.analytics.definition import SeriesDefinition, stored_definition
+from spreadlake.lake.analytics.rows import first_rows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 from spreadlake.status import snapshot
 from spreadlake.times import iso_utc, timeframe_seconds

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from spreadlake.lake import Lake
-from spreadlake.lake.rows import first_rows
+from spreadlake.lake.analytics.rows import first_rows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 from spreadlake.status import read_progress, snapshot
 from spreadlake.times import iso_utc

@@ -9,7 +9,7 @@ import polars as pl
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.rows import read_bars
+from spreadlake.lake.analytics.rows import read_bars
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.times import timeframe_seconds

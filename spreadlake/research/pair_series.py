@@ -10,8 +10,8 @@ from contextlib import closing
 import polars as pl
 
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.breaks import read_cuts
-from spreadlake.lake.definition import SeriesDefinition
+from spreadlake.lake.analytics.breaks import read_cuts
+from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
 from spreadlake.research.bar_source import BarSource

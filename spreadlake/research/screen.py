@@ -11,8 +11,8 @@ import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.breaks import read_cuts
-from spreadlake.lake.rows import last_time
+from spreadlake.lake.analytics.breaks import read_cuts
+from spreadlake.lake.analytics.rows import last_time
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pairs

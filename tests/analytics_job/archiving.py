@@ -7,7 +7,7 @@ from typing import Any
 from analytics_job.job import AnalyticsJob
 from launcher.commands.series import column_names, iter_rows
 from spreadlake.lake import open_reader
-from spreadlake.lake.rows import read_frame
+from spreadlake.lake.analytics.rows import read_frame
 from spreadlake.series import BarKey, SeriesKey, StationarityKey
 from spreadlake.trades import Trade
 from tests.analytics_job import harness

@@ -14,7 +14,7 @@ import pytest
 from grafana.source import pair_sql as source
 from grafana.source.pair_sql import LONG, Rows, pair_sql
 from spreadlake.lake import Lake
-from spreadlake.lake.definition import SeriesDefinition
+from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.research.pair_series import computed_rows
 from spreadlake.series import SeriesKey
 from spreadlake.trades import Trade

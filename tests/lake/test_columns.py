@@ -13,7 +13,7 @@ import pytest
 
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.archive import Piece, fetch_frame, write_piece
+from spreadlake.lake.analytics.archive import Piece, fetch_frame, write_piece
 from spreadlake.lake.parquet import read_whole
 from spreadlake.series import BARS, TABLES, Table
 

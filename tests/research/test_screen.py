@@ -219,7 +219,7 @@ def _archive(lake: harness.TestLake, until: int) -> None:
     from contextlib import closing
 
     from spreadlake.lake import atomic, open_analytics_writer
-    from spreadlake.lake.archive import Piece, fetch_frame, write_piece
+    from spreadlake.lake.analytics.archive import Piece, fetch_frame, write_piece
     from spreadlake.series import BARS
 
     with closing(open_analytics_writer(lake.lake)) as db:

@@ -13,7 +13,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import Lake, open_reader, read_counters
-from spreadlake.lake.archive import Piece, piece_of
+from spreadlake.lake.analytics.archive import Piece, piece_of
 from spreadlake.lake.parquet import read_whole
 from spreadlake.series import BARS, PAIR_TESTS
 from spreadlake.status import report_on

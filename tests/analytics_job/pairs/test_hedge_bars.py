@@ -18,7 +18,7 @@ SYMBOLS = ["AUSDT", "BUSDT"]
 WINDOW, LOOKBACK, SECONDS = 10, 80, 200
 TRADES = walk(SYMBOLS, SECONDS, seed=5, per_second=3.0)
 SHARES = (0.0, 0.5, 1.0)
-OLD = Path(__file__).parent.parent / "lake" / "versions" / "analytics_1.sql"
+OLD = Path(__file__).parents[2] / "lake" / "versions" / "analytics_1.sql"
 
 
 def _config(*alerts: dict[str, Any]) -> Settings:

@@ -10,8 +10,8 @@ import pytest
 from analytics_job.alerts.rows import RowReader
 from analytics_job.job import AnalyticsJob
 from spreadlake.lake import archive, open_reader
-from spreadlake.lake.archive import read_piece
-from spreadlake.lake.rows import archived_until
+from spreadlake.lake.analytics.archive import read_piece
+from spreadlake.lake.analytics.rows import archived_until
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 from spreadlake.series import SeriesKey
 from tests.analytics_job import harness

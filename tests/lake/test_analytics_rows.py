@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.archive import Piece, fetch_frame, piece_seconds, pieces, write_piece
-from spreadlake.lake.rows import first_rows, last_time, read_bars, read_frame, read_rows
+from spreadlake.lake.analytics.archive import Piece, fetch_frame, piece_seconds, pieces, write_piece
+from spreadlake.lake.analytics.rows import first_rows, last_time, read_bars, read_frame, read_rows
 from spreadlake.series import BARS, PAIR_ANALYTICS, BarKey, SeriesKey
 
 MIDNIGHT = 1_723_161_600  # 2024-08-09T00:00:00Z

@@ -14,7 +14,7 @@ from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, merged, roll, trades
 from tests.running import run
 
-VERSION_1 = Path(__file__).parents[1] / "lake" / "versions" / "analytics_1.sql"
+VERSION_1 = Path(__file__).parents[2] / "lake" / "versions" / "analytics_1.sql"
 ARCHIVED = ("bars", "pair_analytics", "pair_tests")
 NEXT_STEP = ";".join(f"ALTER TABLE {table} ADD COLUMN newest REAL" for table in ARCHIVED)
 

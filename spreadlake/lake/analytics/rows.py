@@ -43,7 +43,7 @@ def read_frame(
     db: sqlite3.Connection, lake: Lake, key: Key, start: int, end: int
 ) -> "pl.DataFrame":
     """All columns of the rows with start <= time < end (s)."""
-    from spreadlake.lake.archive import declared  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import declared  # noqa: PLC0415
 
     columns = declared(db, key.table)[0].names()
     return _with_archived(db, lake, key, columns, _hot(db, key, columns, start, end), start, end)
@@ -108,7 +108,7 @@ def last_time(db: sqlite3.Connection, lake: Lake, key: Key, before: int) -> int 
         return None if hot is None else int(hot)
     import polars as pl  # noqa: PLC0415
 
-    from spreadlake.lake.archive import pieces, read_piece  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import pieces, read_piece  # noqa: PLC0415
 
     there = list(pieces(lake, table, key.timeframe, key[0], hot or 0, min(before, archived)))
     for piece in reversed(there):
@@ -145,7 +145,7 @@ def _with_archived(
     """The rows of SQLite, and those of Parquet that are not among them."""
     import polars as pl  # noqa: PLC0415
 
-    from spreadlake.lake.archive import declared, pieces, read_piece  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import declared, pieces, read_piece  # noqa: PLC0415
 
     schema, _ = declared(db, key.table)
     frame = pl.DataFrame(hot, schema={name: schema[name] for name in columns}, orient="row")
@@ -173,7 +173,7 @@ def _first_span(
     db: sqlite3.Connection, lake: Lake, key: Key, start: int, end: int
 ) -> tuple[int, int] | None:
     """The part of [start, end) that is of the first piece where there may be rows."""
-    from spreadlake.lake.archive import Piece, pieces  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import Piece, pieces  # noqa: PLC0415
 
     (hot,) = db.execute(
         f"SELECT MIN(time) FROM {key.table.name} WHERE {key.table.is_series} "
