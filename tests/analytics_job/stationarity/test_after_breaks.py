@@ -9,7 +9,8 @@ import pytest
 
 from analytics_job.alerts.rows import RowReader
 from analytics_job.job import AnalyticsJob
-from spreadlake.lake import archive, open_reader
+from spreadlake.lake import open_reader
+from spreadlake.lake.analytics import archive
 from spreadlake.lake.analytics.archive import read_piece
 from spreadlake.lake.analytics.rows import archived_until
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
