@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from collector.wording import symbols_counted
+from collector.log_lines import symbols_counted
 from spreadlake.venue import Venue
 
 

@@ -9,10 +9,10 @@ from statistics import median_low
 
 from collector.history.missing import MissingHistory, traded_of
 from collector.history.remaining import RemainingHistory, Traded, remaining_history
+from collector.log_lines import shortened
 from collector.resources import Resources
 from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
-from collector.wording import shortened
 from spreadlake.backoff import Backoff
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds

@@ -1,4 +1,4 @@
-"""What failed on the way to the exchange, in words that say what to look at. Pure.
+"""What a failure on the way to the exchange means: whether it is fatal, and words for it. Pure.
 
 The libraries of REST and of the streams call the same failure by different names.
 """
@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Iterator
 
-from websockets.exceptions import InvalidProxyStatus, InvalidStatus, ProxyError
+from websockets.exceptions import InvalidProxyStatus, InvalidStatus, InvalidURI, ProxyError
 
 from spreadlake.venue import Venue
 
@@ -41,6 +41,32 @@ _BY_KIND = {
     "WriteError": "the connection was broken off",
     "ConnectError": "no connection can be made: check the network and {setting}",
 }
+
+
+def is_fatal(error: BaseException, venue: Venue, *, worked: bool) -> bool:
+    """Whether a stream that could not be connected to because of `error` is not worth another try.
+
+    A connection that was open and is lost is always opened again, and what REST answers is for
+    whoever asked to judge. Fatal is what the user has to change: a refused handshake (HTTP 4xx,
+    but for those that pass) by the exchange or by a proxy, an address that is none, a certificate
+    that is not trusted. Everything else (timeouts, HTTP 5xx, refused and unknown hosts) passes.
+    `worked` says that the exchange did send trades, in this process or into this lake before:
+    then even a refusal is retried, since it is more likely to pass than to be a wrong address.
+    """
+    if worked:
+        return False
+    return isinstance(error, InvalidURI | ssl.SSLCertVerificationError) or (
+        isinstance(error, InvalidStatus | InvalidProxyStatus)
+        and venue.refuses(error.response.status_code)
+    )
+
+
+def retry_after(error: BaseException, venue: Venue, now_ms: int = 0) -> float:
+    """Seconds that the exchange asks us to wait, 0 where it does not; `now_ms` is Unix time."""
+    if not isinstance(error, InvalidStatus):
+        return 0.0
+    answer = error.response
+    return venue.seconds_to_wait(answer.headers, bytes(answer.body or b""), now_ms) or 0.0
 
 
 def explain(

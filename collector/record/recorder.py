@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog
 from collector.record.recording_file import RecordingFile
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog
 from collector.repair.attempts import ENOUGH_ANSWERS, RepairAttempts
 from collector.repair.page import read_page
 from collector.resources import Resources

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog
 from collector.network.access import Access
 from collector.rest.budget import WeightBudget
 from spreadlake.trades import TradeEvent

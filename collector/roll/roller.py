@@ -7,11 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog, symbols_counted
 from collector.resources import Resources
 from collector.roll.hours import finished_before
 from collector.roll.writing import WrittenHour, write_hour
-from collector.wording import symbols_counted
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.databases.errors import explain, passes

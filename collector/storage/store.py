@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog
 from collector.storage.batch import PAUSED, Batch, Stored
 from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import Gap, GapBook

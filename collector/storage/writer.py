@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog
 from spreadlake.backoff import Backoff
 from spreadlake.lake.databases.errors import explain, passes
 

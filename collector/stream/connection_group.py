@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
+from collector.log_lines import shortened
 from collector.network.access import Access
-from collector.network.retry import ConnectionVerdict, retry_after, verdict
+from collector.network.failures import is_fatal, retry_after
 from collector.storage.batch import PAUSED
 from collector.stream.connection import Connection
 from collector.stream.frame_reader import FrameReader
 from collector.timing import Timing
-from collector.wording import shortened
 from spreadlake.backoff import Backoff
 from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
@@ -181,7 +181,7 @@ class ConnectionGroup:
                 connection = await Connection.open(
                     subscription, self._access, self._new_reader(), self._timing
                 )
-            except Exception as error:  # noqa: BLE001 verdict() sorts them all
+            except Exception as error:  # noqa: BLE001 is_fatal() sorts them all
                 await self._refused(error, subscription.url)
                 continue
             self.connections.append(connection)
@@ -203,7 +203,7 @@ class ConnectionGroup:
 
     async def _refused(self, error: Exception, url: str) -> None:
         worked, reason = self._worked or self._has_worked(), self._access.explain(error)
-        if verdict(error, self._venue, worked=worked) is ConnectionVerdict.FATAL:
+        if is_fatal(error, self._venue, worked=worked):
             raise ExchangeError(f"{url[:100]} cannot be used: {reason}") from error
         delay = max(
             self._backoff.next(), retry_after(error, self._venue, time.time_ns() // 1_000_000)

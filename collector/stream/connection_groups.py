@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from collector.limited_log import OnceLog
+from collector.log_lines import OnceLog
 from collector.resources import Resources
 from collector.stream.connection_group import ConnectionGroup
 from collector.stream.frame_reader import FrameReader

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from collector.limited_log import OnceLog, RateLimitedLog
+from collector.log_lines import OnceLog, RateLimitedLog
 from collector.record.recorder import Recorder
 from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, TradeEvent
 from spreadlake.venue import FrameDecoder

@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from collector.limited_log import RateLimitedLog
+from collector.log_lines import RateLimitedLog, shortened
 from collector.rest import RestClient, RestError
 from collector.symbols.roster import Roster
 from collector.timing import Timing
-from collector.wording import shortened
 from spreadlake.errors import ExchangeError
 from spreadlake.venue import Listed, Standing
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from collector.network.access import read_access
-from collector.network.retry import ConnectionVerdict, verdict
+from collector.network.failures import is_fatal
 from collector.rest import RestClient, RestError, WeightBudget
 from collector.stream.connection import Connection
 from collector.stream.frame_reader import FrameReader
@@ -184,7 +184,7 @@ def test_what_is_wrong_with_a_certificate_is_said_by_both(
             reader = FrameReader(binance.frame_decoder("aggTrade"), 10, lambda: None)
             with pytest.raises(ssl.SSLCertVerificationError) as by_streams:
                 await Connection.open(subscription, streams, reader, FAST)
-            assert verdict(by_streams.value, binance, worked=False) is ConnectionVerdict.FATAL
+            assert is_fatal(by_streams.value, binance, worked=False)
             return str(by_rest.value), streams.explain(by_streams.value)
 
     by_rest, by_streams = asyncio.run(scenario())

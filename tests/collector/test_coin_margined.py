@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from collector.limited_log import OnceLog
+from collector.log_lines import OnceLog
 from simulator import Recording
 from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade
 from spreadlake.config import load_settings

@@ -14,9 +14,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 
-from collector.network.failures import explain
+from collector.network.failures import explain, is_fatal, retry_after
 from collector.network.proxies import is_local
-from collector.network.retry import ConnectionVerdict, retry_after, verdict
 from collector.stream.connection_groups import symbols_per_connection
 from simulator import (
     Drop,
@@ -45,7 +44,7 @@ from tests.collector.live import (
     until,
 )
 
-RETRY, FATAL = ConnectionVerdict.RETRY, ConnectionVerdict.FATAL
+RETRY, FATAL = False, True
 
 
 def status(code: int) -> InvalidStatus:
@@ -75,9 +74,9 @@ def status(code: int) -> InvalidStatus:
         (EOFError(), RETRY),
     ],
 )
-def test_what_is_retried_and_what_is_fatal(error: Exception, expected: ConnectionVerdict) -> None:
-    assert verdict(error, binance, worked=False) is expected
-    assert verdict(error, binance, worked=True) is RETRY
+def test_what_is_retried_and_what_is_fatal(error: Exception, expected: bool) -> None:
+    assert is_fatal(error, binance, worked=False) is expected
+    assert is_fatal(error, binance, worked=True) is RETRY
     assert explain(error, binance)
 
 

@@ -11,7 +11,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from collector.network.retry import retry_after
+from collector.network.failures import retry_after
 from collector.rest import RestClient, RestError, WeightBudget
 from simulator import Faults, Limits, RestFailure, SimulatedExchange
 from spreadlake import binance

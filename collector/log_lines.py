@@ -1,7 +1,9 @@
-"""Log lines at a bounded rate."""
+"""What the lines of the log have in common: a bounded rate, and symbols in words."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+_NAMED = 3
 
 
 class RateLimitedLog:
@@ -43,3 +45,14 @@ class OnceLog:
         if about not in self._told and len(self._told) < self._most:
             self._told.add(about)
             self._log(message, *args)
+
+
+def shortened(symbols: Sequence[str]) -> str:
+    """The first few of them by name, and how many more there are."""
+    more = len(symbols) - _NAMED
+    return ", ".join(symbols[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def symbols_counted(number: int) -> str:
+    """`1 symbol`, `2 symbols`."""
+    return f"{number} symbol{'' if number == 1 else 's'}"
