@@ -7,7 +7,8 @@ import polars as pl
 
 from importer.merge import ConflictError
 from spreadlake.bars import KLINES_SCHEMA
-from spreadlake.lake import add_counters, atomic
+from spreadlake.lake import atomic
+from spreadlake.lake.ticks.klines import read_klines, save_klines
 from spreadlake.times import iso_utc
 
 _KEY = ["symbol", "timeframe", "time"]
@@ -24,21 +25,15 @@ def store_klines(db: sqlite3.Connection, new: pl.DataFrame) -> int:
     _refuse_contradictions(once, held)
     fresh = once.join(held, on=_KEY, how="anti")
     with atomic(db):
-        db.executemany(
-            f"INSERT INTO klines VALUES ({', '.join('?' * len(KLINES_SCHEMA))})", fresh.iter_rows()
-        )
-        if fresh.height:
-            add_counters(db, {("klines", str(fresh["symbol"][0])): fresh.height})
+        save_klines(db, str(once["symbol"][0]), fresh.rows())
     return fresh.height
 
 
 def _held(db: sqlite3.Connection, new: pl.DataFrame) -> pl.DataFrame:
-    values = (new["symbol"][0], new["time"].min(), new["time"].max())
-    rows = db.execute(
-        f"SELECT {', '.join(KLINES_SCHEMA.names())} FROM klines "
-        "WHERE symbol = ? AND timeframe = '1m' AND time BETWEEN ? AND ?",
-        values,
-    ).fetchall()
+    symbol, first, last = new.select(
+        pl.col("symbol").first(), pl.col("time").min(), last=pl.col("time").max()
+    ).row(0)
+    rows = read_klines(db, symbol, "1m", first, last)
     return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
 
 

@@ -1,4 +1,4 @@
-"""Puts the trades of a file and those of the lake together; they must not contradict. Pure."""
+"""Which records of a file agree with each other and with the lake. Pure."""
 
 import polars as pl
 
@@ -10,15 +10,6 @@ _VALUES = tuple(name for name in COLUMNS if name not in ("symbol", "trade_id"))
 
 class ConflictError(ValueError):
     """One trade id with two different trades; the message shows both."""
-
-
-def merge(new: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """All trades of both, each once, by time and id.
-
-    Both are one symbol's, with the columns of TRADES_SCHEMA; each id stands for one trade.
-    """
-    both = pl.concat([held, trades_in(new)])
-    return both.unique("trade_id", keep="first").sort("time_ms", "trade_id")
 
 
 def trades_in(records: pl.DataFrame) -> pl.DataFrame:

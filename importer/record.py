@@ -5,22 +5,32 @@ ids that are missing in between are in `gaps`, so that nothing that is missing g
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
-from typing import NamedTuple
 
 import polars as pl
 
-from importer.ids import IdRange, Ids, RunCollector, missing_in
+from importer.hour_writer import WrittenHour
 from importer.merge import trades_in
-from importer.partitions import WrittenHour
-from spreadlake.lake import HOUR_MS, atomic
-from spreadlake.lake.ticks.rolls import Roll, newest_seq, record_rolls
+from spreadlake.lake import atomic
+from spreadlake.lake.ticks.gaps import IMPORT, Gap, fill_gap, gaps_of, insert_gap
+from spreadlake.lake.ticks.hot import delete_rows, give_back_pages
+from spreadlake.lake.ticks.id_ranges import GapChange, IdCollector, Ids, subtract_ranges
+from spreadlake.lake.ticks.rolls import record_rolls_as_new, rolled_of
+from spreadlake.lake.ticks.symbols import (
+    SymbolRow,
+    empty_ids,
+    newest_trade_ms,
+    read_symbol,
+    record_empty_ids,
+    save_symbols,
+)
+from spreadlake.trades import IdRange
 
-_CAUSE = "import"
 _MESSAGE = "not in the imported files; import the days that are missing"
-_ROWS = 20_000  # deleted in one transaction
+# Deleted, and given back to the file system, in one transaction.
+_ROWS = 20_000
+_PAGES = 5_000
 
 
 @dataclass
@@ -32,8 +42,8 @@ class FileRecord:
 
     symbol: str
     hours: list[WrittenHour] = field(default_factory=list)
-    ids: RunCollector = field(default_factory=RunCollector)
-    empty_ids: RunCollector = field(default_factory=RunCollector)
+    ids: IdCollector = field(default_factory=IdCollector)
+    empty_ids: IdCollector = field(default_factory=IdCollector)
     empty: int = 0
     skipped: int = 0
     last_id: int = -1
@@ -77,180 +87,93 @@ def _ids(records: pl.DataFrame) -> Ids:
     return records["trade_id"].unique().sort().to_numpy()
 
 
-class LeftOut(NamedTuple):
-    """Trades of one symbol between the imported ones that no file brought, in so many ranges."""
-
-    symbol: str
-    trades: int
-    ranges: int
-
-
-def left_out(db: sqlite3.Connection) -> list[LeftOut]:
-    """What imports have left out so far, by symbol."""
-    rows = db.execute(
-        "SELECT symbol, sum(last_id - first_id + 1), count(*) FROM gaps "
-        "WHERE state = 'lost' AND cause = ? GROUP BY symbol ORDER BY symbol",
-        (_CAUSE,),
-    )
-    return [LeftOut(*row) for row in rows]
-
-
-def waiting_klines(db: sqlite3.Connection) -> list[str]:
-    """Symbols that have klines and no trade yet: the job can make no bars of these."""
-    rows = db.execute(
-        "SELECT DISTINCT symbol FROM klines EXCEPT SELECT symbol FROM symbols ORDER BY 1"
-    )
-    return [symbol for (symbol,) in rows]
-
-
 def record_file(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None:
     """Records everything of one file; does nothing where all of it was recorded before."""
-    runs = record.ids.runs()
-    if not runs:
+    ranges = record.ids.ranges()
+    if not ranges:
         return
     with atomic(db):
         _record_rolls(db, record, now_ms)
-        _record_empty(db, record)
-        opened = _extend_symbol(db, record, runs)
-        _fill_gaps(db, record.symbol, runs, now_ms)
-        db.executemany(
-            "INSERT INTO gaps(symbol, first_id, last_id, found_ms, cause, state, closed_ms, "
-            "message) VALUES (?, ?, ?, ?, ?, 'lost', ?, ?)",
-            [(record.symbol, *gap, now_ms, _CAUSE, now_ms, _MESSAGE) for gap in opened],
-        )
+        record_empty_ids(db, record.symbol, record.empty_ids.ranges())
+        opened = _extend_symbol(db, record, ranges)
+        _fill_gaps(db, record.symbol, ranges, now_ms)
+        for part in opened:
+            gap = Gap(0, record.symbol, part, now_ms, IMPORT, "lost", now_ms, _MESSAGE)
+            insert_gap(db, gap)
 
 
 def delete_rolled(db: sqlite3.Connection, record: FileRecord) -> None:
     """Deletes hot rows whose partitions are recorded."""
-    for hour in record.hours:
-        deleted = _ROWS if hour.hot else 0
-        while deleted == _ROWS:
-            with atomic(db):
-                deleted = db.execute(
-                    "DELETE FROM ticks WHERE seq IN (SELECT seq FROM ticks WHERE symbol = ? "
-                    "AND time_ms >= ? AND time_ms < ? LIMIT ?)",
-                    (record.symbol, hour.hour_ms, hour.hour_ms + HOUR_MS, _ROWS),
-                ).rowcount
-    if any(hour.hot for hour in record.hours):
-        db.execute("PRAGMA incremental_vacuum").fetchall()
+    hours = [hour.hot for hour in record.hours if hour.hot is not None]
+    for hour in hours:
+        from_ms: int | None = hour.hour_ms
+        while from_ms is not None:
+            from_ms = delete_rows(db, hour, [record.symbol], from_ms, _ROWS)
+    while hours and give_back_pages(db, _PAGES):
+        pass
 
 
 def _record_rolls(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None:
-    """Each hour under a seq of its own, so that the job takes in every one of them.
+    """Each hour as new, so that the job takes in every one of them.
 
-    One hour's is as many further as it has trades: so seqs count what is yet to be analysed.
     Hours before the newest trade of the lake come newest first: the job carries the last price of
     an hour up to the next trade, and so never across all the hours that are still to come.
     """
-    recorded = dict(
-        db.execute("SELECT hour_ms, rows FROM rolls WHERE symbol = ?", (record.symbol,)).fetchall()
-    )
+    recorded = rolled_of(db, record.symbol)
     rows = {hour.hour_ms: hour.rows for hour in record.hours}
     # What comes back is told again as well: the job may have been without it.
     back = {hour.hour_ms for hour in record.hours if hour.lost}
     hours = {hour: n for hour, n in rows.items() if recorded.get(hour) != n or hour in back}
-    row = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
-    ahead = not hours or row[0] is None or min(hours) > row[0]
-    ordered = sorted(hours, reverse=not ahead)
-    last = accumulate((hours[hour] for hour in ordered), initial=newest_seq(db))
-    rolls = [
-        Roll(record.symbol, hour, hours[hour], seq)
-        for hour, (_, seq) in zip(ordered, pairwise(last), strict=True)
-    ]
-    record_rolls(db, rolls, now_ms)
-
-
-def _record_empty(db: sqlite3.Connection, record: FileRecord) -> None:
-    """Ids that stand for no trade: whoever compares ids later knows them, and asks for none."""
-    db.executemany(
-        "INSERT INTO empty_ids VALUES (?, ?, ?) ON CONFLICT(symbol, first_id) DO UPDATE SET "
-        "last_id = max(last_id, excluded.last_id)",
-        [(record.symbol, *run) for run in record.empty_ids.runs()],
-    )
-
-
-def _empty_ids(db: sqlite3.Connection, symbol: str, span: IdRange) -> list[IdRange]:
-    rows = db.execute(
-        "SELECT first_id, last_id FROM empty_ids WHERE symbol = ? AND first_id <= ? "
-        "AND last_id >= ?",
-        (symbol, span.last, span.first),
-    )
-    return [IdRange(*row) for row in rows.fetchall()]
+    newest_ms = newest_trade_ms(db)
+    ahead = not hours or newest_ms is None or min(hours) > newest_ms
+    record_rolls_as_new(db, record.symbol, sorted(hours.items(), reverse=not ahead), now_ms)
 
 
 def _extend_symbol(
-    db: sqlite3.Connection, record: FileRecord, runs: Sequence[IdRange]
+    db: sqlite3.Connection, record: FileRecord, ranges: Sequence[IdRange]
 ) -> list[IdRange]:
     """Brings the row of `symbols` up to date; returns the ids that are now missing in between."""
-    first, last = runs[0].first, runs[-1].last
-    row = db.execute(
-        "SELECT first_id, last_id FROM symbols WHERE symbol = ?", (record.symbol,)
-    ).fetchone()
-    ends = (first, last, *(row or ()))
-    there = sorted([*runs, *_empty_ids(db, record.symbol, IdRange(min(ends), max(ends)))])
-    if row is None:
-        opened = missing_in(IdRange(first, last), there)
-    else:
-        before, after = IdRange(first, row[0] - 1), IdRange(row[1] + 1, last)
-        opened = [gap for span in (before, after) for gap in missing_in(span, there)]
-    ids = (record.symbol, first, last)
-    if record.last_id < 0:  # no trade at all
-        db.execute(
-            "UPDATE symbols SET first_id = min(first_id, ?2), last_id = max(last_id, ?3) "
-            "WHERE symbol = ?1",
-            ids,
-        )
-        return opened if row else []
-    db.execute(
-        "INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(symbol) DO UPDATE SET "
-        "last_price = iif(excluded.last_id > last_id, excluded.last_price, last_price), "
-        "last_time_ms = max(last_time_ms, excluded.last_time_ms), "
-        "first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id), "
-        "ticks = ticks + excluded.ticks",
-        (
-            *ids,
-            record.last_time_ms,
-            record.last_price,
-            record.trades - record.not_restored,
-        ),
+    known = read_symbol(db, record.symbol)
+    file = IdRange(ranges[0].first, ranges[-1].last)
+    if known is None:
+        if record.last_id < 0:  # no trade at all
+            return []
+        save_symbols(db, [_symbol_row(record, file)])
+        return _missing(db, record.symbol, file, ranges, [file])
+    whole = IdRange(min(file.first, known.first_id), max(file.last, known.last_id))
+    row = _symbol_row(record, whole)
+    row = row._replace(
+        last_time_ms=max(known.last_time_ms, row.last_time_ms),
+        last_price=row.last_price if record.last_id > known.last_id else known.last_price,
     )
-    return opened
+    save_symbols(db, [row])
+    before = IdRange(file.first, known.first_id - 1)
+    after = IdRange(known.last_id + 1, file.last)
+    return _missing(db, record.symbol, whole, ranges, [before, after])
 
 
-def _fill_gaps(db: sqlite3.Connection, symbol: str, runs: Sequence[IdRange], now_ms: int) -> None:
+def _missing(
+    db: sqlite3.Connection,
+    symbol: str,
+    whole: IdRange,
+    ranges: Sequence[IdRange],
+    wanted: Sequence[IdRange],
+) -> list[IdRange]:
+    """The ids of `wanted`, parts of `whole`, that are not in `ranges` and are of some trade."""
+    there = sorted([*ranges, *empty_ids(db, symbol, whole)])
+    return [gap for span in wanted for gap in subtract_ranges(span, there)]
+
+
+def _symbol_row(record: FileRecord, ids: IdRange) -> SymbolRow:
+    """As the file alone tells it; `ticks` are those that it adds."""
+    added = record.trades - record.not_restored
+    return SymbolRow(record.symbol, *ids, record.last_time_ms, record.last_price, added)
+
+
+def _fill_gaps(db: sqlite3.Connection, symbol: str, ranges: Sequence[IdRange], now_ms: int) -> None:
     """Takes what came in out of the gaps on record."""
-    rows = db.execute(
-        "SELECT id, first_id, last_id, found_ms, cause, message FROM gaps WHERE symbol = ? "
-        "AND state <> 'repaired' AND first_id <= ? AND last_id >= ?",
-        (symbol, runs[-1].last, runs[0].first),
-    ).fetchall()
-    for row, first, last, found_ms, cause, message in rows:
-        gap = IdRange(first, last)
-        left = missing_in(gap, runs)
-        if left == [gap]:
-            continue
-        _divide(db, row, left)
-        # What was only not imported yet, or only late, has never been a loss.
-        if cause != _CAUSE and message:
-            _record_repaired(db, symbol, missing_in(gap, left), (found_ms, cause, now_ms))
-
-
-def _divide(db: sqlite3.Connection, row: int, left: Iterable[IdRange]) -> None:
-    for part in left:
-        db.execute(
-            "INSERT INTO gaps(symbol, first_id, last_id, found_ms, cause, state, closed_ms, "
-            "message) SELECT symbol, ?, ?, found_ms, cause, state, closed_ms, message "
-            "FROM gaps WHERE id = ?",
-            (*part, row),
-        )
-    db.execute("DELETE FROM gaps WHERE id = ?", (row,))
-
-
-def _record_repaired(
-    db: sqlite3.Connection, symbol: str, filled: Iterable[IdRange], facts: tuple[int, str, int]
-) -> None:
-    db.executemany(
-        "INSERT INTO gaps(symbol, first_id, last_id, found_ms, cause, closed_ms, state) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'repaired')",
-        [(symbol, *part, *facts) for part in filled],
-    )
+    for gap in gaps_of(db, symbol):
+        left = subtract_ranges(gap.range, ranges)
+        if left != (gap.range,):
+            filled = subtract_ranges(gap.range, left)
+            fill_gap(db, gap, GapChange(gap.range, filled, left), now_ms)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
+from importer.hour_writer import HourWriter
 from importer.hours import HourBuffer
 from importer.klines import store_klines
 from importer.merge import ConflictError
-from importer.partitions import HourWriter
 from importer.plan import Coverage, check_days, in_order
 from importer.reader import OnBytes, read_dump, verify_dump
 from importer.record import FileRecord, delete_rolled, record_file
@@ -28,7 +28,10 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
+from spreadlake.lake.ticks.hot import hot_ends
+from spreadlake.lake.ticks.klines import kline_days
 from spreadlake.lake.ticks.source_end import SourceEnd, read_end, record_end
+from spreadlake.lake.ticks.symbols import read_symbols
 
 
 class StoppedError(Exception):
@@ -203,24 +206,18 @@ def _coverage(lake: Lake, db: sqlite3.Connection) -> Coverage:
         symbol = folder.parent.name.removeprefix("symbol=")
         day = date.fromisoformat(folder.name.removeprefix("date="))
         days.setdefault(symbol, set()).add(day)
-    for (symbol,) in db.execute("SELECT symbol FROM symbols").fetchall():
-        days.setdefault(symbol, set()).update(_hot_days(db, symbol))
+    for row in read_symbols(db):
+        days.setdefault(row.symbol, set()).update(_hot_days(db, row.symbol))
     klines: dict[str, set[date]] = {}
-    for symbol, day in db.execute("SELECT DISTINCT symbol, time / 86400 FROM klines").fetchall():
-        klines.setdefault(symbol, set()).add(date(1970, 1, 1) + timedelta(days=day))
+    for symbol, number in kline_days(db):
+        klines.setdefault(symbol, set()).add(date(1970, 1, 1) + timedelta(days=number))
     return Coverage(days, klines)
 
 
 def _hot_days(db: sqlite3.Connection, symbol: str) -> set[date]:
     """Every day from the first to the last of the symbol's hot rows."""
-    ends = [
-        db.execute(
-            f"SELECT time_ms FROM ticks WHERE symbol = ? ORDER BY trade_id {order} LIMIT 1",
-            (symbol,),
-        ).fetchone()
-        for order in ("ASC", "DESC")
-    ]
-    if None in ends:
+    ends = [end for end in hot_ends(db, symbol) if end is not None]
+    if not ends:
         return set()
-    first, last = (datetime.fromtimestamp(row[0] // 1000, UTC).date() for row in ends)
+    first, last = (datetime.fromtimestamp(ms // 1000, UTC).date() for _, ms in ends)
     return {first + timedelta(days=n) for n in range((last - first).days + 1)}

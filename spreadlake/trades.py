@@ -59,6 +59,18 @@ class CoinMargined(Ignored, frozen=True):
     symbol: str
 
 
+class IdRange(NamedTuple):
+    """Trade ids first to last, both included."""
+
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """How many ids are in it."""
+        return self.last - self.first + 1
+
+
 # Times of neighbouring trades may be out of order by moments; another contract is days away.
 _SLACK_MS = 60_000
 

@@ -8,6 +8,7 @@ from collector.history.remaining import Traded
 from collector.storage.store import TickStore
 from spreadlake.config import Settings
 from spreadlake.lake import read_status
+from spreadlake.lake.ticks.klines import traded_of_late
 from spreadlake.venue import Venue
 
 _KEY = "warm_start"
@@ -67,15 +68,7 @@ def traded_of(db: sqlite3.Connection, span_s: int, page: int) -> dict[str, Trade
 
     `page` is the most trades in one answer.
     """
-    rows = db.execute(
-        """
-        SELECT klines.symbol, sum(quote_volume), sum(trades) FROM klines
-        JOIN (SELECT symbol, max(time) AS newest FROM klines WHERE timeframe = '1m' GROUP BY symbol)
-          AS ends ON ends.symbol = klines.symbol
-        WHERE timeframe = '1m' AND time > newest - ? GROUP BY klines.symbol
-        """,
-        (span_s,),
-    )
+    rows = traded_of_late(db, span_s)
     return {symbol: Traded(volume, -(-trades // page)) for symbol, volume, trades in rows}
 
 

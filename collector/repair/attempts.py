@@ -6,9 +6,9 @@ forgotten here costs a few more questions and nothing else.
 
 from collections import Counter
 
-from collector.storage.gap_store import Gap
 from spreadlake.backoff import Backoff
-from spreadlake.lake.ticks.id_ranges import IdRange
+from spreadlake.lake.ticks.gaps import Gap
+from spreadlake.trades import IdRange
 
 # One answer may be wrong: only as many equal ones are believed.
 ENOUGH_ANSWERS = 3

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spreadlake.lake.ticks.id_ranges import IdRange
-from spreadlake.trades import TradeEvent
+from spreadlake.lake.ticks.id_ranges import within
+from spreadlake.trades import IdRange, TradeEvent
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class PageReading:
     begins_ms: int | None = None
 
 
-def read_page(gap: IdRange, page: Sequence[TradeEvent], holes: Sequence[IdRange]) -> PageReading:
-    """Reads the answer to "trades from id `gap.first` on"; `holes` are all that the symbol lacks.
+def read_page(gap: IdRange, page: Sequence[TradeEvent], gaps: Sequence[IdRange]) -> PageReading:
+    """Reads the answer to "trades from id `gap.first` on"; `gaps` are all that the symbol lacks.
 
     What the exchange passes over on its way to a later trade, it does not have. An answer that
     ends before the gap does, or has nothing in it, says nothing of the rest: REST is a moment
@@ -37,15 +37,10 @@ def read_page(gap: IdRange, page: Sequence[TradeEvent], holes: Sequence[IdRange]
     absent = None
     if trades and trades[0].trade_id > gap.first:
         absent = IdRange(gap.first, min(gap.last, trades[0].trade_id - 1))
-    return PageReading(_missing(trades, holes), absent, own.time_ms if own else None)
+    return PageReading(_missing(trades, gaps), absent, own.time_ms if own else None)
 
 
-def _missing(trades: Sequence[TradeEvent], holes: Sequence[IdRange]) -> list[TradeEvent]:
-    """Those of `trades` that fall into `holes` (sorted, disjoint)."""
-    if not holes:
-        return []
-    firsts, lasts = np.array(holes, np.int64).T
+def _missing(trades: Sequence[TradeEvent], gaps: Sequence[IdRange]) -> list[TradeEvent]:
+    """Those of `trades` that fall into `gaps` (sorted, disjoint)."""
     ids = np.fromiter((trade.trade_id for trade in trades), np.int64, len(trades))
-    at = np.searchsorted(firsts, ids, side="right") - 1
-    inside = (at >= 0) & (ids <= lasts[np.maximum(at, 0)])
-    return [trades[i] for i in np.flatnonzero(inside).tolist()]
+    return [trades[i] for i in np.flatnonzero(within(gaps, ids)).tolist()]

@@ -11,10 +11,9 @@ from collector.repair.page import read_page
 from collector.resources import Resources
 from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
-from collector.storage.gap_store import Gap
 from spreadlake.backoff import Backoff
-from spreadlake.lake.ticks.id_ranges import IdRange
-from spreadlake.trades import TradeEvent
+from spreadlake.lake.ticks.gaps import Gap
+from spreadlake.trades import IdRange, TradeEvent
 from spreadlake.venue import Standing
 
 log = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class Repairer:
         if vain and await self._lose_beyond(gap, _BEYOND):
             return
         page = await self._rest.trades_from(gap.symbol, gap.range.first)
-        reading = read_page(gap.range, page, self._holes(gap.symbol))
+        reading = read_page(gap.range, page, self._missing(gap.symbol))
         if await self._too_old(gap, reading.begins_ms):
             return
         absent = reading.absent
@@ -116,7 +115,7 @@ class Repairer:
             return "its ticker is another contract's now"
         return None
 
-    def _holes(self, symbol: str) -> list[IdRange]:
+    def _missing(self, symbol: str) -> list[IdRange]:
         """Those that are on record as gaps: others may still close by themselves."""
         gaps = self._store.gaps.gaps()
         return sorted(gap.range for gap in gaps if gap.symbol == symbol and gap.confirmed)
@@ -179,7 +178,7 @@ class Repairer:
         return True
 
     async def _lose(self, gap: Gap, lost: IdRange, message: str) -> None:
-        await self._writer.persist(lambda: self._store.lose(gap.symbol, lost, message))
+        await self._writer.persist(lambda: self._store.close_as_lost(gap.symbol, lost, message))
         log.warning("%s: %d trades lost: %s", _name(gap), lost.size, message)
 
 

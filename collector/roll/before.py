@@ -6,6 +6,7 @@ import time
 
 from collector.roll.hours import finished_before
 from spreadlake.lake.ticks.hot import next_hour
+from spreadlake.lake.ticks.symbols import newest_trade_ms
 from spreadlake.times import iso_utc
 
 log = logging.getLogger(__name__)
@@ -18,8 +19,7 @@ def over_before(db: sqlite3.Connection, wanted_ms: int | None) -> int:
     well: a lake of long ago has no trade that would end its last hour. An hour that is not over
     is never rolled, whatever was wanted.
     """
-    (watermark,) = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()
-    ended_ms = finished_before(watermark or 0, 0)
+    ended_ms = finished_before(newest_trade_ms(db) or 0, 0)
     if wanted_ms is None:
         return ended_ms
     return min(wanted_ms, max(ended_ms, finished_before(time.time_ns() // 1_000_000, 0)))

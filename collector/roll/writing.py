@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.ticks.hot import HotHour, HotPart, hot_parts, read_rows
+from spreadlake.lake.ticks.hot import HotHour, HotPart, hot_parts
 from spreadlake.lake.ticks.rolls import RolledHour, missing_error, rolled_rows
 
 
@@ -34,22 +34,26 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
     Reads by a connection of its own, so that it can run beside the writer. Between two symbols
     it looks at `stop`, and then raises InterruptedError. OSError where the disk is full.
     """
-    import polars as pl  # noqa: PLC0415 needed once an hour, and not small
-
-    from spreadlake.lake.ticks.partitions import write_partition  # noqa: PLC0415
-    from spreadlake.lake.ticks.trades import TRADES_SCHEMA  # noqa: PLC0415
+    # Polars is needed once an hour, and not small.
+    from spreadlake.lake.ticks.partitions import (  # noqa: PLC0415
+        hot_trades,
+        merged,
+        partition_or_none,
+        write_partition,
+    )
 
     written = WrittenHour()
     with closing(open_reader(lake.ticks_db)) as db:
         for part in hot_parts(db, hour):
             if stop.is_set():
                 raise InterruptedError
-            rows = read_rows(db, hour, part)
-            frames = [pl.DataFrame(page, TRADES_SCHEMA, orient="row") for page in rows]
+            hot = hot_trades(db, hour, part)
             path = lake.tick_partition(part.symbol, hour.hour_ms)
             try:
                 _refuse_missing(lake, db, part.symbol, hour.hour_ms, path)
-                written.parts.append((part, write_partition(path, pl.concat(frames), part)))
+                rows = merged(hot, partition_or_none(path))
+                write_partition(path, rows, hot, part)
+                written.parts.append((part, rows.height))
             except LakeError as error:
                 written.left.append(str(error))
     return written

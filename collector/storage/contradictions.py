@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from collector.storage.digests import Digests, digest
 from collector.storage.id_tracker import Plan
-from spreadlake.lake.ticks.id_ranges import Held
+from spreadlake.lake.databases.meta import read_meta, write_meta
+from spreadlake.lake.ticks.hot import hot_ends, values_by_id
+from spreadlake.lake.ticks.id_ranges import HeldIds, within
 from spreadlake.times import iso_utc
 from spreadlake.trades import OffMarket, TradeEvent, begins_again
 
@@ -71,7 +73,7 @@ class Contradictions:
         held = (int(self._lasts[code]), int(self._times[code]))
         return begins_again(trade.trade_id, trade.time_ms, *held)
 
-    def refuse(self, events: Events, codes: Ints, ids: Ints, held: Mapping[int, Held]) -> Ints:
+    def refuse(self, events: Events, codes: Ints, ids: Ints, held: Mapping[int, HeldIds]) -> Ints:
         """The positions of trades that cannot be taken, before any others are looked at."""
         late = ids <= self._lasts[codes]
         closed = self._closed[codes]
@@ -81,7 +83,7 @@ class Contradictions:
         again = begins_again(ids, times, self._lasts[codes], self._times[codes])
         for code in np.unique(codes[again]).tolist():
             mine = np.flatnonzero(again & (codes == code))
-            again[mine] &= (self._run[code] > 0) | ~_in_holes(held[code], ids[mine])
+            again[mine] &= (self._run[code] > 0) | ~within(held[code].gaps, ids[mine])
         refused = np.flatnonzero(again | closed)
         self._tell_again(events, codes, refused)
         return refused
@@ -115,7 +117,7 @@ class Contradictions:
         more = [symbol for symbol in more if symbol not in self.reused]
         if more:
             value = json.dumps(sorted(self.reused | set(more)))
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, value))
+            write_meta(self._db, _KEY, value)
         return more
 
     def settle(self, plan: Plan, refused: Mapping[int, int], differing: Mapping[int, int]) -> None:
@@ -141,17 +143,8 @@ class Contradictions:
         self._closed = np.array([*(s in self.reused for s in self._symbols), False], np.bool_)
 
     def _compare(self, symbol: str, events: Events) -> int:
-        ids = json.dumps([event.trade_id for event in events])
-        rows = self._db.execute(
-            "SELECT trade_id, time_ms, price, qty FROM ticks WHERE symbol = ? "
-            "AND trade_id IN (SELECT value FROM json_each(?))",
-            (symbol, ids),
-        )
-        stored = {trade_id: values for trade_id, *values in rows}
-        first = self._db.execute(
-            "SELECT trade_id, time_ms FROM ticks WHERE symbol = ? ORDER BY trade_id LIMIT 1",
-            (symbol,),
-        ).fetchone()
+        stored = values_by_id(self._db, symbol, [event.trade_id for event in events])
+        first, _ = hot_ends(self._db, symbol)
         differing = [event for event in events if _differs(event, stored, first)]
         if differing and not self.counts[symbol]:
             self._tell(differing[0], stored.get(differing[0].trade_id))
@@ -190,15 +183,8 @@ class Contradictions:
 
 
 def _read(db: sqlite3.Connection) -> set[str]:
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-    return set(json.loads(row[0])) if row else set()
-
-
-def _in_holes(held: Held, ids: Ints) -> NDArray[np.bool_]:
-    inside = np.zeros(ids.size, np.bool_)
-    for hole in held.holes:
-        inside |= (ids >= hole.first) & (ids <= hole.last)
-    return inside
+    text = read_meta(db, _KEY)
+    return set(json.loads(text)) if text else set()
 
 
 def _differs(

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spreadlake.lake.ticks.id_ranges import Held, HoleChange, IdRange, absorb
+from spreadlake.lake.ticks.id_ranges import GapChange, HeldIds, absorb
+from spreadlake.trades import IdRange
 
 Index = NDArray[np.int64]
 
@@ -22,13 +23,13 @@ class SymbolPlan(NamedTuple):
     """
 
     code: int
-    held: Held
+    held: HeldIds
     fresh: int
     duplicates: int
     latest: int | None
     passed: int = 0
     opened: tuple[IdRange, ...] = ()
-    changed: tuple[HoleChange, ...] = ()
+    changed: tuple[GapChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Plan:
 
 
 @dataclass
-class Ledger:
+class IdTracker:
     """What is held of each symbol; changes only by `apply`, once a plan is durable."""
 
-    held: dict[int, Held] = field(default_factory=dict)
+    held: dict[int, HeldIds] = field(default_factory=dict)
 
     def plan(self, codes: Index, ids: Index, real: NDArray[np.bool_] | None = None) -> Plan:
         """Plans a batch: `codes` and `ids` of its events in any order; code -1 is not wanted.
@@ -78,14 +79,14 @@ class Ledger:
         for symbol in plan.symbols:
             self.held[symbol.code] = symbol.held
 
-    def divide(self, code: int, holes: tuple[IdRange, ...]) -> None:
-        """Takes over how the holes of a symbol are divided on record.
+    def replace_gaps(self, code: int, gaps: tuple[IdRange, ...]) -> None:
+        """Takes over how the gaps of a symbol are divided on record.
 
         Of one whose trades are yet to come nothing is held: after a restart ids of no trades are
         not known any more, and the gaps between them still are.
         """
         if code in self.held:
-            self.held[code] = self.held[code]._replace(holes=holes)
+            self.held[code] = self.held[code]._replace(gaps=gaps)
 
     def _jumps(self, codes: Index, ids: Index, starts: Index) -> NDArray[np.bool_]:
         """For each symbol of the batch, whether its ids do anything but count up by 1."""
@@ -98,8 +99,8 @@ class Ledger:
     def _plain(self, code: int, ids: Index, positions: Index) -> SymbolPlan:
         """Nearly every part of a batch: trades that follow on, one by one, from what is held."""
         held = self.held.get(code)
-        first, holes = (held.first, held.holes) if held else (int(ids[0]), ())
-        grown = Held(first, int(ids[-1]), holes)
+        first, gaps = (held.first, held.gaps) if held else (int(ids[0]), ())
+        grown = HeldIds(first, int(ids[-1]), gaps)
         return SymbolPlan(code, grown, ids.size, 0, int(positions[-1]))
 
     def _uneven(

@@ -16,23 +16,21 @@ from numpy.typing import NDArray
 from collector.log_lines import RateLimitedLog
 from collector.storage.batch import PAUSED, Batch, Stored
 from collector.storage.contradictions import Contradictions
-from collector.storage.gap_store import Gap, GapBook
-from collector.storage.id_tracker import Ledger, Plan, SymbolPlan
+from collector.storage.gap_store import GapStore
+from collector.storage.id_tracker import IdTracker, Plan, SymbolPlan
 from collector.storage.last_trades import Last, Newest, newest_after
 from spreadlake.lake import add_counters, atomic, set_status
-from spreadlake.lake.ticks.id_ranges import Held, IdRange
+from spreadlake.lake.ticks.gaps import Gap
+from spreadlake.lake.ticks.hot import values_by_id
+from spreadlake.lake.ticks.id_ranges import HeldIds
 from spreadlake.lake.ticks.insert import insert_trades
+from spreadlake.lake.ticks.klines import save_klines
 from spreadlake.lake.ticks.rolls import newest_seq
+from spreadlake.lake.ticks.symbols import SymbolRow, read_symbols, save_symbols
 from spreadlake.trade_clock import TradeClock
-from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.trades import IdRange, OffMarket, TradeEvent
 from spreadlake.venue import Kline
 
-_UPSERT_SYMBOL = """
-INSERT INTO symbols VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT(symbol) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id,
-  last_time_ms = excluded.last_time_ms, last_price = excluded.last_price,
-  ticks = ticks + excluded.ticks
-"""
 Events = Sequence[TradeEvent | OffMarket]
 log = logging.getLogger(__name__)
 Counts = defaultdict[tuple[str, str], float]
@@ -60,21 +58,22 @@ class TickStore:
     ) -> None:
         self.db = db
         # Those that are captured, and after them those that the lake holds from earlier.
-        self._symbols = list(dict.fromkeys([*symbols, *_symbols_held(db)]))
+        on_record = read_symbols(db)
+        self._symbols = list(dict.fromkeys([*symbols, *(row.symbol for row in on_record)]))
         self._codes = {symbol: code for code, symbol in enumerate(self._symbols)}
         self.contradictions = Contradictions(db, self._symbols)
         self.capture(symbols)
         self._now_ms = now_ms
         self._next_seq = newest_seq(db) + 1
-        self._ledger = Ledger()
+        self._ids = IdTracker()
         self._last: dict[int, Last] = {}
         self._clock = TradeClock()
         self._warn_ahead = RateLimitedLog(log.warning, 60.0)
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self.commit_seconds = 0.0
-        self.gaps = GapBook(db)
-        self._load()
+        self.gaps = GapStore(db)
+        self._load(on_record)
 
     def capture(self, symbols: Iterable[str]) -> None:
         """Takes trades of `symbols`, and of no others, from the stream from now on."""
@@ -97,7 +96,7 @@ class TickStore:
         self._causes.update(batch.interrupted)
         arrived = self._arrived(batch)
         refused = self._refuse(batch.events, arrived)
-        plan = self._ledger.plan(
+        plan = self._ids.plan(
             arrived.codes, arrived.ids, None if arrived.trades.all() else arrived.trades
         )
         try:
@@ -127,10 +126,7 @@ class TickStore:
         """Stores klines, times in Unix seconds; those that are there are replaced."""
         rows = [(symbol, timeframe, kline.open_ms // 1000, *kline[1:]) for kline in klines]
         with atomic(self.db):
-            self.db.executemany(
-                f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(rows[0]))})", rows
-            )
-            add_counters(self.db, {("klines", symbol): len(rows)})
+            save_klines(self.db, symbol, rows)
 
     def write_status(self, values: Mapping[str, Any]) -> None:
         """Replaces status values."""
@@ -144,11 +140,12 @@ class TickStore:
         counts = Counter(("gaps", gap.symbol) for gap in real)
         self._change_gaps(lambda: self.gaps.confirm(real), counts)
 
-    def lose(self, symbol: str, lost: IdRange, message: str) -> None:
+    def close_as_lost(self, symbol: str, lost: IdRange, message: str) -> None:
         """Closes what is still open of a range as beyond repair."""
-        self._change_gaps(lambda: self.gaps.lose(symbol, lost, self._now_ms(), message), {})
+        now = self._now_ms()
+        self._change_gaps(lambda: self.gaps.close_as_lost(symbol, lost, now, message), {})
         if symbol in self._codes:
-            self._ledger.divide(self._codes[symbol], self.gaps.holes(symbol))
+            self._ids.replace_gaps(self._codes[symbol], self.gaps.missing(symbol))
 
     def last_time_ms(self, symbol: str) -> int | None:
         """The greatest trade time held of a symbol."""
@@ -157,25 +154,24 @@ class TickStore:
 
     def last_id(self, symbol: str) -> int | None:
         """The greatest id held of a symbol."""
-        held = self._ledger.held.get(self._codes.get(symbol, -1))
+        held = self._ids.held.get(self._codes.get(symbol, -1))
         return held.last if held else None
 
     def first_id(self, symbol: str) -> int | None:
         """The least id held of a symbol."""
-        held = self._ledger.held.get(self._codes.get(symbol, -1))
+        held = self._ids.held.get(self._codes.get(symbol, -1))
         return held.first if held else None
 
-    def _load(self) -> None:
-        rows = self.db.execute(
-            "SELECT symbol, first_id, last_id, last_time_ms, last_price, (SELECT time_ms "
-            "FROM ticks WHERE ticks.symbol = symbols.symbol AND trade_id = last_id) FROM symbols"
-        )
-        for symbol, first, last, time_ms, price, newest_ms in rows.fetchall():
-            code = self._codes[symbol]
-            self._ledger.held[code] = Held(first, last, self.gaps.holes(symbol))
-            self._last[code] = Last(time_ms, price)
-            self.contradictions.note(code, last, max(time_ms, newest_ms or 0))
-            self._causes[symbol] = "restart"
+    def _load(self, on_record: Sequence[SymbolRow]) -> None:
+        for row in on_record:
+            code = self._codes[row.symbol]
+            gaps = self.gaps.missing(row.symbol)
+            self._ids.held[code] = HeldIds(row.first_id, row.last_id, gaps)
+            self._last[code] = Last(row.last_time_ms, row.last_price)
+            stored = values_by_id(self.db, row.symbol, [row.last_id])
+            newest_ms = max(row.last_time_ms, *(int(time_ms) for time_ms, *_ in stored.values()), 0)
+            self.contradictions.note(code, row.last_id, newest_ms)
+            self._causes[row.symbol] = "restart"
         self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
 
     def _arrived(self, batch: Batch) -> _Arrived:
@@ -192,7 +188,7 @@ class TickStore:
     def _refuse(self, events: Events, arrived: _Arrived) -> Counter[int]:
         """Takes out what contradicts the lake; how many that were, by code."""
         codes, ids, _ = arrived
-        at = self.contradictions.refuse(events, codes, ids, self._ledger.held)
+        at = self.contradictions.refuse(events, codes, ids, self._ids.held)
         refused = Counter(codes[at].tolist())
         codes[at] = -1
         return refused
@@ -233,10 +229,11 @@ class TickStore:
         insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
         changed = (s for s in plan.symbols if (s.fresh or s.passed) and s.code in newest.lasts)
         rows = [self._symbol_row(part, newest.lasts[part.code]) for part in changed]
-        self.db.executemany(_UPSERT_SYMBOL, rows)
+        save_symbols(self.db, rows)
 
-    def _symbol_row(self, part: SymbolPlan, last: Last) -> tuple[object, ...]:
-        return (self._symbols[part.code], part.held.first, part.held.last, *last, part.fresh)
+    def _symbol_row(self, part: SymbolPlan, last: Last) -> SymbolRow:
+        symbol, held = self._symbols[part.code], part.held
+        return SymbolRow(symbol, held.first, held.last, *last, part.fresh)
 
     def _apply(self, batch: Batch, plan: Plan, newest: Newest, seconds: float) -> None:
         self._clock = newest.clock
@@ -252,7 +249,7 @@ class TickStore:
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds
         self._next_seq += len(plan.keep)
-        self._ledger.apply(plan)
+        self._ids.apply(plan)
         self.gaps.settle()
 
     def _change_gaps(
@@ -266,7 +263,3 @@ class TickStore:
             self.gaps.discard()
             raise
         self.gaps.settle()
-
-
-def _symbols_held(db: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in db.execute("SELECT symbol FROM symbols ORDER BY symbol")]

@@ -12,6 +12,8 @@ import typer
 from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.ticks.gaps import left_out
+from spreadlake.lake.ticks.klines import waiting_klines
 from spreadlake.service import StopSignal
 from spreadlake.words import count
 
@@ -102,8 +104,6 @@ def _summary(done: list["Imported"], lake: Lake) -> str:
 
 def _notes(lake: Lake) -> list[str]:
     """Lines about trades between the imported ones that no file had, and klines that wait."""
-    from importer import left_out, waiting_klines  # noqa: PLC0415 slow to import
-
     with closing(open_reader(lake.ticks_db)) as db:
         missing = [
             f"{one.symbol}: {one.trades:,} trades in between were in no file "

@@ -19,8 +19,7 @@ from collector.storage.digests import Digests
 from collector.storage.store import TickStore
 from spreadlake.binance.decode import AggTrade, MarketTrade
 from spreadlake.lake import Lake, read_counters
-from spreadlake.lake.ticks.id_ranges import IdRange
-from spreadlake.trades import OffMarket, begins_again
+from spreadlake.trades import IdRange, OffMarket, begins_again
 from tests.collector.fake import START_MS, FakeServer, fake_server, frame
 from tests.collector.lakes import A, B, fill, quick_writer, rows_of, trade
 from tests.collector.live import collecting, counter, settings_for, until
@@ -156,7 +155,7 @@ def test_what_fills_a_hole_may_be_of_any_time(db: sqlite3.Connection) -> None:
     store.write(Batch([trade(1), changed(trade(1), trade_id=10_000)]))
     stored = store.write(Batch([*map(trade, range(2, 900))]))
     assert (stored.ticks, stored.contradicting) == ({A: 898}, {})
-    assert store.gaps.holes(A) == (IdRange(900, 9999),)
+    assert store.gaps.missing(A) == (IdRange(900, 9999),)
 
 
 def test_after_a_break_a_repeat_of_the_first_trade_is_a_repeat(db: sqlite3.Connection) -> None:
@@ -243,7 +242,7 @@ def test_gaps_of_a_symbol_without_trades_can_be_lost_after_a_restart(
     """Only events that are no trades were seen of it before."""
     TickStore(db, [A]).write(Batch([OffMarket("", A, 3), OffMarket("", A, 9)]))
     store = TickStore(db, [A])
-    store.lose(A, IdRange(4, 8), "only aggTrade can be fetched by id")
+    store.close_as_lost(A, IdRange(4, 8), "only aggTrade can be fetched by id")
     assert rows_of(lake, "SELECT first_id, last_id, state FROM gaps") == [(4, 8, "lost")]
     assert store.write(Batch([trade(10)])).ticks == {A: 1}
 

@@ -14,7 +14,6 @@ from collector.resources import Resources
 from collector.rest import WeightBudget
 from collector.roll import finished_before, next_roll_ms
 from collector.storage.batch import Batch
-from collector.storage.gap_store import Gap
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.stream.silence import Rhythm, SilenceDetector
@@ -22,8 +21,10 @@ from collector.symbols.roster import Roster
 from spreadlake.backoff import Backoff
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, atomic
-from spreadlake.lake.ticks.id_ranges import Held, IdRange, absorb
+from spreadlake.lake.ticks.gaps import Gap
+from spreadlake.lake.ticks.id_ranges import HeldIds, absorb
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
+from spreadlake.trades import IdRange
 from spreadlake.venue import Kline
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import A, quick_writer, rows_of, trade, trades
@@ -166,11 +167,11 @@ def test_what_is_known_since_a_moment_is_known_at_that_moment() -> None:
 
 
 def test_ids_at_the_edges_of_holes_and_of_what_is_held() -> None:
-    held = Held(10, 20, (IdRange(12, 12), IdRange(15, 17)))
+    held = HeldIds(10, 20, (IdRange(12, 12), IdRange(15, 17)))
     found = absorb(held, array(9, 10, 11, 12, 13, 14, 15, 17, 18, 20, 21))
     expected = [9, 12, 15, 17, 21]
     assert array(9, 10, 11, 12, 13, 14, 15, 17, 18, 20, 21)[found.fresh].tolist() == expected
-    assert found.held == Held(9, 21, (IdRange(16, 16),))
+    assert found.held == HeldIds(9, 21, (IdRange(16, 16),))
     assert found.opened == ()
 
 

@@ -22,7 +22,7 @@ from simulator import (
 )
 from spreadlake.binance.decode import AggTrade
 from spreadlake.lake import Lake
-from spreadlake.lake.ticks.id_ranges import IdRange
+from spreadlake.trades import IdRange
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (

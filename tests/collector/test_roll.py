@@ -99,7 +99,7 @@ def test_a_partition_that_does_not_check_out_leaves_the_hour_hot(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything(lake)
-    monkeypatch.setattr(partitions, "_merge", lambda hot, _path: hot.head(hot.height - 1))
+    monkeypatch.setattr(partitions, "merged", lambda hot, _cold: hot.head(hot.height - 1))
     with pytest.raises(LakeError, match=r"stays in ticks\.db"):
         roll_until(lake, END_MS)
     assert list(lake.ticks_dir.rglob("*.parquet")) == []

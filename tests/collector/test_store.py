@@ -13,8 +13,7 @@ from collector.storage.batch import PAUSED, Batch
 from collector.storage.store import TickStore
 from spreadlake.binance.decode import AggTrade, MarketTrade
 from spreadlake.lake import Lake, read_counters
-from spreadlake.lake.ticks.id_ranges import IdRange
-from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.trades import IdRange, OffMarket, TradeEvent
 from tests.collector.lakes import quick_writer
 
 A, B = "BTCUSDT", "ETHUSDT"
@@ -154,7 +153,7 @@ def test_a_confirmed_gap_stays_on_record_in_one_piece(lake: Lake, db: sqlite3.Co
     store.confirm(store.gaps.gaps())
     for part in ((2, 3), (6, 7), (4, 5), (8, 9)):
         store.write(Batch(trades(*part), source="repair"))
-        assert TickStore(db, [A]).gaps.holes(A) == store.gaps.holes(A)
+        assert TickStore(db, [A]).gaps.missing(A) == store.gaps.missing(A)
     assert reopened(lake, f"SELECT {GAP_COLUMNS} FROM gaps") == [(A, 2, 9, "jump", "repaired")]
     counters = read_counters(db)
     assert (counters["gaps", A], counters["repaired_ticks", A]) == (1, 8)
@@ -166,7 +165,7 @@ def test_a_part_that_is_lost_stays_on_record_and_still_takes_its_trades(
     store = TickStore(db, [A])
     store.write(Batch(trades(1, 10)))
     store.confirm(store.gaps.gaps())
-    store.lose(A, IdRange(1, 4), "too old")
+    store.close_as_lost(A, IdRange(1, 4), "too old")
     query = "SELECT first_id, last_id, state, message FROM gaps ORDER BY first_id"
     assert reopened(lake, query) == [
         (2, 4, "lost", "too old"),
@@ -215,7 +214,7 @@ def test_a_failed_transaction_leaves_nothing_behind(lake: Lake, db: sqlite3.Conn
     assert ids(lake) == [1]
     assert store.write(batch).ticks == {A: 2}
     assert reopened(lake, "SELECT seq, trade_id FROM ticks") == [(1, 1), (2, 2), (3, 5)]
-    assert store.gaps.holes(A) == (IdRange(3, 4),)
+    assert store.gaps.missing(A) == (IdRange(3, 4),)
 
 
 def test_seq_rises_even_when_all_rows_were_rolled_away(lake: Lake, db: sqlite3.Connection) -> None:

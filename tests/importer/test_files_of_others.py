@@ -13,6 +13,7 @@ from importer import Imported, import_dumps
 from launcher.commands.app import app
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.lake.ticks.partitions import read_partition
 from spreadlake.trades import Trade
 from tests.importer.dumps import (
     DAY,
@@ -23,7 +24,7 @@ from tests.importer.dumps import (
     trades,
     write_dump,
 )
-from tests.importer.lakes import gaps, held, import_all, row, rows
+from tests.importer.lakes import gaps, held, import_all, row, rows, store_hot
 from tests.paths import ROOT
 
 CASES = ROOT.parent / "shared" / "cases" / "dumps"
@@ -149,17 +150,22 @@ OTHERS: dict[str, Callable[[Trade], Trade]] = {
 
 
 @pytest.mark.parametrize("differs", OTHERS)
-@pytest.mark.parametrize("where", ["file", "lake"])
+@pytest.mark.parametrize("where", ["file", "lake", "hot"])
 def test_with_skip_the_first_stays_and_the_rest_is_taken(
     tmp_path: Path, where: str, differs: str
 ) -> None:
     lake, other = tmp_path / "lake", OTHERS[differs](ROWS[100])
-    if where == "lake":
-        import_all(lake, day_file(tmp_path / "first", ROWS[90:110]))
+    if where != "file":
+        if where == "hot":
+            store_hot(lake, ROWS[90:110])
+        else:
+            import_all(lake, day_file(tmp_path / "first", ROWS[90:110]))
         (imported,) = skipping(lake, day_file(tmp_path, [*ROWS[:100], other, *ROWS[101:]]))
         assert (imported.fresh, imported.skipped) == (160, 1)
         assert held(lake) == ROWS
         assert row(lake, "SELECT ticks FROM symbols") == (180,)
+        hours = Lake(lake).ticks_dir.rglob("*.parquet")
+        assert [t for path in sorted(hours) for t in read_partition(path).rows()] == ROWS
         return
     (imported,) = skipping(lake, day_file(tmp_path, [*ROWS[:101], other, *ROWS[101:]]))
     assert (imported.records, imported.skipped) == (181, 1)
@@ -167,6 +173,18 @@ def test_with_skip_the_first_stays_and_the_rest_is_taken(
     assert kept in ([ROWS[100]], [other])
     assert [trade for trade in held(lake) if trade not in kept] == [*ROWS[:100], *ROWS[101:]]
     assert gaps(lake) == []
+
+
+def test_the_price_of_a_symbol_is_that_of_its_newest_trade(tmp_path: Path) -> None:
+    """And not that of a file whose last ids are of no trade."""
+    lake = tmp_path / "lake"
+    store_hot(lake, ROWS[:100])
+    records = [*ROWS[:50], *without_quantity(1, ROWS[100:110])]
+    import_all(lake, day_file(tmp_path, records))
+    assert row(lake, "SELECT last_id, last_price FROM symbols") == (
+        ROWS[109].trade_id,
+        ROWS[99].price,
+    )
 
 
 def mac_zip(path: Path, member: str, text: str) -> Path:

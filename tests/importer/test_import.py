@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 
 from importer.hours import HourBuffer
 from spreadlake.errors import InputError, LakeError
-from spreadlake.lake import HOUR_MS, Lake, claim, open_ticks_writer, writer_lock
+from spreadlake.lake import HOUR_MS, Lake, atomic, claim, open_ticks_writer, writer_lock
 from spreadlake.trades import Trade
 from tests.importer.dumps import (
     DAY,
@@ -162,8 +163,22 @@ def test_a_gap_of_the_collector_is_repaired_by_a_file(tmp_path: Path) -> None:
         (ROWS[150].trade_id, ROWS[199].trade_id, "lost", "reconnect"),
     ]
     import_all(lake, day_file(tmp_path, ROWS))
-    assert [state for _, _, state, _ in gaps(lake)] == ["repaired", "repaired"]
+    assert gaps(lake) == [(ROWS[100].trade_id, ROWS[199].trade_id, "repaired", "reconnect")]
     assert held(lake) == ROWS
+
+
+def test_what_sqlite_has_counts_where_a_partition_has_another_trade(tmp_path: Path) -> None:
+    """As every reader of both sees it; and only what SQLite says of its rows may replace them."""
+    lake, first_hour = tmp_path / "lake", ROWS[:60]
+    import_all(lake, day_file(tmp_path / "first", first_hour[:30]))
+    other = first_hour[10]._replace(price=1.5)
+    with closing(open_ticks_writer(Lake(lake))) as db, atomic(db):
+        db.execute("INSERT INTO ticks VALUES (900, ?, ?, ?, ?, ?, ?)", other)
+    seen = held(lake)
+    assert other in seen
+    import_all(lake, day_file(tmp_path / "second", first_hour[30:]))
+    assert held(lake) == sorted({*seen, *first_hour[30:]})
+    assert row(lake, "SELECT count(*) FROM ticks") == (0,)
 
 
 OTHERS: dict[str, Any] = {

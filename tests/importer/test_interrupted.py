@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.partitions import HourWriter
+from importer.hour_writer import HourWriter
 from spreadlake.lake import Lake, open_ticks_writer, writer_lock
 from tests.importer.dumps import day_file, trade_lines, trades, write_dump
 from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot

@@ -14,7 +14,7 @@ import pytest
 from analytics_job.archive.retention import Retention
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_analytics_writer, read_trades
 from spreadlake.lake.parquet import write_durably
-from spreadlake.lake.ticks.trades import read_partition, save_partition
+from spreadlake.lake.ticks.partitions import read_partition, save_partition
 from spreadlake.series import TableName
 from tests.collector.lakes import START_MS
 from tests.collector.rolling import END_MS, everything, roll_until, three_hours

@@ -1,7 +1,7 @@
-"""Reads the rows of an hour from SQLite for rolling, and deletes them afterwards.
+"""The rows of `ticks`: what of them is in an hour, which are there, and how they are deleted.
 
-All of it speaks of rows up to one greatest seq, taken at the beginning: a trade that is repaired
-into the hour while it is being rolled stays for the next time.
+What speaks of an hour speaks of rows up to one greatest seq, taken at the beginning: a trade that
+is repaired into the hour while it is being rolled stays for the next time.
 """
 
 import json
@@ -13,7 +13,14 @@ from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
+# The index of the times is the right one: by symbol (here with a + before it, in what else is asked
+# of an hour) all rows of it would be looked at.
 _IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"
+_SUMMARY = (
+    "symbol, count(*), min(trade_id), max(trade_id), max(seq), "
+    f"sum(time_ms % {HOUR_MS}), total(price), total(qty)"
+)
+_NAMES = ", ".join(COLUMNS)
 # Pages kept free for the ticks to come; what is beyond them goes back to the file system.
 _SPARE_PAGES = 2_048
 
@@ -52,19 +59,30 @@ def next_hour(db: sqlite3.Connection, from_ms: int) -> HotHour | None:
     ).fetchone()
     if time_ms is None:
         return None
-    (bound,) = db.execute("SELECT max(seq) FROM ticks").fetchone()
-    return HotHour(hour_of(time_ms), bound)
+    return HotHour(hour_of(time_ms), greatest_seq(db))
+
+
+def greatest_seq(db: sqlite3.Connection) -> int:
+    """The greatest seq of a row that is still hot; 0 where none is."""
+    return int(db.execute("SELECT ifnull(max(seq), 0) FROM ticks").fetchone()[0])
 
 
 def hot_parts(db: sqlite3.Connection, hour: HotHour) -> list[HotPart]:
     """The symbols of an hour, with counts and sums to check a partition against."""
     rows = db.execute(
-        "SELECT symbol, count(*), min(trade_id), max(trade_id), max(seq), "
-        f"sum(time_ms % {HOUR_MS}), total(price), total(qty) "
-        f"FROM ticks WHERE {_IN_HOUR} GROUP BY symbol ORDER BY symbol",
+        f"SELECT {_SUMMARY} FROM ticks WHERE {_IN_HOUR} GROUP BY symbol ORDER BY symbol",
         hour.limits,
     )
     return [HotPart(*row) for row in rows]
+
+
+def hot_part(db: sqlite3.Connection, hour: HotHour, symbol: str) -> HotPart | None:
+    """The same of one symbol; None where the hour has no hot rows of it."""
+    row = db.execute(
+        f"SELECT {_SUMMARY} FROM ticks WHERE {_IN_HOUR} AND +symbol = ? GROUP BY symbol",
+        (*hour.limits, symbol),
+    ).fetchone()
+    return HotPart(*row) if row else None
 
 
 def read_rows(
@@ -72,12 +90,63 @@ def read_rows(
 ) -> Iterable[list[tuple[object, ...]]]:
     """The rows of one symbol in an hour, `size` at a time, in the order of `COLUMNS`."""
     cursor = db.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM ticks "
-        f"WHERE symbol = ? AND trade_id BETWEEN ? AND ? AND {_IN_HOUR}",
+        f"SELECT {_NAMES} FROM ticks WHERE symbol = ? AND trade_id BETWEEN ? AND ? AND {_IN_HOUR}",
         (part.symbol, part.first_id, part.last_id, *hour.limits),
     )
     while rows := cursor.fetchmany(size):
         yield rows
+
+
+def rows_by_id(
+    db: sqlite3.Connection, symbol: str, first_id: int, last_id: int
+) -> list[tuple[object, ...]]:
+    """The rows of a symbol with ids from `first_id` to `last_id`, of whatever hour (COLUMNS)."""
+    return db.execute(
+        f"SELECT {_NAMES} FROM ticks WHERE symbol = ? AND trade_id BETWEEN ? AND ?",
+        (symbol, first_id, last_id),
+    ).fetchall()
+
+
+def rows_between(db: sqlite3.Connection, start_ms: int, end_ms: int) -> list[tuple[object, ...]]:
+    """The rows of all symbols with start_ms <= time_ms < end_ms (COLUMNS)."""
+    return db.execute(
+        f"SELECT {_NAMES} FROM ticks WHERE time_ms >= ? AND time_ms < ?", (start_ms, end_ms)
+    ).fetchall()
+
+
+def values_by_id(
+    db: sqlite3.Connection, symbol: str, ids: Sequence[int]
+) -> dict[int, tuple[int, float, float]]:
+    """(time_ms, price, qty) of those of `ids` that are hot."""
+    rows = db.execute(
+        "SELECT trade_id, time_ms, price, qty FROM ticks WHERE symbol = ? "
+        "AND trade_id IN (SELECT value FROM json_each(?))",
+        (symbol, json.dumps(ids)),
+    )
+    return {trade_id: (time_ms, price, qty) for trade_id, time_ms, price, qty in rows}
+
+
+def hot_ends(
+    db: sqlite3.Connection, symbol: str
+) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """(trade_id, time_ms) of a symbol's rows with the least and the greatest id."""
+    first, last = (
+        db.execute(
+            "SELECT trade_id, time_ms FROM ticks WHERE symbol = ? "
+            f"ORDER BY trade_id {order} LIMIT 1",
+            (symbol,),
+        ).fetchone()
+        for order in ("ASC", "DESC")
+    )
+    return first, last
+
+
+def hot_span(db: sqlite3.Connection) -> tuple[int | None, int | None]:
+    """The least and the greatest time (Unix ms) of all rows."""
+    low, high = db.execute(
+        "SELECT (SELECT min(time_ms) FROM ticks), (SELECT max(time_ms) FROM ticks)"
+    ).fetchone()
+    return low, high
 
 
 def record_roll(
@@ -99,7 +168,6 @@ def delete_rows(
     over once and not again with every piece; None when there was nothing left to delete.
     """
     _, end_ms, bound = hour.limits
-    # The + keeps to the index of the times: by symbol all rows of it would be looked at.
     query = (
         f"DELETE FROM ticks WHERE seq IN (SELECT seq FROM ticks WHERE {_IN_HOUR} "
         "AND +symbol IN (SELECT value FROM json_each(?)) ORDER BY time_ms LIMIT ?) "

@@ -2,32 +2,87 @@
 
 import errno
 import math
+import sqlite3
 from pathlib import Path
 
 import polars as pl
 
 from spreadlake.errors import LakeError
-from spreadlake.lake import HOUR_MS
-from spreadlake.lake.ticks.hot import HotPart
-from spreadlake.lake.ticks.trades import read_partition, save_partition
+from spreadlake.lake.layout import HOUR_MS
+from spreadlake.lake.parquet import Check, read_whole, write_durably
+from spreadlake.lake.ticks.hot import HotHour, HotPart, read_rows
+from spreadlake.trades import IdRange
+
+TRADES_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String,
+        "trade_id": pl.Int64,
+        "time_ms": pl.Int64,
+        "price": pl.Float64,
+        "qty": pl.Float64,
+        "buyer_is_maker": pl.Int64,
+    }
+)
 
 _CLOSE = 1e-9
 # Of these no partition is the cause, and no other one would fare better.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
-    """Puts the rows of `hot`, and what is at `path` already, at `path`; returns how many there are.
+def read_partition(path: Path) -> pl.DataFrame:
+    """All trades of one hour: TRADES_SCHEMA. DamagedFileError if the file cannot be read."""
+    return read_whole(path, TRADES_SCHEMA, {"symbol": _symbol_of(path)})
 
-    As durably as `save_partition` does. LakeError for trouble with this one partition: what is at
-    `path` cannot be read, the folder cannot be written, or what was written is not what SQLite
-    says of the hot rows in `summary`; then `path` stays as it was. OSError where the disk is full.
+
+def partition_or_none(path: Path) -> pl.DataFrame:
+    """The same; no trades where there is no file."""
+    return read_partition(path) if path.exists() else TRADES_SCHEMA.to_frame()
+
+
+def ids_in_partition(path: Path) -> IdRange:
+    """The range of ids in a partition, from its footer."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 only who imports needs it, and it is not small
+
+    metadata = pq.read_metadata(path)
+    column = metadata.schema.names.index("trade_id")
+    groups = [
+        metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)
+    ]
+    return IdRange(min(g.min for g in groups), max(g.max for g in groups))
+
+
+def hot_trades(db: sqlite3.Connection, hour: HotHour, part: HotPart) -> pl.DataFrame:
+    """The hot rows of one symbol in an hour: TRADES_SCHEMA."""
+    pages = (trades_of(page) for page in read_rows(db, hour, part))
+    return pl.concat([TRADES_SCHEMA.to_frame(), *pages])
+
+
+def trades_of(rows: list[tuple[object, ...]]) -> pl.DataFrame:
+    """Rows of `ticks`, in the order of `COLUMNS`, as a frame."""
+    return pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+
+
+def merged(*frames: pl.DataFrame) -> pl.DataFrame:
+    """The trades of one symbol, each once, by time and id.
+
+    Where two frames have one, the first of them counts: what is hot, as for every reader.
     """
-    rows = _merge(hot, path)
+    return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
+
+
+def write_partition(
+    path: Path, rows: pl.DataFrame, hot: pl.DataFrame, summary: HotPart | None
+) -> None:
+    """Puts `rows` at `path`: those of `hot` are among them, and may be deleted once this is done.
+
+    As durably as `save_partition` does. LakeError for trouble with this one partition: the folder
+    cannot be written, or what was written is not what SQLite says of the hot rows in `summary`
+    (None: there are none); then `path` stays as it was. OSError where the disk is full.
+    """
 
     def check(written: pl.DataFrame) -> None:
         own = written.join(hot.select("trade_id"), on="trade_id", how="semi")
-        if not _agrees(own, summary):
+        if summary is not None and not _agrees(own, summary):
             raise LakeError(f"{path} would not hold what SQLite does; the hour stays in ticks.db")
 
     try:
@@ -36,14 +91,18 @@ def write_partition(path: Path, hot: pl.DataFrame, summary: HotPart) -> int:
         if error.errno in _FULL:
             raise
         raise LakeError(f"{path} cannot be written: {error}") from error
-    return rows.height
 
 
-def _merge(hot: pl.DataFrame, path: Path) -> pl.DataFrame:
-    frames = [hot]
-    if path.exists():
-        frames.append(read_partition(path))
-    return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
+def save_partition(trades: pl.DataFrame, path: Path, check: Check | None = None) -> None:
+    """Puts the trades of one hour at `path`, as `write_durably` does.
+
+    The file does not hold `symbol`, which its path says: readers would find it twice.
+    """
+    write_durably(trades.drop("symbol"), path, check)
+
+
+def _symbol_of(path: Path) -> str:
+    return path.parent.parent.name.removeprefix("symbol=")
 
 
 def _agrees(rows: pl.DataFrame, summary: HotPart) -> bool:

@@ -1,4 +1,4 @@
-"""Which hours of ticks were rolled to Parquet: `rolls` in `ticks.db` has one owner, this file.
+"""The rows of `rolls`: which hours of which symbols were rolled to Parquet.
 
 Sequence numbers are given once and never again, to rolled rows as to hot ones; what was rolled
 and is no longer in its place is told, and never taken for an hour without trades.
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from spreadlake.errors import MissingFileError
 from spreadlake.lake.layout import HOUR_MS, Lake
+from spreadlake.lake.ticks.symbols import read_symbols
 from spreadlake.times import iso_utc
 
 _HOURS = 24  # of a folder
@@ -60,6 +61,27 @@ def record_rolls(db: sqlite3.Connection, rolls: Iterable[Roll], now_ms: int) -> 
     )
 
 
+def record_rolls_as_new(
+    db: sqlite3.Connection, symbol: str, hours: Iterable[tuple[int, int]], now_ms: int
+) -> None:
+    """Records hours (start in ms, rows) under seqs that were never given, in this order.
+
+    So the job takes in every one of them, as if its trades had come just now. Each hour's seq is
+    as many further as it has rows: so seqs count what is yet to be analysed.
+    """
+    seq, rolls = newest_seq(db), list[Roll]()
+    for hour_ms, rows in hours:
+        seq += rows
+        rolls.append(Roll(symbol, hour_ms, rows, seq))
+    record_rolls(db, rolls, now_ms)
+
+
+def rolled_of(db: sqlite3.Connection, symbol: str) -> dict[int, int]:
+    """The rows of each hour (start in ms) of a symbol that is in Parquet."""
+    rows = db.execute("SELECT hour_ms, rows FROM rolls WHERE symbol = ?", (symbol,))
+    return dict(rows.fetchall())
+
+
 def rolled_rows(db: sqlite3.Connection, symbol: str, hour_ms: int) -> int:
     """The rows of an hour that are in Parquet; 0 where it was not rolled."""
     row = db.execute(
@@ -72,7 +94,7 @@ def rolled_between(
     db: sqlite3.Connection, symbols: Sequence[str] | None, start_ms: int, end_ms: int
 ) -> list[RolledHour]:
     """The hours in Parquet that may hold trades of [start_ms, end_ms); None: of all symbols."""
-    names = _symbols(db) if symbols is None else list(symbols)
+    names = [row.symbol for row in read_symbols(db)] if symbols is None else list(symbols)
     # In this order, so that each symbol is a seek into the key.
     rows = db.execute(
         "SELECT r.symbol, r.hour_ms, r.rows FROM json_each(?) AS s CROSS JOIN rolls AS r "
@@ -80,10 +102,6 @@ def rolled_between(
         (json.dumps(names), start_ms - HOUR_MS, end_ms),
     ).fetchall()
     return [RolledHour(*row) for row in rows]
-
-
-def _symbols(db: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in db.execute("SELECT symbol FROM symbols").fetchall()]
 
 
 def missing_error(lake: Lake, missing: Iterable[RolledHour], more: str = "") -> MissingFileError:

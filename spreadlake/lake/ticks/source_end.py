@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import NamedTuple
 
+from spreadlake.lake.databases.meta import read_meta, write_meta
 from spreadlake.lake.ticks.rolls import newest_seq
 
 _KEY = "source_end"
@@ -28,13 +29,13 @@ def record_end(db: sqlite3.Connection, until_ms: int, before: SourceEnd) -> None
     `before` is what `read_end` said when it began: the later of two imports in a row counts.
     """
     end = SourceEnd(max(until_ms, before.until_ms), newest_seq(db))
-    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, json.dumps(end)))
+    write_meta(db, _KEY, json.dumps(end))
 
 
 def read_end(db: sqlite3.Connection) -> SourceEnd:
     """The end on record; NO_END without one, or once other trades came after it."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-    if row is None:
+    text = read_meta(db, _KEY)
+    if text is None:
         return NO_END
-    end = SourceEnd(*json.loads(row[0]))
+    end = SourceEnd(*json.loads(text))
     return end if end.seq == newest_seq(db) else NO_END

@@ -11,20 +11,9 @@ import polars as pl
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
-from spreadlake.lake.parquet import Check, read_whole, write_durably
+from spreadlake.lake.ticks.hot import hot_span, rows_between
+from spreadlake.lake.ticks.partitions import read_partition, trades_of
 from spreadlake.lake.ticks.rolls import RolledHour, missing_error, newest_seq, rolled_between
-from spreadlake.trades import COLUMNS
-
-TRADES_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String,
-        "trade_id": pl.Int64,
-        "time_ms": pl.Int64,
-        "price": pl.Float64,
-        "qty": pl.Float64,
-        "buyer_is_maker": pl.Int64,
-    }
-)
 
 
 class TradeSpan(NamedTuple):
@@ -38,15 +27,13 @@ class TradeSpan(NamedTuple):
 def trades_span(lake: Lake) -> TradeSpan | None:
     """What time a lake's trades cover, hot and cold; None if there are none."""
     with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
-        low, high = db.execute(
-            "SELECT (SELECT MIN(time_ms) FROM ticks), (SELECT MAX(time_ms) FROM ticks)"
-        ).fetchone()
+        low, high = hot_span(db)
         last_seq = newest_seq(db)
     hours = [
         lake.partition_hour(path)[1] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
     ]
     lows = [time for time in (low, min(hours, default=None)) if time is not None]
-    highs = [high] * (high is not None) + [hour + HOUR_MS - 1 for hour in hours]
+    highs = [*(hour + HOUR_MS - 1 for hour in hours), *([] if high is None else [high])]
     if not lows:
         return None
     return TradeSpan(min(lows), max(highs), last_seq)
@@ -88,23 +75,6 @@ def iter_trades(
             yield frame
 
 
-def read_partition(path: Path) -> pl.DataFrame:
-    """All trades of one hour: TRADES_SCHEMA. DamagedFileError if the file cannot be read."""
-    return read_whole(path, TRADES_SCHEMA, {"symbol": _symbol_of(path)})
-
-
-def save_partition(trades: pl.DataFrame, path: Path, check: Check | None = None) -> None:
-    """Puts the trades of one hour at `path`, as `write_durably` does.
-
-    The file does not hold `symbol`, which its path says: readers would find it twice.
-    """
-    write_durably(trades.drop("symbol"), path, check)
-
-
-def _symbol_of(path: Path) -> str:
-    return path.parent.parent.name.removeprefix("symbol=")
-
-
 def _read_hot(
     lake: Lake,
     start_ms: int,
@@ -115,12 +85,9 @@ def _read_hot(
     """Hot rows, and the hours that were in Parquet when they were read."""
     reader = nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db))
     with explaining(lake.ticks_db), reader as ticks:
-        rows = ticks.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE time_ms >= ? AND time_ms < ?",
-            (start_ms, end_ms),
-        ).fetchall()
+        rows = rows_between(ticks, start_ms, end_ms)
         rolled = rolled_between(ticks, symbols, start_ms, end_ms)
-    frame = pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+    frame = trades_of(rows)
     if symbols is not None:
         frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
     return frame, rolled

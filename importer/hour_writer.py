@@ -4,47 +4,44 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
-from importer.ids import IdRange, Ids, KnownIds
-from importer.merge import ConflictError, agreeing, merge, row_in_words
+from importer.merge import ConflictError, agreeing, row_in_words, trades_in
 from spreadlake.errors import InputError
-from spreadlake.lake import HOUR_MS, Lake
+from spreadlake.lake import Lake
+from spreadlake.lake.ticks.hot import HotHour, greatest_seq, hot_part, rows_by_id
+from spreadlake.lake.ticks.id_ranges import Ids
+from spreadlake.lake.ticks.partitions import (
+    TRADES_SCHEMA,
+    hot_trades,
+    ids_in_partition,
+    merged,
+    partition_or_none,
+    trades_of,
+    write_partition,
+)
 from spreadlake.lake.ticks.rolls import rolled_rows
-from spreadlake.lake.ticks.trades import TRADES_SCHEMA, read_partition, save_partition
+from spreadlake.lake.ticks.symbols import held_ids, read_symbol
 from spreadlake.times import iso_utc
-from spreadlake.trades import COLUMNS, begins_again
+from spreadlake.trades import IdRange, begins_again
 
 
 @dataclass(frozen=True)
 class WrittenHour:
     """An hour whose partition is in place: its rows, and how many of them the lake had not counted.
 
-    `hot` says that rows of it are still in SQLite as well; `lost` are the rows of a partition that
+    `hot` says which rows of it are still in SQLite as well; `lost` are the rows of a partition that
     was recorded and not there any more, `skipped` the file's records that contradict the lake.
     """
 
     hour_ms: int
     rows: int
     uncounted: int
-    hot: bool
+    hot: HotHour | None
     lost: int = 0
     skipped: int = 0
-
-
-def known_ids(db: sqlite3.Connection, symbol: str) -> KnownIds:
-    """What `symbols` and `gaps` say that the lake holds of a symbol."""
-    row = db.execute("SELECT first_id, last_id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()
-    gaps = db.execute(
-        "SELECT first_id, last_id FROM gaps WHERE symbol = ? AND state <> 'repaired' "
-        "ORDER BY first_id",
-        (symbol,),
-    )
-    return KnownIds(IdRange(*row) if row else None, [IdRange(*gap) for gap in gaps])
 
 
 class HourWriter:
@@ -60,10 +57,9 @@ class HourWriter:
         self._db = db
         self._symbol = symbol
         self._skip = skip
-        self._known = known_ids(db, symbol)
-        self._last: tuple[int, int] | None = db.execute(
-            "SELECT last_id, last_time_ms FROM symbols WHERE symbol = ?", (symbol,)
-        ).fetchone()
+        self._bound = greatest_seq(db)
+        self._held = held_ids(db, symbol)
+        self._last = read_symbol(db, symbol)
         self._index: dict[Path, IdRange] | None = None
         self._written: dict[int, int] = {}
         self._brought: dict[Path, IdRange] = {}
@@ -74,49 +70,39 @@ class HourWriter:
         ConflictError where the lake holds other trades by the same id.
         """
         path = self._lake.tick_partition(self._symbol, hour_ms)
-        cold = _read_partition(path)
+        cold = partition_or_none(path)
         recorded = self._written.get(hour_ms, rolled_rows(self._db, self._symbol, hour_ms))
-        hot = self._hot_rows(hour_ms, records)
-        held = pl.concat([cold, hot]).unique("trade_id", keep="first")
+        hot_hour = HotHour(hour_ms, self._bound)
+        summary = hot_part(self._db, hot_hour, self._symbol)
+        hot = hot_trades(self._db, hot_hour, summary) if summary else TRADES_SCHEMA.to_frame()
+        here = merged(hot, cold)
+        held = merged(here, self._hot_by_id(records))
         new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
         self._refuse_another_contract(new.join(held, on="trade_id", how="anti"))
-        rows = merge(new, held)
-        if rows.height != cold.height:
-            save_partition(rows, path)
+        rows = merged(here, trades_in(new))
+        if not rows.equals(cold):
+            write_partition(path, rows, hot, summary)
         if new.height and rows.height:
             self._remember(path, new, rows)
         self._written[hour_ms] = rows.height
         # A crash after the renaming leaves a partition with more rows than were recorded; the hot
         # ones among them were counted when they were stored.
-        counted = held.height if recorded == cold.height else recorded + hot.height
+        counted = here.height if recorded == cold.height else recorded + hot.height
         hour = WrittenHour(
             hour_ms,
             rows.height,
             max(0, rows.height - counted),
-            hot.height > 0,
+            hot_hour if summary else None,
             lost=recorded if cold.is_empty() else 0,
             skipped=records.unique().height - new.height,
         )
         return hour, new
 
-    def _hot_rows(self, hour_ms: int, new: pl.DataFrame) -> pl.DataFrame:
-        """Rows in SQLite that belong to the hour, or carry an id of `new`."""
-        in_hour = "time_ms >= ? AND time_ms < ?"
-        limits = (hour_ms, hour_ms + HOUR_MS)
-        ids = (new["trade_id"].min(), new["trade_id"].max())
-        frames = [self._select("trade_id BETWEEN ? AND ?", ids)]
-        if self._db.execute(f"SELECT 1 FROM ticks WHERE {in_hour} LIMIT 1", limits).fetchone():
-            frames.append(self._select(in_hour, limits))
-        mine = pl.col("time_ms").is_between(*limits, closed="left")
-        named = pl.col("trade_id").is_in(new["trade_id"].implode())
-        return pl.concat(frames).unique("trade_id").filter(mine | named)
-
-    def _select(self, where: str, values: tuple[Any, ...]) -> pl.DataFrame:
-        rows = self._db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM ticks WHERE symbol = ? AND {where}",
-            (self._symbol, *values),
-        ).fetchall()
-        return pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+    def _hot_by_id(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Rows in SQLite that carry an id of the records, of whatever hour."""
+        span = _span(records)
+        rows = trades_of(rows_by_id(self._db, self._symbol, *span))
+        return rows.filter(pl.col("trade_id").is_in(records["trade_id"].implode()))
 
     def _in_this_hour(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> pl.DataFrame:
         """A trade that the lake has, but not in this hour, has another time there."""
@@ -131,7 +117,7 @@ class HourWriter:
         """Ids rise with time: where these do not, a ticker was used again by a contract."""
         if self._last is None or fresh.is_empty():
             return
-        last_id, last_ms = self._last
+        last_id, last_ms = self._last.last_id, self._last.last_time_ms
         ids, times = fresh["trade_id"].to_numpy(), fresh["time_ms"].to_numpy()
         again = begins_again(ids, times, last_id, last_ms)
         lasts = np.full_like(ids, last_id), np.full_like(times, last_ms)
@@ -147,7 +133,7 @@ class HourWriter:
 
     def _elsewhere(self, ids: Ids, path: Path) -> Ids:
         """Those of `ids` that the lake has, or that this file may have brought to other hours."""
-        found = [self._known.among(ids)]
+        found = [ids[:0] if self._held is None else ids[self._held.among(ids)]]
         for other, brought in self._brought.items():
             if other != path and ids.size and brought.first <= ids[-1] and brought.last >= ids[0]:
                 found.append(ids[(ids >= brought.first) & (ids <= brought.last)])
@@ -168,10 +154,10 @@ class HourWriter:
             return
         if self._index is None:
             folder = self._lake.ticks_dir / f"symbol={self._symbol}"
-            self._index = {p: _id_range(p) for p in sorted(folder.glob("date=*/*.parquet"))}
+            self._index = {p: ids_in_partition(p) for p in sorted(folder.glob("date=*/*.parquet"))}
         for path, held in self._index.items():
             if path != but and held.first <= ids[-1] and held.last >= ids[0]:
-                frame = _read_partition(path)
+                frame = partition_or_none(path)
                 found = frame.filter(pl.col("trade_id").is_in(ids)).sort("trade_id")
                 if found.height:
                     yield found
@@ -187,22 +173,6 @@ def _in_two_hours(new: pl.DataFrame, held: pl.DataFrame) -> str:
     )
 
 
-def _read_partition(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        return TRADES_SCHEMA.to_frame()
-    return read_partition(path)
-
-
 def _span(trades: pl.DataFrame) -> IdRange:
     first, last = trades.select(a=pl.col("trade_id").min(), b=pl.col("trade_id").max()).row(0)
     return IdRange(first, last)
-
-
-def _id_range(path: Path) -> IdRange:
-    """The range of ids in a partition, from its footer."""
-    metadata = pq.read_metadata(path)
-    column = metadata.schema.names.index("trade_id")
-    groups = [
-        metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)
-    ]
-    return IdRange(min(g.min for g in groups), max(g.max for g in groups))
