@@ -24,10 +24,10 @@ from benchmarks.firehose import Firehose, flood, trickle
 from collector.service import serve
 from collector.storage.batch import Batch, Stored
 from collector.storage.store import TickStore
-from spreadlake.binance.decode import AggTrade
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
+from spreadlake.trades import TradeEvent
 
 FRAMES = 300_000
 ROUNDS = 5
@@ -160,7 +160,7 @@ async def _store_steadily(url: str, seconds: float) -> dict[str, Any]:
 
     def on_stored(batch: Batch, _: Stored) -> None:
         now_ms = time.time_ns() / 1e6
-        sent = [event.time_ms for event in batch.events if isinstance(event, AggTrade)]
+        sent = [event.time_ms for event in batch.events if isinstance(event, TradeEvent)]
         late_ms = np.clip(now_ms - np.array(sent), 0, _SLOWEST_MS).astype(np.int64)
         np.add.at(delays, late_ms, 1)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
-from spreadlake.binance.dumps.names import DumpFile, DumpKind
+from spreadlake.binance.dumps import DumpFile, DumpKind
 from spreadlake.errors import InputError
 
 MOST_DAYS = 7
@@ -45,7 +45,7 @@ def in_order(files: Iterable[DumpFile], coverage: Coverage) -> list[DumpFile]:
 
 def check_days(files: Sequence[DumpFile], coverage: Coverage) -> None:
     """InputError where records would be far away in time from all others of the lake."""
-    trades, klines = _days_by_symbol(files, "aggTrades"), _days_by_symbol(files, "1m")
+    trades, klines = _days_by_symbol(files, "trades"), _days_by_symbol(files, "klines")
     newest = [*(max(days) for days in trades.values()), *filter(None, [coverage.last])]
     busy = set[date]().union(*trades.values(), *coverage.days.values())
     for symbol in dict.fromkeys((*trades, *klines)):

@@ -14,9 +14,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from spreadlake.binance.dumps.columns import LAYOUTS, Layout, RecordError
-from spreadlake.binance.dumps.header import Heading, read_heading
-from spreadlake.binance.dumps.names import DumpFile, parse_name
+from spreadlake.binance.dumps import (
+    LAYOUTS,
+    DumpFile,
+    Heading,
+    Layout,
+    RecordError,
+    parse_name,
+    read_heading,
+)
 from spreadlake.errors import InputError
 
 PIECE_BYTES = 2**20
@@ -127,7 +133,7 @@ def _heading(file: IO[bytes], dump: DumpFile, layout: Layout) -> Heading:
     if not start:
         raise InputError(f"{dump.path} is empty; download it again")
     try:
-        return read_heading(start.split(b"\n", 1)[0].decode(errors="replace"), dump.kind, layout)
+        return read_heading(start.split(b"\n", 1)[0].decode(errors="replace"), layout)
     except RecordError as error:
         raise InputError(f"{dump.path}: {_printable(str(error))}") from None
 

@@ -17,8 +17,7 @@ from importer.merge import ConflictError
 from importer.plan import Coverage, check_days, in_order
 from importer.reader import OnBytes, read_dump, verify_dump
 from importer.record import FileRecord, delete_rolled, record_file
-from spreadlake.binance.dumps.names import DumpFile, parse_name
-from spreadlake.binance.hosts import BINANCE
+from spreadlake.binance.dumps import TRADE_KIND, VENUE, DumpFile, parse_name
 from spreadlake.errors import InputError
 from spreadlake.lake import (
     Lake,
@@ -78,10 +77,10 @@ def import_dumps(
     """
     dumps = [_dump_at(path) for path in paths]
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
-        check_claim(lake, "aggTrade", "exchange", BINANCE)
+        check_claim(lake, TRADE_KIND, "exchange", VENUE)
         coverage = _coverage(lake, db)
         check_days(dumps, coverage)
-        claim(db, lake, "aggTrade", "exchange", BINANCE)
+        claim(db, lake, TRADE_KIND, "exchange", VENUE)
         one, before = _Import(lake, db, stopped, skip), read_end(db)
         for dump in in_order(dumps, coverage):
             verify_dump(dump, one.stoppable(on_file(dump, "checking")))
@@ -95,7 +94,7 @@ def _record_end(db: sqlite3.Connection, dumps: Sequence[DumpFile], before: Sourc
     A day that is not over yet has no such end: its later trades are still to come.
     """
     now = now_ms()
-    ends = [d.end_ms for d in dumps if d.kind == "aggTrades" and d.end_ms <= now]
+    ends = [d.end_ms for d in dumps if d.kind == "trades" and d.end_ms <= now]
     if ends:
         with atomic(db):
             record_end(db, max(ends), before)
@@ -141,7 +140,7 @@ class _Import:
 
     def run(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
         """Imports one file; InputError where it contradicts the lake."""
-        take = self._trades if dump.kind == "aggTrades" else self._klines
+        take = self._trades if dump.kind == "trades" else self._klines
         try:
             return take(dump, on_bytes)
         except ConflictError as error:

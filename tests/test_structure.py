@@ -32,7 +32,10 @@ IMPURE = {
 }  # fmt: skip
 
 MUST_BE_PURE = [
+    "spreadlake.venue",
     "spreadlake.binance.decode",
+    "spreadlake.binance.rest",
+    "spreadlake.binance.limits",
     "spreadlake.lake.ticks.id_ranges",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
@@ -122,3 +125,55 @@ def test_pure_modules_know_no_loop_no_database_no_clock() -> None:
 @pytest.mark.parametrize("module", MUST_BE_PURE)
 def test_the_core_of_each_layer_is_pure(module: str) -> None:
     assert is_pure(ROOT / Path(*module.split(".")).with_suffix(".py"))
+
+
+# What an exchange calls things: only its room knows, and what it is said to a user in (a setting's
+# allowed values and addresses, the help and messages of commands).
+VENUES = ("spreadlake.binance",)
+WORDS_OF_VENUES = re.compile(
+    r"agg_?trades?|fapi|fstream|/market/|X-MBX|exchange_?info|\bfromId\b|\bstartTime\b|TRADIFI|"
+    r"PENDING_TRADING|PRE_SETTLE|DELIVERING|IP banned|agg_trade_id|-1121|-1003",
+    re.IGNORECASE,
+)
+SAID_TO_USERS = {
+    "spreadlake.config.sections",
+    "launcher.commands.imports",
+    "launcher.commands.replay",
+    "launcher.commands.simulate",
+}
+# Who chooses an exchange, or is made for one: everybody else asks the `spreadlake.venue.Venue` it
+# was given. A dump and a recording are of one exchange, and so is the simulated one.
+CHOOSES_A_VENUE = {
+    "collector.service",
+    "importer.plan",
+    "importer.reader",
+    "importer.run",
+    "launcher.commands.imports",
+    "launcher.commands.pipeline",
+    "launcher.commands.simulate",
+    "spreadlake.lake.ticks.identity",
+}
+
+
+def is_of_a_venue(module: str) -> bool:
+    return module.startswith(VENUES)
+
+
+def test_an_exchange_is_known_in_its_room_only() -> None:
+    found = {
+        name_of(path): sorted(set(WORDS_OF_VENUES.findall(path.read_text(encoding="utf-8"))))
+        for path in source_files()
+        if not is_of_a_venue(name_of(path))
+    }
+    said = {module: words for module, words in found.items() if words}
+    assert said.keys() == SAID_TO_USERS, said
+
+
+def test_few_choose_an_exchange() -> None:
+    importers = {
+        name_of(path)
+        for path in source_files()
+        if any(is_of_a_venue(imported) for imported in imports_of(path))
+    }
+    named = {m for m in importers if not is_of_a_venue(m) and not m.startswith("simulator")}
+    assert named == CHOOSES_A_VENUE

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importer import Imported
     from importer.reader import OnBytes
     from importer.run import OnFile
-    from spreadlake.binance.dumps.names import DumpFile
+    from spreadlake.binance.dumps import DumpFile
 
 
 def import_files(
@@ -61,7 +61,7 @@ def import_files(
 
 
 def _line(imported: "Imported") -> str:
-    what = "trades" if imported.dump.kind == "aggTrades" else "klines"
+    what = imported.dump.kind
     known = imported.records - imported.fresh - imported.empty - imported.skipped
     parts = [f"{imported.dump.path.name}: {imported.fresh:,} {what}"]
     if known:

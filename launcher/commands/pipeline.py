@@ -20,7 +20,7 @@ from launcher.commands.options import (
     parse_whole,
 )
 from launcher.supervisor.specs import Launcher, exchange_variables
-from spreadlake.binance.hosts import venue_of
+from spreadlake import binance
 from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
 from spreadlake.ports import address, check_listen, free_port
@@ -67,7 +67,7 @@ def demo(
     if config is None and (own := find_config(None)):
         notes.append(f"the demo takes no notice of {own}, unless told: --config {own}")
     port = free_port()
-    launcher = Launcher(lake, config, exchange_variables(port, "aggTrade"))
+    launcher = Launcher(lake, config, exchange_variables(port, binance.REST_KIND))
 
     def market() -> list[object]:
         # It starts at the present, by its own clock; but a fast one that starts again goes on,
@@ -110,10 +110,10 @@ def _run(
 
     lake = launcher.lake
     origin: Origin = "exchange" if simulator_port is None else "demo"
-    kind = settings.exchange.trades if simulator_port is None else "aggTrade"
+    kind = settings.exchange.trades if simulator_port is None else binance.REST_KIND
     # Before anything starts: the job, with other settings, would change what such a lake holds.
     exchange = settings.exchange
-    venue = venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
+    venue = binance.venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
     check_claim(lake, kind, origin, venue)
     _check_first(lake, settings, grafana=grafana)
     with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():

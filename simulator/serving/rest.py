@@ -111,7 +111,7 @@ class Rest:
             )
         if both and (request.end_ms or 0) - (request.start_ms or 0) > _HOUR_MS:
             raise _BadRequestError(
-                Code.TOO_LONG_AN_INTERVAL, "More than 1 hours between startTime and endTime."
+                Code.TOO_LONG_AN_INTERVAL, f"More than 1 hours between {api.START} and {api.END}."
             )
         if not request.now_ms:
             return b"[]"

@@ -35,7 +35,7 @@ class Statuses:
         self._since[symbol] = (status, 0 if NEVER_TRADED in (status, known) else since_ms)
 
     def of(self, symbol: str) -> str:
-        """The status as exchangeInfo tells it."""
+        """The status as the list of contracts tells it."""
         return self._since.get(symbol, (TRADING, 0))[0]
 
     def is_over(self, symbol: str) -> bool:

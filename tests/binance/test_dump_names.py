@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spreadlake.binance.dumps.names import parse_name
+from spreadlake.binance.dumps import parse_name
 from spreadlake.errors import InputError
 
 

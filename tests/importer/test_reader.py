@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from importer import reader
 from importer.reader import read_dump, verify_dump
-from spreadlake.binance.dumps.names import parse_name
+from spreadlake.binance.dumps import parse_name
 from spreadlake.errors import InputError
 from spreadlake.lake import TRADES_SCHEMA
 from tests.importer.dumps import (

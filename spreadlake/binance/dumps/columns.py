@@ -31,11 +31,13 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """`names` are the columns of a file without a header, `types` those that are read of any file.
+    """Of the dumps that Binance calls `name`.
 
+    `names` are the columns of a file without a header, `types` those that are read of any file.
     `convert` turns a frame of these into one of the lake, or raises RecordError.
     """
 
+    name: str
     names: tuple[str, ...]
     types: Mapping[str, type]
     convert: Callable[[pl.DataFrame, DumpFile], pl.DataFrame]
@@ -102,7 +104,8 @@ def _refuse(frame: pl.DataFrame, dump: DumpFile, *wrong: pl.Expr) -> None:
 
 
 LAYOUTS: Mapping[DumpKind, Layout] = {
-    "aggTrades": Layout(
+    "trades": Layout(
+        "aggTrades",
         (
             "agg_trade_id",
             "price",
@@ -121,7 +124,8 @@ LAYOUTS: Mapping[DumpKind, Layout] = {
         },
         _trades,
     ),
-    "1m": Layout(
+    "klines": Layout(
+        "1m",
         (
             "open_time",
             "open",

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spreadlake.binance.dumps.columns import Layout, RecordError
-from spreadlake.binance.dumps.names import DumpKind
+from spreadlake.binance.dumps.columns import LAYOUTS, Layout, RecordError
 
 _SPOT_COLUMNS = 8
 # The column that only dumps of the spot market have: whether it was the best price match.
@@ -35,13 +34,13 @@ class Heading:
     skipped: int
 
 
-def read_heading(first_line: str, kind: DumpKind, layout: Layout) -> Heading:
+def read_heading(first_line: str, layout: Layout) -> Heading:
     """The heading by the first line of a file; RecordError where it cannot be told."""
     cells = [cell.strip().strip('"') for cell in first_line.strip().split(",")]
     named = _named(cells, layout)
     if any(name in layout.types for name in named):
-        return Heading(_by_name(cells, named, kind, layout), 1)
-    _check_count(cells, kind, layout)
+        return Heading(_by_name(cells, named, layout), 1)
+    _check_count(cells, layout)
     if not cells[0].isdigit():
         raise RecordError(
             f"the first line, {first_line.strip()[:80]!r}, is neither a record nor a header that "
@@ -60,10 +59,8 @@ def _plain(name: str) -> str:
     return _ALIASES.get(letters, letters)
 
 
-def _by_name(
-    cells: Sequence[str], named: Sequence[str], kind: DumpKind, layout: Layout
-) -> tuple[str, ...]:
-    if kind == "aggTrades" and any(_SPOT_NAME in _plain(cell) for cell in cells):
+def _by_name(cells: Sequence[str], named: Sequence[str], layout: Layout) -> tuple[str, ...]:
+    if layout is LAYOUTS["trades"] and any(_SPOT_NAME in _plain(cell) for cell in cells):
         raise RecordError(_spot(f"column {cells[-1]!r} in the header"))
     for name in layout.types:
         if named.count(name) != 1:
@@ -75,12 +72,16 @@ def _by_name(
     )
 
 
-def _check_count(cells: Sequence[str], kind: DumpKind, layout: Layout) -> None:
+def _check_count(cells: Sequence[str], layout: Layout) -> None:
     if len(cells) == len(layout.names):
         return
     columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-    message = f"{columns} in the first line, and {kind} dumps have {len(layout.names)}"
-    if kind == "aggTrades" and len(cells) == _SPOT_COLUMNS and cells[-1].lower() in _BOOLEANS:
+    message = f"{columns} in the first line, and {layout.name} dumps have {len(layout.names)}"
+    if (
+        layout is LAYOUTS["trades"]
+        and len(cells) == _SPOT_COLUMNS
+        and cells[-1].lower() in _BOOLEANS
+    ):
         raise RecordError(_spot(message))
     if cells[0].isdigit() and len(cells) > len(layout.names):
         message += "; without a header nothing tells which of them is which: put one before them"

@@ -4,6 +4,7 @@ Source: Binance public data, `data/futures/um/daily|monthly/aggTrades|klines`.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Literal
 from spreadlake.errors import InputError
 from spreadlake.pairs import check_symbol, is_coin_margined
 
-DumpKind = Literal["aggTrades", "1m"]
+DumpKind = Literal["trades", "klines"]
 
 _NAME = re.compile(
     r"(?P<symbol>.+?)-(?P<kind>[A-Za-z0-9]+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.(?:csv|csv\.gz|zip)"
 )
+# What a dump calls its records → what they are in a lake.
+_KINDS: Mapping[str, DumpKind] = {"aggTrades": "trades", "1m": "klines"}
 _EXPECTED = (
     "a dump is named as Binance names it: BTCUSDT-aggTrades-2024-08-08.zip, "
     "BTCUSDT-aggTrades-2024-08.csv or BTCUSDT-1m-2024-08-08.zip"
@@ -65,10 +68,8 @@ def parse_name(path: Path) -> DumpFile:
 
 
 def _kind(path: Path, kind: str) -> DumpKind:
-    if kind == "aggTrades":
-        return "aggTrades"
-    if kind == "1m":
-        return "1m"
+    if kind in _KINDS:
+        return _KINDS[kind]
     if kind == "trades":
         raise InputError(
             f"{path} holds single trades, whose ids count differently from the aggregate trades "
