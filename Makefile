@@ -50,7 +50,7 @@ test: $(DEV)
 soak: $(DEV)
 	$(BIN)/python -m pytest -m soak -s --timeout 7200 $(ARGS)
 	$(BIN)/python -m pytest -m "not soak" --hypothesis-profile search --timeout 7200 \
-		tests/quant tests/lake tests/lake/ticks/test_id_ranges.py tests/collector/test_store.py
+		tests/quant tests/lake tests/collector/storage/test_store.py
 
 mutants: $(DEV)
 	$(BIN)/mutmut run $(ARGS)

@@ -29,7 +29,7 @@ from spreadlake.venue import Kline
 from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import A, quick_writer, rows_of, trade, trades
 from tests.collector.live import FAST, collecting, counter, settings_for, ticks, until, way
-from tests.collector.test_reach import History
+from tests.collector.repair.test_reach import History
 from tests.lake.ticks.test_id_ranges import array
 
 NEVER = float("-inf")
