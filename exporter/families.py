@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 SERIES_LABELS = ("pair", "timeframe", "window", "lookback")
 ALERT_LABELS = (*SERIES_LABELS, "rule")
@@ -11,22 +11,19 @@ ALERT_LABELS = (*SERIES_LABELS, "rule")
 Sample = tuple[Sequence[object], float | None]
 
 
-def gauge(
-    name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()
-) -> GaugeMetricFamily:
+def gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()) -> Metric:
     """A gauge; a sample whose value is None is absent, which is neither 0 nor NaN."""
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, number in samples:
-        if number is not None:
-            family.add_metric([str(value) for value in values], number)
-    return family
+    return _with_samples(GaugeMetricFamily(name, text, labels=labels), samples)
 
 
-def counter(
-    name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()
-) -> CounterMetricFamily:
+def counter(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()) -> Metric:
     """A counter named `<name>_total`."""
-    family = CounterMetricFamily(name, text, labels=labels)
+    return _with_samples(CounterMetricFamily(name, text, labels=labels), samples)
+
+
+def _with_samples(
+    family: GaugeMetricFamily | CounterMetricFamily, samples: Iterable[Sample]
+) -> Metric:
     for values, number in samples:
         if number is not None:
             family.add_metric([str(value) for value in values], number)

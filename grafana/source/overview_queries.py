@@ -23,15 +23,20 @@ _LEGS = """substr(s.pair, 1, instr(s.pair, '/') - 1) AS symbol_a,
 _SECONDS = seconds_of(TIMEFRAME)
 
 
+def _newest_row(of: str) -> str:
+    """The condition that `a` is the newest row of the series that the row `of` names."""
+    return f"""a.pair = {of}.pair AND a.timeframe = {of}.timeframe
+  AND a.window_bars = {of}.window_bars AND a.lookback_bars = {of}.lookback_bars
+  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
+    WHERE newest.pair = {of}.pair AND newest.timeframe = {of}.timeframe
+      AND newest.window_bars = {of}.window_bars AND newest.lookback_bars = {of}.lookback_bars)"""
+
+
 # While a pair warms up after a break, its newest row is of before it.
 _LATEST = f"""SELECT s.pair, {_LEGS}, s.state, s.message, a.time, a.beta, a.correlation,
   a.return_correlation, CASE s.state WHEN 'ready' THEN a.zscore END AS zscore
 FROM (SELECT * FROM pair_status WHERE {_SERIES}) AS s LEFT JOIN pair_analytics AS a
-  ON a.pair = s.pair AND a.timeframe = s.timeframe AND a.window_bars = s.window_bars
-  AND a.lookback_bars = s.lookback_bars AND s.state != 'warming'
-  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
-    WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
-      AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)"""
+  ON s.state != 'warming' AND {_newest_row("s")}"""
 
 PAIRS = f"""SELECT pair, symbol_a, symbol_b, {signed("zscore")} AS z, correlation,
   return_correlation, beta, CASE state WHEN 'ready' THEN 'ready' ELSE message END AS state,
@@ -63,11 +68,7 @@ OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN pair_analytics AS a
-  ON a.pair = e.pair AND a.timeframe = e.timeframe AND a.window_bars = e.window_bars
-  AND a.lookback_bars = e.lookback_bars
-  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
-    WHERE newest.pair = e.pair AND newest.timeframe = e.timeframe
-      AND newest.window_bars = e.window_bars AND newest.lookback_bars = e.lookback_bars)
+  ON {_newest_row("e")}
 WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
 
 # Correlation of the log returns of the last bars in a row, every symbol with every other: none from

@@ -14,8 +14,7 @@ from launcher.supervisor.specs import LOOPBACK, Launcher
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.lake import Lake, writer_lock
 from spreadlake.ports import check_listen, free_port, is_listening
-from spreadlake.status import report_on, require_lake
-from spreadlake.status.analytics import BarSpan, bar_span
+from spreadlake.status import BarSpan, bar_span, report_on, require_lake
 from spreadlake.times import iso_utc
 
 if TYPE_CHECKING:

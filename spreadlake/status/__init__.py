@@ -6,8 +6,18 @@ from spreadlake.status.analytics import (
     read_latest_tests,
     read_open_alerts,
     read_progress,
+    read_tests_backlog,
 )
-from spreadlake.status.build import database_sizes, report_on, require_lake, sizes_of
+from spreadlake.status.build import report_on
+from spreadlake.status.extent import (
+    BarSpan,
+    Totals,
+    bar_span,
+    database_sizes,
+    require_lake,
+    sizes_of,
+    totals_of,
+)
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
     AlertReport,
@@ -18,6 +28,7 @@ from spreadlake.status.model import (
     PairReport,
     ServiceReport,
     SymbolReport,
+    TestsBacklog,
 )
 from spreadlake.status.services import (
     look_until_sure,
@@ -26,13 +37,12 @@ from spreadlake.status.services import (
     service_in,
     status_of,
 )
-from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.status.snapshots import LakeSnapshot, snapshot
 from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
-from spreadlake.status.totals import Totals, totals_of
 
 __all__ = [
     "AlertReport",
+    "BarSpan",
     "FileReport",
     "GapReport",
     "Heartbeats",
@@ -44,6 +54,7 @@ __all__ = [
     "SymbolReport",
     "TestsBacklog",
     "Totals",
+    "bar_span",
     "database_sizes",
     "last_trade_ms",
     "look_until_sure",

@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from spreadlake.lake import Lake
 from spreadlake.series import PAIR_ANALYTICS
-from spreadlake.status.model import AlertReport, PairReport
-from spreadlake.status.snapshots import snapshot
+from spreadlake.status.model import AlertReport, PairReport, TestsBacklog
+from spreadlake.tests_schedule import RECENT_SECONDS
 from spreadlake.times import timeframe_seconds
 
 # The inner max(time) is one seek at the end of the series' key range.
@@ -39,13 +38,6 @@ SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, 
 FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
 """
 
-# The inner max(time) is one seek at the end of each symbol's range of keys.
-_SPANS = """
-SELECT timeframe, min(time), max((
-  SELECT max(time) FROM bars
-  WHERE bars.symbol = first_bars.symbol AND bars.timeframe = first_bars.timeframe))
-FROM first_bars GROUP BY timeframe
-"""
 _REPORTED = (
     *PAIR_ANALYTICS.key, "state", "bars_have", "bars_need", "message", "time", "price_a", "price_b",
     "beta", "spread", "spread_std", "zscore", "correlation", "return_correlation", "hedge_bars",
@@ -93,6 +85,24 @@ def read_latest_tests(db: sqlite3.Connection, columns: Sequence[str]) -> list[tu
     return db.execute(_LATEST_TESTS.format(columns=", ".join(names))).fetchall()
 
 
+def read_tests_backlog(db: sqlite3.Connection, final: int | None) -> TestsBacklog:
+    """The backlog where bars are final up to the second `final`."""
+    due, oldest = db.execute("SELECT count(*), min(time) FROM tests_due").fetchone()
+    if final is None:
+        return TestsBacklog(due, oldest)
+    names = [row[0] for row in db.execute("SELECT DISTINCT timeframe FROM pair_status").fetchall()]
+    ages = [0.0]
+    for name in names:
+        length = timeframe_seconds(name)
+        row = db.execute(
+            "SELECT min(time) FROM tests_due WHERE timeframe = ? AND time >= ?",
+            (name, final - RECENT_SECONDS - length),
+        ).fetchone()
+        if row[0] is not None:
+            ages.append(float(final - row[0] - length))
+    return TestsBacklog(due, oldest, max(ages))
+
+
 def read_open_alerts(db: sqlite3.Connection) -> list[AlertReport]:
     """The alert events that are open, oldest first."""
     return [AlertReport(*row) for row in db.execute(_OPEN_ALERTS)]
@@ -109,26 +119,3 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
 
 def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
-
-
-class BarSpan(NamedTuple):
-    """The bars of the shortest timeframe: its length, the open of the first, the end of the last.
-
-    All in seconds, Unix time.
-    """
-
-    length: int
-    first: int
-    end: int
-
-
-def bar_span(lake: Lake) -> BarSpan | None:
-    """How far the bars of `lake` reach, which is what there is to draw; None where it has none."""
-    with snapshot(lake.analytics_db) as db:
-        rows = [] if db is None else db.execute(_SPANS).fetchall()
-    spans = [
-        BarSpan(length, first, last + length)
-        for length, first, last in ((timeframe_seconds(t), *rest) for t, *rest in rows)
-        if last is not None
-    ]
-    return min(spans, default=None)

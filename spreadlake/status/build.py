@@ -3,9 +3,7 @@
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status.analytics import (
@@ -13,7 +11,9 @@ from spreadlake.status.analytics import (
     read_latest_pairs,
     read_open_alerts,
     read_progress,
+    read_tests_backlog,
 )
+from spreadlake.status.extent import require_lake, sizes_of
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
     AlertReport,
@@ -24,9 +24,9 @@ from spreadlake.status.model import (
     PairReport,
     ServiceReport,
     SymbolReport,
+    TestsBacklog,
 )
 from spreadlake.status.services import never_started, read_service, service_in
-from spreadlake.status.slow_tests import TestsBacklog, read_tests_backlog
 from spreadlake.status.snapshots import snapshot
 from spreadlake.status.ticks import (
     read_gaps,
@@ -157,40 +157,3 @@ def _read_analysis(
         read_open_alerts(db),
         read_tests_backlog(db, progress.get("final_time")),
     )
-
-
-def sizes_of(lake: Lake) -> list[FileReport]:
-    """The databases with their write-ahead logs, and the folder of Parquet partitions."""
-    sizes = database_sizes(lake)
-    if lake.ticks_dir.is_dir():
-        parquet = sum(_size(path) or 0 for path in lake.ticks_dir.rglob("*.parquet"))
-        sizes.append(FileReport(f"{lake.ticks_dir.name}/", parquet))
-    return sizes
-
-
-def database_sizes(lake: Lake) -> list[FileReport]:
-    """The databases and their write-ahead logs, those that are there."""
-    sizes = {
-        path.name: _size(path)
-        for db in (lake.ticks_db, lake.analytics_db)
-        for path in (db, db.with_name(f"{db.name}-wal"))
-    }
-    return [FileReport(name, size) for name, size in sizes.items() if size is not None]
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def require_lake(lake: Lake) -> None:
-    """Raises LakeError where neither of the databases is there; it names the demo's lake."""
-    if lake.ticks_db.exists() or lake.analytics_db.exists():
-        return
-    message = f"no lake in {lake.root}: choose its folder with --data, or start spreadlake on it"
-    demo = Lake(lake.root / "demo")
-    if demo.ticks_db.exists():
-        message += f" (the demo's is there: --data {demo.root})"
-    raise LakeError(message)

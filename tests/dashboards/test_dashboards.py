@@ -9,7 +9,7 @@ import pytest
 
 from launcher.commands.dashboards import home_url
 from spreadlake.lake import Lake, atomic, open_ticks_writer, set_status, writer_lock
-from spreadlake.status.analytics import BarSpan, bar_span
+from spreadlake.status import BarSpan, bar_span
 from tests.dashboards.test_observability import program
 from tests.grafana.lake_fixture import LATE_BARS, build_lake
 from tests.patience import PATIENCE
