@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from spreadlake.lake import connect, open_analytics_writer
+from spreadlake.lake import open_analytics_writer
+from spreadlake.lake.databases import connections
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, merged, roll, trades
@@ -61,7 +62,7 @@ def test_readers_late_trades_alerts_and_retention_go_on_with_it(
     assert as_first_written(lake.lake.root) > 10
     with closing(open_analytics_writer(lake.lake)) as db:  # nor did it know of later columns
         db.execute("UPDATE series SET definition = json_remove(definition, '$.columns')")
-    monkeypatch.setattr(connect, "ANALYTICS_STEPS", [*ANALYTICS_STEPS, *steps])
+    monkeypatch.setattr(connections, "ANALYTICS_STEPS", [*ANALYTICS_STEPS, *steps])
     job = AnalyticsJob(lake.lake, config)
     lake.store(late)
     job.step()
