@@ -21,7 +21,6 @@ from analytics_job.history.configuration import (
     sync_series,
     sync_timeframes,
 )
-from analytics_job.history.klines import KlineBackfill
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
 from analytics_job.stationarity.worker import StationarityWorker, compute_due, store_results
@@ -92,7 +91,7 @@ class AnalyticsJob:
         self._history = History(self._db, self._lake, self._pipeline)
         self._pipeline.on_commit = self._on_commit
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
-        self._klines = KlineBackfill(self._db, self._tail, self._pipeline)
+        self._klines = self._pipeline.kline_reader(self._tail)
         sync_breaks(self._db, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
         if sync_series(self._db, self._pipeline, settings):

@@ -12,20 +12,21 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import polars as pl
 
+from analytics_job.alerts.rules import watched_series
 from analytics_job.alerts.store import AlertStore
 from analytics_job.bars.backlog import BarsDue
-from analytics_job.bars.klines import KlineBars
+from analytics_job.bars.klines import KlineBars, KlineReader
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
-from analytics_job.definitions import pair_plan, watched_series
 from analytics_job.pairs.analyser import Analyser
 from analytics_job.pairs.backlog import DueRows, RowsDue
+from analytics_job.pairs.plan import pair_plan
 from analytics_job.pairs.status import StatusStore
 from analytics_job.position import read_position, write_position
 from analytics_job.stationarity.store import StationarityStore
 from analytics_job.ticks.backlog import DueHour, HoursDue
 from analytics_job.ticks.future_trades import FutureTrades
-from analytics_job.ticks.tail import TAIL_SCHEMA, waiting_trades
+from analytics_job.ticks.tail import TAIL_SCHEMA, TickTail, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
@@ -196,6 +197,10 @@ class Pipeline:
         if piece is None or piece.start > start + hop:
             return target if piece is None else piece.start
         return min(target, start + hop)
+
+    def kline_reader(self, tail: TickTail) -> KlineReader:
+        """Whoever gives `take_klines` what is new of them."""
+        return KlineReader(self._db, tail, self.bars, self.spans, self.take_klines)
 
     def take_klines(self, symbol: str, klines: pl.DataFrame, version: int) -> None:
         """Klines of a symbol that has traded as bars of other times; `version` says which ones."""

@@ -2,39 +2,19 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics_job.alerts.rows import AlertRows, RowReader, rows_of
+from analytics_job.alerts.rules import WatchedSeries
 from spreadlake.lake import Lake
-from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
+from spreadlake.quant.alerts import AlertEvent, AlertState, event_id, scan
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey, StationarityKey
 from spreadlake.times import timeframe_seconds
 
 _IS_SERIES = PAIR_ANALYTICS.is_series
-
-
-@dataclass(frozen=True)
-class Gates:
-    """What has to hold at a row for an event to open; None asks nothing."""
-
-    min_correlation: float | None = None
-    min_volume: float | None = None
-    max_adf_pvalue: float | None = None
-    min_hedge_bars: float = 0.0
-
-
-@dataclass(frozen=True)
-class WatchedSeries:
-    """One rule on one series."""
-
-    rule: str
-    key: SeriesKey
-    levels: AlertLevels
-    gates: Gates
 
 
 class AlertStore:

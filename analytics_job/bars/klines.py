@@ -1,11 +1,17 @@
-"""Bars from klines, where a symbol has no trades of its own: before it joins, at first or again."""
+"""Bars from klines, where a symbol has no trades of its own: before it joins, at first or again.
 
-from collections.abc import Sequence
+Klines are taken symbol by symbol, when there are new ones; those of a symbol without a trade wait
+for its first.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
+from analytics_job.ticks.tail import TickTail
 from spreadlake.quant.resample import bars_before
 
 
@@ -61,3 +67,43 @@ class KlineBars:
             inside = (pl.col("time") + length > start) & (pl.col("time") < end)
             bars = bars.filter(~inside)
         return bars
+
+
+class KlineReader:
+    """Reads the klines of a symbol again only when some of it were stored, or it joined anew."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        tail: TickTail,
+        bars: BarStore,
+        spans: SpanStore,
+        take: Callable[[str, pl.DataFrame, int], None],
+    ) -> None:
+        """`take` is given a symbol, all of its klines, and their version."""
+        self._db = db
+        self._tail = tail
+        self._bars = bars
+        self._spans = spans
+        self._take = take
+        self._version = 0
+        self._waiting: dict[str, int] = {}
+
+    def take(self) -> None:
+        """What can be taken now; the rest waits for its symbol's first trade."""
+        version = self._tail.klines_version()
+        if version != self._version or (version and self._spans.joined_lately):
+            self._spans.joined_lately = False
+            taken = self._taken()
+            found = self._tail.kline_versions()
+            self._waiting = {s: n for s, n in found.items() if taken.get(s) != n}
+            self._version = version
+        for symbol, number in list(self._waiting.items()):
+            if self._bars.has(symbol):
+                self._take(symbol, self._tail.klines(symbol), number)
+                del self._waiting[symbol]
+
+    def _taken(self) -> dict[str, int]:
+        """Of each symbol whose klines were taken, which ones."""
+        rows = self._db.execute("SELECT key, value FROM progress WHERE key GLOB 'klines:*'")
+        return {key.removeprefix("klines:"): value for key, value in rows.fetchall()}

@@ -101,3 +101,14 @@ class SpanStore:
     def first_of(self, frame: pl.DataFrame) -> list[tuple[str, int]]:
         """(symbol, time) of each symbol's first bar in a frame."""
         return frame.group_by("symbol").agg(pl.col("time").min()).rows()
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]], gap: int = 0) -> list[tuple[int, int]]:
+    """Ranges [start, end) in order, those no farther than `gap` from one another as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if merged and start - merged[-1][1] <= gap:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

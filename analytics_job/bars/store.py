@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_job.bars.spans import SpanStore
+from analytics_job.bars.spans import SpanStore, merge_ranges
 from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.analytics.rows import archived_until, read_bars
@@ -143,14 +143,8 @@ class BarStore:
     def bar_ranges(self, length: int, start: int, end: int) -> list[tuple[int, int]]:
         """Bars [low, high) of those that end in (start, end] and were traded in, in order."""
         low, high = start // length, end // length
-        ranges: list[tuple[int, int]] = []
-        for piece in self._spans.within(low * length, high * length):
-            begin, stop = piece.start // length, -(-piece.end // length)
-            if ranges and begin <= ranges[-1][1]:
-                ranges[-1] = (ranges[-1][0], stop)
-            else:
-                ranges.append((begin, stop))
-        return ranges
+        pieces = self._spans.within(low * length, high * length)
+        return merge_ranges((p.start // length, -(-p.end // length)) for p in pieces)
 
     def run_start(self, timeframe: str, symbol: str, number: int) -> int:
         """The first of a symbol's bars in a row up to the bar `number`; it is its own if alone."""
@@ -196,7 +190,8 @@ class BarStore:
         """Ranges of seconds to build again in order, and the symbols whose bars change in each."""
         seconds = late.select("symbol", second=pl.col("time_ms") // 1000).unique()
         points = seconds["second"].unique().sort().to_list()
-        ranges = _ranges([*((at, at + 1) for at in points), *covered])
+        seconds_late = ((at, at + 1) for at in points)
+        ranges = merge_ranges([*seconds_late, *covered], _NEAR_SECONDS)
         for start, end in ranges:
             own = seconds.filter((pl.col("second") >= start) & (pl.col("second") < end))
             symbols = set(own["symbol"].unique())
@@ -258,14 +253,3 @@ class BarStore:
                 touched.setdefault((low, high), []).append(change.symbol)
         for (low, high), symbols in touched.items():
             self.write(timeframe, longer_bars(self.read("1s", low, high, symbols), length))
-
-
-def _ranges(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges [start, end) in order, those near one another as one."""
-    ranges: list[tuple[int, int]] = []
-    for start, end in sorted(parts):
-        if ranges and start - ranges[-1][1] <= _NEAR_SECONDS:
-            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], end))
-        else:
-            ranges.append((start, end))
-    return ranges

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from analytics_job.bars.spans import merge_ranges
 from analytics_job.heartbeat import WorkReporter
 from analytics_job.pairs.analyser import Analyser, PairPlan
 from analytics_job.pipeline import Pipeline
@@ -203,15 +204,9 @@ def _merged(
     rows: list[tuple[int, int, int, int]], plan: PairPlan
 ) -> tuple[Ranges, tuple[int, ...], tuple[int, ...]]:
     """Ranges that overlap or touch as one; the windows and lookbacks, where 0 means all of them."""
-    merged: list[tuple[int, int]] = []
-    for low, high, *_ in sorted(rows):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
-        else:
-            merged.append((low, high))
     windows, lookbacks = {row[2] for row in rows}, {row[3] for row in rows}
     return (
-        tuple(merged),
+        tuple(merge_ranges((low, high) for low, high, *_ in rows)),
         plan.windows if 0 in windows else tuple(w for w in plan.windows if w in windows),
         plan.lookbacks if 0 in lookbacks else tuple(k for k in plan.lookbacks if k in lookbacks),
     )

@@ -10,9 +10,9 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 
-from analytics_job.alerts.store import WatchedSeries
-from analytics_job.definitions import rule_definition, series_definition, watched_series
+from analytics_job.alerts.rules import WatchedSeries, rule_definition, watched_series
 from analytics_job.pairs.backlog import DueRows
+from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
 from spreadlake.config import Settings
 from spreadlake.lake import atomic

@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from analytics_job.bars.spans import merge_ranges
+
 
 class DueRows(NamedTuple):
     """Whose rows: those of a symbol's pairs or of one pair, of one window and lookback or all (0).
@@ -75,12 +77,7 @@ class RowsDue:
         return sum(longest.values())
 
     def _put(self, due: DueRows, ranges: Iterable[tuple[int, int]]) -> None:
-        merged: list[tuple[int, int]] = []
-        for low, high in sorted(ranges):
-            if merged and low <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], high))
-            else:
-                merged.append((low, high))
+        merged = merge_ranges(ranges)
         self._db.execute(
             "DELETE FROM rows_due WHERE timeframe = ? AND name = ? AND window_bars = ? "
             "AND lookback_bars = ?",

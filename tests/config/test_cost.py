@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics_job.definitions import watched_series
+from analytics_job.alerts.rules import watched_series
 from spreadlake.config import Settings, load_settings
 from spreadlake.series import SeriesKey
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from analytics_job.alerts import rows
-from analytics_job.alerts.store import AlertStore, Gates, WatchedSeries
+from analytics_job.alerts.rules import Gates, WatchedSeries
+from analytics_job.alerts.store import AlertStore
 from analytics_job.archive.retention import Retention
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.alerts import AlertLevels

@@ -1,25 +1,32 @@
-"""From the settings to what the job computes and watches."""
+"""The rules of alerts: which series each watches, and what its events depend on."""
 
 import json
+from dataclasses import dataclass
 
-from analytics_job.alerts.store import Gates, WatchedSeries
-from analytics_job.pairs.analyser import PairPlan
+from analytics_job.pairs.plan import series_definition
 from spreadlake.config import Settings
-from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.quant.alerts import AlertLevels
-from spreadlake.quant.pair_rows import Noise
 from spreadlake.series import SeriesKey
 
 
-def pair_plan(settings: Settings) -> PairPlan:
-    """What is computed for every pair."""
-    return PairPlan(
-        pairs=tuple(settings.pair_list),
-        windows=tuple(settings.windows),
-        lookbacks=tuple(settings.lookbacks),
-        max_stale=settings.max_stale_bars,
-        noise=Noise(settings.kalman.delta, settings.kalman.observation_variance),
-    )
+@dataclass(frozen=True)
+class Gates:
+    """What has to hold at a row for an event to open; None asks nothing."""
+
+    min_correlation: float | None = None
+    min_volume: float | None = None
+    max_adf_pvalue: float | None = None
+    min_hedge_bars: float = 0.0
+
+
+@dataclass(frozen=True)
+class WatchedSeries:
+    """One rule on one series."""
+
+    rule: str
+    key: SeriesKey
+    levels: AlertLevels
+    gates: Gates
 
 
 def watched_series(settings: Settings) -> list[WatchedSeries]:
@@ -42,15 +49,6 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
         for lookback in settings.lookbacks
         if rule.lookback in (None, lookback)
     ]
-
-
-def series_definition(settings: Settings) -> str:
-    """What a series' rows depend on besides its key and the trades; rows of another are redone."""
-    kalman = settings.kalman
-    definition = SeriesDefinition(
-        settings.max_stale_bars, kalman.delta, kalman.observation_variance
-    )
-    return definition.to_json()
 
 
 def rule_definition(watched: WatchedSeries, settings: Settings) -> str:
