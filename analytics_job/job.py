@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from analytics_job.archive.damage import (
@@ -23,7 +23,7 @@ from analytics_job.history.configuration import (
 )
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
-from analytics_job.stationarity.worker import StationarityWorker, compute_due, store_results
+from analytics_job.stationarity.worker import Result, StationarityWorker, compute_due, store_results
 from analytics_job.ticks.tail import TickTail
 from spreadlake.config import Settings
 from spreadlake.errors import DamagedFileError, LakeError, ServiceError, UnavailableError
@@ -145,7 +145,7 @@ class AnalyticsJob:
             return
         try:
             with closing(open_reader(self._lake.analytics_db)) as db:
-                self._slow.run(db, self._lake, self._pipeline)
+                self._slow.run(db, self._lake, self._pipeline.stationarity)
         except DamagedFileError as error:
             self._damage = error
         except (sqlite3.Error, LakeError):
@@ -156,7 +156,7 @@ class AnalyticsJob:
         try:
             self._tell_tests()
             while results := compute_due(self._db, self._lake):
-                store_results(self._db, self._pipeline, results)
+                self._store_results(results)
                 self._tell_tests()
                 self._report()
         except DamagedFileError as error:
@@ -240,9 +240,12 @@ class AnalyticsJob:
 
     def _store_slow_results(self) -> None:
         if self._slow is not None:
-            with self._slow.finished(self._pipeline) as results:
+            with self._slow.finished(self._pipeline.stationarity) as results:
                 if results:
-                    store_results(self._db, self._pipeline, results)
+                    self._store_results(results)
+
+    def _store_results(self, results: Sequence[Result]) -> None:
+        store_results(self._db, self._pipeline.stationarity, self._pipeline.alerts, results)
 
     def _complain(self, error: Exception) -> None:
         """Tells what passes; raises what does not."""

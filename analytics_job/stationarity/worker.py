@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from analytics_job.pipeline import Pipeline
+from analytics_job.alerts.store import AlertStore
 from analytics_job.stationarity.closes import DueBatch, read_closes
-from analytics_job.stationarity.store import DueTest, newest_due
+from analytics_job.stationarity.store import DueTest, StationarityStore, newest_due
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import PairTests, many_pair_tests
 
@@ -33,12 +33,17 @@ def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list
     return _results(batches, _compute(batches))
 
 
-def store_results(db: sqlite3.Connection, pipeline: Pipeline, results: Sequence[Result]) -> None:
+def store_results(
+    db: sqlite3.Connection,
+    store: StationarityStore,
+    alerts: AlertStore,
+    results: Sequence[Result],
+) -> None:
     """Writes results, and lets rules that are gated by them look again."""
     with atomic(db):
         for due, tests in results:
-            pipeline.stationarity.put(due, tests)
-            pipeline.alerts.test_changed(due.key, due.time)
+            store.put(due, tests)
+            alerts.test_changed(due.key, due.time)
 
 
 class StationarityWorker:
@@ -49,17 +54,17 @@ class StationarityWorker:
         self._batches: queue.Queue[_Batch] = queue.Queue()
         self._closing = threading.Event()
 
-    def run(self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:
+    def run(self, db: sqlite3.Connection, lake: Lake, store: StationarityStore) -> None:
         """One batch, read through `db`: returns when its results have been stored by a step."""
         due = newest_due(db, _BATCH)
         if not due or self._closing.is_set():
             return
-        pipeline.stationarity.begin_batch()
+        store.begin_batch()
         batches = read_closes(db, lake, due)
         tests = self._computed(batches)
         if not tests:
             return
-        self._batches.put(_Batch(pipeline, _results(batches, tests)))
+        self._batches.put(_Batch(store, _results(batches, tests)))
         while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
             pass
 
@@ -80,10 +85,10 @@ class StationarityWorker:
             return []
 
     @contextmanager
-    def finished(self, pipeline: Pipeline) -> Iterator[list[Result]]:
+    def finished(self, store: StationarityStore) -> Iterator[list[Result]]:
         """Results to store; the next batch begins when they have been, or could not be.
 
-        What was changed since the batch was read, and all of it if another pipeline has taken
+        What was changed since the batch was read, and all of it if another store has taken
         over since, is left out and stays due.
         """
         try:
@@ -92,8 +97,8 @@ class StationarityWorker:
             yield []
             return
         try:
-            changed = pipeline.stationarity.changed_in_batch
-            same = batch.pipeline is pipeline
+            changed = store.changed_in_batch
+            same = batch.store is store
             yield [result for result in batch.results if same and result[0] not in changed]
         finally:
             self._batches.task_done()
@@ -117,7 +122,7 @@ class StationarityWorker:
 
 
 class _Batch(NamedTuple):
-    pipeline: Pipeline
+    store: StationarityStore
     results: list[Result]
 
 
