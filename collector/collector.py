@@ -43,7 +43,7 @@ class Collector:
             resources.rest,
             resources.roster,
             resources.timing,
-            self._is_captured,
+            self._has_trades,
             self._joined,
             resources.restarted,
         )
@@ -129,16 +129,16 @@ class Collector:
             resources.rest,
             resources.roster,
             resources.timing,
-            self._is_captured,
+            self._has_trades,
             self,
             configuration,
         )
 
     def _has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""
-        return any(map(self._is_captured, self._resources.roster.symbols))
+        return any(map(self._has_trades, self._resources.roster.symbols))
 
-    def _is_captured(self, symbol: str) -> bool:
+    def _has_trades(self, symbol: str) -> bool:
         """Whether the lake has trades of it."""
         return self._resources.store.last_id(symbol) is not None
 

@@ -51,6 +51,7 @@ class Heartbeat:
     def _status(self, state: str) -> dict[str, Any]:
         store, now_ms = self._resources.store, time.time_ns() // 1_000_000
         watermark, configuration = store.watermark_ms, self._resources.configuration
+        remaining = self._warm_start.remaining
         after = self._resources.settings.storage.roll_after_hours
         return {
             "pid": os.getpid(),
@@ -68,7 +69,7 @@ class Heartbeat:
             "not_trading": self._resources.roster.not_trading,
             "reused": sorted(store.contradictions.reused),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
-            "history": left.text if (left := self._warm_start.left) else "",
+            "history": remaining.text if remaining else "",
             "trouble": self._resources.writer.trouble,
             "refused": configuration.refused if configuration else "",
         }

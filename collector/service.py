@@ -59,7 +59,7 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
         claim(db, lake, settings.exchange.trades, origin, venue)
         presence = Presence(lake.ticks_db)
         try:
-            await _capture(context, TickStore(db, settings.symbols), stopped)
+            await _collect(context, TickStore(db, settings.symbols), stopped)
         finally:
             _keep_what_was_removed(db, lake, presence)
         WalKeeper(db, lake.ticks_db).empty()
@@ -112,7 +112,7 @@ def _roll_lock(lake: Lake) -> Iterator[None]:
         yield
 
 
-async def _capture(context: ServiceContext, store: TickStore, stopped: asyncio.Event) -> None:
+async def _collect(context: ServiceContext, store: TickStore, stopped: asyncio.Event) -> None:
     settings = context.settings
     timing = context.options.get("timing", Timing())
     writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)

@@ -69,7 +69,7 @@ class WarmStart:
         self._pages: Counter[str] = Counter()
 
     @property
-    def left(self) -> RemainingHistory | None:
+    def remaining(self) -> RemainingHistory | None:
         """What is still to be fetched, and how long it takes; None where all is there."""
         return remaining_history(
             self._missing.klines,
@@ -135,16 +135,16 @@ class WarmStart:
                 await self._save()
         if self._missing.trades:
             await self._tell()
-            await self._wait_for_live([*filter(self._roster.trades, self._missing.trades)])
+            await self._wait_for_live([*filter(self._roster.is_trading, self._missing.trades)])
             await self._trades()
 
     async def _tell(self) -> None:
         span_s = self._settings.collector.warm_start_minutes * 60
         page = self._venue.TRADES_PAGE
         self._traded = await self._writer.persist(lambda: traded_of(self._store.db, span_s, page))
-        if left := self.left:
+        if remaining := self.remaining:
             weight = self._settings.collector.request_weight
-            log.info("recent history: %s (request_weight = %d a minute)", left.text, weight)
+            log.info("recent history: %s (request_weight = %d a minute)", remaining.text, weight)
 
     def _volume(self, symbol: str) -> float:
         """Quote volume of late, 0 where klines do not tell."""

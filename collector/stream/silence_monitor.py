@@ -56,7 +56,7 @@ class SilenceMonitor:
             if (connection := group.current) is None:
                 continue
             # Of those that do not trade now silence is no news.
-            symbols = [symbol for symbol in group.symbols if self._roster.trades(symbol)]
+            symbols = [symbol for symbol in group.symbols if self._roster.is_trading(symbol)]
             if symbols:
                 await self._look_at(group, connection, symbols)
 

@@ -27,7 +27,7 @@ class _Collector(Protocol):
 class ConfigurationReload:
     """Follows one configuration; an edit with a symbol that the exchange does not know is refused.
 
-    The connections of the symbols that stay are left alone. `is_captured` says whether the lake
+    The connections of the symbols that stay are left alone. `has_trades` says whether the lake
     holds trades of a symbol: such a one once was right.
     """
 
@@ -36,14 +36,14 @@ class ConfigurationReload:
         rest: RestClient,
         roster: Roster,
         timing: Timing,
-        is_captured: Callable[[str], bool],
+        has_trades: Callable[[str], bool],
         collector: _Collector,
         configuration: ConfigWatch,
     ) -> None:
         self._rest = rest
         self._roster = roster
         self._timing = timing
-        self._is_captured = is_captured
+        self._has_trades = has_trades
         self._collector = collector
         self._configuration = configuration
         configuration.at_next_start = _AT_NEXT_START
@@ -71,7 +71,7 @@ class ConfigurationReload:
 
     async def _unknown(self, symbols: Sequence[str]) -> list[str]:
         """Sentences on symbols that do not exist; an exchange that does not answer knows all."""
-        asked = [symbol for symbol in symbols if not self._is_captured(symbol)]
+        asked = [symbol for symbol in symbols if not self._has_trades(symbol)]
         if not asked:
             return []
         try:

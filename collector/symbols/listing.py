@@ -19,7 +19,7 @@ _TOLD = 3600.0
 class ListingCheck:
     """Keeps the roster true, and tells what became of each symbol.
 
-    `is_captured` says whether the lake holds trades of a symbol: such a one once was right.
+    `has_trades` says whether the lake holds trades of a symbol: such a one once was right.
     `joined` is awaited with symbols that did not trade before and do now. A collector that was
     `restarted` captured these symbols before: whatever is wrong with them is only told.
     """
@@ -29,14 +29,14 @@ class ListingCheck:
         rest: RestClient,
         roster: Roster,
         timing: Timing,
-        is_captured: Callable[[str], bool],
+        has_trades: Callable[[str], bool],
         joined: Callable[[Sequence[str]], Awaitable[None]],
         restarted: bool = False,
     ) -> None:
         self._rest = rest
         self._roster = roster
         self._timing = timing
-        self._is_captured = is_captured
+        self._has_trades = has_trades
         self._joined = joined
         self._restarted = restarted
         self._told: dict[str, Standing] = {}
@@ -77,7 +77,7 @@ class ListingCheck:
 
     def _refuse(self, standings: Mapping[str, Standing]) -> None:
         for symbol, standing in standings.items():
-            if standing is Standing.UNKNOWN and not self._is_captured(symbol):
+            if standing is Standing.UNKNOWN and not self._has_trades(symbol):
                 raise ExchangeError(self._roster.sentence(symbol))
         if not any(map(self._roster.may_trade, standings)):
             raise ExchangeError(

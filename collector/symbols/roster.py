@@ -43,7 +43,7 @@ class Roster:
         contract = self._listed.get(symbol)
         return contract.standing if contract else Standing.UNKNOWN
 
-    def trades(self, symbol: str) -> bool:
+    def is_trading(self, symbol: str) -> bool:
         """Whether it trades, as far as is known."""
         return self.standing(symbol) is Standing.TRADES
 
@@ -61,7 +61,7 @@ class Roster:
         return {
             symbol: self.status(symbol) or Standing.UNKNOWN.value
             for symbol in self.symbols
-            if not self.trades(symbol)
+            if not self.is_trading(symbol)
         }
 
     def sentence(self, symbol: str) -> str:
