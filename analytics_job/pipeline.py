@@ -30,7 +30,7 @@ from analytics_job.ticks.tail import TAIL_SCHEMA, TickTail, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
-from spreadlake.quant.rolling import Ints
+from spreadlake.quant.arrays import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
 
 # What becomes final in one transaction, to bound memory and how long it takes: 1s bars, and rows

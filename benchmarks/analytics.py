@@ -18,8 +18,9 @@ from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
+from spreadlake.quant.arrays import Floats
+from spreadlake.quant.legs import Legs
 from spreadlake.quant.pair_stats import correlation, hedge_ratio, spread_zscore
-from spreadlake.quant.rolling import Floats, rolling_moments
 
 SYMBOLS = [f"S{n}USDT" for n in range(10)]
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
@@ -81,10 +82,10 @@ def _own(a: Floats, b: Floats) -> Any:
     for at in range(0, BARS, PIECE):
         end = min(at + PIECE, BARS)
         start = max(0, at - LOOKBACK + 1)
-        pair = a[None, start:end], b[None, start:end]
-        hedge = hedge_ratio(*pair, rolling_moments(*pair, LOOKBACK, start, first, end - at))
-        m = rolling_moments(*pair, WINDOW, start, first, end - at)
-        zscore = spread_zscore(*pair, hedge.beta, m).zscore
+        legs = Legs.of(a[None, start:end], b[None, start:end], start, first)
+        hedge = hedge_ratio(legs, legs.moments(legs.windows(LOOKBACK, end - at)))
+        m = legs.moments(legs.windows(WINDOW, end - at))
+        zscore = spread_zscore(legs, hedge.beta, m).zscore
         out[..., at:end] = hedge.beta, zscore, correlation(m)
     return out[:, 0]
 

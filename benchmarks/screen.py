@@ -18,7 +18,7 @@ import numpy as np
 from statsmodels.tsa.stattools import coint
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.screen import ScreenOptions, screen_all_pairs
 
 SYMBOLS, BARS = 500, 240

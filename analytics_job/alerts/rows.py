@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.rows import first_rows, last_time, read_rows
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.pair_rows import PairRows
-from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.series import SeriesKey, StationarityKey
 
 _PIECE = 2_000  # rows read back at a time

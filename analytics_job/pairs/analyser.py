@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from analytics_job.bars.store import BarStore
 from spreadlake.pairs import Pair
@@ -12,8 +11,6 @@ from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pa
 
 # Bars that are computed at a time, times pairs: what is computed on stays in a cache.
 _PIECE = 16_384
-# Bars that are looked at for it, times pairs, to bound memory.
-_CELLS = 100_000
 
 _KEY = ("pair", "timeframe", "window_bars", "lookback_bars", "time", "symbol_a", "symbol_b")
 _COLUMNS = (*_KEY, "price_a", "price_b", *NUMBERS)
@@ -129,17 +126,20 @@ class Analyser:
         )
 
     def _store_stretch(self, panel: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
-        """A piece of the rows and some pairs at a time, in order of time for each pair."""
+        """A piece of the rows at a time, in order of time for each pair."""
         step = max(min(plan.reach, _PIECE), _PIECE // len(plan.pairs), 1)
         for at in range(panel.end - rows, panel.end, step):
             end = min(at + step, panel.end)
             part = panel.columns(max(panel.start, at - plan.reach), end)
-            size = max(1, _CELLS // max(part.close.shape[1], plan.reach))
-            groups = [plan.pairs[n : n + size] for n in range(0, len(plan.pairs), size)]
-            for group, lookback in product(groups, plan.lookbacks):
-                yield from pair_rows(
-                    part, group, plan.windows, lookback, plan.max_stale, plan.noise, end - at
-                )
+            yield from pair_rows(
+                part,
+                plan.pairs,
+                plan.windows,
+                plan.lookbacks,
+                plan.max_stale,
+                plan.noise,
+                end - at,
+            )
 
     def _write(self, result: PairRows) -> None:
         frame = result.frame()

@@ -11,7 +11,7 @@ from spreadlake.lake import Lake
 from spreadlake.lake.analytics.breaks import read_cuts
 from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import parse_pair
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.series import BarKey
 from spreadlake.times import timeframe_seconds
 

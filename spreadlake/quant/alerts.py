@@ -10,9 +10,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def scan(
     state: AlertState,
     times: Ints,
     zscores: Floats,
-    allowed: NDArray[np.bool_],
+    allowed: Bools,
     levels: AlertLevels,
 ) -> tuple[AlertState, list[AlertEvent]]:
     """Runs the machine over rows in order of time; returns its state and every event it touched.
@@ -79,7 +78,7 @@ def _seek_opening(
     at: int,
     times: Ints,
     zscores: Floats,
-    counts: NDArray[np.bool_],
+    counts: Bools,
     min_bars: int,
 ) -> tuple[int, AlertState]:
     """Moves on to the bar after the one that opens an event, or to the end."""
@@ -100,7 +99,7 @@ def _seek_opening(
 
 
 def _seek_closing(
-    event: AlertEvent, at: int, times: Ints, zscores: Floats, under: NDArray[np.bool_]
+    event: AlertEvent, at: int, times: Ints, zscores: Floats, under: Bools
 ) -> tuple[int, AlertEvent]:
     """Moves on to the bar after the one that closes the event, or to the end."""
     ahead = int(np.argmax(under[at:])) if at < len(times) else 0

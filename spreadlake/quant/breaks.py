@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spreadlake.quant.rolling import Ints
+from spreadlake.quant.arrays import Ints
 
 
 def cuts_of(breaks: Iterable[tuple[int, int]], length: int, low: int, high: int) -> list[int]:

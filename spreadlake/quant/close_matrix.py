@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.arrays import Bools, Floats, Ints
 
 # First bar of a symbol that has none: later than any bar.
 NEVER = 2**62
@@ -28,7 +28,7 @@ class CloseMatrix:
     start: int
     symbols: tuple[str, ...]
     close: Floats
-    traded: NDArray[np.bool_]
+    traded: Bools
     quote_volume: Floats
     first: Ints
 
@@ -126,7 +126,7 @@ def _in_a_row(close: Floats, start: int) -> Ints:
     return np.where(back > 0, start + close.shape[1] - back, NEVER)
 
 
-def _borders(there: NDArray[np.bool_], start: int, end: int, cuts: Sequence[int]) -> list[int]:
+def _borders(there: Bools, start: int, end: int, cuts: Sequence[int]) -> list[int]:
     """`start`, where windows begin anew because nothing was there or of `cuts`, and `end`."""
     some = np.asarray(there.any(axis=0))
     begun = np.flatnonzero(some[1:] & ~some[:-1]) + 1
@@ -134,7 +134,7 @@ def _borders(there: NDArray[np.bool_], start: int, end: int, cuts: Sequence[int]
     return sorted({start, end, *inside, *(start + begun).tolist()})
 
 
-def _resumed(there: NDArray[np.bool_]) -> Ints:
+def _resumed(there: Bools) -> Ints:
     """Columns where a symbol's bars end, or go on after a hole."""
     ended = there[:, :-1] & ~there[:, 1:]
     if not ended.any():

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.mackinnon import pvalues
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.pair_stats import Hedge, hedge_ratio
 
 _PIECE = 512  # pairs at a time: what is computed on stays in the processor's cache
 # Below this share of the legs' own squares, what is left of them is lost in rounding.
@@ -38,29 +39,22 @@ class AdfTest(NamedTuple):
     lag: Ints
 
 
-class PairRegression(NamedTuple):
-    """(pairs,) each: OLS of A on B with a constant: A = alpha + beta·B."""
-
-    alpha: Floats
-    beta: Floats
-    r_squared: Floats
-
-
 @dataclass(frozen=True)
 class SpreadTests:
     """Numbers of pairs; NaN is a number without meaning, and where `doubtful` none is known.
 
-    `residuals` (pairs, bars) are A − alpha − beta·B. `coint` is Engle–Granger's test, `adf` that
-    of the spread with a constant, None where it was not asked for; `half_life` is in bars, see
-    `half_lives`, and None where it was not asked for.
+    `regression` is A on B over all bars, (pairs,); `residuals` (pairs, bars) are
+    A − alpha − beta·B. `coint` is Engle–Granger's test, `adf` that of the spread with a constant,
+    None where it was not asked for; `half_life` is in bars, see `half_lives`, and None where it
+    was not asked for.
     """
 
-    regression: PairRegression
+    regression: Hedge
     residuals: Floats
     coint: AdfTest
     adf: AdfTest | None
     half_life: Floats | None
-    doubtful: NDArray[np.bool_]
+    doubtful: Bools
 
 
 def spread_tests(moments: LaggedMoments, at_a: Ints, at_b: Ints) -> SpreadTests:
@@ -109,22 +103,20 @@ def _one_way(
     m: LaggedMoments, at_a: Ints, at_b: Ints, crossed: Floats, *, alone: bool = False
 ) -> SpreadTests:
     """A on B; `alone`: Engle–Granger's test, without the rest."""
-    a, b = m.centred[at_a], m.centred[at_b]
+    legs = m.legs(at_a, at_b)
+    regression = hedge_ratio(legs, legs.moments(m.windows)).at(0)
+    residuals = m.centred[at_a] - regression.beta[:, None] * m.centred[at_b]
     with np.errstate(divide="ignore", invalid="ignore"):
-        saa, sbb = m.squares[at_a], m.squares[at_b]
-        beta = (a * b).sum(axis=1) / sbb
-        residuals = a - beta[:, None] * b
-        left = (residuals * residuals).sum(axis=1) / saa
-        test = _Regressions.of(m, at_a, at_b, beta, crossed, residuals)
+        test = _Regressions.of(m, at_a, at_b, regression.beta, crossed, residuals)
         coint, fine = test.adf(constant=False)
         spread = None
         if not alone:
             spread, also_fine = test.adf(constant=True)
             fine &= also_fine
-    regression = PairRegression(m.mean[at_a] - beta * m.mean[at_b], beta, 1.0 - left)
-    least = m.bars * np.square(_STILL * m.mean)
-    moves = (saa > least[at_a]) & (sbb > least[at_b])
-    doubtful = ~(fine & (left > _COLLINEAR) & moves)
+    mean, squares = m.windows.mean[:, 0], m.windows.squares[:, 0]
+    moves = squares > m.bars * np.square(_STILL * mean)
+    apart = 1.0 - regression.r_squared > _COLLINEAR
+    doubtful = ~(fine & apart & moves[at_a] & moves[at_b])
     return SpreadTests(
         regression,
         residuals,
@@ -135,7 +127,7 @@ def _one_way(
     )
 
 
-def _known(test: tuple[Floats, Ints], doubtful: NDArray[np.bool_], series: int) -> AdfTest:
+def _known(test: tuple[Floats, Ints], doubtful: Bools, series: int) -> AdfTest:
     statistic = np.where(doubtful, np.nan, test[0])
     return AdfTest(statistic, pvalues(statistic, series), np.where(doubtful, -1, test[1]))
 
@@ -146,7 +138,7 @@ class _Nested(NamedTuple):
     uu: Floats
     uy: Floats
     yy: Floats
-    fine: NDArray[np.bool_]  # whether enough digits are left
+    fine: Bools  # whether enough digits are left
 
     @property
     def squares(self) -> Floats:
@@ -198,7 +190,7 @@ class _Regressions:
         early[:, most + 1] = steps
         return cls(normal, sums.T.copy(), early, legs, bars, most)
 
-    def adf(self, *, constant: bool) -> tuple[tuple[Floats, Ints], NDArray[np.bool_]]:
+    def adf(self, *, constant: bool) -> tuple[tuple[Floats, Ints], Bools]:
         """Statistic and lag of each pair, and whether enough digits were left for them."""
         rows = self.bars - 1 - self.most
         normal = self.normal.copy()
@@ -214,9 +206,7 @@ class _Regressions:
             fine[same] &= enough
         return (statistic, lag.astype(np.int64)), fine & np.isfinite(statistic)
 
-    def _statistic(
-        self, lag: int, same: NDArray[np.intp], constant: bool
-    ) -> tuple[Floats, NDArray[np.bool_]]:
+    def _statistic(self, lag: int, same: NDArray[np.intp], constant: bool) -> tuple[Floats, Bools]:
         """t of the level with `lag` lags, over every bar that these have, as statsmodels does."""
         kept = np.array([*range(lag), self.most, self.most + 1])
         rows = self.bars - 1 - lag
@@ -268,7 +258,7 @@ def _joined(pieces: list[SpreadTests]) -> SpreadTests:
     adf = [piece.adf for piece in pieces if piece.adf is not None]
     half_life = [piece.half_life for piece in pieces if piece.half_life is not None]
     return SpreadTests(
-        PairRegression(*regression),
+        Hedge(*regression),
         np.concatenate([piece.residuals for piece in pieces]),
         AdfTest(*coint),
         AdfTest(*map(np.concatenate, zip(*adf, strict=True))) if adf else None,

@@ -16,7 +16,9 @@ from typing import Self
 
 import numpy as np
 
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.legs import Legs
+from spreadlake.quant.rolling import LegWindows
 
 
 def most_lags(bars: int) -> int:
@@ -29,15 +31,14 @@ class LaggedMoments:
     """Series side by side, with the products that each has with itself.
 
     x: (symbols, bars) as they came, without a NaN. centred: the same less each one's mean.
-    squares: (symbols,) sums of the squares of these.
+    windows: their rolling moments over all bars, a row each.
     rows: (symbols, p + 2, bars − 1 − p), see above. own: (p + 2, p + 2, symbols) their products.
     sums: (symbols, p + 2) their sums.
     """
 
     x: Floats
-    mean: Floats
     centred: Floats
-    squares: Floats
+    windows: LegWindows
     rows: Floats
     own: Floats
     sums: Floats
@@ -52,8 +53,7 @@ class LaggedMoments:
         if bars < 2 * p + 6:
             raise ValueError(f"{bars} bars are too few for {p} lagged differences")
         moves = x - x[:, :1]  # exact, or nearly: what is left of a high price level is rounding
-        offset = moves.mean(axis=1, keepdims=True)
-        centred = moves - offset
+        centred = moves - moves.mean(axis=1, keepdims=True)
         steps = np.diff(x, axis=1)
         rows = np.empty((symbols, p + 2, bars - 1 - p))
         for lag in range(1, p + 1):
@@ -65,9 +65,8 @@ class LaggedMoments:
             np.matmul(rows[at], rows[at].T, out=own[at])
         return cls(
             x=x,
-            mean=x[:, 0] + offset[:, 0],
             centred=centred,
-            squares=(centred * centred).sum(axis=1),
+            windows=LegWindows.of(x, bars, 0, np.full(symbols, -1), 1),
             rows=rows,
             own=np.ascontiguousarray(own.transpose(1, 2, 0)),
             sums=rows.sum(axis=2),
@@ -78,6 +77,10 @@ class LaggedMoments:
     def bars(self) -> int:
         """Bars of each series."""
         return int(self.x.shape[1])
+
+    def legs(self, at_a: Ints, at_b: Ints) -> Legs:
+        """The series as legs of the pairs `at_a` and `at_b`."""
+        return Legs(self.x, 0, np.full(len(self.x), -1), at_a, at_b)
 
     def products(self, at_a: Ints, at_b: Ints) -> Floats:
         """(pairs, p + 2, p + 2): rows of A times rows of B, over the regressions' bars."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 
 
 class _Surface(NamedTuple):

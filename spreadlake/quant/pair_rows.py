@@ -1,24 +1,21 @@
-"""Rows of `pair_analytics`: the pair maths put together over a panel. Pure."""
+"""Rows of `pair_analytics`: all numbers of all pairs of a close matrix. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from spreadlake.pairs import Pair
+from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.kalman import kalman_beta
-from spreadlake.quant.pair_stats import (
-    correlation,
-    hedge_ratio,
-    log_returns,
-    return_moments,
-    spread_zscore,
-)
-from spreadlake.quant.rolling import Floats, Ints, Moments, rolling_moments, rolling_sum
+from spreadlake.quant.legs import Legs
+from spreadlake.quant.pair_stats import correlation, deviation, hedge_ratio, spread_zscore
+from spreadlake.quant.rolling import LegWindows, rolling_sum
 from spreadlake.statistics import PAIR_STATISTICS
+
+_CELLS = 16_384  # pairs times rows at a time: what is computed on stays in the processor's cache
 
 # The columns of pair_analytics after its key, the symbols and the prices.
 NUMBERS = tuple(one.column for one in PAIR_STATISTICS)
@@ -48,7 +45,7 @@ class PairRows:
     start: int
     have: Ints
     hedge_bars: Ints
-    stale: NDArray[np.bool_]
+    stale: Bools
     price_a: Floats
     price_b: Floats
     numbers: dict[str, Floats]
@@ -76,124 +73,144 @@ def bars_needed(windows: Sequence[int], lookbacks: Sequence[int], max_stale: int
 
 
 def pair_rows(
-    panel: CloseMatrix,
+    closes: CloseMatrix,
     pairs: Sequence[Pair],
     windows: Sequence[int],
-    lookback: int,
+    lookbacks: Sequence[int],
     max_stale: int,
     noise: Noise,
     rows: int,
 ) -> Iterator[PairRows]:
-    """Analytics of `pairs` at the last `rows` bars of the panel, a PairRows per window.
+    """Analytics of `pairs` at the last `rows` bars: a PairRows per group, lookback and window.
 
-    The panel reaches back `bars_needed` bars before them, or to the legs' first bars.
+    The matrix reaches back `bars_needed` bars before them, or to the legs' first bars. What
+    belongs to a symbol is computed once for all pairs; of these, as many at a time as stay
+    in a cache.
     """
-    legs = _Legs.of(panel, pairs)
-    m = rolling_moments(legs.a, legs.b, lookback, panel.start, legs.first, rows)
-    hedge = hedge_ratio(legs.a, legs.b, m)
-    shared = {
-        "alpha": hedge.alpha,
-        "beta": hedge.beta,
-        "beta_stderr": hedge.beta_stderr,
-        "r_squared": hedge.r_squared,
-        "hedge_bars": m.n,
-        "kalman_beta": kalman_beta(
-            legs.a, legs.b, m, lookback, noise.delta, noise.observation_variance
-        ),
-    }
-    stale = legs.stale(max_stale, rows)
-    for window in windows:
-        numbers = shared | _window_numbers(legs, hedge.beta, window, rows)
-        yield PairRows(
-            pairs=tuple(pairs),
-            length=panel.length,
-            window=window,
-            lookback=lookback,
-            start=panel.end - rows,
-            have=legs.have(rows),
-            hedge_bars=m.n.astype(np.int64),
-            stale=stale,
-            price_a=legs.a[:, -rows:],
-            price_b=legs.b[:, -rows:],
-            numbers={name: np.where(stale, np.nan, values) for name, values in numbers.items()},
-        )
-
-
-def _window_numbers(legs: "_Legs", beta: Floats, window: int, rows: int) -> dict[str, Floats]:
-    start = legs.panel.start
-    m = rolling_moments(legs.a, legs.b, window, start, legs.first, rows)
-    r = return_moments(legs.returns_a, legs.returns_b, window, start, legs.first, rows)
-    spread = spread_zscore(legs.a, legs.b, beta, m)
-    volume_a, volume_b = legs.volume(window, rows)
-    return {
-        "spread": spread.spread,
-        "spread_mean": spread.mean,
-        "spread_std": spread.std,
-        "zscore": spread.zscore,
-        "correlation": correlation(m),
-        "return_correlation": correlation(r),
-        "volatility_a": _deviation(r.saa, r),
-        "volatility_b": _deviation(r.sbb, r),
-        "volume_a": volume_a,
-        "volume_b": volume_b,
-    }
-
-
-def _deviation(squares: Floats, m: Moments) -> Floats:
-    out = np.full(squares.shape, np.nan)
-    np.divide(squares, m.n - 1, out=out, where=m.n > 1)
-    return np.asarray(np.sqrt(out))
+    market = _Market.of(closes, pairs, lookbacks, windows, max_stale, rows)
+    for group in market.legs.groups(max(1, _CELLS // rows)):
+        some = market.some(group)
+        for lookback in lookbacks:
+            over = market.windows[lookback]
+            m = some.legs.moments(over)
+            hedge = hedge_ratio(some.legs, m)
+            numbers = {
+                "alpha": hedge.alpha,
+                "beta": hedge.beta,
+                "beta_stderr": hedge.beta_stderr,
+                "r_squared": hedge.r_squared,
+                "hedge_bars": m.n,
+                "kalman_beta": kalman_beta(
+                    some.legs, over, noise.delta, noise.observation_variance
+                ),
+            }
+            for window in windows:
+                yield some.rows(window, lookback, numbers | some.numbers(window, hedge.beta))
 
 
 @dataclass(frozen=True)
-class _Legs:
-    """The two legs of each pair, cut from the panel."""
+class _Market:
+    """What is computed once for all pairs of a timeframe, and which of them are looked at."""
 
-    panel: CloseMatrix
-    at_a: Ints  # row of each pair's leg A in the panel
+    closes: CloseMatrix
+    pairs: tuple[Pair, ...]
+    at_a: Ints  # row of each pair's leg A in the matrix
     at_b: Ints
-    a: Floats
-    b: Floats
-    returns_a: Floats
-    returns_b: Floats
-    first: Ints
+    legs: Legs
+    returns: Legs
+    windows: dict[int, LegWindows]  # of the closes, by width
+    returned: dict[int, LegWindows]  # of the returns between as many closes
+    volume: dict[int, Floats]  # (symbols, rows)
+    stale: Bools  # (symbols, rows)
 
     @classmethod
-    def of(cls, panel: CloseMatrix, pairs: Sequence[Pair]) -> "_Legs":
-        at_a, at_b = panel.rows([p.a for p in pairs]), panel.rows([p.b for p in pairs])
-        returns = log_returns(panel.close)
+    def of(
+        cls,
+        closes: CloseMatrix,
+        pairs: Sequence[Pair],
+        lookbacks: Sequence[int],
+        windows: Sequence[int],
+        max_stale: int,
+        rows: int,
+    ) -> "_Market":
+        at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
+        legs = Legs.of_symbols(closes.close, closes.start, closes.first, at_a, at_b)
+        returns = legs.returns()
+        start, first = closes.start, closes.first
         return cls(
-            panel,
+            closes,
+            tuple(pairs),
             at_a,
             at_b,
-            panel.close[at_a],
-            panel.close[at_b],
-            returns[at_a],
-            returns[at_b],
-            np.maximum(panel.first[at_a], panel.first[at_b]),
+            legs,
+            returns,
+            {width: legs.windows(width, rows) for width in {*windows, *lookbacks}},
+            {width: returns.windows(width - 1, rows) for width in windows},
+            {w: rolling_sum(closes.quote_volume, w, start, first, rows) for w in windows},
+            _carried(closes.traded, max_stale, rows),
         )
 
-    def have(self, rows: int) -> Ints:
-        """(pairs, rows): bars of the pair up to each row."""
-        have = np.arange(self.panel.end - rows, self.panel.end) - self.first[:, None] + 1
+    def some(self, pairs: slice) -> "_Market":
+        """The same with some of the pairs."""
+        return replace(
+            self,
+            pairs=self.pairs[pairs],
+            at_a=self.at_a[pairs],
+            at_b=self.at_b[pairs],
+            legs=self.legs.some(pairs),
+            returns=self.returns.some(pairs),
+        )
+
+    def numbers(self, window: int, beta: Floats) -> dict[str, Floats]:
+        """Those of one window, with each row's hedge ratio."""
+        legs, returned, volume = self.legs, self.returned[window], self.volume[window]
+        m = legs.moments(self.windows[window])
+        spread = spread_zscore(legs, beta, m)
+        volatility = deviation(returned.squares, returned.n)
+        return {
+            "spread": spread.spread,
+            "spread_mean": spread.mean,
+            "spread_std": spread.std,
+            "zscore": spread.zscore,
+            "correlation": correlation(m),
+            "return_correlation": correlation(self.returns.moments(returned)),
+            "volatility_a": volatility[legs.at_a],
+            "volatility_b": volatility[legs.at_b],
+            # Rows that a pair has from its `window`th bar on: no window reaches before its first.
+            "volume_a": volume[self.at_a],
+            "volume_b": volume[self.at_b],
+        }
+
+    def rows(self, window: int, lookback: int, numbers: dict[str, Floats]) -> PairRows:
+        """Numbers of one window and lookback put together."""
+        hedge_bars = numbers["hedge_bars"]
+        start = self.closes.end - hedge_bars.shape[1]
+        price_a, price_b = self.legs.last(hedge_bars.shape[1])
+        stale = self.stale[self.at_a] | self.stale[self.at_b]
+        if stale.any():
+            numbers = {name: np.where(stale, np.nan, values) for name, values in numbers.items()}
+        return PairRows(
+            pairs=self.pairs,
+            length=self.closes.length,
+            window=window,
+            lookback=lookback,
+            start=start,
+            have=self._have(start),
+            hedge_bars=hedge_bars.astype(np.int64),
+            stale=stale,
+            price_a=price_a,
+            price_b=price_b,
+            numbers=numbers,
+        )
+
+    def _have(self, start: int) -> Ints:
+        """(pairs, rows): bars of the pair up to each row from the absolute bar `start` on."""
+        first = self.legs.first[self.legs.at_a]
+        have = np.arange(start, self.closes.end) - first[:, None] + 1
         return np.asarray(np.maximum(have, 0))
 
-    def stale(self, max_stale: int, rows: int) -> NDArray[np.bool_]:
-        """Whether a leg has carried its close for more than `max_stale` bars in a row."""
-        stale = _carried(self.panel.traded, max_stale, rows)
-        return np.asarray(stale[self.at_a] | stale[self.at_b])
 
-    def volume(self, window: int, rows: int) -> tuple[Floats, Floats]:
-        """(pairs, rows) each: traded value of the legs over the window, in quote currency.
-
-        Rows that a pair has from its `window`th bar on: no window reaches before its first.
-        """
-        panel = self.panel
-        volume = rolling_sum(panel.quote_volume, window, panel.start, panel.first, rows)
-        return volume[self.at_a], volume[self.at_b]
-
-
-def _carried(traded: NDArray[np.bool_], max_stale: int, rows: int) -> NDArray[np.bool_]:
+def _carried(traded: Bools, max_stale: int, rows: int) -> Bools:
     """No trade in the last max_stale + 1 bars; False where the columns do not reach so far."""
     columns = traded.shape[1]
     counts = np.concatenate(

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.lagged_moments import LaggedMoments
-from spreadlake.quant.pair_stats import log_returns
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.legs import Legs, log_returns
 from spreadlake.quant.screen_pairs import MARKET_PIECE, Market, measured
 
 Prices = Literal["log", "raw"]
@@ -135,18 +135,19 @@ def false_discovery_rates(pvalues: Floats) -> Floats:
 
 
 def _market(close: Floats, options: ScreenOptions) -> Market:
-    x = np.log(close) if options.prices == "log" else close
+    logs = options.prices == "log"
+    x = np.log(close) if logs else close
+    none, before = np.empty(0, np.int64), np.full(len(close), -1)  # no symbol begins among the bars
+    closes = Legs(x, 0, before, none, none, unit=float(logs))
+    returns = Legs(log_returns(close), 0, before, none, none)
     lookback, window = options.lookback, options.window
-    # Less the first close: what is left of a high price level is rounding.
-    moves = x - x[:, -lookback, None]
-    centred = moves - moves[:, -lookback:].mean(axis=1, keepdims=True)
-    returns = log_returns(close[:, -window:])[:, 1:]
     return Market(
         moments=LaggedMoments.of(x[:, -lookback:]),
-        within=np.ascontiguousarray(centred[:, -window:]),
-        last=np.ascontiguousarray(x[:, -1]),
-        returns=np.ascontiguousarray(returns - returns.mean(axis=1, keepdims=True)),
-        level=np.abs(x[:, -lookback:]).max(axis=1) + (options.prices == "log"),
+        closes=closes,
+        returns=returns,
+        window=closes.windows(window, 1),
+        returned=returns.windows(window - 1, 1),
+        level=np.abs(x[:, -lookback:]).max(axis=1) + closes.unit,
     )
 
 

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.cointegration import SpreadTests, half_lives, spread_tests_both_ways
 from spreadlake.quant.lagged_moments import LaggedMoments
-from spreadlake.quant.rolling import Floats, Ints
+from spreadlake.quant.legs import Legs
+from spreadlake.quant.pair_stats import correlation, spread_zscore
+from spreadlake.quant.rolling import LegWindows
 from spreadlake.quant.unit_root import engle_granger
 
 MARKET_PIECE = 512
@@ -23,16 +26,16 @@ _FLAT = 1e-14
 class Market(NamedTuple):
     """The symbols of a screen, side by side.
 
-    moments: of their prices over the lookback. within: (symbols, window) the last prices less
-    their mean over the lookback, NaN where there are none. last: (symbols,) the last price.
-    returns: (symbols, window − 1) log returns less their mean. level: (symbols,) of what size
-    the prices are, for their rounding.
+    moments: of their prices over the lookback. closes, returns: (symbols, bars) prices and log
+    returns up to the screen's bar as legs of no pair yet. window, returned: their rolling moments
+    over the window. level: (symbols,) of what size the prices are, for their rounding.
     """
 
     moments: LaggedMoments
-    within: Floats
-    last: Floats
-    returns: Floats
+    closes: Legs
+    returns: Legs
+    window: LegWindows
+    returned: LegWindows
     level: Floats
 
 
@@ -45,7 +48,7 @@ class _Way(NamedTuple):
     beta: Floats
     alpha: Floats
     r_squared: Floats
-    flat: NDArray[np.bool_]
+    flat: Bools
     residuals: Floats
 
 
@@ -60,8 +63,11 @@ def measured(market: Market, one: Ints, other: Ints) -> dict[str, Floats]:
     turned = ~(ways[0].pvalue <= ways[1].pvalue) & ~np.isnan(ways[1].pvalue)
     kept = _Way(*(_either(turned, there, back) for there, back in zip(*ways, strict=True)))
     a, b = np.where(turned, other, one), np.where(turned, one, other)
-    last_a, last_b = market.last[a], market.last[b]
-    zscore, deviation = _zscore(market, a, b, kept)
+    legs = market.closes.of_pairs(a, b)
+    spread = spread_zscore(legs, kept.beta[:, None], legs.moments(market.window))
+    returns = market.returns.of_pairs(a, b)
+    last_a, last_b = (close[:, 0] for close in legs.last(1))
+    still = kept.flat | ~(spread.std[:, 0] > 0)
     return {
         "at_a": a.astype(np.float64),
         "at_b": b.astype(np.float64),
@@ -71,18 +77,18 @@ def measured(market: Market, one: Ints, other: Ints) -> dict[str, Floats]:
         "beta": kept.beta,
         "alpha": kept.alpha,
         "r_squared": kept.r_squared,
-        "return_correlation": _correlation(market.returns[a], market.returns[b]),
+        "return_correlation": correlation(returns.moments(market.returned))[:, 0],
         "half_life": np.where(kept.flat, np.nan, half_lives(kept.residuals)),
         "crossings": np.where(kept.flat, np.nan, _crossings(kept.residuals)),
-        "spread": last_a - kept.beta * last_b,
-        "zscore": zscore,
-        "deviation": deviation,
+        "spread": spread.spread[:, 0],
+        "zscore": np.where(still, np.nan, spread.zscore[:, 0]),
+        "deviation": np.where(still, np.nan, spread.std[:, 0]),
         "last_a": last_a,
         "last_b": last_b,
     }
 
 
-def _either(turned: NDArray[np.bool_], there: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
+def _either(turned: Bools, there: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
     return np.where(turned[:, None] if there.ndim == 2 else turned, back, there)
 
 
@@ -109,18 +115,6 @@ def _way(market: Market, tests: SpreadTests, at_a: Ints, at_b: Ints) -> _Way:
     )
 
 
-def _zscore(market: Market, a: Ints, b: Ints, kept: _Way) -> tuple[Floats, Floats]:
-    """z of the last bar over the window with the one beta, and the spread's deviation (ddof 1)."""
-    spread = market.within[a] - kept.beta[:, None] * market.within[b]
-    mean = spread.mean(axis=1)
-    size = market.level[a] + np.abs(kept.beta) * market.level[b]
-    deviations = spread - mean[:, None]
-    flat = kept.flat | (np.abs(deviations).max(axis=1) <= _FLAT * size)
-    squares = (deviations * deviations).sum(axis=1)
-    deviation = np.where(flat, np.nan, np.sqrt(squares / (spread.shape[1] - 1)))
-    return deviations[:, -1] / deviation, deviation
-
-
 def _crossings(residuals: Floats) -> Floats:
     """Changes of sign, by row; a residual that is 0 is on neither side."""
     positive = residuals > 0
@@ -129,12 +123,3 @@ def _crossings(residuals: Floats) -> Floats:
         signs = np.sign(residuals[row][residuals[row] != 0])
         changes[row] = np.count_nonzero(np.diff(signs))
     return changes
-
-
-def _correlation(one: Floats, other: Floats) -> Floats:
-    """Pearson, by row, of what is centred; NaN where one does not vary."""
-    product = (one * other).sum(axis=1)
-    sizes = np.sqrt((one * one).sum(axis=1)) * np.sqrt((other * other).sum(axis=1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = np.where(sizes > 0, product / sizes, np.nan)
-    return np.asarray(np.clip(correlation, -1.0, 1.0))

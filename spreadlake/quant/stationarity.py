@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.cointegration import SpreadTests, half_lives, spread_tests
 from spreadlake.quant.lagged_moments import LaggedMoments
-from spreadlake.quant.pair_stats import hedge_ratio, spread_zscore
-from spreadlake.quant.rolling import Floats, Ints, rolling_moments
+from spreadlake.quant.pair_stats import whole_spread
 from spreadlake.quant.unit_root import adf, engle_granger
 
 MIN_BARS = 30  # below this the tests' distributions say nothing
@@ -99,7 +99,7 @@ def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> PairTests:
 
 def _one_by_one(a: Floats, b: Floats) -> PairTests:
     """Where too few digits are left in the batch, or none: a leg or the spread does not vary."""
-    spread = _spread(a, b)
+    spread = whole_spread(a, b)
     if spread is None:
         return PairTests(None, None, None, None, None, len(a))
     test = adf(spread)
@@ -111,21 +111,6 @@ def _one_by_one(a: Floats, b: Floats) -> PairTests:
         cointegration_pvalue=_finite(engle_granger(a, b).pvalue),
         observations=len(a),
     )
-
-
-def _spread(a: Floats, b: Floats) -> Floats | None:
-    """A − beta·B less its first value, or None where a leg or the spread does not vary.
-
-    No statistic depends on the spread's level, and most lose digits to it.
-    """
-    first = np.zeros(1, dtype=np.int64)
-    leg_a, leg_b = a[None, :], b[None, :]
-    m = rolling_moments(leg_a, leg_b, len(a), 0, first, 1)
-    beta = hedge_ratio(leg_a, leg_b, m).beta
-    std = spread_zscore(leg_a, leg_b, beta, m).std[0, 0]
-    if not std > 0 or np.ptp(a) == 0:
-        return None
-    return np.asarray((a - a[0]) - beta[0, 0] * (b - b[0]))
 
 
 def _finite(value: float) -> float | None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.lagged_moments import most_lags
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.pair_stats import whole_spread
 
 # scipy and statsmodels take seconds and 100 MB to import: they are imported where they are used,
 # in the process that computes, so that the job itself starts at once and stays small.
@@ -45,8 +46,8 @@ def engle_granger(a: Floats, b: Floats) -> UnitRoot:
     """
     from statsmodels.tsa.stattools import coint  # noqa: PLC0415 see above
 
-    residuals = a - np.polynomial.Polynomial.fit(b, a, 1)(b)
-    lag = _best_lag(residuals, constant=False)
+    spread = whole_spread(a, b)
+    lag = 0 if spread is None else _best_lag(spread - spread.mean(), constant=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

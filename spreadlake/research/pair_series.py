@@ -63,7 +63,7 @@ def _piece(
             closes_part,
             [key.legs],
             [key.window],
-            key.lookback,
+            [key.lookback],
             definition.max_stale_bars,
             noise,
             count,

@@ -13,8 +13,8 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.breaks import read_cuts
 from spreadlake.lake.analytics.rows import last_time
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
-from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pairs
 from spreadlake.research.bar_source import BarSource
 from spreadlake.series import BarKey

@@ -22,7 +22,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     read_status,
 )
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.trades import COLUMNS, Trade
 from tests.patience import PATIENCE, Deadline
 

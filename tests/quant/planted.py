@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.screen import ScreenOptions, ranked, screen_all_pairs
 
 MARKETS, SYMBOLS, PLANTED = 20, 40, 12

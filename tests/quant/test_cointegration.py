@@ -12,10 +12,10 @@ from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.stattools import adfuller, coint
 
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.cointegration import SpreadTests, spread_tests, spread_tests_both_ways
 from spreadlake.quant.lagged_moments import LaggedMoments, most_lags
 from spreadlake.quant.mackinnon import pvalues
-from spreadlake.quant.rolling import Floats, Ints
 from spreadlake.quant.stationarity import many_pair_tests, pair_tests
 from spreadlake.quant.unit_root import adf, engle_granger
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spreadlake.quant import kalman
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.kalman import kalman_beta
-from spreadlake.quant.rolling import Floats, rolling_moments
+from spreadlake.quant.legs import Legs
 from tests.analytics_job import oracle
 
 START = 1_700_000_000
@@ -31,8 +32,8 @@ def _betas(
     delta: float = 1e-4,
     noise: float = 1e-3,
 ) -> Floats:
-    m = rolling_moments(a, b, lookback, start, np.array(first), rows)
-    return kalman_beta(a, b, m, lookback, delta, noise)
+    legs = Legs.of(a, b, start, np.array(first))
+    return kalman_beta(legs, legs.windows(lookback, rows), delta, noise)
 
 
 @settings(max_examples=15, deadline=None)

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from statsmodels.regression.rolling import RollingOLS
 
 from spreadlake.pairs import Pair
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.close_matrix import CloseMatrix
+from spreadlake.quant.legs import Legs
 from spreadlake.quant.pair_rows import Noise, PairRows, pair_rows
 from spreadlake.quant.pair_stats import (
     Hedge,
     Spread,
     correlation,
     hedge_ratio,
-    log_returns,
-    return_moments,
     spread_zscore,
 )
-from spreadlake.quant.rolling import Floats, Moments, rolling_moments
+from spreadlake.quant.rolling import Moments, rolling_moments
 
 START = 1_700_000_000
 FIRST = np.array([START])
@@ -43,15 +43,19 @@ def _moments(a: Floats, b: Floats, width: int) -> Moments:
     return rolling_moments(a, b, width, START, FIRST, a.shape[1])
 
 
+def _hedge(a: Floats, b: Floats, width: int) -> Hedge:
+    return hedge_ratio(Legs.of(a, b, START), _moments(a, b, width))
+
+
 def _analyse(a: Floats, b: Floats, window: int, lookback: int) -> tuple[Hedge, Spread]:
-    hedge = hedge_ratio(a, b, _moments(a, b, lookback))
-    return hedge, spread_zscore(a, b, hedge.beta, _moments(a, b, window))
+    hedge = _hedge(a, b, lookback)
+    return hedge, spread_zscore(Legs.of(a, b, START), hedge.beta, _moments(a, b, window))
 
 
 @pytest.mark.parametrize(("level_a", "level_b"), LEVELS)
 def test_hedge_ratio_is_rolling_ols(level_a: float, level_b: float) -> None:
     a, b = _legs(1, 400, level_a, level_b)
-    hedge = hedge_ratio(a, b, _moments(a, b, 60))
+    hedge = _hedge(a, b, 60)
     # statsmodels inverts X'X, which loses digits where B hardly moves about a far mean: it is
     # given the same regression about the prices' start.
     x = sm.add_constant(b[0] / b[0, 0] - 1)
@@ -69,7 +73,7 @@ def test_hedge_ratio_is_rolling_ols(level_a: float, level_b: float) -> None:
 
 def test_hedge_ratio_is_ols_of_the_last_bars() -> None:
     a, b = _legs(2, 300)
-    hedge = hedge_ratio(a, b, _moments(a, b, 120))
+    hedge = _hedge(a, b, 120)
     for at in (2, 10, 119, 120, 299):
         low = max(0, at - 119)
         fit = sm.OLS(a[0, low : at + 1], sm.add_constant(b[0, low : at + 1])).fit()
@@ -93,7 +97,8 @@ def test_correlations_are_those_of_pandas(level_a: float, level_b: float, window
 
 
 def _returns(a: Floats, b: Floats, window: int) -> Moments:
-    return return_moments(log_returns(a), log_returns(b), window, START, FIRST, a.shape[1])
+    returns = Legs.of(a, b, START).returns()
+    return returns.moments(returns.windows(window - 1, a.shape[1]))
 
 
 def test_one_return_has_no_correlation() -> None:
@@ -127,7 +132,7 @@ def _rows(a: Floats, b: Floats, window: int, lookback: int) -> PairRows:
         np.array([START, START]),
     )
     noise = Noise(1e-4, 1e-3)
-    return next(pair_rows(panel, [Pair("A", "B")], [window], lookback, 30, noise, bars))
+    return next(pair_rows(panel, [Pair("A", "B")], [window], [lookback], 30, noise, bars))
 
 
 def _quotes(bars: int) -> Floats:
@@ -309,7 +314,7 @@ def _panel_rows(
         firsts,
     )
     noise = Noise(1e-4, 1e-3)
-    return next(pair_rows(panel, [Pair("A", "B")], [window], lookback, 30, noise, rows))
+    return next(pair_rows(panel, [Pair("A", "B")], [window], [lookback], 30, noise, rows))
 
 
 def test_nothing_in_a_row_comes_from_after_it() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spreadlake.quant.rolling import Floats, rolling_moments, rolling_sum
+from spreadlake.quant.arrays import Floats
+from spreadlake.quant.rolling import rolling_moments, rolling_sum
 from tests.analytics_job import oracle
 
 FIELDS = ("n", "mean_a", "mean_b", "saa", "sbb", "sab")

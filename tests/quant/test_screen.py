@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.stattools import adfuller, coint
 
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.screen import (
     ORDERS,
     SCREEN_SCHEMA,

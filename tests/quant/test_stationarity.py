@@ -13,7 +13,7 @@ from scipy.stats import theilslopes
 from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.stattools import adfuller, coint
 
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.stationarity import MIN_BARS, half_life, pair_tests, theil_sen_beta
 
 

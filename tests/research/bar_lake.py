@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 
 BEGIN = 1_700_000_040 // 60 * 60  # a whole minute
 

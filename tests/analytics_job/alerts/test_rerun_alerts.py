@@ -14,7 +14,7 @@ from analytics_job.alerts.store import AlertStore
 from analytics_job.archive.retention import Retention
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.alerts import AlertLevels
-from spreadlake.quant.rolling import Floats
+from spreadlake.quant.arrays import Floats
 from spreadlake.series import SeriesKey
 
 PAIR = "AUSDT/BUSDT"

@@ -8,6 +8,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from analytics_job.pairs import analyser
 from analytics_job.pairs.analyser import Analyser
+from spreadlake.quant import pair_rows
 from spreadlake.quant.pair_rows import PairRows
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
@@ -55,9 +56,9 @@ def test_groups_and_pieces_of_any_size_give_the_same_tables(
     whole = _tables(tmp_path / "whole")
     assert sizes >= {3, 6}  # those of one symbol, and all
     assert whole["alert_events"]
-    for cells, piece in ((60, 16), (40, 7), (150, 40)):
+    for cells, piece in ((5, 16), (4, 7), (2, 40)):
         sizes.clear()
-        monkeypatch.setattr(analyser, "_CELLS", cells)
+        monkeypatch.setattr(pair_rows, "_CELLS", cells)
         monkeypatch.setattr(analyser, "_PIECE", piece)
         assert _tables(tmp_path / str(cells)) == whole
         assert max(sizes) < 6
