@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
 from spreadlake.lake import read_counters, read_status
-from spreadlake.status import LakeSnapshot, SymbolReport, read_symbols, status_of
+from spreadlake.status import LakeSnapshot, SymbolReport, report_symbols, status_of
 
 _BY_SYMBOL = (
     ("ticks", "spreadlake_ticks", "Trades stored."),
@@ -62,7 +62,7 @@ def read_capture(look: LakeSnapshot) -> Capture:
         status = read_status(db)
         captured = status.get("captured", (None, 0))[0]
         service = status_of(status, "collector")
-        return Capture(read_counters(db), read_symbols(db), service, captured)
+        return Capture(read_counters(db), report_symbols(db), service, captured)
 
 
 def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Metric]:

@@ -75,8 +75,8 @@ class HourWriter:
         hot_hour = HotHour(hour_ms, self._bound)
         summary = hot_part(self._db, hot_hour, self._symbol)
         hot = hot_trades(self._db, hot_hour, summary) if summary else TRADES_SCHEMA.to_frame()
-        here = merged(hot, cold)
-        held = merged(here, self._hot_by_id(records))
+        here = merged(hot, cold) if summary else cold
+        held = merged(here, self._hot_by_id(records)) if self._bound else cold
         new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
         self._refuse_another_contract(new.join(held, on="trade_id", how="anti"))
         rows = merged(here, trades_in(new))

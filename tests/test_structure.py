@@ -72,6 +72,13 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def texts_of(path: Path) -> Iterator[str]:
+    """Every literal text of the file."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
 def is_pure(path: Path) -> bool:
     return re.search(r"\bPure\b", ast.get_docstring(parsed(path)) or "") is not None
 
@@ -89,6 +96,18 @@ def test_services_meet_only_in_the_lake() -> None:
         others = set(PACKAGES) - {room, "spreadlake"} - BESIDE.get(room, set())
         wrong[name] = others & {imported.split(".")[0] for imported in imports_of(path)}
     assert not {module: rooms for module, rooms in wrong.items() if rooms}
+
+
+def test_sql_on_the_ticks_has_one_owner() -> None:
+    """Statements on the tables of `ticks.db` stand with them, and nowhere else."""
+    owner, tables = "spreadlake.lake.ticks.", "ticks|gaps|rolls|symbols|klines|empty_ids|funding"
+    statement = re.compile(rf"\b(FROM|INTO|UPDATE|JOIN)\s+({tables})\b")
+    found = {
+        name_of(path): [text for text in texts_of(path) if statement.search(text)]
+        for path in source_files()
+        if not name_of(path).startswith(owner)
+    }
+    assert not {module: texts for module, texts in found.items() if texts}
 
 
 def test_files_are_short() -> None:

@@ -12,6 +12,7 @@ from analytics_job.ticks.backlog import DueHour, HoursDue
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.ticks.hot import next_hour
 from spreadlake.lake.ticks.rolls import missing_error, missing_hours
 from spreadlake.lake.ticks.trades import trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
@@ -122,14 +123,11 @@ def _hours(lake: Lake, start_ms: int) -> list[int]:
     paths = lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
     hours = {hour for _, hour in map(lake.partition_hour, paths) if hour >= start_ms}
     with closing(open_reader(lake.ticks_db)) as ticks:
-        at = start_ms
-        while True:
-            row = ticks.execute("SELECT MIN(time_ms) FROM ticks WHERE time_ms >= ?", (at,))
-            first = row.fetchone()[0]
-            if first is None:
-                return sorted(hours)
-            hours.add(hour_of(first))
-            at = hour_of(first) + HOUR_MS
+        hour = next_hour(ticks, start_ms)
+        while hour is not None:
+            hours.add(hour.hour_ms)
+            hour = next_hour(ticks, hour.hour_ms + HOUR_MS)
+    return sorted(hours)
 
 
 def _begin(db: sqlite3.Connection, start: int) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.ticks.hot import came_after, greatest_seq
 
 # A trade from farther ahead is left to the schedule: it may not be what it says it is.
 _AHEAD_MS = 60_000
@@ -51,8 +52,5 @@ class Arrivals:
 
     def _is_final(self, db: sqlite3.Connection) -> bool:
         after, wanted = self._seq, self._wanted_ms()
-        self._seq = db.execute("SELECT ifnull(max(seq), 0) FROM ticks").fetchone()[0]
-        if wanted is None:
-            return False
-        query = "SELECT 1 FROM ticks WHERE seq > ? AND time_ms BETWEEN ? AND ? LIMIT 1"
-        return db.execute(query, (after, wanted, wanted + _AHEAD_MS)).fetchone() is not None
+        self._seq = greatest_seq(db)
+        return wanted is not None and came_after(db, after, wanted, wanted + _AHEAD_MS)

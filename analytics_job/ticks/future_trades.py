@@ -10,10 +10,10 @@ import polars as pl
 
 from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.lake import Lake, open_reader, read_trades
+from spreadlake.lake.ticks.hot import minutes_from
 from spreadlake.trade_clock import NEAR_MS
 
 _MINUTE_MS = 60_000
-_MINUTES = f"SELECT DISTINCT time_ms / {_MINUTE_MS} FROM ticks WHERE time_ms >= ? AND seq <= ?"
 # They were read before: no restart has to read from them on again.
 _SEQ = 2**62
 
@@ -31,7 +31,7 @@ class FutureTrades:
         if not self._lake.ticks_db.exists():
             return
         with closing(open_reader(self._lake.ticks_db)) as db:
-            self._minutes.update(row[0] for row in db.execute(_MINUTES, (final_ms, seq)))
+            self._minutes.update(minutes_from(db, final_ms, seq))
         self._read_to_ms = final_ms
 
     def apart(self, trades: pl.DataFrame, watermark_ms: int) -> pl.DataFrame:

@@ -12,19 +12,14 @@ from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.presence import Presence
-from spreadlake.lake.ticks.rolls import newest_seq
+from spreadlake.lake.ticks.hot import rows_after, rows_until
+from spreadlake.lake.ticks.klines import kline_symbols, read_klines
+from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
 
 log = logging.getLogger(__name__)
 
 TAIL_SCHEMA = pl.Schema([("seq", pl.Int64()), *TRADES_SCHEMA.items()])
-_NAMES = ", ".join(TAIL_SCHEMA.names())
-# Each symbol once, by a seek each.
-_KLINE_SYMBOLS = """WITH RECURSIVE known(symbol) AS (
-  SELECT MIN(symbol) FROM klines UNION ALL
-  SELECT (SELECT MIN(symbol) FROM klines WHERE symbol > known.symbol) FROM known
-  WHERE known.symbol IS NOT NULL)
-SELECT symbol FROM known WHERE symbol IS NOT NULL"""
 _LIMIT = 200_000  # trades in one read, to bound memory while catching up
 
 
@@ -71,14 +66,11 @@ class TickTail:
             hot = self._read_hot(db, after)
             more = hot.height == self._limit
             last = int(hot["seq"][-1]) if hot.height else after
-            rolls = db.execute(
-                "SELECT symbol, hour_ms, max_seq FROM rolls WHERE max_seq > ? AND max_seq <= ?",
-                (after, last if more else 2**62),
-            ).fetchall()
+            rolls = rolls_after(db, after, last if more else 2**62)
         finally:
             db.execute("ROLLBACK")
-        seq = max([last, *(roll[2] for roll in rolls)])
-        return NewTrades(hot, seq, more, tuple((roll[0], roll[1]) for roll in rolls))
+        seq = max([last, *(roll.max_seq for roll in rolls)])
+        return NewTrades(hot, seq, more, tuple((roll.symbol, roll.hour_ms) for roll in rolls))
 
     def source_end(self) -> SourceEnd:
         """Where an import has ended after which no other trade came; NO_END otherwise."""
@@ -102,8 +94,7 @@ class TickTail:
             db.execute("SELECT symbol, value FROM counters WHERE name = 'klines'").fetchall()
         )
         others = int(counts.pop("", 0))  # of nobody knows whom
-        symbols = {row[0] for row in db.execute(_KLINE_SYMBOLS)}
-        return {symbol: int(counts.get(symbol, 0)) + others for symbol in symbols}
+        return {symbol: int(counts.get(symbol, 0)) + others for symbol in kline_symbols(db)}
 
     def klines(self, symbol: str) -> pl.DataFrame:
         """The stored 1m klines of a symbol: the columns of `klines`."""
@@ -111,11 +102,7 @@ class TickTail:
         if db is None:
             raise LookupError("klines are read only where kline_versions says there are some")
         with explaining(self._lake.ticks_db):
-            rows = db.execute(
-                f"SELECT {', '.join(KLINES_SCHEMA.names())} FROM klines "
-                "WHERE symbol = ? AND timeframe = '1m' ORDER BY time",
-                (symbol,),
-            ).fetchall()
+            rows = read_klines(db, symbol, "1m")
         return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
 
     def close(self) -> None:
@@ -137,9 +124,7 @@ class TickTail:
         return self._db
 
     def _read_hot(self, db: sqlite3.Connection, after: int) -> pl.DataFrame:
-        rows = db.execute(
-            f"SELECT {_NAMES} FROM ticks WHERE seq > ? ORDER BY seq LIMIT ?", (after, self._limit)
-        ).fetchall()
+        rows = rows_after(db, after, self._limit)
         return pl.DataFrame(rows, schema=TAIL_SCHEMA, orient="row")
 
 
@@ -158,16 +143,10 @@ def waiting_trades(
         return TAIL_SCHEMA.to_frame()
     end = 2**62 if end_ms is None else end_ms
     with closing(open_reader(lake.ticks_db)) as db:
-        rows = db.execute(
-            f"SELECT {_NAMES} FROM ticks WHERE time_ms >= ? AND time_ms < ? AND seq <= ?",
-            (start_ms, end, seq),
-        ).fetchall()
-        rolls = db.execute(
-            "SELECT symbol, hour_ms FROM rolls WHERE hour_ms > ? AND hour_ms < ? AND max_seq <= ?",
-            (start_ms - HOUR_MS, end, seq),
-        ).fetchall()
+        rows = rows_until(db, start_ms, end, seq)
+        rolls = rolls_until(db, start_ms, end, seq)
         parts = [pl.DataFrame(rows, schema=TAIL_SCHEMA, orient="row")]
-        for symbol, hour in rolls:
+        for symbol, hour, *_ in rolls:
             if ("", hour) not in without and (symbol, hour) not in without:
                 begin = max(start_ms, hour)
                 cold = read_trades(lake, begin, hour + HOUR_MS, [symbol], db)

@@ -12,12 +12,13 @@ from spreadlake.lake.databases.connections import (
 )
 from spreadlake.lake.databases.status import (
     add_counters,
+    beat,
     read_counters,
     read_status,
+    seconds_since,
     set_status,
 )
 from spreadlake.lake.databases.wal import WalKeeper
-from spreadlake.lake.heartbeat import beat, seconds_since
 from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.ticks.identity import Origin, check_claim, claim
 

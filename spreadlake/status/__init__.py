@@ -38,7 +38,7 @@ from spreadlake.status.services import (
     status_of,
 )
 from spreadlake.status.snapshots import LakeSnapshot, snapshot
-from spreadlake.status.ticks import last_trade_ms, read_identity, read_symbols
+from spreadlake.status.ticks import last_trade_ms, read_identity, report_symbols
 
 __all__ = [
     "AlertReport",
@@ -66,9 +66,9 @@ __all__ = [
     "read_open_alerts",
     "read_progress",
     "read_service",
-    "read_symbols",
     "read_tests_backlog",
     "report_on",
+    "report_symbols",
     "require_lake",
     "service_in",
     "sizes_of",

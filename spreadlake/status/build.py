@@ -29,11 +29,11 @@ from spreadlake.status.model import (
 from spreadlake.status.services import never_started, read_service, service_in
 from spreadlake.status.snapshots import snapshot
 from spreadlake.status.ticks import (
-    read_gaps,
     read_identity,
     read_missing,
     read_not_trading,
-    read_symbols,
+    report_gaps,
+    report_symbols,
 )
 
 
@@ -130,9 +130,9 @@ def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | N
         service_in(db, "collector", now, heartbeats),
         origin,
         kind,
-        read_symbols(db),
+        report_symbols(db),
         read_not_trading(db),
-        read_gaps(db),
+        report_gaps(db),
         newest_seq(db),
     )
 

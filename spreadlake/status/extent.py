@@ -8,7 +8,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.status.model import FileReport
 from spreadlake.status.snapshots import snapshot
-from spreadlake.status.ticks import read_symbols
+from spreadlake.status.ticks import report_symbols
 from spreadlake.times import timeframe_seconds
 
 # The inner max(time) is one seek at the end of each symbol's range of keys.
@@ -56,7 +56,7 @@ class Totals:
 def totals_of(lake: Lake) -> Totals:
     """The totals of `lake`, zeros where nothing is there yet."""
     with snapshot(lake.ticks_db) as db:
-        ticks = {} if db is None else {s.symbol: s.ticks for s in read_symbols(db)}
+        ticks = {} if db is None else {s.symbol: s.ticks for s in report_symbols(db)}
     with snapshot(lake.analytics_db) as db:
         if db is None:
             return Totals(ticks, {}, 0, 0)

@@ -1,11 +1,12 @@
 """Reads what `ticks.db` tells about capture; the cost depends on symbols, not on history."""
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Literal
 
 from spreadlake.lake import Lake, read_status
+from spreadlake.lake.databases.meta import read_meta
+from spreadlake.lake.ticks.gaps import Gap, gap_counts, newest_gaps
 from spreadlake.lake.ticks.rolls import hour_spans, missing_hours
+from spreadlake.lake.ticks.symbols import newest_trade_ms, read_symbols
 from spreadlake.status.model import GapReport, MissingReport, SymbolReport
 from spreadlake.status.snapshots import snapshot
 
@@ -14,23 +15,22 @@ MOST_GAPS = 100
 
 def read_identity(db: sqlite3.Connection) -> tuple[str | None, str | None]:
     """(origin, kind of trades) of the lake; None where it holds nothing yet."""
-    held = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    return held.get("origin"), held.get("trade_kind")
+    return read_meta(db, "origin"), read_meta(db, "trade_kind")
 
 
-def read_symbols(db: sqlite3.Connection) -> list[SymbolReport]:
+def report_symbols(db: sqlite3.Connection) -> list[SymbolReport]:
     """All symbols of the lake, with the gaps that are not repaired."""
-    rows = db.execute(
-        """
-        SELECT symbol, last_price, ticks, last_time_ms,
-          (SELECT count(*) FROM gaps WHERE state = 'open' AND gaps.symbol = symbols.symbol),
-          (SELECT count(*) FROM gaps WHERE state = 'lost' AND gaps.symbol = symbols.symbol)
-        FROM symbols ORDER BY symbol
-        """
-    ).fetchall()
+    opened, lost = gap_counts(db, "open"), gap_counts(db, "lost")
     return [
-        SymbolReport(symbol, price, ticks, time_ms / 1000, gaps_open, gaps_lost)
-        for symbol, price, ticks, time_ms, gaps_open, gaps_lost in rows
+        SymbolReport(
+            row.symbol,
+            row.last_price,
+            row.ticks,
+            row.last_time_ms / 1000,
+            opened.get(row.symbol, 0),
+            lost.get(row.symbol, 0),
+        )
+        for row in read_symbols(db)
     ]
 
 
@@ -41,22 +41,17 @@ def read_not_trading(db: sqlite3.Connection) -> dict[str, str]:
     return dict(held) if isinstance(held, dict) else {}
 
 
-def read_gaps(db: sqlite3.Connection) -> list[GapReport]:
+def report_gaps(db: sqlite3.Connection) -> list[GapReport]:
     """The newest gaps that are open or lost, open ones first."""
-    gaps = [gap for state in ("open", "lost") for gap in _gaps_in_state(db, state)]
-    return gaps[:MOST_GAPS]
+    gaps = [*newest_gaps(db, "open", MOST_GAPS), *newest_gaps(db, "lost", MOST_GAPS)]
+    return [_report(gap) for gap in gaps[:MOST_GAPS]]
 
 
-def _gaps_in_state(db: sqlite3.Connection, state: Literal["open", "lost"]) -> Iterator[GapReport]:
-    # The state stands in the text, and the + before id, so that SQLite uses that state's index.
-    rows = db.execute(
-        f"""
-        SELECT symbol, first_id, last_id, last_id - first_id + 1, state, found_ms / 1000.0, cause,
-          message
-        FROM gaps WHERE state = '{state}' ORDER BY +id DESC LIMIT {MOST_GAPS}
-        """
+def _report(gap: Gap) -> GapReport:
+    found_at = gap.found_ms / 1000
+    return GapReport(
+        gap.symbol, *gap.range, gap.range.size, gap.state, found_at, gap.cause, gap.message
     )
-    return (GapReport(*row) for row in rows)
 
 
 def read_missing(db: sqlite3.Connection, lake: Lake) -> list[MissingReport]:
@@ -72,5 +67,4 @@ def last_trade_ms(lake: Lake) -> int | None:
     with snapshot(lake.ticks_db) as db:
         if db is None:
             return None
-        latest: int | None = db.execute("SELECT max(last_time_ms) FROM symbols").fetchone()[0]
-    return latest
+        return newest_trade_ms(db)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from spreadlake.errors import LakeError, UnavailableError
-from spreadlake.lake.connection import LakeConnection
-from spreadlake.lake.databases.errors import explain
+from spreadlake.lake.databases.errors import LakeConnection, explain
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
 from spreadlake.lake.layout import Lake
 from spreadlake.locks import try_lock

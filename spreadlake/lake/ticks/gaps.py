@@ -77,6 +77,14 @@ def _select(db: sqlite3.Connection, state: GapState, where: str, value: object) 
     ]
 
 
+def gap_counts(db: sqlite3.Connection, state: GapState) -> dict[str, int]:
+    """How many gaps in a state each symbol has."""
+    rows = db.execute(
+        f"SELECT symbol, count(*) FROM gaps WHERE state = '{state}' GROUP BY symbol"
+    ).fetchall()
+    return dict(rows)
+
+
 def left_out(db: sqlite3.Connection) -> list[LeftOut]:
     """What imports have left out so far, by symbol."""
     rows = db.execute(

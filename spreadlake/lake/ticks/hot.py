@@ -114,6 +114,34 @@ def rows_between(db: sqlite3.Connection, start_ms: int, end_ms: int) -> list[tup
     ).fetchall()
 
 
+def rows_after(db: sqlite3.Connection, seq: int, most: int) -> list[tuple[object, ...]]:
+    """At most `most` rows of a seq greater than `seq`, in that order: seq, and COLUMNS."""
+    return db.execute(
+        f"SELECT seq, {_NAMES} FROM ticks WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+    ).fetchall()
+
+
+def rows_until(
+    db: sqlite3.Connection, start_ms: int, end_ms: int, seq: int
+) -> list[tuple[object, ...]]:
+    """The rows with start_ms <= time_ms < end_ms of no greater seq than `seq`: seq, and COLUMNS."""
+    return db.execute(
+        f"SELECT seq, {_NAMES} FROM ticks WHERE {_IN_HOUR}", (start_ms, end_ms, seq)
+    ).fetchall()
+
+
+def came_after(db: sqlite3.Connection, seq: int, first_ms: int, last_ms: int) -> bool:
+    """Whether a row of a seq greater than `seq` has a time from `first_ms` to `last_ms`."""
+    query = "SELECT 1 FROM ticks WHERE seq > ? AND time_ms BETWEEN ? AND ? LIMIT 1"
+    return db.execute(query, (seq, first_ms, last_ms)).fetchone() is not None
+
+
+def minutes_from(db: sqlite3.Connection, start_ms: int, seq: int) -> list[int]:
+    """Minutes since 1970 in which rows from `start_ms` on are, of no greater seq than `seq`."""
+    query = "SELECT DISTINCT time_ms / 60000 FROM ticks WHERE time_ms >= ? AND seq <= ?"
+    return [minute for (minute,) in db.execute(query, (start_ms, seq))]
+
+
 def values_by_id(
     db: sqlite3.Connection, symbol: str, ids: Sequence[int]
 ) -> dict[int, tuple[int, float, float]]:

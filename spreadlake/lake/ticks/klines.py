@@ -11,6 +11,13 @@ KLINE_COLUMNS = (
 )  # fmt: skip
 _NAMES = ", ".join(KLINE_COLUMNS)
 
+# Each symbol once, by a seek each.
+_SYMBOLS = """WITH RECURSIVE known(symbol) AS (
+  SELECT MIN(symbol) FROM klines UNION ALL
+  SELECT (SELECT MIN(symbol) FROM klines WHERE symbol > known.symbol) FROM known
+  WHERE known.symbol IS NOT NULL)
+SELECT symbol FROM known WHERE symbol IS NOT NULL"""
+
 
 def save_klines(db: sqlite3.Connection, symbol: str, rows: Sequence[Sequence[object]]) -> None:
     """Stores klines of one symbol (KLINE_COLUMNS); those that are there are replaced.
@@ -26,7 +33,7 @@ def save_klines(db: sqlite3.Connection, symbol: str, rows: Sequence[Sequence[obj
 
 
 def read_klines(
-    db: sqlite3.Connection, symbol: str, timeframe: str, first: int, last: int
+    db: sqlite3.Connection, symbol: str, timeframe: str, first: int = 0, last: int = 2**62
 ) -> list[tuple[object, ...]]:
     """The klines of one symbol with first <= time <= last, as KLINE_COLUMNS, in order of time."""
     return db.execute(
@@ -34,6 +41,11 @@ def read_klines(
         "AND time BETWEEN ? AND ? ORDER BY time",
         (symbol, timeframe, first, last),
     ).fetchall()
+
+
+def kline_symbols(db: sqlite3.Connection) -> list[str]:
+    """The symbols that have klines."""
+    return [symbol for (symbol,) in db.execute(_SYMBOLS)]
 
 
 def kline_days(db: sqlite3.Connection) -> list[tuple[str, int]]:

@@ -82,6 +82,25 @@ def rolled_of(db: sqlite3.Connection, symbol: str) -> dict[int, int]:
     return dict(rows.fetchall())
 
 
+def rolls_after(db: sqlite3.Connection, seq: int, last: int) -> list[Roll]:
+    """The hours with seq < max_seq <= last: some of their trades may be newer than `seq`."""
+    rows = db.execute(
+        "SELECT symbol, hour_ms, rows, max_seq FROM rolls WHERE max_seq > ? AND max_seq <= ?",
+        (seq, last),
+    ).fetchall()
+    return [Roll(*row) for row in rows]
+
+
+def rolls_until(db: sqlite3.Connection, start_ms: int, end_ms: int, seq: int) -> list[Roll]:
+    """The hours that may hold trades of [start_ms, end_ms), all of no greater seq than `seq`."""
+    rows = db.execute(
+        "SELECT symbol, hour_ms, rows, max_seq FROM rolls "
+        "WHERE hour_ms > ? AND hour_ms < ? AND max_seq <= ?",
+        (start_ms - HOUR_MS, end_ms, seq),
+    ).fetchall()
+    return [Roll(*row) for row in rows]
+
+
 def rolled_rows(db: sqlite3.Connection, symbol: str, hour_ms: int) -> int:
     """The rows of an hour that are in Parquet; 0 where it was not rolled."""
     row = db.execute(
