@@ -98,7 +98,9 @@ def make_analytics(root: Path, now: float | None = None, bars: int = 100) -> Non
         add_rows(db, STALE, 2, zscore=9.9, spread=None, beta=None, correlation=None)
         add_alerts(db)
         db.executemany(
-            "INSERT INTO pair_tests VALUES (?, '1s', 300, ?, 22.5, ?, -3.1, 0.02, 0.04, 300)",
+            "INSERT INTO pair_tests(pair, timeframe, lookback_bars, time, robust_beta, half_life, "
+            "adf_statistic, adf_pvalue, cointegration_pvalue, observations) "
+            "VALUES (?, '1s', 300, ?, 22.5, ?, -3.1, 0.02, 0.04, 300)",
             [(BTC_ETH, START, 60.0), (BTC_ETH, START + 60, 55.0)],
         )
         db.executemany(

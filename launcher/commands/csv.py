@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from launcher.commands.options import DataOption, parse_bars
-from launcher.commands.output import lines_to_file, lines_to_stdout
+from launcher.commands.output import csv_lines, lines_to_file, lines_to_stdout
 from launcher.commands.series import (
     available_series,
     bar_seconds,
@@ -24,6 +24,8 @@ from spreadlake.series import SeriesKey, choose_series
 from spreadlake.status import require_lake
 from spreadlake.times import iso_utc, parse_time
 from spreadlake.words import count
+
+_AT = 5  # of `close_time` among the columns
 
 
 def csv(
@@ -67,7 +69,8 @@ def csv(
     columns = column_names(lake)
     read = iter_rows if key in stored else iter_computed
     pieces = _some(read(lake, key, columns, *times), lake, key)
-    lines = csv_lines(columns, pieces, bar_seconds(key), epoch)
+    header = (*columns[:_AT], "close_time", *columns[_AT:])
+    lines = csv_lines(header, rows_known_at(pieces, bar_seconds(key), epoch))
     if output == "-":
         lines_to_stdout(lines)
         return
@@ -104,21 +107,17 @@ def _times(start: str | None, end: str | None) -> tuple[float | None, float | No
     return first, last
 
 
-def csv_lines(
-    columns: list[str], pieces: Iterable[list[tuple[Any, ...]]], seconds: int, epoch: bool
-) -> Iterator[str]:
-    """The header and a line for each row; floats read back to the same bits, NULL is empty.
+def rows_known_at(
+    pieces: Iterable[list[tuple[Any, ...]]], seconds: int, epoch: bool
+) -> Iterator[tuple[object, ...]]:
+    """Each row with the time it was known at, behind its first five values.
 
-    `columns` begins with `time`, the open of a bar of so many `seconds`; after the first five
-    comes `close_time`, when the row was known.
+    A row begins with the open of a bar of so many `seconds`.
     """
-    at = 5
-    yield ",".join((*columns[:at], "close_time", *columns[at:])) + "\n"
     for piece in pieces:
         for time, *values in piece:
-            cells = ["" if value is None else repr(value) for value in values]
-            cells.insert(at - 1, _moment(time + seconds, epoch))
-            yield ",".join((_moment(time, epoch), *cells)) + "\n"
+            known = _moment(time + seconds, epoch)
+            yield _moment(time, epoch), *values[: _AT - 1], known, *values[_AT - 1 :]
 
 
 def _moment(time: int, epoch: bool) -> str:

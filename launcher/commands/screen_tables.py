@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from launcher.commands.output import csv_lines
 from spreadlake.times import iso_utc
 from spreadlake.words import number, signed
 
@@ -14,10 +15,9 @@ Row = dict[str, Any]
 
 
 def csv_of_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    """The header and a line for each row; floats read back to the same bits, NULL is empty."""
-    yield ",".join(columns) + "\n"
-    for row in rows:
-        yield ",".join(_cell(name, row[name]) for name in columns) + "\n"
+    """The header and a line for each row; times are ISO 8601."""
+    timed = ({**row, "time": iso_utc(row["time"])} for row in rows)
+    return csv_lines(columns, ([row[name] for name in columns] for row in timed))
 
 
 def json_of_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
@@ -28,14 +28,6 @@ def json_of_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
         yield before + json.dumps({name: row[name] for name in columns} | times, allow_nan=False)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
-
-
-def _cell(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if name == "time":
-        return iso_utc(int(str(value)))
-    return value if isinstance(value, str) else repr(value)
 
 
 class _Column(NamedTuple):
