@@ -8,8 +8,8 @@ from spreadlake.lake import Lake, open_ticks_writer
 from tests.fixture_lake import make_lake
 from tests.importer.dumps import day_file, trades
 from tests.importer.lakes import import_all
+from tests.launcher.supervisor.test_terminal import on_terminal
 from tests.running import invoke, run
-from tests.supervisor.test_terminal import on_terminal
 
 CONFIG = """
 symbols = ["BTCUSDT", "ETHUSDT"]

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from launcher.supervisor.child import Child
+from tests.launcher.supervisor.scripts import FOREVER, STUBBORN, spec
 from tests.patience import PATIENCE
 from tests.running import until
-from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
 
 def run_to_end(text: str) -> tuple[Child, list[str]]:
@@ -118,7 +118,7 @@ def test_the_death_of_the_parent_closes_its_standard_input() -> None:
     parent = """
         import os, signal, sys
         from launcher.supervisor.child import Child
-        from tests.supervisor.scripts import spec
+        from tests.launcher.supervisor.scripts import spec
         text = '''
             import os, sys
             from spreadlake.config import load_settings

@@ -29,7 +29,7 @@ PROGRAM = """
     from spreadlake.errors import SpreadlakeError
     from spreadlake.lake import Lake
     from launcher.supervisor.pipeline import PipelineRun, run_pipeline
-    from tests.supervisor.scripts import FOREVER, spec
+    from tests.launcher.supervisor.scripts import FOREVER, spec
     specs = [spec("collector", {script}, Path({folder!r}))]
     lake = Lake(Path("lake"))
     foot = ["status   spreadlake status --data lake"]

@@ -10,8 +10,8 @@ import pytest
 from launcher.commands.dashboards import home_url
 from spreadlake.lake import Lake, atomic, open_ticks_writer, set_status, writer_lock
 from spreadlake.status import BarSpan, bar_span
-from tests.dashboards.test_observability import program
 from tests.grafana.lake_fixture import LATE_BARS, build_lake
+from tests.launcher.dashboards.test_observability import program
 from tests.patience import PATIENCE
 from tests.running import invoke, started, until
 

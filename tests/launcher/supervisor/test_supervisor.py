@@ -14,9 +14,9 @@ from launcher.supervisor.supervisor import Supervisor
 from spreadlake.backoff import Backoff
 from spreadlake.errors import ServiceError
 from spreadlake.service import StopSignal
+from tests.launcher.supervisor.scripts import FOREVER, STUBBORN, spec
 from tests.patience import Deadline
 from tests.running import until
-from tests.supervisor.scripts import FOREVER, STUBBORN, spec
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, add_counters, open_analytics_writer, open_ticks_writer
 from spreadlake.service import StopSignal
 from tests.fixture_lake import make_lake, writing
-from tests.supervisor.scripts import FOREVER, spec
+from tests.launcher.supervisor.scripts import FOREVER, spec
 
 WAITING = {"frames_sent": 10, "finished": False, "clock_ms": 1}
 
