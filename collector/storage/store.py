@@ -1,6 +1,6 @@
 """Stores trades: one transaction a batch, with the gaps and counters that belong to it.
 
-Everything here runs in the one writer thread.
+It is written in the one writer thread; what it knows in memory may be asked for anywhere.
 """
 
 import logging

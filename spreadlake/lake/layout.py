@@ -1,4 +1,4 @@
-"""Where everything in a lake is. The contract's file names stand here and nowhere else."""
+"""Where everything in a lake is: paths are made here of the contract's file names."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
