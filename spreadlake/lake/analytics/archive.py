@@ -73,15 +73,23 @@ def piece_of(lake: Lake, path: Path) -> Piece | None:
 
 
 def pieces(
-    lake: Lake, table: Table, timeframe: str, name: str, start: int, end: int
+    lake: Lake,
+    table: Table,
+    timeframe: str,
+    name: str,
+    start: int,
+    end: int,
+    *,
+    newest_first: bool = False,
 ) -> Iterator[Piece]:
     """Those whose file may hold times of [start, end), in order; asks only for days there are."""
     size = piece_seconds(timeframe)
-    for day in sorted(_folder(lake, table, timeframe, name).glob("date=*")):
+    days = _folder(lake, table, timeframe, name).glob("date=*")
+    for day in sorted(days, reverse=newest_first):
         midnight = _midnight(day)
         if midnight + _DAY <= start or midnight >= end:
             continue
-        for path in sorted(day.glob("*.parquet")):
+        for path in sorted(day.glob("*.parquet"), reverse=newest_first):
             piece = Piece.at(table, timeframe, name, _start(path, size))
             if piece.end > start and piece.start < end:
                 yield piece

@@ -110,8 +110,8 @@ def last_time(db: sqlite3.Connection, lake: Lake, key: Key, before: int) -> int 
 
     from spreadlake.lake.analytics.archive import pieces, read_piece  # noqa: PLC0415
 
-    there = list(pieces(lake, table, key.timeframe, key[0], hot or 0, min(before, archived)))
-    for piece in reversed(there):
+    span = (hot or 0, min(before, archived))
+    for piece in pieces(lake, table, key.timeframe, key[0], *span, newest_first=True):
         rows = read_piece(db, lake, piece).filter(pl.col("time") < before, *_same(key))
         if rows.height:
             return max(int(rows["time"].max()), hot or 0)  # type: ignore[arg-type]
