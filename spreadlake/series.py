@@ -1,13 +1,11 @@
-"""What names one series of a table of `analytics.db`, and which one a user means. Pure.
+"""What names one series of a table of `analytics.db`. Pure.
 
 A table holds one row a bar of each of its series. Its key are the columns that name the series, in
 the order of the fields here, and then `time`, the open of the bar in Unix seconds.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from spreadlake.errors import InputError
 from spreadlake.pairs import Pair, parse_pair
 
 TableName = Literal["bars", "pair_analytics", "pair_tests"]
@@ -81,41 +79,3 @@ class StationarityKey(NamedTuple):
 
 
 Key = BarKey | SeriesKey | StationarityKey
-
-
-def choose_series(
-    stored: Sequence[SeriesKey],
-    pair: str | None = None,
-    timeframe: str | None = None,
-    window: int | None = None,
-    lookback: int | None = None,
-) -> SeriesKey:
-    """The series that is meant, which need not be a stored one; what is None is filled in.
-
-    That is 1s bars, a window of 60 and a lookback of 300, unless the lake's stored series have
-    only another. Raises InputError that names what there is for a choice that is open.
-    """
-    left = list(stored)
-    values: list[object] = []
-    for field, wanted, usual in (
-        ("pair", pair, None),
-        ("timeframe", timeframe, "1s"),
-        ("window", window, 60),
-        ("lookback", lookback, 300),
-    ):
-        value = wanted or _plain_choice(
-            field, usual, dict.fromkeys(getattr(k, field) for k in left)
-        )
-        left = [key for key in left if getattr(key, field) == value] or left
-        values.append(value)
-    return SeriesKey(*values)  # type: ignore[arg-type]
-
-
-def _plain_choice(field: str, usual: object, known: Iterable[object]) -> object:
-    choices = list(known)
-    if usual is not None and (usual in choices or not choices):
-        return usual
-    if len(choices) == 1:
-        return choices[0]
-    there = f": there is {', '.join(map(str, choices))}" if choices else ", e.g. BTCUSDT/ETHUSDT"
-    raise InputError(f"name a {field} with --{field}{there}")

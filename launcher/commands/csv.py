@@ -12,6 +12,7 @@ from launcher.commands.output import csv_lines, lines_to_file, lines_to_stdout
 from launcher.commands.series import (
     available_series,
     bar_seconds,
+    choose_series,
     column_names,
     iter_computed,
     iter_rows,
@@ -20,7 +21,7 @@ from launcher.commands.series import (
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
-from spreadlake.series import SeriesKey, choose_series
+from spreadlake.series import SeriesKey
 from spreadlake.status import require_lake
 from spreadlake.times import iso_utc, parse_time
 from spreadlake.words import count

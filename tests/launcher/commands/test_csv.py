@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from launcher.commands.series import available_series, column_names, iter_rows
+from launcher.commands.series import available_series, choose_series, column_names, iter_rows
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.series import SeriesKey, choose_series
+from spreadlake.series import SeriesKey
 from tests.fixture_lake import BTC_ETH, ETH_SOL, LAST_TIME, READY, START, make_lake, make_ticks
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, invoke, run
