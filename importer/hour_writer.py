@@ -29,7 +29,7 @@ from spreadlake.trades import IdRange, begins_again
 
 
 @dataclass(frozen=True)
-class WrittenHour:
+class ImportedHour:
     """An hour whose partition is in place: its rows, and how many of them the lake had not counted.
 
     `hot` says which rows of it are still in SQLite as well; `lost` are the rows of a partition that
@@ -64,7 +64,7 @@ class HourWriter:
         self._written: dict[int, int] = {}
         self._brought: dict[Path, IdRange] = {}
 
-    def write(self, hour_ms: int, records: pl.DataFrame) -> tuple[WrittenHour, pl.DataFrame]:
+    def write(self, hour_ms: int, records: pl.DataFrame) -> tuple[ImportedHour, pl.DataFrame]:
         """Puts an hour in place; returns it, and the records that the lake has now, each once.
 
         ConflictError where the lake holds other trades by the same id.
@@ -88,7 +88,7 @@ class HourWriter:
         # A crash after the renaming leaves a partition with more rows than were recorded; the hot
         # ones among them were counted when they were stored.
         counted = here.height if recorded == cold.height else recorded + hot.height
-        hour = WrittenHour(
+        hour = ImportedHour(
             hour_ms,
             rows.height,
             max(0, rows.height - counted),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from importer.hour_writer import WrittenHour
+from importer.hour_writer import ImportedHour
 from importer.merge import trades_in
 from spreadlake.lake import atomic
 from spreadlake.lake.ticks.gaps import IMPORT, Gap, fill_gap, gaps_of, insert_gap
@@ -41,7 +41,7 @@ class FileRecord:
     """
 
     symbol: str
-    hours: list[WrittenHour] = field(default_factory=list)
+    hours: list[ImportedHour] = field(default_factory=list)
     ids: IdCollector = field(default_factory=IdCollector)
     empty_ids: IdCollector = field(default_factory=IdCollector)
     empty: int = 0
@@ -50,7 +50,7 @@ class FileRecord:
     last_time_ms: int = 0
     last_price: float = 0.0
 
-    def add(self, hour: WrittenHour, records: pl.DataFrame) -> None:
+    def add(self, hour: ImportedHour, records: pl.DataFrame) -> None:
         """Takes in an hour that is in place, and what the file brought of it, each id once."""
         self.skipped += hour.skipped
         if hour.rows:

@@ -6,8 +6,7 @@ then is the roll recorded, and only after that are the rows deleted. Until the l
 trade may be in both places, and readers take it once.
 """
 
-from collector.roll.before import over_before, tell_unfinished
-from collector.roll.hours import finished_before, next_roll_ms
+from collector.roll.finished import finished_before, next_roll_ms, over_before, tell_unfinished
 from collector.roll.roller import Roller, roll_all
 
 __all__ = [

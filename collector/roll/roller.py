@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from collector.log_lines import RateLimitedLog, symbols_counted
 from collector.resources import Resources
-from collector.roll.hours import finished_before
+from collector.roll.finished import finished_before
 from collector.roll.writing import WrittenHour, write_hour
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake

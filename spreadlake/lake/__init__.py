@@ -1,4 +1,8 @@
-"""The lake: file names, schemas, connections, and readers that every layer may use."""
+"""The lake, and readers of it that every layer may use.
+
+`layout` names its files, `parquet` writes the cold ones; `databases` has the tables, connections
+and errors of SQLite, `ticks` the trades with all SQL on them, `analytics` what is computed.
+"""
 
 from typing import TYPE_CHECKING, Any
 

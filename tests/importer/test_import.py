@@ -5,9 +5,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from importer import hour_writer
 from importer.hours import HourBuffer
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, atomic, claim, open_ticks_writer, writer_lock
+from spreadlake.lake.ticks.partitions import hot_trades
 from spreadlake.trades import Trade
 from tests.importer.dumps import (
     DAY,
@@ -179,6 +181,18 @@ def test_what_sqlite_has_counts_where_a_partition_has_another_trade(tmp_path: Pa
     import_all(lake, day_file(tmp_path / "second", first_hour[30:]))
     assert held(lake) == sorted({*seen, *first_hour[30:]})
     assert row(lake, "SELECT count(*) FROM ticks") == (0,)
+
+
+def test_rows_that_did_not_reach_their_partition_stay_hot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    store_hot(lake, ROWS[:30])
+    monkeypatch.setattr(hour_writer, "hot_trades", lambda *asked: hot_trades(*asked).head(-1))
+    with pytest.raises(LakeError, match=r"00\.parquet would not hold what SQLite does"):
+        import_all(lake, day_file(tmp_path, ROWS[40:]))
+    assert partitions(lake) == []
+    assert held(lake) == ROWS[:30]
 
 
 OTHERS: dict[str, Any] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.roll.hours import finished_before
+from collector.roll.finished import finished_before
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from spreadlake.binance.decode import AggTrade, FrameDecoder

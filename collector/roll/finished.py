@@ -1,15 +1,28 @@
-"""`spreadlake roll --before`: which hours are over, and what is said of one that is not."""
+"""Which hours are finished, and what is said of one that `roll --before` names and is not."""
 
 import logging
 import sqlite3
 import time
 
-from collector.roll.hours import finished_before
+from spreadlake.lake import HOUR_MS, hour_of
 from spreadlake.lake.ticks.hot import next_hour
 from spreadlake.lake.ticks.symbols import newest_trade_ms
 from spreadlake.times import iso_utc
 
 log = logging.getLogger(__name__)
+
+
+def finished_before(watermark_ms: int, after_hours: int) -> int:
+    """Hours that end at or before this time (ms) are finished.
+
+    The clock is the watermark, the greatest trade time stored, not the local one.
+    """
+    return hour_of(watermark_ms - after_hours * HOUR_MS)
+
+
+def next_roll_ms(watermark_ms: int, after_hours: int) -> int:
+    """The trade time (ms) at which the hour that is next in line rolls."""
+    return finished_before(watermark_ms, after_hours) + (1 + after_hours) * HOUR_MS
 
 
 def over_before(db: sqlite3.Connection, wanted_ms: int | None) -> int:
