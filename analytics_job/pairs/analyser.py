@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
+
 from analytics_job.bars.store import BarStore
 from spreadlake.pairs import Pair
 from spreadlake.quant.close_matrix import CloseMatrix
@@ -46,6 +48,16 @@ class PairPlan:
         return tuple(sorted({leg for pair in self.pairs for leg in pair}))
 
 
+def insert_rows(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
+    """Writes the rows of a timeframe, in the caller's transaction."""
+    rows = result.frame().with_columns(
+        timeframe=pl.lit(timeframe),
+        window_bars=pl.lit(result.window),
+        lookback_bars=pl.lit(result.lookback),
+    )
+    db.executemany(_INSERT, rows.select(_COLUMNS).rows())
+
+
 class Analyser:
     """Computes and stores rows of one timeframe; runs inside the caller's transaction."""
 
@@ -57,7 +69,7 @@ class Analyser:
         self.timeframe = timeframe
         self.length = bars.lengths[timeframe]
         self.plan = plan
-        self._panel: CloseMatrix | None = None
+        self._closes: CloseMatrix | None = None
         self._run_starts: dict[str, int] = {}
 
     def append(self, start: int, end: int) -> Iterator[PairRows]:
@@ -65,7 +77,7 @@ class Analyser:
         if not self.plan.pairs:
             return
         for low, high in self._bars.bar_ranges(self.length, start, end):
-            yield from self._store(self._panel_up_to(low, high), self.plan, high - low)
+            yield from self._store(self._closes_up_to(low, high), self.plan, high - low)
 
     def compute(
         self, plan: PairPlan, low: int, high: int, *, again: bool = False
@@ -79,7 +91,7 @@ class Analyser:
 
     def forget(self) -> None:
         """Drops what was read from the bars: they changed, or a break came."""
-        self._panel = None
+        self._closes = None
         self._run_starts.clear()
 
     def bars_in_a_row(self, pair: Pair, last: int) -> int:
@@ -95,10 +107,10 @@ class Analyser:
         return time // self.length
 
     def _store(
-        self, panel: CloseMatrix, plan: PairPlan, rows: int, *, again: bool = False
+        self, closes: CloseMatrix, plan: PairPlan, rows: int, *, again: bool = False
     ) -> Iterator[PairRows]:
-        cuts = self._bars.cuts(self.length, panel.start + 1, panel.end)
-        for part, part_rows in panel.stretches(rows, cuts):
+        cuts = self._bars.cuts(self.length, closes.start + 1, closes.end)
+        for part, part_rows in closes.stretches(rows, cuts):
             for result in self._store_stretch(part, plan, part_rows):
                 if again:
                     self._delete_warming(result)
@@ -125,12 +137,12 @@ class Analyser:
             ],
         )
 
-    def _store_stretch(self, panel: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
+    def _store_stretch(self, closes: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
         """A piece of the rows at a time, in order of time for each pair."""
         step = max(min(plan.reach, _PIECE), _PIECE // len(plan.pairs), 1)
-        for at in range(panel.end - rows, panel.end, step):
-            end = min(at + step, panel.end)
-            part = panel.columns(max(panel.start, at - plan.reach), end)
+        for at in range(closes.end - rows, closes.end, step):
+            end = min(at + step, closes.end)
+            part = closes.columns(max(closes.start, at - plan.reach), end)
             yield from pair_rows(
                 part,
                 plan.pairs,
@@ -142,19 +154,17 @@ class Analyser:
             )
 
     def _write(self, result: PairRows) -> None:
-        frame = result.frame()
-        key = (self.timeframe, result.window, result.lookback)
-        self._db.executemany(_INSERT, ((row[0], *key, *row[1:]) for row in frame.rows()))
+        insert_rows(self._db, self.timeframe, result)
 
-    def _panel_up_to(self, low: int, high: int) -> CloseMatrix:
-        """The panel that ends with the new bars [low, high); extended if it ended before them."""
+    def _closes_up_to(self, low: int, high: int) -> CloseMatrix:
+        """The closes that end with the new bars [low, high); extended if they ended before."""
         reach = self.plan.reach + high - low
-        if self._panel is None or self._panel.end != low:
-            self._panel = self._load(self.plan, low, high)
+        if self._closes is None or self._closes.end != low:
+            self._closes = self._load(self.plan, low, high)
         else:
             later = self._read(self.plan.symbols, low, high)
-            self._panel = self._panel.joined(later, reach)
-        return self._panel
+            self._closes = self._closes.joined(later, reach)
+        return self._closes
 
     def _load(self, plan: PairPlan, low: int, high: int) -> CloseMatrix:
         """The bars [low, high) and those that their rows depend on."""

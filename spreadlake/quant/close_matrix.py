@@ -60,7 +60,7 @@ class CloseMatrix:
         return self.start + int(self.close.shape[1])
 
     def joined(self, later: Self, keep: int) -> Self:
-        """This panel, then `later`, which begins where this one ends; the last `keep` bars."""
+        """This matrix, then `later`, which begins where this one ends; the last `keep` bars."""
         drop = max(0, self.close.shape[1] + later.close.shape[1] - keep)
 
         def join(x: NDArray[np.generic], y: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -94,9 +94,9 @@ class CloseMatrix:
         )
 
     def stretches(self, rows: int, cuts: Sequence[int] = ()) -> Iterator[tuple[Self, int]]:
-        """The last `rows` columns in pieces whose windows reach over no hole: (panel, its rows).
+        """The last `rows` columns in pieces whose windows reach over no hole: (matrix, its rows).
 
-        Each panel ends with its piece and reaches back to where windows begin anew at the most:
+        Each matrix ends with its piece and reaches back to where windows begin anew at the most:
         after a column without any bar, or at one of `cuts` (absolute bars). Within a piece a
         symbol has bars in a row from its `first` on, or none.
         """

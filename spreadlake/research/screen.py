@@ -89,24 +89,24 @@ def take_screen(
         )
     with closing(open_reader(lake.analytics_db)) as db:
         db.execute("BEGIN")  # all symbols as of one instant
-        panel, begun, late = _read(db, lake, request, at)
-    time = (panel.end - 1) * panel.length
+        closes, begun, late = _read(db, lake, request, at)
+    time = (closes.end - 1) * closes.length
     if after is not None and time <= after:
         raise NoScreenError(
             f"there is no newer bar at {_when(at)}: the last ended at "
-            f"{iso_utc(after + panel.length)}"
+            f"{iso_utc(after + closes.length)}"
         )
-    volume = panel.quote_volume[:, -options.lookback :].sum(axis=1)
-    have = np.maximum(panel.end - np.maximum(panel.first, begun), 0)
-    left_out = late | _left_out(panel, have, volume, request)
-    kept = np.flatnonzero([symbol not in left_out for symbol in panel.symbols])
-    symbols = tuple(panel.symbols[at] for at in kept)
+    volume = closes.quote_volume[:, -options.lookback :].sum(axis=1)
+    have = np.maximum(closes.end - np.maximum(closes.first, begun), 0)
+    left_out = late | _left_out(closes, have, volume, request)
+    kept = np.flatnonzero([symbol not in left_out for symbol in closes.symbols])
+    symbols = tuple(closes.symbols[at] for at in kept)
     if len(symbols) < 2:
-        raise NoScreenError(_too_few(time + panel.length, symbols, left_out))
-    close = _own_bars(panel.close, have)[kept]
+        raise NoScreenError(_too_few(time + closes.length, symbols, left_out))
+    close = _own_bars(closes.close, have)[kept]
     total = len(symbols) * (len(symbols) - 1) // 2
     rows = screen_all_pairs(symbols, close, volume[kept], options, time, _counted(advance, total))
-    return Screen(time, panel.length, symbols, left_out, rows, at)
+    return Screen(time, closes.length, symbols, left_out, rows, at)
 
 
 def _read(
@@ -117,11 +117,11 @@ def _read(
     symbols = tuple(sorted(source.first))
     end = source.end if at is None else min(source.end, int(at // source.length))
     bars = max(request.options.lookback, request.options.window)
-    panel = source.matrix(db, symbols, end - bars, end)
-    if np.isnan(panel.close[:, -1]).all():  # a break, or before the first bars
+    closes = source.matrix(db, symbols, end - bars, end)
+    if np.isnan(closes.close[:, -1]).all():  # a break, or before the first bars
         end = _newest(db, source, symbols, end, at)
-        panel = source.matrix(db, symbols, end - bars, end)
-    return panel, max([panel.start, *read_cuts(db, source.length, panel.start, end)]), late
+        closes = source.matrix(db, symbols, end - bars, end)
+    return closes, max([closes.start, *read_cuts(db, source.length, closes.start, end)]), late
 
 
 def _newest(
@@ -153,12 +153,12 @@ def _when(at: float | None) -> str:
 
 
 def _left_out(
-    panel: CloseMatrix, have: Ints, volume: Floats, request: ScreenRequest
+    closes: CloseMatrix, have: Ints, volume: Floats, request: ScreenRequest
 ) -> dict[str, str]:
     """Why a symbol is not screened, by symbol."""
     lookback, most = request.options.lookback, request.max_stale_bars
-    close = panel.close[:, -lookback:]
-    traded = panel.traded[:, -(most + 1) :].any(axis=1) | (panel.traded.shape[1] <= most)
+    close = closes.close[:, -lookback:]
+    traded = closes.traded[:, -(most + 1) :].any(axis=1) | (closes.traded.shape[1] <= most)
     with np.errstate(invalid="ignore"):
         checks = {
             f"no trade for more than {most} bars": traded,
@@ -167,7 +167,7 @@ def _left_out(
             f"less volume than {request.min_volume:,.15g}": volume >= request.min_volume,
         }
     reasons = {}
-    for at, symbol in enumerate(panel.symbols):
+    for at, symbol in enumerate(closes.symbols):
         if have[at] < lookback:
             there = f"{have[at]} of {lookback} bars" if have[at] else "no bar then"
             reasons[symbol] = there

@@ -122,7 +122,7 @@ def test_volatility_and_volume_are_those_of_pandas(window: int) -> None:
 
 def _rows(a: Floats, b: Floats, window: int, lookback: int) -> PairRows:
     bars = a.shape[1]
-    panel = CloseMatrix(
+    closes = CloseMatrix(
         1,
         START,
         ("A", "B"),
@@ -132,7 +132,7 @@ def _rows(a: Floats, b: Floats, window: int, lookback: int) -> PairRows:
         np.array([START, START]),
     )
     noise = Noise(1e-4, 1e-3)
-    return next(pair_rows(panel, [Pair("A", "B")], [window], [lookback], 30, noise, bars))
+    return next(pair_rows(closes, [Pair("A", "B")], [window], [lookback], 30, noise, bars))
 
 
 def _quotes(bars: int) -> Floats:
@@ -282,10 +282,10 @@ def test_any_batching_gives_the_same_bits(
     start = START + shift
     a, b = _legs(seed, 149)
     a[0, 40:] = 2 * b[0, 40:] + noise * np.random.default_rng(seed).normal(size=109)
-    whole = _panel_rows(a, b, start, window, lookback, 149)
+    whole = _closes_rows(a, b, start, window, lookback, 149)
     for low, high in [(low, min(low + 3, 149)) for low in cuts] or [(148, 149)]:
         begin = low - max(window, lookback, 31)
-        piece = _panel_rows(
+        piece = _closes_rows(
             a[:, max(begin, 0) : high],
             b[:, max(begin, 0) : high],
             start + max(begin, 0),
@@ -299,12 +299,12 @@ def test_any_batching_gives_the_same_bits(
             assert numbers.tobytes() == want.tobytes(), name
 
 
-def _panel_rows(
+def _closes_rows(
     a: Floats, b: Floats, start: int, window: int, lookback: int, rows: int, first: int = -1
 ) -> PairRows:
     bars = a.shape[1]
     firsts = np.full(2, start if first < 0 else first)
-    panel = CloseMatrix(
+    closes = CloseMatrix(
         1,
         start,
         ("A", "B"),
@@ -314,7 +314,7 @@ def _panel_rows(
         firsts,
     )
     noise = Noise(1e-4, 1e-3)
-    return next(pair_rows(panel, [Pair("A", "B")], [window], [lookback], 30, noise, rows))
+    return next(pair_rows(closes, [Pair("A", "B")], [window], [lookback], 30, noise, rows))
 
 
 def test_nothing_in_a_row_comes_from_after_it() -> None:
