@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS
-from spreadlake.quant.stationarity import PairTests
+from spreadlake.quant.stationarity import Stationarity
 from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
@@ -24,7 +24,7 @@ CONFIG = harness.settings(
 
 
 def test_what_is_computed_is_what_is_declared() -> None:
-    assert [one.column for one in SLOW_STATISTICS] == [field.name for field in fields(PairTests)]
+    assert [one.column for one in SLOW_STATISTICS] == [field.name for field in fields(Stationarity)]
 
 
 def test_each_is_declared_once_and_its_metric_is_its_own() -> None:

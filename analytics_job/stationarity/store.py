@@ -17,14 +17,14 @@ from analytics_job.pairs.analyser import PairPlan
 from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import Pair
-from spreadlake.quant.stationarity import PairTests
+from spreadlake.quant.stationarity import Stationarity
 from spreadlake.series import PAIR_TESTS, StationarityKey
 from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 200_000  # tests that may wait, some 20 MB
-_COLUMNS = (*PAIR_TESTS.key, "time", *(column.name for column in fields(PairTests)))
+_COLUMNS = (*PAIR_TESTS.key, "time", *(column.name for column in fields(Stationarity)))
 _INSERT = (
     f"INSERT OR REPLACE INTO pair_tests({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -108,7 +108,7 @@ class StationarityStore:
         """Tests that fell due again since the batch began, or shortly before."""
         return self._changed | self._changed_before
 
-    def put(self, due: DueTest, tests: PairTests) -> None:
+    def put(self, due: DueTest, tests: Stationarity) -> None:
         """Stores a result (no row where there were no bars); the test is no longer due."""
         if tests.observations:
             self._db.execute(_INSERT, (*due.key, due.time, *astuple(tests)))

@@ -16,7 +16,7 @@ from analytics_job.alerts.store import AlertStore
 from analytics_job.stationarity.closes import DueBatch, read_closes
 from analytics_job.stationarity.store import DueTest, StationarityStore, newest_due
 from spreadlake.lake import Lake, atomic
-from spreadlake.quant.stationarity import PairTests, many_pair_tests
+from spreadlake.quant.stationarity import Stationarity, stationarity_of_pairs
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _BATCH = 512
 _POLL_SECONDS = 0.1
 _CLEANED_UP_SECONDS = 5.0
 
-Result = tuple[DueTest, PairTests]
+Result = tuple[DueTest, Stationarity]
 
 
 def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list[Result]:
@@ -68,7 +68,7 @@ class StationarityWorker:
         while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
             pass
 
-    def _computed(self, batches: list[DueBatch]) -> list[list[PairTests]]:
+    def _computed(self, batches: list[DueBatch]) -> list[list[Stationarity]]:
         """Nothing if the job is ending, or the process did: the tests stay due."""
         try:
             future = self._pool.submit(_compute, batches)
@@ -130,11 +130,11 @@ def _pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
 
 
-def _compute(batches: list[DueBatch]) -> list[list[PairTests]]:
-    return [many_pair_tests(batch.closes, batch.at_a, batch.at_b) for batch in batches]
+def _compute(batches: list[DueBatch]) -> list[list[Stationarity]]:
+    return [stationarity_of_pairs(batch.closes, batch.at_a, batch.at_b) for batch in batches]
 
 
-def _results(batches: list[DueBatch], tests: list[list[PairTests]]) -> list[Result]:
+def _results(batches: list[DueBatch], tests: list[list[Stationarity]]) -> list[Result]:
     return [
         result
         for batch, own in zip(batches, tests, strict=True)

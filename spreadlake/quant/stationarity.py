@@ -20,7 +20,7 @@ _MOST_SLOPES = 300  # bars, whose slopes are squared as many
 
 
 @dataclass(frozen=True)
-class PairTests:
+class Stationarity:
     """The numbers of a row of `pair_tests`.
 
     robust_beta: Theil–Sen slope of A on B. half_life: bars in which half of a deviation of the
@@ -36,20 +36,20 @@ class PairTests:
     observations: int
 
 
-def pair_tests(a: Floats, b: Floats) -> PairTests:
+def stationarity(a: Floats, b: Floats) -> Stationarity:
     """All statistics of two legs (bars,); the spread is A − beta·B with the OLS beta."""
     both = np.stack([a, b])
-    return many_pair_tests(both, np.zeros(1, np.int64), np.ones(1, np.int64))[0]
+    return stationarity_of_pairs(both, np.zeros(1, np.int64), np.ones(1, np.int64))[0]
 
 
-def many_pair_tests(closes: Floats, at_a: Ints, at_b: Ints) -> list[PairTests]:
+def stationarity_of_pairs(closes: Floats, at_a: Ints, at_b: Ints) -> list[Stationarity]:
     """The same of many pairs: `closes` (symbols, bars), `at_a` and `at_b` (pairs,) their rows.
 
     A pair has the same bits whichever pairs it is computed with.
     """
     bars = closes.shape[1]
     if bars < MIN_BARS or len(at_a) == 0:
-        return [PairTests(None, None, None, None, None, bars)] * len(at_a)
+        return [Stationarity(None, None, None, None, None, bars)] * len(at_a)
     tests = spread_tests(LaggedMoments.of(closes), at_a, at_b)
     return [
         _one_by_one(closes[a], closes[b])
@@ -84,10 +84,10 @@ def half_life(spread: Floats) -> float | None:
     return _finite(float(half_lives((spread - spread[0])[None])[0]))
 
 
-def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> PairTests:
+def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> Stationarity:
     assert tests.adf is not None  # noqa: S101 for the type checker
     assert tests.half_life is not None  # noqa: S101
-    return PairTests(
+    return Stationarity(
         robust_beta=theil_sen_beta(a, b),
         half_life=_finite(float(tests.half_life[pair])),
         adf_statistic=_finite(float(tests.adf.statistic[pair])),
@@ -97,13 +97,13 @@ def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> PairTests:
     )
 
 
-def _one_by_one(a: Floats, b: Floats) -> PairTests:
+def _one_by_one(a: Floats, b: Floats) -> Stationarity:
     """Where too few digits are left in the batch, or none: a leg or the spread does not vary."""
     spread = whole_spread(a, b)
     if spread is None:
-        return PairTests(None, None, None, None, None, len(a))
+        return Stationarity(None, None, None, None, None, len(a))
     test = adf(spread)
-    return PairTests(
+    return Stationarity(
         robust_beta=theil_sen_beta(a, b),
         half_life=half_life(spread),
         adf_statistic=_finite(test.statistic),

@@ -16,7 +16,7 @@ from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.cointegration import SpreadTests, spread_tests, spread_tests_both_ways
 from spreadlake.quant.lagged_moments import LaggedMoments, most_lags
 from spreadlake.quant.mackinnon import pvalues
-from spreadlake.quant.stationarity import many_pair_tests, pair_tests
+from spreadlake.quant.stationarity import stationarity, stationarity_of_pairs
 from spreadlake.quant.unit_root import adf, engle_granger
 
 SYMBOLS = 6
@@ -121,8 +121,8 @@ def test_what_cannot_be_computed_from_moments_is_told(name: str, legs: object) -
     else:
         assert np.isnan(got.coint.statistic[0])
         assert np.isnan(got.half_life[0])
-    tests = many_pair_tests(x, PAIRS[:1, 0], PAIRS[:1, 1])
-    assert tests == [pair_tests(x[0], x[1])]
+    tests = stationarity_of_pairs(x, PAIRS[:1, 0], PAIRS[:1, 1])
+    assert tests == [stationarity(x[0], x[1])]
     if name in ("the same", "a leg that stands still", "both stand still"):
         assert tests[0].adf_pvalue is None
 
@@ -163,14 +163,14 @@ def test_a_pair_has_the_same_bits_in_any_company(
 ) -> None:
     """Other pairs, other symbols, another order, in pieces of another size, laid out otherwise."""
     x = market(seed, bars)
-    whole = many_pair_tests(x, PAIRS[:, 0], PAIRS[:, 1])
+    whole = stationarity_of_pairs(x, PAIRS[:, 0], PAIRS[:, 1])
     pairs = PAIRS[chosen]
     symbols = sorted({int(symbol) for symbol in pairs.ravel()})[::-1]
     table = np.asfortranarray(x[symbols]) if fortran else x[symbols]
     at_a, at_b = (np.array([symbols.index(int(s)) for s in column]) for column in pairs.T)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spreadlake.quant.cointegration._PIECE", piece)
-        part = many_pair_tests(table, at_a, at_b)
+        part = stationarity_of_pairs(table, at_a, at_b)
     assert part == [whole[at] for at in chosen]
 
 
@@ -191,7 +191,7 @@ def test_no_pairs_are_no_rows() -> None:
     got = spread_tests(LaggedMoments.of(market(1, 60)), none, none)
     assert got.half_life is not None
     assert len(got.coint.statistic) == len(got.half_life) == 0
-    assert many_pair_tests(market(1, 60), none, none) == []
+    assert stationarity_of_pairs(market(1, 60), none, none) == []
 
 
 def test_too_few_bars_are_refused() -> None:

@@ -14,7 +14,7 @@ from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.stattools import adfuller, coint
 
 from spreadlake.quant.arrays import Floats
-from spreadlake.quant.stationarity import MIN_BARS, half_life, pair_tests, theil_sen_beta
+from spreadlake.quant.stationarity import MIN_BARS, half_life, stationarity, theil_sen_beta
 
 
 def _legs(seed: int, bars: int = 300, phi: float = 0.9) -> tuple[Floats, Floats]:
@@ -31,7 +31,7 @@ def _legs(seed: int, bars: int = 300, phi: float = 0.9) -> tuple[Floats, Floats]
 @pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
 def test_adf_and_engle_granger_are_those_of_statsmodels(seed: int, scale: float) -> None:
     a, b = (scale * leg for leg in _legs(seed, phi=(0.5, 0.9, 0.99, 1.0)[seed]))
-    tests = pair_tests(a, b)
+    tests = stationarity(a, b)
     spread = sm.OLS(a, sm.add_constant(b)).fit().resid
     statistic, pvalue = adfuller(spread, regression="c", autolag="AIC", result_object=False)[:2]
     assert math.isclose(tests.adf_statistic or 0, statistic, rel_tol=1e-6)
@@ -52,7 +52,7 @@ def test_the_lags_are_those_that_statsmodels_chooses(
     seed: int, bars: int, phi: float, decimals: int
 ) -> None:
     a, b = (np.round(leg, decimals) for leg in _legs(seed, bars, phi))
-    tests = pair_tests(a, b)
+    tests = stationarity(a, b)
     spread = a - np.polyfit(b - b[0], a, 1)[0] * b
     centred = spread - spread[0]
     want = adfuller(centred, regression="c", autolag="AIC", result_object=False)[1]
@@ -62,7 +62,7 @@ def test_the_lags_are_those_that_statsmodels_chooses(
 
 
 def test_a_spread_that_comes_back_is_told_from_one_that_does_not() -> None:
-    coming_back, walking = pair_tests(*_legs(1, phi=0.7)), pair_tests(*_legs(1, phi=1.0))
+    coming_back, walking = stationarity(*_legs(1, phi=0.7)), stationarity(*_legs(1, phi=1.0))
     assert (coming_back.adf_pvalue or 1) < 0.01 < 0.05 < (walking.adf_pvalue or 0)
     assert (coming_back.cointegration_pvalue or 1) < 0.01 < (walking.cointegration_pvalue or 0)
 
@@ -73,7 +73,7 @@ def test_half_life_is_that_of_an_ar1_fitted_by_ols(phi: float) -> None:
     spread = a - np.polyfit(b, a, 1)[0] * b
     fitted = AutoReg(spread, lags=1).fit().params[1]
     assert math.isclose(half_life(spread) or 0, math.log(0.5) / math.log(fitted), rel_tol=1e-6)
-    assert math.isclose(pair_tests(a, b).half_life or 0, half_life(spread) or 0, rel_tol=1e-6)
+    assert math.isclose(stationarity(a, b).half_life or 0, half_life(spread) or 0, rel_tol=1e-6)
 
 
 def test_half_life_of_an_exact_decay() -> None:
@@ -119,7 +119,7 @@ def test_theil_sen_of_a_long_lookback_thins_the_bars() -> None:
 def test_theil_sen_shrugs_off_outliers() -> None:
     a, b = _legs(5)
     a[::10] *= 1.5
-    got = pair_tests(a, b).robust_beta
+    got = stationarity(a, b).robust_beta
     assert got is not None
     assert abs(got - 2) < 0.2 < abs(np.polyfit(b, a, 1)[0] - 2) + 0.2
     assert got == theilslopes(a, b).slope
@@ -128,7 +128,7 @@ def test_theil_sen_shrugs_off_outliers() -> None:
 @pytest.mark.parametrize("bars", [0, 1, MIN_BARS - 1])
 def test_too_few_bars_say_nothing(bars: int) -> None:
     a, b = _legs(6)
-    tests = pair_tests(a[:bars], b[:bars])
+    tests = stationarity(a[:bars], b[:bars])
     assert tests.observations == bars
     assert tests.adf_pvalue is None
     assert tests.robust_beta is None
@@ -138,7 +138,7 @@ def test_too_few_bars_say_nothing(bars: int) -> None:
 
 def test_just_enough_bars_are_tested() -> None:
     a, b = _legs(6)
-    tests = pair_tests(a[:MIN_BARS], b[:MIN_BARS])
+    tests = stationarity(a[:MIN_BARS], b[:MIN_BARS])
     assert None not in (tests.adf_pvalue, tests.robust_beta, tests.cointegration_pvalue)
 
 
@@ -151,7 +151,7 @@ def test_flat_legs_and_exact_multiples_have_no_numbers(which: str) -> None:
         b = np.full(300, 0.1)
     if which == "multiple":
         a = 2 * b
-    tests = pair_tests(a, b)
+    tests = stationarity(a, b)
     assert tests.observations == 300
     assert tests.adf_statistic is None
     assert tests.adf_pvalue is None

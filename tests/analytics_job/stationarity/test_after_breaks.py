@@ -13,7 +13,7 @@ from spreadlake.lake import open_reader
 from spreadlake.lake.analytics import archive
 from spreadlake.lake.analytics.archive import read_piece
 from spreadlake.lake.analytics.rows import archived_until
-from spreadlake.quant.stationarity import PairTests, many_pair_tests
+from spreadlake.quant.stationarity import Stationarity, stationarity_of_pairs
 from spreadlake.series import SeriesKey
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
@@ -56,9 +56,9 @@ def test_a_lookback_begins_after_a_break_that_leaves_no_bar_out(tmp_path: Path) 
     for row in tested:
         times = [t for t in sorted(bars["AUSDT"]) if anew <= t <= row["time"]]
         closes = np.array([[bars[symbol][t] for t in times] for symbol in SYMBOLS])
-        (expected,) = many_pair_tests(closes, np.array([0]), np.array([1]))
+        (expected,) = stationarity_of_pairs(closes, np.array([0]), np.array([1]))
         assert row["observations"] == len(times)
-        for name in PairTests.__dataclass_fields__:
+        for name in Stationarity.__dataclass_fields__:
             assert row[name] == getattr(expected, name), name
     lake.close()
 

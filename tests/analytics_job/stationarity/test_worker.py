@@ -12,7 +12,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from analytics_job.stationarity.closes import read_closes
 from analytics_job.stationarity.worker import StationarityWorker, _compute, _pool
-from spreadlake.quant.stationarity import pair_tests
+from spreadlake.quant.stationarity import stationarity
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
@@ -81,7 +81,9 @@ def test_a_row_is_that_of_its_closes_and_nothing_later(expected: dict[str, Any])
     for row in expected["pair_tests"]:
         a, b = (closes[symbol, row["timeframe"]] for symbol in SYMBOLS)
         times = sorted(t for t in a.keys() & b.keys() if t <= row["time"])[-row["lookback_bars"] :]
-        want = pair_tests(harness.floats(a[t] for t in times), harness.floats(b[t] for t in times))
+        want = stationarity(
+            harness.floats(a[t] for t in times), harness.floats(b[t] for t in times)
+        )
         assert row["observations"] == len(times)
         assert row["adf_pvalue"] == want.adf_pvalue
         assert row["robust_beta"] == want.robust_beta
