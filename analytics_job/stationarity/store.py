@@ -1,10 +1,10 @@
 """Keeps `pair_tests`: what is due is written down with the bars, and computed when there is time.
 
-Which bars are tested is a matter of exchange time alone (`spreadlake.tests_schedule`). The
-newest are computed first: after a long stop the screen is right at once, and history fills up
-behind it. What is still due when it grows old is thinned out to history's coarser step, except
-for what gates alerts: these open at the same bar live and rebuilt. So a table that was filled live
-and one that was rebuilt agree in every row that both have; live has more of them.
+Which bars are tested is a matter of exchange time alone (`spreadlake.quant.stationarity_schedule`).
+The newest are computed first: after a long stop the screen is right at once, and history fills up
+behind it. What is still due when it grows old is thinned out to history's coarser step, except for
+what gates alerts: these open at the same bar live and rebuilt. So a table that was filled live and
+one that was rebuilt agree in every row that both have; live has more of them.
 """
 
 import logging
@@ -18,8 +18,8 @@ from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import Stationarity
+from spreadlake.quant.stationarity_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 from spreadlake.series import PAIR_TESTS, StationarityKey
-from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from spreadlake.quant.stationarity_schedule import RECENT_SECONDS
 from spreadlake.series import PAIR_ANALYTICS
 from spreadlake.status.model import AlertReport, PairReport, TestsBacklog
-from spreadlake.tests_schedule import RECENT_SECONDS
 from spreadlake.times import timeframe_seconds
 
 # The inner max(time) is one seek at the end of the series' key range.

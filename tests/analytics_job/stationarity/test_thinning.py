@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from spreadlake.config.sections import StorageSettings
-from spreadlake.tests_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
+from spreadlake.quant.stationarity_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import roll
