@@ -11,22 +11,11 @@ if TYPE_CHECKING:  # numpy takes a while to import, and every command reads this
 COLUMNS = ("symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker")
 
 
-class Trade(NamedTuple):
-    """One (aggregate) trade, in the order of the columns of `ticks`.
+class TradeEvent(Struct, gc=False):
+    """One (aggregate) trade as the exchange sent it, by its stream or over REST.
 
     `time_ms` is the exchange's trade time; `trade_id` rises by 1 per symbol.
     """
-
-    symbol: str
-    trade_id: int
-    time_ms: int
-    price: float
-    qty: float
-    buyer_is_maker: bool
-
-
-class TradeEvent(Struct, gc=False):
-    """A trade as an exchange sent it, by its stream or over REST: the fields of `Trade`."""
 
     symbol: str
     trade_id: int

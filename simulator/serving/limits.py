@@ -38,14 +38,14 @@ class Limits:
     write_buffer: int = 64 * 2**20
 
 
-class Refusal(NamedTuple):
+class OverLimit(NamedTuple):
     """A request that is not served: over the limit, or from a banned address."""
 
     status: int
     retry_after: int
 
 
-class WeightBudget:
+class WeightCounter:
     """Counts request weight in fixed windows, as the exchange does for one address."""
 
     def __init__(self, limits: Limits) -> None:
@@ -56,10 +56,10 @@ class WeightBudget:
         self._ban_seconds = limits.ban_seconds
         self.used = 0
 
-    def spend(self, weight: int, now: float) -> Refusal | None:
+    def spend(self, weight: int, now: float) -> OverLimit | None:
         """Counts a request at `now` (seconds); says why it is refused, if it is."""
         if now < self._banned_until:
-            return Refusal(BANNED, _whole(self._banned_until - now))
+            return OverLimit(BANNED, _whole(self._banned_until - now))
         self._enter_window(now)
         self.used += weight
         if self.used <= self._limits.weight_per_minute:
@@ -68,7 +68,7 @@ class WeightBudget:
         if self._refused > self._limits.ban_after:
             return self._ban(now)
         window_end = (self._window + 1) * self._limits.weight_window
-        return Refusal(TOO_MANY_REQUESTS, _whole(window_end - now))
+        return OverLimit(TOO_MANY_REQUESTS, _whole(window_end - now))
 
     def _enter_window(self, now: float) -> None:
         window = int(now // self._limits.weight_window)
@@ -77,10 +77,10 @@ class WeightBudget:
             self._refused = 0
             self.used = self._limits.others_weight
 
-    def _ban(self, now: float) -> Refusal:
+    def _ban(self, now: float) -> OverLimit:
         self._banned_until = now + self._ban_seconds
         self._ban_seconds *= 2
-        return Refusal(BANNED, _whole(self._banned_until - now))
+        return OverLimit(BANNED, _whole(self._banned_until - now))
 
 
 def _whole(seconds: float) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from simulator.serving.klines import INTERVALS, klines
-from simulator.serving.limits import Refusal
+from simulator.serving.limits import OverLimit
 from simulator.serving.statuses import Statuses
 from simulator.source import Contract, Source, TradesQuery
 from spreadlake.binance import rest as api
@@ -35,7 +35,7 @@ class _BadRequestError(Exception):
         self.code = code
 
 
-def refused(refusal: Refusal, limit: int, now_ms: int) -> Reply:
+def refused(refusal: OverLimit, limit: int, now_ms: int) -> Reply:
     """The response to a request over the limit, or from a banned address."""
     if refusal.status == BANNED:
         until = banned_until(now_ms + 1000 * refusal.retry_after)

@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 from simulator.faults.plans import DropAfterAccept, Faults, RefuseHandshake, RestFailure
 from simulator.serving.faulty_client import FaultyClient, end_connection
 from simulator.serving.hub import Hub
-from simulator.serving.limits import Limits, MessageRate, WeightBudget
+from simulator.serving.limits import Limits, MessageRate, WeightCounter
 from simulator.serving.player import Pacing, Player, Speed
 from simulator.serving.rest import Reply, Rest, refused, request_weight
 from simulator.serving.statuses import Statuses
@@ -68,7 +68,7 @@ class SimulatedExchange:
         self._pacing = Pacing(speed, tuple(expected), hold, start_ms, end_ms)
         self._limits = limits or Limits()
         self.faults = faults or Faults()
-        self._budget = WeightBudget(self._limits)
+        self._budget = WeightCounter(self._limits)
         self._given_statuses = statuses or {}
         self._handshakes = 0
         self._connections = 0

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spreadlake.pairs import is_coin_margined
-from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, Trade, TradeEvent
+from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, TradeEvent
 
 # Bounds that no real trade passes: they keep a nonsense value out of the lake, where a time in
 # the year 50000 would carry every bar up to it. NaN and infinity fail the comparison.
@@ -174,10 +174,3 @@ def _not_an_event(value: dict[str, Any]) -> Ignored:
     if "error" in value or "code" in value:
         return Ignored(f"an error from the exchange: {value}")
     raise FrameError("the frame has no event type (field e)")
-
-
-def as_trade(event: TradeEvent) -> Trade:
-    """The event as the lake keeps it."""
-    return Trade(
-        event.symbol, event.trade_id, event.time_ms, event.price, event.qty, event.buyer_is_maker
-    )

@@ -9,8 +9,8 @@ from launcher.commands.series import column_names, iter_rows
 from spreadlake.lake import open_reader
 from spreadlake.lake.analytics.rows import read_frame
 from spreadlake.series import BarKey, SeriesKey, StationarityKey
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
+from tests.trades import Trade
 
 EPOCH_MS = 1_699_999_200_000  # a whole hour
 HOURS = 5

@@ -23,8 +23,9 @@ from spreadlake.lake import (
     read_status,
 )
 from spreadlake.quant.arrays import Floats
-from spreadlake.trades import COLUMNS, Trade
+from spreadlake.trades import COLUMNS
 from tests.patience import PATIENCE, Deadline
+from tests.trades import Trade
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spreadlake.trades import Trade
+from tests.trades import Trade
 
 EPOCH = 1_699_999_200  # a whole hour
 EPOCH_MS = EPOCH * 1000

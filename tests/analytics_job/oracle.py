@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from spreadlake.trades import Trade
+from tests.trades import Trade
 
 Bar = tuple[float, float, float, float, float, float, float, int]  # ohlc, volumes, trades
 Bars = dict[int, Bar]

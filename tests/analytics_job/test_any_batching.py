@@ -15,8 +15,8 @@ from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 from spreadlake.trade_clock import TradeClock
-from spreadlake.trades import Trade
 from tests.analytics_job import harness, oracle
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 EPOCH_MS = 1_700_000_000_000

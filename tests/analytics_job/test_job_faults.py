@@ -19,10 +19,10 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from analytics_job.stationarity.worker import _compute
 from spreadlake.lake import Lake
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 from tests.patience import PATIENCE
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 TRADES = walk(SYMBOLS, 300, seed=31, per_second=1.5)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH_MS
+from tests.trades import Trade
 
 CONFIG = harness.settings(symbols=["AUSDT", "BUSDT"], pairs="all")
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from spreadlake.binance.decode import FrameDecoder, as_trade
-from spreadlake.trades import Ignored, Trade
+from spreadlake.binance.decode import FrameDecoder
+from spreadlake.trades import Ignored
 from tests.analytics_job import harness, oracle
+from tests.trades import Trade, as_trade
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURE = ROOT.parent / "shared" / "data" / "usdm_btcusdt_ethusdt_trades_20240808.jsonl.gz"

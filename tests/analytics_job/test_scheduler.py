@@ -14,11 +14,11 @@ from analytics_job.scheduler import Scheduler
 from analytics_job.ticks.arrivals import Arrivals
 from spreadlake.lake import Lake
 from spreadlake.service import StopSignal
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.patience import PATIENCE
 from tests.running import environment
 from tests.stepped_clock import DAY, HOUR, SteppedClock
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 TOML = """

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade, as_trade
-from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, Trade
+from spreadlake.binance.decode import AggTrade, FrameDecoder, MarketTrade
+from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket
+from tests.trades import Trade, as_trade
 
 TIME_MS = 1_700_000_000_000
 DAY_MS = 86_400_000

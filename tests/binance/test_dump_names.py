@@ -10,12 +10,12 @@ from spreadlake.errors import InputError
 @pytest.mark.parametrize(
     ("name", "symbol", "kind", "first", "last"),
     [
-        ("BTCUSDT-aggTrades-2024-08-08.zip", "BTCUSDT", "aggTrades", (8, 8), (8, 8)),
-        ("BTCUSDT-aggTrades-2024-08-08.csv", "BTCUSDT", "aggTrades", (8, 8), (8, 8)),
-        ("ETHUSDT-aggTrades-2024-02.zip", "ETHUSDT", "aggTrades", (2, 1), (2, 29)),
-        ("ETHUSDT-1m-2024-12.csv", "ETHUSDT", "1m", (12, 1), (12, 31)),
-        ("BTCUSDT_240927-1m-2024-08-08.zip", "BTCUSDT_240927", "1m", (8, 8), (8, 8)),
-        ("1000PEPEUSDT-aggTrades-2024-08-08.zip", "1000PEPEUSDT", "aggTrades", (8, 8), (8, 8)),
+        ("BTCUSDT-aggTrades-2024-08-08.zip", "BTCUSDT", "trades", (8, 8), (8, 8)),
+        ("BTCUSDT-aggTrades-2024-08-08.csv", "BTCUSDT", "trades", (8, 8), (8, 8)),
+        ("ETHUSDT-aggTrades-2024-02.zip", "ETHUSDT", "trades", (2, 1), (2, 29)),
+        ("ETHUSDT-1m-2024-12.csv", "ETHUSDT", "klines", (12, 1), (12, 31)),
+        ("BTCUSDT_240927-1m-2024-08-08.zip", "BTCUSDT_240927", "klines", (8, 8), (8, 8)),
+        ("1000PEPEUSDT-aggTrades-2024-08-08.zip", "1000PEPEUSDT", "trades", (8, 8), (8, 8)),
     ],
 )
 def test_the_name_says_what_is_in_the_file(

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from spreadlake.binance.decode import FrameDecoder, as_trade
+from spreadlake.binance.decode import FrameDecoder
 from spreadlake.lake import Lake, open_reader
-from spreadlake.trades import Ignored, Trade
+from spreadlake.trades import Ignored
 from tests.analytics_job import oracle
 from tests.analytics_job.harness import TABLES
 from tests.end_to_end.processes import spreadlake
 from tests.paths import MIXED, TRADES, needed
+from tests.trades import Trade, as_trade
 
 FINAL = 1_723_161_600  # the last trade is 29 ms after this second
 

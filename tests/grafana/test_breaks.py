@@ -17,11 +17,11 @@ from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.research.pair_series import computed_rows
 from spreadlake.series import SeriesKey
-from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, run_job, settings
 from tests.grafana.rendering import Table, all_dashboards, dashboard, fill, lake_queries, query
 from tests.grafana.test_pair_numbers import NUMBERS
 from tests.paths import ROOT
+from tests.trades import Trade
 
 START = 1_900_000_020
 SYMBOLS = {"AUSDT": (700.0, 2), "BUSDT": (30.0, 3), "LATEUSDT": (2.0, 4)}  # price, decimals

@@ -8,8 +8,8 @@ from typing import Any
 
 from importer import Imported, import_dumps
 from spreadlake.lake import Lake, atomic, claim, open_reader, open_ticks_writer, read_trades
-from spreadlake.trades import Trade
 from tests.importer.dumps import DAY, MIDNIGHT
+from tests.trades import Trade
 
 FAR = 400 * DAY
 

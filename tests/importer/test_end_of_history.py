@@ -12,10 +12,10 @@ from spreadlake.config import Settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ticks.source_end import read_end
-from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, settings
 from tests.importer.dumps import DAY, HOUR, MIDNIGHT, day_file, trades
 from tests.importer.lakes import import_all
+from tests.trades import Trade
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 

@@ -14,7 +14,6 @@ from launcher.commands.app import app
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.partitions import read_partition
-from spreadlake.trades import Trade
 from tests.importer.dumps import (
     DAY,
     MIDNIGHT,
@@ -26,6 +25,7 @@ from tests.importer.dumps import (
 )
 from tests.importer.lakes import gaps, held, import_all, row, rows, store_hot
 from tests.paths import ROOT
+from tests.trades import Trade
 
 CASES = ROOT.parent / "shared" / "cases" / "dumps"
 ROWS = trades(hours=3)

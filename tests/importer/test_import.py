@@ -10,7 +10,6 @@ from importer.hours import HourBuffer
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, atomic, claim, open_ticks_writer, writer_lock
 from spreadlake.lake.ticks.partitions import hot_trades
-from spreadlake.trades import Trade
 from tests.importer.dumps import (
     DAY,
     HOUR,
@@ -22,6 +21,7 @@ from tests.importer.dumps import (
     write_dump,
 )
 from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot
+from tests.trades import Trade
 
 HOURS = 4
 ROWS = trades(hours=HOURS)

@@ -8,9 +8,10 @@ from collector.storage.store import TickStore
 from spreadlake.binance.decode import AggTrade
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.status import report_on
-from spreadlake.trades import IdRange, Trade
+from spreadlake.trades import IdRange
 from tests.importer.dumps import trade_lines, trades, write_dump
 from tests.importer.lakes import gaps, held, import_all
+from tests.trades import Trade
 
 ROWS = trades()
 

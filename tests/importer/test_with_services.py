@@ -13,10 +13,10 @@ from collector.storage.store import TickStore
 from spreadlake.binance.decode import AggTrade
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, open_ticks_writer
-from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, settings
 from tests.importer.dumps import DAY, MIDNIGHT, day_file, kline_lines, trades, write_dump
 from tests.importer.lakes import gaps, import_all, rows
+from tests.trades import Trade
 
 A = trades(hours=2, per_hour=1200)
 B = trades("ETHUSDT", hours=2, per_hour=900, first_id=77)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from simulator import TAMPERINGS, Tamper
-from spreadlake.binance.decode import AggTrade, FrameDecoder, as_trade
+from spreadlake.binance.decode import AggTrade, FrameDecoder
 from spreadlake.trades import FrameError, Ignored
+from tests.trades import as_trade
 
 HARMLESS = {
     "lost": 0,

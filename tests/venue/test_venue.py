@@ -5,15 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import get_args
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import ValidationError
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from spreadlake import binance
 from spreadlake.binance.decode import KINDS
+from spreadlake.binance.hosts import BINANCE
+from spreadlake.binance.limits import WEIGHT_PER_MINUTE
+from spreadlake.binance.streams import CONNECTION_SECONDS, STREAMS_PER_CONNECTION
 from spreadlake.config import Settings, load_settings
+from spreadlake.config.sections import CollectorSettings, ExchangeSettings
 from spreadlake.errors import ExchangeError, LakeError
 from spreadlake.lake import Lake
 from spreadlake.venue import Venue
@@ -161,3 +167,21 @@ def test_a_room_answers_for_its_exchange(name: str) -> None:
 
 def test_binance_rest_has_one_of_the_kinds_of_its_streams() -> None:
     assert binance.REST_KIND in KINDS
+
+
+def test_what_the_configuration_allows_is_what_the_exchange_does() -> None:
+    """The settings name Binance's kinds, addresses and limits: here they are held to its room."""
+    exchange, collector = ExchangeSettings(), CollectorSettings()
+    assert get_args(ExchangeSettings.model_fields["trades"].annotation) == KINDS
+    assert exchange.trades == binance.REST_KIND
+    assert binance.venue_of(exchange.ws_url, exchange.rest_url) == BINANCE
+    most = {
+        "request_weight": WEIGHT_PER_MINUTE,
+        "streams_per_connection": STREAMS_PER_CONNECTION,
+    }
+    for name, limit in most.items():
+        CollectorSettings(**{**collector.model_dump(), name: limit})
+        with pytest.raises(ValidationError):
+            CollectorSettings(**{**collector.model_dump(), name: limit + 1})
+    with pytest.raises(ValidationError):
+        CollectorSettings(connection_hours=CONNECTION_SECONDS / 3600)

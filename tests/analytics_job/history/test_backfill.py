@@ -16,10 +16,10 @@ from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.status import snapshot
 from spreadlake.status.services import service_in
-from spreadlake.trades import Trade
 from spreadlake.work import Work
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, EPOCH_MS, walk
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 YEAR = 365 * 24 * 3600

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 FIRST_TRADE = EPOCH + 40 * 60 + 25  # within a minute

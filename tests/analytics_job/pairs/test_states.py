@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, EPOCH_MS, walk
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 NUMBERS = ("zscore", "spread_std", "beta", "correlation", "volume_a")

@@ -12,10 +12,10 @@ from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from spreadlake.config.sections import StorageSettings
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import roll
 from tests.analytics_job.markets import EPOCH
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 HOURS = 3

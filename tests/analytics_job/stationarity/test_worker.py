@@ -13,10 +13,10 @@ from analytics_job.job import AnalyticsJob
 from analytics_job.stationarity.closes import read_closes
 from analytics_job.stationarity.worker import StationarityWorker, _compute, _pool
 from spreadlake.quant.stationarity import stationarity
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
 from tests.patience import PATIENCE
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT"]
 BEGIN = EPOCH + 17

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_job.job import AnalyticsJob
-from spreadlake.trades import Trade
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH_MS, walk
+from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
 CONFIG = harness.settings(

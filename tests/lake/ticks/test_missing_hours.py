@@ -12,13 +12,13 @@ from analytics_job.job import AnalyticsJob
 from spreadlake.errors import InputError, LakeError, MissingFileError
 from spreadlake.lake import HOUR_MS, Lake, iter_trades, open_reader, open_ticks_writer, read_trades
 from spreadlake.lake.ticks.rolls import Roll, missing_hours, newest_seq, record_rolls
-from spreadlake.trades import Trade
 from tests.analytics_job.harness import TestLake, settings
 from tests.collector.lakes import PER_HOUR, START_MS, A, rows_of
 from tests.collector.rolling import END_MS, roll_until, three_hours
 from tests.importer.dumps import HOUR, MIDNIGHT, day_file, trades
 from tests.importer.lakes import held, import_all, rolls, row
 from tests.running import invoke
+from tests.trades import Trade
 
 ROWS = trades(hours=4)
 ETH = trades("ETHUSDT", hours=4, first_id=5)

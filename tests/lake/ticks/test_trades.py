@@ -24,7 +24,7 @@ from spreadlake.lake import (
 )
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.trades import TradeSpan, trades_span
-from spreadlake.trades import Trade
+from tests.trades import Trade
 
 START = 1_723_161_600_000  # 2024-08-09T00:00:00Z
 SPAN = 3 * HOUR_MS
