@@ -31,14 +31,14 @@ class Collector:
     Made inside the event loop. Symbols may be added and removed while it runs.
     """
 
-    def __init__(self, resources: Resources, batcher: Batcher) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._batcher = batcher
         self._tasks = asyncio.TaskGroup()
         self._silence_monitor = SilenceMonitor(resources)
-        self._groups = ConnectionGroups(resources, batcher.flush_now, self._has_worked)
+        self._groups = ConnectionGroups(resources, self._flush_now, self._has_worked)
+        self._batcher = Batcher(resources, self._groups.all, self._silence_monitor.observe)
         self._warm_start = WarmStart(resources)
-        self._heartbeat = Heartbeat(resources, batcher, self._groups.all, self._warm_start)
+        self._heartbeat = Heartbeat(resources, self._batcher, self._groups.all, self._warm_start)
         self._listing = ListingCheck(
             resources.rest,
             resources.roster,
@@ -47,8 +47,6 @@ class Collector:
             self._joined,
             resources.restarted,
         )
-        batcher.groups = self._groups.all
-        batcher.on_stored = self._silence_monitor.observe
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
@@ -142,6 +140,9 @@ class Collector:
         """Whether the lake has trades of it."""
         return self._resources.store.last_id(symbol) is not None
 
+    def _flush_now(self) -> None:
+        self._batcher.flush_now()
+
     async def _finish(self) -> None:
         try:
             async with asyncio.timeout(self._resources.timing.last_flush):
@@ -155,6 +156,8 @@ class Collector:
                 self._batcher.waiting,
                 self._resources.writer.trouble,
             )
+        finally:
+            await self._batcher.close()
         if self._resources.recorder:
             await self._resources.recorder.flush()
 

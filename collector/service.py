@@ -16,7 +16,6 @@ from collector.roll import over_before, roll_all, tell_unfinished
 from collector.storage.rescue import rescue
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.batcher import Batcher
 from collector.symbols.roster import Roster
 from collector.timing import Timing
 from spreadlake import binance
@@ -116,13 +115,12 @@ async def _collect(context: ServiceContext, store: TickStore, stopped: asyncio.E
     settings = context.settings
     timing = context.options.get("timing", Timing())
     writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)
-    batcher = Batcher(store, writer, settings.collector.flush_interval)
     budget = WeightBudget(settings.collector.request_weight)
     with ExitStack() as threads:
         threads.callback(writer.close)
         recorder = _recorder(context.options.get("record"), threads)
         streams, rest_way = read_access(settings.exchange, _venue(context))
-        async with RestClient(rest_way, budget, batcher.counts) as rest:
+        async with RestClient(rest_way, budget) as rest:
             roster = Roster(settings.symbols)
             resources = Resources(
                 settings,
@@ -137,10 +135,7 @@ async def _collect(context: ServiceContext, store: TickStore, stopped: asyncio.E
                 context.config_watch(),
                 context.restarted,
             )
-            try:
-                await Collector(resources, batcher).run(stopped)
-            finally:
-                await batcher.close()
+            await Collector(resources).run(stopped)
 
 
 def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:

@@ -56,12 +56,11 @@ class RestClient:
         self,
         access: Access,
         budget: WeightBudget,
-        counts: Counter[str],
         timeout: float = 10.0,
     ) -> None:
         self._access = access
         self._venue = access.venue
-        self._counts = counts
+        self.counts: Counter[str] = Counter()
         self._budget = budget
         self._turn = asyncio.Lock()
         # `timeout` is for each byte to come; an answer that trickles must end as well.
@@ -109,7 +108,7 @@ class RestClient:
 
     async def _get(self, request: Request[T]) -> T:
         sent = await self._wait_for(request.weight)
-        self._counts["rest_requests"] += 1
+        self.counts["rest_requests"] += 1
         try:
             response = await self._send(request)
             if (used := self._venue.used_weight(response.headers)) is not None:
@@ -118,11 +117,11 @@ class RestClient:
                 raise self._refused(response)
             return request.decode(response.content)
         except msgspec.DecodeError as error:
-            self._counts["rest_errors"] += 1
+            self.counts["rest_errors"] += 1
             reason = self._not_the_exchange(response) or f"the answer is not understood: {error}"
             raise RestError(f"{request.name}: {reason}") from error
         except RestError:
-            self._counts["rest_errors"] += 1
+            self.counts["rest_errors"] += 1
             raise
 
     async def _send(self, request: Request[Any]) -> httpx.Response:

@@ -4,29 +4,34 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from collector.resources import Resources
 from collector.storage.batch import Batch, Stored
-from collector.storage.store import TickStore
-from collector.storage.writer import WriterThread
 from collector.stream.connection_group import ConnectionGroup
 from spreadlake.trades import OffMarket, TradeEvent
 
 
 class Batcher:
-    """Takes what the connections hold every `interval` seconds, or at once when one is full.
+    """Takes what the connections hold every `flush_interval`, or at once when one is full.
 
-    While a batch is being stored they go on reading into their own bounded memory.
+    While a batch is being stored they go on reading into their own bounded memory. With it goes
+    what they and the REST client have counted; `on_stored` hears what it came to.
     """
 
-    def __init__(self, store: TickStore, writer: WriterThread, interval: float) -> None:
-        self._store = store
-        self._writer = writer
-        self._interval = interval
+    def __init__(
+        self,
+        resources: Resources,
+        groups: Sequence[ConnectionGroup],
+        on_stored: Callable[[Stored], None],
+    ) -> None:
+        self._store = resources.store
+        self._writer = resources.writer
+        self._rest = resources.rest
+        self._interval = resources.settings.collector.flush_interval
+        self._groups = groups
+        self._on_stored = on_stored
         self._full = asyncio.Event()
         self._storing: asyncio.Task[None] | None = None
         self._batch = Batch()
-        self.groups: Sequence[ConnectionGroup] = ()
-        self.counts: Counter[str] = Counter()
-        self.on_stored: Callable[[Stored], None] = lambda _: None
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -50,7 +55,7 @@ class Batcher:
 
     async def _persist(self, batch: Batch) -> None:
         stored = await self._writer.persist(lambda: self._store.write(batch))
-        self.on_stored(stored)
+        self._on_stored(stored)
 
     async def close(self) -> None:
         """Ends the attempts to store what could not be stored."""
@@ -66,7 +71,7 @@ class Batcher:
     def waiting(self) -> int:
         """Trades in memory."""
         return len(self._batch.events) + sum(
-            len(connection.reader) for group in self.groups for connection in group.connections
+            len(connection.reader) for group in self._groups for connection in group.connections
         )
 
     async def _wait(self) -> None:
@@ -79,9 +84,9 @@ class Batcher:
 
     def _take(self) -> Batch:
         trades: list[TradeEvent | OffMarket] = []
-        batch = Batch(trades, Counter(self.counts))
-        self.counts.clear()
-        for group in self.groups:
+        batch = Batch(trades, Counter(self._rest.counts))
+        self._rest.counts.clear()
+        for group in self._groups:
             events, counts, interrupted = group.take()
             trades += events
             batch.counts.update(counts)

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -177,7 +176,7 @@ def test_what_is_wrong_with_a_certificate_is_said_by_both(
         ):
             settings = secure(exchange, tls.port)
             streams, access = read_access(settings.exchange, binance)
-            async with RestClient(access, WeightBudget(2400), Counter()) as rest:
+            async with RestClient(access, WeightBudget(2400)) as rest:
                 with pytest.raises(RestError) as by_rest:
                     await rest.listing()
             subscription = binance.subscription(streams.url, settings.symbols, "aggTrade")

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socket import create_server, socket
@@ -110,7 +109,7 @@ def test_silence(scheme: str) -> None:
 def test_a_web_page_in_place_of_an_answer() -> None:
     async def asked(url: str) -> str:
         way = Access(url, "exchange.rest_url", binance)
-        async with RestClient(way, WeightBudget(100), Counter()) as rest:
+        async with RestClient(way, WeightBudget(100)) as rest:
             with pytest.raises(RestError) as caught:
                 await rest.klines("BTCUSDT", "1m", 5)
         return str(caught.value)

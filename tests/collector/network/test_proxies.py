@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +297,7 @@ def test_a_socks_proxy_that_hangs_up_is_named_by_both() -> None:
         async with hanging_up() as man:
             variables = {"all": f"socks5://user:{PASSWORD}@127.0.0.1:{man.port}"}
             streams, way = read_access(ExchangeSettings(), binance, variables)
-            async with RestClient(way, WeightBudget(2400), Counter()) as rest:
+            async with RestClient(way, WeightBudget(2400)) as rest:
                 with pytest.raises(RestError) as by_rest:
                     await rest.listing()
             reader = FrameReader(binance.frame_decoder("aggTrade"), 10, lambda: None)

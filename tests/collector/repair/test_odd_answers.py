@@ -1,7 +1,6 @@
 """An exchange that answers late, wrongly, in pieces or not at all costs no trade that it has."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -163,7 +162,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
     async def scenario() -> None:
         async with (
             trickling() as url,
-            RestClient(way(url), WeightBudget(2400), Counter(), timeout=1.5) as rest,
+            RestClient(way(url), WeightBudget(2400), timeout=1.5) as rest,
         ):
             await rest.latest_trades("BTCUSDT", 5)
 

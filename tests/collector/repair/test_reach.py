@@ -1,7 +1,6 @@
 """What the exchange does not reach back to becomes lost, however it says so; nothing else does."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -39,7 +38,7 @@ class History(RestClient):
     def __init__(
         self, first: int, last: int = LAST, beyond: Literal["empty", "error", "next"] = "empty"
     ) -> None:
-        super().__init__(way("http://127.0.0.1:1"), WeightBudget(2400), Counter())
+        super().__init__(way("http://127.0.0.1:1"), WeightBudget(2400))
         self.first, self.last, self.beyond = first, last, beyond
         self.asked: list[int] = []
 

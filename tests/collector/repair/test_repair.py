@@ -1,7 +1,6 @@
 """Gaps are filled through REST, within its limits, and what cannot be filled stays on record."""
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,9 +103,7 @@ async def requests(exchange: SimulatedExchange, *failures: RestFailure) -> list[
     for failure in failures:
         exchange.faults.add(failure)
         timeout = 0.5 if failure.how == "timeout" else 60.0
-        async with RestClient(
-            way(exchange.rest_url), WeightBudget(2400), Counter(), timeout
-        ) as rest:
+        async with RestClient(way(exchange.rest_url), WeightBudget(2400), timeout) as rest:
             try:
                 await rest.latest_trades("BTCUSDT", 5)
             except RestError as error:
@@ -137,7 +134,7 @@ def test_a_refused_request_is_told_apart(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             SimulatedExchange(market()) as exchange,
-            RestClient(way(exchange.rest_url), WeightBudget(2400), Counter()) as rest,
+            RestClient(way(exchange.rest_url), WeightBudget(2400)) as rest,
         ):
             await rest.latest_trades("NOSUCHUSDT", 5)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -87,16 +86,15 @@ def test_requests_wait_while_others_use_the_address(caplog: pytest.LogCaptureFix
     limits = Limits(weight_window=3600.0, others_weight=1_190)
 
     async def scenario() -> None:
-        counts: Counter[str] = Counter()
         async with (
             SimulatedExchange(market(), limits=limits) as exchange,
-            RestClient(way(exchange.rest_url), WeightBudget(1_200), counts) as rest,
+            RestClient(way(exchange.rest_url), WeightBudget(1_200)) as rest,
         ):
             await rest.latest_trades("BTCUSDT", 1)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await rest.listing()
-            assert counts["rest_requests"] == 1
+            assert rest.counts["rest_requests"] == 1
 
     asyncio.run(scenario())
     assert "others at this address use the exchange's REST weight as well, 1190 of" in caplog.text
@@ -110,7 +108,7 @@ def test_a_ban_that_only_the_body_tells_is_obeyed(status: int) -> None:
         budget = WeightBudget(1_200)
         async with (
             SimulatedExchange(market(), faults=Faults([failure])) as exchange,
-            RestClient(way(exchange.rest_url), budget, Counter()) as rest,
+            RestClient(way(exchange.rest_url), budget) as rest,
         ):
             with pytest.raises(RestError, match=rf"HTTP {status}: over the exchange's limit"):
                 await rest.listing()

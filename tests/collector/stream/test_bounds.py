@@ -119,7 +119,7 @@ def batchers_made(monkeypatch: pytest.MonkeyPatch) -> list[Batcher]:
         batchers.append(Batcher(*arguments))  # type: ignore[arg-type]
         return batchers[-1]
 
-    monkeypatch.setattr("collector.service.Batcher", remember)
+    monkeypatch.setattr("collector.collector.Batcher", remember)
     return batchers
 
 
@@ -155,7 +155,7 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
     batchers, faults = batchers_made(monkeypatch), Faults()
 
     def is_full() -> bool:
-        connections = batchers[0].groups[0].connections
+        connections = batchers[0]._groups[0].connections
         return any(len(connection.reader) >= BUFFER // 2 for connection in connections)
 
     async def scenario() -> dict[str, int]:

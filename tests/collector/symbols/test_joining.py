@@ -13,7 +13,6 @@ from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
-from collector.stream.batcher import Batcher
 from collector.stream.connection_group import ConnectionGroup
 from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
@@ -44,14 +43,13 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Collector]:
     """A running collector, within reach."""
     with closing(open_ticks_writer(lake)) as db:
         store, writer = TickStore(db, settings.symbols), WriterThread(lake.ticks_db, 0.2)
-        batcher = Batcher(store, writer, settings.collector.flush_interval)
         budget = WeightBudget(settings.collector.request_weight)
-        async with RestClient(way(settings.exchange.rest_url), budget, batcher.counts) as rest:
+        async with RestClient(way(settings.exchange.rest_url), budget) as rest:
             roster = Roster(settings.symbols)
             resources = Resources(
                 settings, lake, store, writer, rest, FAST, roster, way(settings.exchange.ws_url)
             )
-            collector = Collector(resources, batcher)
+            collector = Collector(resources)
             stop = asyncio.Event()
             task = asyncio.create_task(collector.run(stop))
             try:
@@ -61,7 +59,6 @@ async def capturing(lake: Lake, settings: Settings) -> AsyncIterator[Collector]:
                 try:
                     await task
                 finally:
-                    await batcher.close()
                     writer.close()
 
 
