@@ -125,7 +125,7 @@ class AnalyticsJob:
         except (OSError, LakeError) as error:
             # The other pieces can be rolled all the same.
             self._rolls_failed = True
-            self._not_rolled = self._take_damage(error)
+            self._not_rolled = self._quarantine(error)
             return True
         except sqlite3.Error as error:
             self._complain(error)
@@ -160,7 +160,7 @@ class AnalyticsJob:
                 self._tell_tests()
                 self._report()
         except DamagedFileError as error:
-            if self._take_damage(error):
+            if self._quarantine(error):
                 raise
             self.step()
             self.finish_tests()
@@ -193,14 +193,14 @@ class AnalyticsJob:
             work()
         except DamagedFileError as error:
             self._ready = False
-            self._error = self._take_damage(error)
+            self._error = self._quarantine(error)
         except (sqlite3.Error, UnavailableError) as error:
             self._ready = False
             self._complain(error)
         else:
             self._error = ""
 
-    def _take_damage(self, error: OSError | LakeError) -> str:
+    def _quarantine(self, error: OSError | LakeError) -> str:
         """Sets a damaged file aside; says what is left to say."""
         if isinstance(error, DamagedFileError) and quarantine(self._db, self._lake, error):
             self._ready = False

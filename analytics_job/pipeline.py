@@ -41,16 +41,10 @@ _BARS, _ROWS = 200_000, 40_000
 class Pipeline:
     """Takes in trades and keeps every table of `analytics.db` true to them."""
 
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        lake: Lake,
-        settings: Settings,
-        on_commit: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`on_commit` is called after each transaction: a long catch-up shows that it goes on."""
+    def __init__(self, db: sqlite3.Connection, lake: Lake, settings: Settings) -> None:
         self._db = db
-        self.on_commit = on_commit
+        # Called after each transaction: a long catch-up shows that it goes on.
+        self.on_commit: Callable[[], None] = lambda: None
         self._lateness_ms = round(settings.job.lateness * 1000)
         self.plan = pair_plan(settings)
         with atomic(db):
@@ -73,15 +67,15 @@ class Pipeline:
         self._future = FutureTrades(lake)
         self._pending = TAIL_SCHEMA.to_frame()
         if self.position.seq:
-            self._recall(lake)
+            self._restore(lake)
 
-    def _recall(self, lake: Lake) -> None:
+    def _restore(self, lake: Lake) -> None:
         """After a restart: the trades that wait."""
         final_ms, due = self.position.final_or_start * 1000, self.hours_due
         end_ms = due.first() if self.position.final is None else None
         self._pending = waiting_trades(lake, final_ms, end_ms, self.position.seq, due.all())
         if self.position.final is not None:
-            self._future.recall(final_ms, self.position.seq)
+            self._future.restore(final_ms, self.position.seq)
             near = pl.col("time_ms") <= self.position.watermark_ms + NEAR_MS
             self.spans.spans.add(_seconds(self._pending.filter(near)))
 
@@ -127,7 +121,7 @@ class Pipeline:
         final = self.position.final_or_start
         covered: list[tuple[int, int]] = []
         if self._clock.watermark_ms is not None:
-            pending = self._future.apart(pending, self._clock.watermark_ms)
+            pending = self._future.hold_back(pending, self._clock.watermark_ms)
             self._begin(pending)
             covered = self.spans.spans.add(_seconds(pl.concat([late, pending])))
         self._pending = pending.unique(["symbol", "trade_id"], keep="first", maintain_order=True)

@@ -19,14 +19,14 @@ _SEQ = 2**62
 
 
 class FutureTrades:
-    """Keeps apart what is ahead of the watermark by more than one symbol may move it."""
+    """Holds back what is ahead of the watermark by more than one symbol may move it."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._minutes: set[int] = set()
         self._read_to_ms = 0
 
-    def recall(self, final_ms: int, seq: int) -> None:
+    def restore(self, final_ms: int, seq: int) -> None:
         """After a restart: what is not final, and was read before all that will be read again."""
         if not self._lake.ticks_db.exists():
             return
@@ -34,7 +34,7 @@ class FutureTrades:
             self._minutes.update(minutes_from(db, final_ms, seq))
         self._read_to_ms = final_ms
 
-    def apart(self, trades: pl.DataFrame, watermark_ms: int) -> pl.DataFrame:
+    def hold_back(self, trades: pl.DataFrame, watermark_ms: int) -> pl.DataFrame:
         """The trades (TAIL_SCHEMA) that are near enough, and those that have become so."""
         near_ms = watermark_ms + NEAR_MS
         ahead = trades.filter(pl.col("time_ms") > near_ms)["time_ms"] // _MINUTE_MS
