@@ -1,5 +1,7 @@
 """How long the collector waits for what, where tests have to shrink it."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -45,3 +47,10 @@ class Timing:
     # At the end, storing what is left is tried this long.
     last_flush: float = 5.0
     write_retry_cap: float = 5.0
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> None:
+    """Returns when `event` is set, or after so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

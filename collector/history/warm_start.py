@@ -13,6 +13,7 @@ from collector.log_lines import shortened
 from collector.resources import Resources
 from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
+from collector.timing import set_within
 from spreadlake.backoff import Backoff
 from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
@@ -119,12 +120,7 @@ class WarmStart:
                     shortened(self._missing.symbols),
                     self._timing.history_again,
                 )
-                await self._pause()
-
-    async def _pause(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._timing.history_again):
-                await self._added.wait()
+                await set_within(self._added, self._timing.history_again)
 
     async def _fetch(self) -> None:
         """Klines of all first: they are cheap, and make bars of a minute and longer ready."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from collector.resources import Resources
 from collector.storage.batch import Batch, Stored
 from collector.stream.connection_group import ConnectionGroup
+from collector.timing import set_within
 from spreadlake.trades import OffMarket, TradeEvent
 
 
@@ -36,7 +37,8 @@ class Batcher:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            await self._wait()
+            await set_within(self._full, self._interval)
+            self._full.clear()
             await self.flush()
 
     async def flush(self) -> None:
@@ -73,14 +75,6 @@ class Batcher:
         return len(self._batch.events) + sum(
             len(connection.reader) for group in self._groups for connection in group.connections
         )
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._interval):
-                await self._full.wait()
-        except TimeoutError:
-            pass
-        self._full.clear()
 
     def _take(self) -> Batch:
         trades: list[TradeEvent | OffMarket] = []

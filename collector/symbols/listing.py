@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collector.log_lines import RateLimitedLog, shortened
 from collector.rest import RestClient, RestError
 from collector.symbols.roster import Roster
-from collector.timing import Timing
+from collector.timing import Timing, set_within
 from spreadlake.errors import ExchangeError
 from spreadlake.venue import Listed, Standing
 
@@ -88,11 +88,7 @@ class ListingCheck:
     async def _pause(self) -> None:
         waits = Standing.WAITS in self._roster.standings().values()
         seconds = self._timing.listing_waiting if waits else self._timing.listing_again
-        try:
-            async with asyncio.timeout(seconds):
-                await self._due.wait()
-        except TimeoutError:
-            pass
+        await set_within(self._due, seconds)
         self._due.clear()
 
     async def _listing(self) -> list[Listed]:
