@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spreadlake.quant.arrays import Floats, Ints, Which
+from spreadlake.quant.arrays import Floats, Ints
 
 _WIDE = 128  # from how many sums side by side on it pays to add them up place by place
 
@@ -92,8 +92,8 @@ class BlockLayout:
             running_sums(ahead, high - low), running_sums(behind, self._kept_behind)
         )
 
-    def window_products(self, ahead: Floats, behind: Floats, at_a: Which, at_b: Which) -> Floats:
-        """The same of the products of two series each: `at_a` and `at_b` of each pair."""
+    def window_products(self, ahead: Floats, behind: Floats, at_a: Ints, at_b: Ints) -> Floats:
+        """The same of the products of two series each: `at_a`, `at_b` (pairs,) their numbers."""
         low, high = self._span
         return self._joined(
             _running_products(ahead, at_a, at_b, high - low),
@@ -144,25 +144,21 @@ def running_sums(x: Floats, keep: int) -> Floats:
     return x[len(x) - keep :]
 
 
-def _running_products(x: Floats, at_a: Which, at_b: Which, keep: int) -> Floats:
+def _running_products(x: Floats, at_a: Ints, at_b: Ints, keep: int) -> Floats:
     """The last `keep` running sums of x[:, at_a]·x[:, at_b]; none of the others is held."""
-    sums = np.empty_like(x[:1, at_a])
-    if sums.size < _WIDE:
+    places, _, blocks = x.shape
+    if len(at_a) * blocks < _WIDE:
         return running_sums(x[:, at_a] * x[:, at_b], keep)
-    out = np.empty((keep, *sums.shape[1:]))
-    before = sums = sums[0]
-    one, other = np.empty((2, *sums.shape))
-    for at, legs in enumerate(x[: len(x) if keep else 0], keep - len(x)):
-        a, b = _chosen(legs, at_a, one), _chosen(legs, at_b, other)
-        after = sums if at < 0 else out[at]
-        if at == keep - len(x):
-            np.multiply(a, b, out=after)
+    out = np.empty((keep, len(at_a), blocks))
+    one, other, before = np.empty((3, len(at_a), blocks))
+    for place in range(places if keep else 0):
+        x[place].take(at_a, 0, one, "clip")
+        x[place].take(at_b, 0, other, "clip")
+        kept = place - (places - keep)
+        after = before if kept < 0 else out[kept]
+        if place == 0:
+            np.multiply(one, other, out=after)
         else:
-            np.add(before, np.multiply(a, b, out=one), out=after)
+            np.add(before, np.multiply(one, other, out=one), out=after)
         before = after
     return out
-
-
-def _chosen(x: Floats, which: Which, room: Floats) -> Floats:
-    """Rows of x; what has to be copied for it is put in `room`."""
-    return x[which] if isinstance(which, slice) else x.take(which, 0, room, "clip")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spreadlake.quant.arrays import Floats, Ints, Which
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.blocks import BlockLayout
 
 _CELLS = 32_768  # legs times rows at a time: what is computed on stays in the processor's cache
@@ -92,8 +92,8 @@ class LegWindows:
         n, mean, offset, sums, squares = out
         return cls(n, mean, offset, sums, squares, tuple(parts))
 
-    def moments(self, at_a: Which, at_b: Which) -> Moments:
-        """Of the pairs whose legs are those `at_a` and `at_b` (numbers (pairs,), or slices).
+    def moments(self, at_a: Ints, at_b: Ints) -> Moments:
+        """Of the pairs whose legs have the numbers `at_a` and `at_b`, (pairs,) each.
 
         Both legs of a pair begin at the same bar.
         """
@@ -107,18 +107,6 @@ class LegWindows:
         sab -= self._sums[at_a] * self._offset[at_b]
         squares = self.squares[at_a], self.squares[at_b]
         return Moments(self.n[at_a], mean_a, self.mean[at_b], *squares, sab)
-
-
-def rolling_moments(
-    a: Floats, b: Floats, width: int, start: int, first: Ints, rows: int
-) -> Moments:
-    """Moments of `a` and `b` over the last `width` bars, for the last `rows` columns.
-
-    a, b: (pairs, columns) closes, each pair with legs of its own; the rest as in `LegWindows.of`.
-    """
-    both, firsts = np.concatenate([a, b]), np.tile(first, 2)
-    windows = LegWindows.of(both, width, start, firsts, rows)
-    return windows.moments(slice(0, len(a)), slice(len(a), None))
 
 
 def rolling_sum(x: Floats, width: int, start: int, first: Ints, rows: int) -> Floats:

@@ -24,7 +24,8 @@ from spreadlake.quant.pair_stats import (
     hedge_ratio,
     spread_zscore,
 )
-from spreadlake.quant.rolling import Moments, rolling_moments
+from spreadlake.quant.rolling import Moments
+from tests.quant.moments import rolling_moments
 
 START = 1_700_000_000
 FIRST = np.array([START])

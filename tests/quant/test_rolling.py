@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spreadlake.quant.arrays import Floats
-from spreadlake.quant.rolling import rolling_moments, rolling_sum
+from spreadlake.quant.rolling import rolling_sum
 from tests.analytics_job import oracle
+from tests.quant.moments import rolling_moments
 
 FIELDS = ("n", "mean_a", "mean_b", "saa", "sbb", "sab")
 LEVELS = [1e-5, 1.0, 100.0, 1e5]
