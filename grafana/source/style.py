@@ -17,7 +17,6 @@ WARN = "#E69F00"
 GOOD = "#009E73"
 UP = "#009E73"
 DOWN = "#CC79A7"
-SERIES = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#8E8E99")
 
 LAKE = DataSourceRef(type_val="frser-sqlite-datasource", uid="${datasource}")
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="spreadlake-prometheus")
