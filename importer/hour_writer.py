@@ -11,7 +11,7 @@ import polars as pl
 from importer.merge import ConflictError, agreeing, row_in_words, trades_in
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.ticks.hot import HotHour, greatest_seq, hot_part, rows_by_id
+from spreadlake.lake.ticks.hot import HotHour, HotPart, greatest_seq, hot_part, rows_by_id
 from spreadlake.lake.ticks.id_ranges import Ids
 from spreadlake.lake.ticks.partitions import (
     TRADES_SCHEMA,
@@ -39,7 +39,7 @@ class ImportedHour:
     hour_ms: int
     rows: int
     uncounted: int
-    hot: HotHour | None
+    hot: HotPart | None
     lost: int = 0
     skipped: int = 0
 
@@ -92,7 +92,7 @@ class HourWriter:
             hour_ms,
             rows.height,
             max(0, rows.height - counted),
-            hot_hour if summary else None,
+            summary,
             lost=recorded if cold.is_empty() else 0,
             skipped=records.unique().height - new.height,
         )

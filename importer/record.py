@@ -14,7 +14,7 @@ from importer.hour_writer import ImportedHour
 from importer.merge import trades_in
 from spreadlake.lake import atomic
 from spreadlake.lake.ticks.gaps import IMPORT, Gap, fill_gap, gaps_of, insert_gap
-from spreadlake.lake.ticks.hot import delete_rows, give_back_pages
+from spreadlake.lake.ticks.hot import delete_part, give_back_pages
 from spreadlake.lake.ticks.id_ranges import GapChange, IdCollector, Ids, subtract_ranges
 from spreadlake.lake.ticks.rolls import record_rolls_as_new, rolled_of
 from spreadlake.lake.ticks.symbols import (
@@ -104,12 +104,11 @@ def record_file(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> None
 
 def delete_rolled(db: sqlite3.Connection, record: FileRecord) -> None:
     """Deletes hot rows whose partitions are recorded."""
-    hours = [hour.hot for hour in record.hours if hour.hot is not None]
-    for hour in hours:
-        from_ms: int | None = hour.hour_ms
-        while from_ms is not None:
-            from_ms = delete_rows(db, hour, [record.symbol], from_ms, _ROWS)
-    while hours and give_back_pages(db, _PAGES):
+    hot = [(hour.hour_ms, hour.hot) for hour in record.hours if hour.hot is not None]
+    for hour_ms, part in hot:
+        while delete_part(db, hour_ms, part, _ROWS):
+            pass
+    while hot and give_back_pages(db, _PAGES):
         pass
 
 

@@ -13,8 +13,6 @@ from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
-# The index of the times is the right one: by symbol (here with a + before it, in what else is asked
-# of an hour) all rows of it would be looked at.
 _IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"
 _SUMMARY = (
     "symbol, count(*), min(trade_id), max(trade_id), max(seq), "
@@ -78,8 +76,13 @@ def hot_parts(db: sqlite3.Connection, hour: HotHour) -> list[HotPart]:
 
 def hot_part(db: sqlite3.Connection, hour: HotHour, symbol: str) -> HotPart | None:
     """The same of one symbol; None where the hour has no hot rows of it."""
+    there = f"SELECT 1 FROM ticks WHERE {_IN_HOUR} LIMIT 1"
+    if db.execute(there, hour.limits).fetchone() is None:
+        return None
+    # By symbol: the hour itself may have the rows of hundreds of others.
     row = db.execute(
-        f"SELECT {_SUMMARY} FROM ticks WHERE {_IN_HOUR} AND +symbol = ? GROUP BY symbol",
+        f"SELECT {_SUMMARY} FROM ticks WHERE +time_ms >= ? AND +time_ms < ? AND +seq <= ? "
+        "AND symbol = ? GROUP BY symbol",
         (*hour.limits, symbol),
     ).fetchone()
     return HotPart(*row) if row else None
@@ -196,6 +199,7 @@ def delete_rows(
     over once and not again with every piece; None when there was nothing left to delete.
     """
     _, end_ms, bound = hour.limits
+    # The + keeps to the index of the times: by symbol all rows of it would be looked at.
     query = (
         f"DELETE FROM ticks WHERE seq IN (SELECT seq FROM ticks WHERE {_IN_HOUR} "
         "AND +symbol IN (SELECT value FROM json_each(?)) ORDER BY time_ms LIMIT ?) "
@@ -205,6 +209,18 @@ def delete_rows(
         values = (from_ms, end_ms, bound, json.dumps(symbols), most)
         times = db.execute(query, values).fetchall()
     return max(times)[0] if times else None
+
+
+def delete_part(db: sqlite3.Connection, hour_ms: int, part: HotPart, most: int) -> bool:
+    """Deletes at most `most` rows of one symbol's part of an hour; whether there may be more."""
+    _, end_ms, bound = HotHour(hour_ms, part.max_seq).limits
+    with atomic(db):
+        deleted = db.execute(
+            "DELETE FROM ticks WHERE seq IN (SELECT seq FROM ticks WHERE symbol = ? AND trade_id "
+            "BETWEEN ? AND ? AND +time_ms >= ? AND +time_ms < ? AND +seq <= ? LIMIT ?)",
+            (part.symbol, part.first_id, part.last_id, hour_ms, end_ms, bound, most),
+        ).rowcount
+    return bool(deleted == most)
 
 
 def give_back_pages(db: sqlite3.Connection, most: int) -> bool:
