@@ -9,7 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spreadlake.lake import HOUR_MS, add_counters, atomic, hour_of
+from spreadlake.lake.databases.connections import atomic
+from spreadlake.lake.databases.status import add_counters
+from spreadlake.lake.layout import HOUR_MS, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS
 
