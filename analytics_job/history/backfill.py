@@ -13,7 +13,8 @@ import polars as pl
 
 from analytics_job.bars.spans import merge_ranges
 from analytics_job.heartbeat import WorkReporter
-from analytics_job.pairs.analyser import Analyser, PairPlan
+from analytics_job.pairs.analyser import Analyser
+from analytics_job.pairs.plan import PairPlan
 from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, read_hours
 from spreadlake.lake import Lake, atomic
@@ -60,7 +61,7 @@ class History:
             last = self._pipeline.bars.last_bar(analyser.length, final)
             with atomic(self._db):
                 for plan, _ in list(self._wanted(analyser, last, last + 1)):
-                    for result in analyser.compute(plan, last, last + 1, again=True):
+                    for result in analyser.compute_again(plan, last, last + 1):
                         self._pipeline.status.update(
                             analyser.timeframe, [result], analyser.bars_in_a_row
                         )
@@ -163,7 +164,7 @@ class History:
             for plan, ranges in self._wanted(analyser, low, high):
                 for begin, end in ranges:
                     stop = min(end, last + 1)
-                    results = list(analyser.compute(plan, begin, stop, again=True))
+                    results = list(analyser.compute_again(plan, begin, stop))
                     self._follow(analyser, results, last)
                     if begin < stop:  # a bar is tested at a boundary before the next one ends
                         first = (begin + 1) * length - 1

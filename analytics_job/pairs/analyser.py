@@ -2,50 +2,26 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import polars as pl
 
 from analytics_job.bars.store import BarStore
+from analytics_job.pairs.plan import PairPlan
 from spreadlake.pairs import Pair
 from spreadlake.quant.close_matrix import CloseMatrix
-from spreadlake.quant.pair_rows import NUMBERS, Noise, PairRows, bars_needed, pair_rows
+from spreadlake.quant.pair_rows import NUMBERS, PairRows, pair_rows
+from spreadlake.series import PAIR_ANALYTICS
 
 # Bars that are computed at a time, times pairs: what is computed on stays in a cache.
 _PIECE = 16_384
 
-_KEY = ("pair", "timeframe", "window_bars", "lookback_bars", "time", "symbol_a", "symbol_b")
-_COLUMNS = (*_KEY, "price_a", "price_b", *NUMBERS)
+_COLUMNS = (
+    *PAIR_ANALYTICS.key, "time", "symbol_a", "symbol_b", "price_a", "price_b", *NUMBERS
+)  # fmt: skip
 _INSERT = (
     f"INSERT OR REPLACE INTO pair_analytics({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
-
-
-@dataclass(frozen=True)
-class PairPlan:
-    """What is computed for every pair."""
-
-    pairs: tuple[Pair, ...]
-    windows: tuple[int, ...]
-    lookbacks: tuple[int, ...]
-    max_stale: int
-    noise: Noise
-
-    @property
-    def reach(self) -> int:
-        """Bars that a row depends on, itself included."""
-        return bars_needed(self.windows, self.lookbacks, self.max_stale)
-
-    @property
-    def series(self) -> int:
-        """Rows of a pair at each bar."""
-        return len(self.windows) * len(self.lookbacks)
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The legs, each once."""
-        return tuple(sorted({leg for pair in self.pairs for leg in pair}))
 
 
 def insert_rows(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
@@ -77,17 +53,20 @@ class Analyser:
         if not self.plan.pairs:
             return
         for low, high in self._bars.bar_ranges(self.length, start, end):
-            yield from self._store(self._closes_up_to(low, high), self.plan, high - low)
+            for result in self._rows(self._closes_up_to(low, high), self.plan, high - low):
+                insert_rows(self._db, self.timeframe, result)
+                yield result
 
-    def compute(
-        self, plan: PairPlan, low: int, high: int, *, again: bool = False
-    ) -> Iterator[PairRows]:
+    def compute_again(self, plan: PairPlan, low: int, high: int) -> Iterator[PairRows]:
         """Stores the rows of the plan's pairs at the absolute bars [low, high).
 
-        `again`: rows that were there and are none any more go.
+        Rows that were there and are none any more go.
         """
         if plan.pairs and low < high:
-            yield from self._store(self._load(plan, low, high), plan, high - low, again=again)
+            for result in self._rows(self._load(plan, low, high), plan, high - low):
+                self._delete_warming(result)
+                insert_rows(self._db, self.timeframe, result)
+                yield result
 
     def forget(self) -> None:
         """Drops what was read from the bars: they changed, or a break came."""
@@ -102,27 +81,17 @@ class Analyser:
                 self._run_starts[leg] = start
         return last + 1 - max(self._run_starts[leg] for leg in pair)
 
-    def bar_number(self, time: int) -> int:
-        """Absolute number of the bar that holds the second `time`."""
-        return time // self.length
-
-    def _store(
-        self, closes: CloseMatrix, plan: PairPlan, rows: int, *, again: bool = False
-    ) -> Iterator[PairRows]:
+    def _rows(self, closes: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
         cuts = self._bars.cuts(self.length, closes.start + 1, closes.end)
         for part, part_rows in closes.stretches(rows, cuts):
-            for result in self._store_stretch(part, plan, part_rows):
-                if again:
-                    self._delete_warming(result)
-                self._write(result)
-                yield result
+            yield from self._rows_of_stretch(part, plan, part_rows)
 
     def _delete_warming(self, result: PairRows) -> None:
         """Rows that a window had before a break was found in it."""
         warming = (result.have < result.window).sum(axis=1)
         self._db.executemany(
-            "DELETE FROM pair_analytics WHERE pair = ? AND timeframe = ? AND window_bars = ? "
-            "AND lookback_bars = ? AND time >= ? AND time < ?",
+            f"DELETE FROM pair_analytics WHERE {PAIR_ANALYTICS.is_series} "
+            "AND time >= ? AND time < ?",
             [
                 (
                     pair.name,
@@ -137,7 +106,9 @@ class Analyser:
             ],
         )
 
-    def _store_stretch(self, closes: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
+    def _rows_of_stretch(
+        self, closes: CloseMatrix, plan: PairPlan, rows: int
+    ) -> Iterator[PairRows]:
         """A piece of the rows at a time, in order of time for each pair."""
         step = max(min(plan.reach, _PIECE), _PIECE // len(plan.pairs), 1)
         for at in range(closes.end - rows, closes.end, step):
@@ -152,9 +123,6 @@ class Analyser:
                 plan.noise,
                 end - at,
             )
-
-    def _write(self, result: PairRows) -> None:
-        insert_rows(self._db, self.timeframe, result)
 
     def _closes_up_to(self, low: int, high: int) -> CloseMatrix:
         """The closes that end with the new bars [low, high); extended if they ended before."""

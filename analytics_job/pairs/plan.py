@@ -1,9 +1,37 @@
 """From the settings to what is computed for every pair."""
 
-from analytics_job.pairs.analyser import PairPlan
+from dataclasses import dataclass
+
 from spreadlake.config import Settings
 from spreadlake.lake.analytics.definition import SeriesDefinition
-from spreadlake.quant.pair_rows import Noise
+from spreadlake.pairs import Pair
+from spreadlake.quant.pair_rows import Noise, bars_needed
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """What is computed for every pair."""
+
+    pairs: tuple[Pair, ...]
+    windows: tuple[int, ...]
+    lookbacks: tuple[int, ...]
+    max_stale: int
+    noise: Noise
+
+    @property
+    def reach(self) -> int:
+        """Bars that a row depends on, itself included."""
+        return bars_needed(self.windows, self.lookbacks, self.max_stale)
+
+    @property
+    def series(self) -> int:
+        """Rows of a pair at each bar."""
+        return len(self.windows) * len(self.lookbacks)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The legs, each once."""
+        return tuple(sorted({leg for pair in self.pairs for leg in pair}))
 
 
 def pair_plan(settings: Settings) -> PairPlan:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 
-from analytics_job.pairs.analyser import PairPlan
+from analytics_job.pairs.plan import PairPlan
 from spreadlake.lake import Lake, add_counters
 from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import Pair

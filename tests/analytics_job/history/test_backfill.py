@@ -1,5 +1,6 @@
 """Imported hours and rebuilds: computed once, in order of time, after what is new."""
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from analytics_job.history.backfill import BARS, ROWS, History
 from analytics_job.job import AnalyticsJob
-from analytics_job.pairs.analyser import Analyser
+from analytics_job.pairs import analyser
 from analytics_job.ticks.tail import TickTail
 from spreadlake.lake import HOUR_MS
 from spreadlake.quant.pair_rows import PairRows
@@ -44,15 +45,15 @@ Seen = Counter[tuple[str, int, int]]
 def computed(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """How often each row was computed: by pair, length and bar."""
     seen: Seen = Counter()
-    write = Analyser._write
+    insert_rows = analyser.insert_rows
 
-    def noted(self: Analyser, result: PairRows) -> None:
+    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
         for pair, have in zip(result.pairs, result.have, strict=True):
             for row in (have >= result.window).nonzero()[0]:
                 seen[pair.name, result.length, result.start + int(row)] += 1
-        write(self, result)
+        insert_rows(db, timeframe, result)
 
-    monkeypatch.setattr(Analyser, "_write", noted)
+    monkeypatch.setattr(analyser, "insert_rows", noted)
     return seen
 
 

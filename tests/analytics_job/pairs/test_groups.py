@@ -1,5 +1,6 @@
 """Many pairs are computed a group at a time, long histories a piece at a time: the same tables."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,6 @@ import pytest
 
 from analytics_job.job import AnalyticsJob
 from analytics_job.pairs import analyser
-from analytics_job.pairs.analyser import Analyser
 from spreadlake.quant import pair_rows
 from spreadlake.quant.pair_rows import PairRows
 from tests.analytics_job import harness
@@ -46,13 +46,13 @@ def test_groups_and_pieces_of_any_size_give_the_same_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: set[int] = set()
-    write = Analyser._write
+    insert_rows = analyser.insert_rows
 
-    def noted(self: Analyser, result: PairRows) -> None:
+    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
         sizes.add(len(result.pairs))
-        write(self, result)
+        insert_rows(db, timeframe, result)
 
-    monkeypatch.setattr(Analyser, "_write", noted)
+    monkeypatch.setattr(analyser, "insert_rows", noted)
     whole = _tables(tmp_path / "whole")
     assert sizes >= {3, 6}  # those of one symbol, and all
     assert whole["alert_events"]
