@@ -1,6 +1,6 @@
-"""What the services of spreadlake share: settings, the wire format, the lake and the commands.
+"""The library of spreadlake: what people import, and what every service stands on.
 
-The services (`collector`, `analytics_job`, `exporter`) import this package and never each other:
+The services (`collector`, `analytics_job`, `exporter`, `notifier`) import it and never each other:
 they meet in the lake.
 """
 
