@@ -4,7 +4,9 @@ APScheduler calls a step every `job.interval` seconds, and when a bar has become
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 from analytics_job.job import AnalyticsJob
 from analytics_job.scheduler import Scheduler
@@ -31,29 +33,35 @@ def run(context: ServiceContext) -> None:
     far such long work is.
     """
     options = context.options
+    runs_once = options.get("once") or options.get("rebuild")
+    # Before the job writes that it is there: who reads that may tell it to stop at once.
+    stop = None if runs_once else StopSignal(context.duration)
     with writer_lock(context.lake, "analytics-job"):
         job = AnalyticsJob(context.lake, context.settings)
         work = job.heartbeat.work
         work.tell = options.get("tell", work.tell)
         try:
-            if options.get("rebuild"):
-                start = options.get("from")
-                job.rebuild(None if start is None else int(start))
-            if options.get("once") or options.get("rebuild"):
-                job.step()
-                if job.error:
-                    raise ServiceError(f"not all could be analysed: {job.error}")
-                job.finish_tests()
-                while job.roll_piece():
-                    work.take(Work("moving to Parquet", "piece", None))
+            if stop is None:
+                _run_once(job, options)
             else:
-                _run_scheduled(job, context)
+                _run_scheduled(job, context, stop)
         finally:
             job.close()
 
 
-def _run_scheduled(job: AnalyticsJob, context: ServiceContext) -> None:
-    stop = StopSignal(context.duration)
+def _run_once(job: AnalyticsJob, options: Mapping[str, Any]) -> None:
+    if options.get("rebuild"):
+        start = options.get("from")
+        job.rebuild(None if start is None else int(start))
+    job.step()
+    if job.error:
+        raise ServiceError(f"not all could be analysed: {job.error}")
+    job.finish_tests()
+    while job.roll_piece():
+        job.heartbeat.work.take(Work("moving to Parquet", "piece", None))
+
+
+def _run_scheduled(job: AnalyticsJob, context: ServiceContext, stop: StopSignal) -> None:
     job.history_seconds = _HISTORY_SECONDS
     settings, watch = context.settings, context.config_watch()
     watch.at_next_start = _AT_NEXT_START
