@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from notifier.news import AlertRow, News, message_of
 from notifier.outbox import Outbox, Waiting
@@ -11,6 +12,16 @@ from spreadlake.backoff import Backoff
 from spreadlake.config.sections import NotifySettings
 
 log = logging.getLogger(__name__)
+
+
+FindAlerts = Callable[[Iterable[int]], Mapping[int, AlertRow]]
+
+
+class Due(NamedTuple):
+    """What waits to be told, with its event as it is now."""
+
+    waiting: Waiting
+    news: News
 
 
 class Delivery:
@@ -33,38 +44,45 @@ class Delivery:
         self._first_seen: float | None = None
         self._not_before = float("-inf")
 
-    def due(self) -> list[Waiting]:
-        """What is to be sent now; nothing while more is waited for, or it is too soon."""
-        waiting = self._outbox.waiting(self.receiver.target)
-        if not waiting:
+    def due(self, find_alerts: FindAlerts) -> list[Due]:
+        """What is to be sent now; nothing while more is waited for, or it is too soon.
+
+        What a rebuild took back waits until it is found again, and the end of an event that is
+        open again until it has ended.
+        """
+        ready = self._ready(find_alerts)
+        if not ready:
             self._first_seen = None
             return []
         moment = self._monotonic()
         if self._first_seen is None:
             self._first_seen = moment
         begin = max(self._first_seen + self._settings.group_seconds, self._not_before)
-        return waiting if moment >= begin else []
+        return ready if moment >= begin else []
 
-    def send(self, waiting: Sequence[Waiting], alerts: Mapping[int, AlertRow]) -> int:
-        """Sends one message of all that waits; returns of how many news it told, 0 if it failed.
+    def _ready(self, find_alerts: FindAlerts) -> list[Due]:
+        waiting = self._outbox.waiting(self.receiver.target)
+        alerts = find_alerts([one.event_id for one in waiting]) if waiting else {}
+        return [
+            Due(one, News(one.what, alert))
+            for one in waiting
+            if (alert := alerts.get(one.event_id))
+            and (one.what == "opened" or alert.closed_at is not None)
+        ]
 
-        What is not among `alerts` was taken back by a rebuild; it waits to be found again.
-        """
-        there = [one for one in waiting if one.event_id in alerts]
-        if not there:
-            return 0
-        news = [News(one.what, alerts[one.event_id]) for one in there]
-        if not self.receiver.send(message_of(news)):
+    def send(self, due: Sequence[Due]) -> int:
+        """Sends one message of all that is due; returns how many news that was, 0 if it failed."""
+        if not self.receiver.send(message_of([one.news for one in due])):
             self._failed()
             return 0
-        self._outbox.told(self.receiver.target, there, time.time())
+        self._outbox.told(self.receiver.target, [one.waiting for one in due], time.time())
         self._first_seen = None
         self._backoff.reset()
         self._not_before = self._monotonic() + self._settings.interval
         if self.error:
             log.info("%s takes messages again", self.receiver.name)
         self.error = None
-        return len(news)
+        return len(due)
 
     def _failed(self) -> None:
         self.failures += 1

@@ -27,8 +27,8 @@ class Waiting(NamedTuple):
 class Outbox:
     """News by event, kind and address, `waiting` or `told`.
 
-    An event that is older than `max_age` seconds when it is first seen is told to nobody: it came
-    with an import or a rebuild, or while nobody was there to tell it.
+    An event that is older than `max_age` seconds is not taken in: it came with an import or a
+    rebuild, or while nobody was there to tell it.
     """
 
     def __init__(self, db: sqlite3.Connection, targets: Sequence[str], max_age: float) -> None:

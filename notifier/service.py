@@ -6,11 +6,10 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import NamedTuple
+from functools import partial
 
-from notifier.delivery import Delivery
-from notifier.news import AlertRow
-from notifier.outbox import Outbox, Waiting
+from notifier.delivery import Delivery, Due
+from notifier.outbox import Outbox
 from notifier.receivers import receivers_of
 from spreadlake.errors import ConfigError, LakeError
 from spreadlake.lake import add_counters, atomic, beat, open_notify_writer, set_status, writer_lock
@@ -48,12 +47,6 @@ def run(context: ServiceContext) -> None:
         _Notifier(context, db, outbox, deliveries).run(stop)
 
 
-class _Due(NamedTuple):
-    delivery: Delivery
-    waiting: list[Waiting]
-    alerts: dict[int, AlertRow]
-
-
 class _Notifier:
     def __init__(
         self,
@@ -88,10 +81,10 @@ class _Notifier:
             self._unreadable = str(error)
             return
         self._unreadable = ""
-        for one in due:  # with no transaction open: a receiver may take its time
-            self._send(one)
+        for delivery, news in due:  # with no transaction open: a receiver may take its time
+            self._send(delivery, news)
 
-    def _look(self) -> list["_Due"]:
+    def _look(self) -> list[tuple[Delivery, list[Due]]]:
         """What is to be sent now, with the events as they are now."""
         with snapshot(self._lake.analytics_db) as analytics:
             if analytics is None:
@@ -101,18 +94,15 @@ class _Notifier:
             if time.monotonic() - self._forgot > _FORGET_SECONDS:
                 self._outbox.forget_old(analytics, time.time())
                 self._forgot = time.monotonic()
-            waiting = ((delivery, delivery.due()) for delivery in self._deliveries)
-            return [
-                _Due(delivery, news, self._outbox.alerts(analytics, (one.event_id for one in news)))
-                for delivery, news in waiting
-                if news
-            ]
+            find = partial(self._outbox.alerts, analytics)
+            due = [(delivery, delivery.due(find)) for delivery in self._deliveries]
+            return [(delivery, news) for delivery, news in due if news]
 
-    def _send(self, due: "_Due") -> None:
-        failures = due.delivery.failures
-        told = due.delivery.send(due.waiting, due.alerts)
+    def _send(self, delivery: Delivery, due: Sequence[Due]) -> None:
+        failures = delivery.failures
+        told = delivery.send(due)
         counts = {("told", ""): told, ("messages", ""): int(told > 0)}
-        counts["failures", ""] = due.delivery.failures - failures
+        counts["failures", ""] = delivery.failures - failures
         with atomic(self._db):
             add_counters(self._db, counts)
 

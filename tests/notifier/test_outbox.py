@@ -1,8 +1,10 @@
 """What is written down of alerts: nothing is lost by a rebuild, and what is over costs nothing."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -35,12 +37,17 @@ class Mailbox:
 class Room:
     """A lake's alerts and a notifier without a process around it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: NotifySettings = SETTINGS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.alerts = open_analytics_writer(Lake(root))
         self.db = open_notify_writer(Lake(root))
         self.outbox = Outbox(self.db, ["t"], 3600.0)
         self.mailbox = Mailbox()
-        self.delivery = Delivery(cast("Receiver", self.mailbox), self.outbox, SETTINGS)
+        self.delivery = Delivery(cast("Receiver", self.mailbox), self.outbox, settings, monotonic)
 
     def open(self, number: int, at: float = NOW - 10, timeframe: str = "1s") -> None:
         with atomic(self.alerts):
@@ -62,9 +69,13 @@ class Room:
     def look(self, now: float = NOW, closings: bool = True) -> None:
         """As the service does, once."""
         self.outbox.take_in(self.alerts, now, closings)
-        if waiting := self.delivery.due():
-            found = self.outbox.alerts(self.alerts, (one.event_id for one in waiting))
-            self.delivery.send(waiting, found)
+        if due := self.delivery.due(partial(self.outbox.alerts, self.alerts)):
+            self.delivery.send(due)
+
+    def close_event(self, at: float | None = NOW) -> None:
+        """All events end, or are open again."""
+        with atomic(self.alerts):
+            self.alerts.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1", (at,))
 
     @property
     def told(self) -> int:
@@ -89,6 +100,40 @@ def test_what_is_computed_again_before_it_was_sent_is_told(room: Room) -> None:
     room.look()
     room.look()
     assert room.told == 1
+
+
+def test_the_end_of_an_event_that_is_open_again_waits_for_its_end(room: Room) -> None:
+    """A rebuild finds an event piece by piece, and a late trade may move its end."""
+    room.open(1)
+    room.look()
+    room.close_event()
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.close_event(None)
+    room.look()
+    assert room.told == 1, "only that it opened"
+    room.close_event()
+    room.look()
+    assert room.told == 2
+    assert "back" in room.mailbox.messages[-1].body
+
+
+def test_what_was_taken_back_holds_up_no_grouping(tmp_path: Path) -> None:
+    now = 0.0
+    room = Room(tmp_path, NotifySettings(group_seconds=5, interval=0), lambda: now)
+    with closing(room.alerts), closing(room.db):
+        room.open(1)
+        room.outbox.take_in(room.alerts, NOW, True)
+        room.take_back()
+        room.look()
+        now = 100.0
+        room.open(2)
+        room.look()
+        assert room.told == 0, "the others that open within five seconds come in one message"
+        room.open(3)
+        now = 105.0
+        room.look()
+    assert room.told == 1
+    assert all(f"S{number}/B" in room.mailbox.messages[0].body for number in (2, 3))
 
 
 def test_what_was_taken_back_for_good_waits_no_longer(room: Room) -> None:
@@ -124,8 +169,7 @@ def test_age_counts_from_the_end_of_the_bar(room: Room, timeframe: str, seconds:
 def test_ends_that_nobody_wanted_are_not_told_later(room: Room) -> None:
     room.open(1)
     room.look(closings=False)
-    with atomic(room.alerts):
-        room.alerts.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1", (NOW,))
+    room.close_event()
     room.look(closings=True)
     assert room.told == 1
 
