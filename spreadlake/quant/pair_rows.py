@@ -16,6 +16,8 @@ from spreadlake.quant.rolling import LegWindows, rolling_sum
 from spreadlake.statistics import PAIR_STATISTICS
 
 _CELLS = 16_384  # pairs times rows at a time: what is computed on stays in the processor's cache
+# Legs times columns at a time: while symbols begin at different bars, each is many legs.
+_LEG_CELLS = 300_000
 
 # The columns of pair_analytics after its key, the symbols and the prices.
 NUMBERS = tuple(one.column for one in PAIR_STATISTICS)
@@ -84,28 +86,62 @@ def pair_rows(
     """Analytics of `pairs` at the last `rows` bars: a PairRows per group, lookback and window.
 
     The matrix reaches back `bars_needed` bars before them, or to the legs' first bars. What
-    belongs to a symbol is computed once for all pairs; of these, as many at a time as stay
-    in a cache.
+    belongs to a symbol is computed once for all pairs that begin with it at the same bar; of
+    these, as many at a time as stay in a cache.
     """
-    market = _Market.of(closes, pairs, lookbacks, windows, max_stale, rows)
-    for group in market.legs.groups(max(1, _CELLS // rows)):
-        some = market.some(group)
-        for lookback in lookbacks:
-            over = market.windows[lookback]
-            m = some.legs.moments(over)
-            hedge = hedge_ratio(some.legs, m)
-            numbers = {
-                "alpha": hedge.alpha,
-                "beta": hedge.beta,
-                "beta_stderr": hedge.beta_stderr,
-                "r_squared": hedge.r_squared,
-                "hedge_bars": m.n,
-                "kalman_beta": kalman_beta(
-                    some.legs, over, noise.delta, noise.observation_variance
-                ),
-            }
-            for window in windows:
-                yield some.rows(window, lookback, numbers | some.numbers(window, hedge.beta))
+    for together in _sharing_legs(closes, pairs):
+        market = _Market.of(closes, together, lookbacks, windows, max_stale, rows)
+        for group in market.legs.groups(max(1, _CELLS // rows)):
+            yield from _rows_of(market, market.some(group), windows, lookbacks, noise)
+
+
+def _rows_of(
+    market: "_Market",
+    some: "_Market",
+    windows: Sequence[int],
+    lookbacks: Sequence[int],
+    noise: Noise,
+) -> Iterator[PairRows]:
+    for lookback in lookbacks:
+        over = market.windows[lookback]
+        m = some.legs.moments(over)
+        hedge = hedge_ratio(some.legs, m)
+        numbers = {
+            "alpha": hedge.alpha,
+            "beta": hedge.beta,
+            "beta_stderr": hedge.beta_stderr,
+            "r_squared": hedge.r_squared,
+            "hedge_bars": m.n,
+            "kalman_beta": kalman_beta(some.legs, over, noise.delta, noise.observation_variance),
+        }
+        for window in windows:
+            yield some.rows(window, lookback, numbers | some.numbers(window, hedge.beta))
+
+
+def _sharing_legs(closes: CloseMatrix, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    """The pairs, so many at a time that the memory of their legs is bounded.
+
+    A pair begins with the later of its two symbols, and a symbol is a leg for each such bar:
+    pairs that begin together come together, with no more legs than there are symbols.
+    """
+    at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
+    begin = np.maximum(closes.first[at_a], closes.first[at_b])
+    order = np.argsort(begin, kind="stable")
+    most = max(1, _LEG_CELLS // closes.close.shape[1])
+    taken, legs = 0, 0
+    for at, alike in _runs(begin[order]):
+        new = len(np.union1d(at_a[order[at:alike]], at_b[order[at:alike]]))
+        if legs and legs + new > most:
+            yield [pairs[i] for i in order[taken:at]]
+            taken, legs = at, 0
+        legs += new
+    yield [pairs[i] for i in order[taken:]]
+
+
+def _runs(values: Ints) -> Iterator[tuple[int, int]]:
+    """From where to where (exclusive) each of the sorted values stands."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    yield from zip([0, *edges.tolist()], [*edges.tolist(), len(values)], strict=True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ without a trade carries the previous close with no volume, so that pairs align.
 
 import polars as pl
 
-from spreadlake.bars import BARS_SCHEMA
+from spreadlake.schemas import BARS_SCHEMA
 
 _SUMS = ("volume", "quote_volume", "taker_buy_volume", "trades")
 _PRICES = ("open", "high", "low", "close")

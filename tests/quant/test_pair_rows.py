@@ -1,6 +1,8 @@
 """All pairs of a market at once: what each of them has alone, to the last bit."""
 
-from itertools import permutations
+import tracemalloc
+from dataclasses import replace
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -117,3 +119,34 @@ def test_a_bar_of_many_pairs_is_that_of_a_long_history() -> None:
         for key, numbers in _rows(part, pairs, [30, 8], [60], 1).items():
             if key[0] in names:
                 assert numbers == history[key]
+
+
+def test_memory_is_bounded_while_symbols_begin_at_different_bars() -> None:
+    """After a first start or a break each symbol has its own first bar."""
+    symbols, bars = 40, 3000
+    together = _market(1, symbols, bars, START, late=False)
+    apart = replace(together, first=START + 50 * np.arange(symbols))
+    pairs = [Pair(a, b) for a, b in combinations(together.symbols, 2)]
+    assert _peak(apart, pairs) < 5 * _peak(together, pairs)
+
+
+def _peak(closes: CloseMatrix, pairs: list[Pair]) -> int:
+    """Bytes that arrays take at the most while a row of all pairs is computed."""
+    tracemalloc.start()
+    for _ in pair_rows(closes, pairs, [60], [3000], MOST_STALE, NOISE, 1):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_pairs_that_begin_apart_are_taken_apart_and_none_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closes = _market(2, 9, 90, START, late=True)
+    pairs = [Pair(a, b) for a, b in permutations(closes.symbols, 2)]
+    expected = _rows(closes, pairs, [5, 20], [30], 3)
+    assert len({pair for pair, *_ in expected}) > 20
+    for cells in (1, 400, 1200):
+        monkeypatch.setattr(module, "_LEG_CELLS", cells)
+        assert _rows(closes, pairs, [5, 20], [30], 3) == expected

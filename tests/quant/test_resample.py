@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreadlake.bars import BARS_SCHEMA
 from spreadlake.quant.resample import bars_before, longer_bars
+from spreadlake.schemas import BARS_SCHEMA
 
 NAMES = BARS_SCHEMA.names()
 Bar = dict[str, Any]
