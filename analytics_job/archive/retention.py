@@ -13,6 +13,7 @@ import polars as pl
 
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
+from spreadlake.lake.databases.connections import shrink
 from spreadlake.series import TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -125,8 +126,7 @@ class Retention:
                     f"(SELECT {key} FROM {table} WHERE {where} LIMIT {_DELETE_ROWS})",
                     values,
                 ).rowcount
-        # A page a row: it does as much as is fetched.
-        self._db.execute(f"PRAGMA incremental_vacuum({_FREE_PAGES})").fetchall()
+        shrink(self._db, _FREE_PAGES)
 
 
 def _where(piece: Piece) -> tuple[str, tuple[object, ...]]:

@@ -37,6 +37,12 @@ def atomic(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+def shrink(db: sqlite3.Connection, pages: int) -> None:
+    """Shrinks the file by at most `pages` free pages; no transaction may be open."""
+    # As a script: of a statement that gives no columns `execute` takes one step, which is one page.
+    db.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+
 @contextmanager
 def writer_lock(lake: Lake, service: str) -> Iterator[None]:
     """Holds `<service>.lock` in the lake; LakeError if another process holds it."""

@@ -34,6 +34,10 @@ class LakeConnection(sqlite3.Connection):
         """As that of sqlite3, with names in its errors."""
         return self._naming(super().executemany, *arguments)
 
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
+        """As that of sqlite3, with names in its errors."""
+        return self._naming(super().executescript, *arguments)
+
     def _naming(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return work(*arguments)

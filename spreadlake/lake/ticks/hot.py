@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spreadlake.lake.databases.connections import atomic
+from spreadlake.lake.databases.connections import atomic, shrink
 from spreadlake.lake.databases.status import add_counters
 from spreadlake.lake.layout import HOUR_MS, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
@@ -231,5 +231,7 @@ def give_back_pages(db: sqlite3.Connection, most: int) -> bool:
     excess = min(most, free - _SPARE_PAGES)
     if excess <= 0:
         return False
-    db.execute(f"PRAGMA incremental_vacuum({excess})").fetchall()
-    return bool(free - excess > _SPARE_PAGES)
+    shrink(db, excess)
+    (left,) = db.execute("PRAGMA freelist_count").fetchone()
+    # A file that another tool made may be one that never shrinks.
+    return bool(_SPARE_PAGES < left < free)

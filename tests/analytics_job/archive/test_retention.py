@@ -1,5 +1,7 @@
 """Old bars, rows and tests in Parquet: nothing lost or doubled, late trades still reach them."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,8 @@ def test_rolled_and_repaired_lakes_read_as_one_that_kept_everything(
         hot = [row for row in lake.table("pair_tests") if row["timeframe"] == "1s"]
         assert min(row["time"] for row in hot) >= (EPOCH_MS // 1000) + (HOURS - 2) * 3600
         job.close()
+        with closing(sqlite3.connect(lake.lake.analytics_db)) as db:
+            assert db.execute("PRAGMA freelist_count").fetchone() == (0,), "the file shrinks"
     assert merged(lake) == expected
     for table in ("pair_analytics", "pair_tests"):
         assert list(tmp_path.glob(f"{table}/timeframe=1s/pair=AUSDT%2FBUSDT/date=*/*.parquet"))
