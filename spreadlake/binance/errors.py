@@ -45,7 +45,7 @@ class ErrorBody(msgspec.Struct, gc=False):
     """The body of a refusal."""
 
     code: int
-    msg: str = ""
+    msg: str
 
 
 def refuses(status: int) -> bool:
@@ -53,7 +53,11 @@ def refuses(status: int) -> bool:
     return 400 <= status < 500 and status not in _PASSING
 
 
-_error = msgspec.json.Decoder(ErrorBody)
+class _Coded(msgspec.Struct, gc=False):
+    code: int
+
+
+_error = msgspec.json.Decoder(_Coded)
 
 
 def error_code(body: bytes) -> int | None:

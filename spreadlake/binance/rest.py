@@ -3,7 +3,7 @@
 Source: Binance open platform, USDⓈ-M futures, "Market data endpoints".
 """
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -54,8 +54,9 @@ class KlineRow(Struct, Generic[P, V], array_like=True, gc=False):
     quote_volume: V
     trades: Annotated[int, Meta(ge=0)]
     taker_buy_volume: V
-    taker_buy_quote_volume: V | None = None
-    ignore: str = "0"
+    # Nobody reads these: whatever is in them, the rest is a kline.
+    taker_buy_quote_volume: Any = None
+    ignore: Any = "0"
 
 
 _trades = msgspec.json.Decoder(list[_Trade], strict=False)
