@@ -28,12 +28,13 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
     """The parts of the metrics by name; `symbols` are the configured ones."""
     services = watched or WatchedServices()
     return {
+        # First: the snapshot ages while the others are read, and so would the heartbeats in it.
+        "services": lambda look: service_families(read_services(look, services)),
         "capture": lambda look: capture_families(read_capture(look), symbols),
         "pairs": lambda look: pair_families(read_pairs(look)),
         "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),
         "alerts": lambda look: alert_families(read_alerts(look)),
         "job": lambda look: job_families(read_job(look)),
-        "services": lambda look: service_families(read_services(look, services)),
         "notifications": lambda look: notification_families(read_notifications(look)),
         "storage": lambda look: storage_families(read_storage(look.lake)),
     }

@@ -14,7 +14,6 @@ from spreadlake.lake import Lake
 from spreadlake.lake.ticks.hot import HotHour, HotPart, greatest_seq, hot_part, rows_by_id
 from spreadlake.lake.ticks.id_ranges import Ids
 from spreadlake.lake.ticks.partitions import (
-    TRADES_SCHEMA,
     hot_trades,
     ids_in_partition,
     merged,
@@ -24,6 +23,7 @@ from spreadlake.lake.ticks.partitions import (
 )
 from spreadlake.lake.ticks.rolls import rolled_rows
 from spreadlake.lake.ticks.symbols import held_ids, read_symbol
+from spreadlake.schemas import TRADES_SCHEMA
 from spreadlake.times import iso_utc
 from spreadlake.trades import IdRange, begins_again
 

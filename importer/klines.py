@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from importer.merge import ConflictError
-from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import atomic
 from spreadlake.lake.ticks.klines import read_klines, save_klines
+from spreadlake.schemas import KLINES_SCHEMA
 from spreadlake.times import iso_utc
 
 _KEY = ["symbol", "timeframe", "time"]

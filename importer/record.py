@@ -170,8 +170,10 @@ def _symbol_row(record: FileRecord, ids: IdRange) -> SymbolRow:
 
 
 def _fill_gaps(db: sqlite3.Connection, symbol: str, ranges: Sequence[IdRange], now_ms: int) -> None:
-    """Takes what came in out of the gaps on record."""
+    """Takes what came in, in ascending ranges, out of the gaps on record."""
     for gap in gaps_of(db, symbol):
+        if not ranges or gap.range.last < ranges[0].first or gap.range.first > ranges[-1].last:
+            continue
         left = subtract_ranges(gap.range, ranges)
         if left != (gap.range,):
             filled = subtract_ranges(gap.range, left)

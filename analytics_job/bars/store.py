@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from analytics_job.bars.spans import SpanStore, merge_ranges
-from spreadlake.bars import BARS_SCHEMA
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.analytics.rows import archived_until, read_bars
 from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
+from spreadlake.schemas import BARS_SCHEMA
 from spreadlake.times import timeframe_seconds
 
 _NAMES = ", ".join(BARS_SCHEMA.names())

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.presence import Presence
@@ -16,6 +15,7 @@ from spreadlake.lake.ticks.hot import rows_after, rows_until
 from spreadlake.lake.ticks.klines import kline_symbols, read_klines
 from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
+from spreadlake.schemas import KLINES_SCHEMA
 
 log = logging.getLogger(__name__)
 

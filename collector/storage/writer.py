@@ -58,7 +58,7 @@ class WriterThread:
         return result
 
     async def _until_it_succeeds(self, function: Callable[[], T]) -> T:
-        backoff = Backoff(_FIRST_DELAY, self._retry_cap)
+        backoff = Backoff(_FIRST_DELAY, self._retry_cap, jitter=0.0)
         while True:
             await asyncio.sleep(backoff.next())
             try:

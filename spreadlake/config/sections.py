@@ -195,7 +195,7 @@ class NotifySettings(Section):
         60.0, ge=0, description="least seconds between two messages to one address"
     )
     max_age_minutes: float = Field(
-        60.0, gt=0, description="alerts older than this when they are first seen are not told"
+        60.0, gt=0, description="alerts that are older than this when they are found are not told"
     )
 
 

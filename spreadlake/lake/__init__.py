@@ -27,7 +27,6 @@ from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.ticks.identity import Origin, check_claim, claim
 
 if TYPE_CHECKING:
-    from spreadlake.lake.ticks.partitions import TRADES_SCHEMA
     from spreadlake.lake.ticks.trades import iter_trades, read_trades
 
 __all__ = [
@@ -59,7 +58,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Polars takes a quarter of a second and tens of MB: whoever reads no trades goes without.
     if name in ("TRADES_SCHEMA", "iter_trades", "read_trades"):
-        from spreadlake.lake.ticks import partitions, trades  # noqa: PLC0415
+        from spreadlake import schemas  # noqa: PLC0415
+        from spreadlake.lake.ticks import trades  # noqa: PLC0415
 
-        return getattr(partitions if name == "TRADES_SCHEMA" else trades, name)
+        return getattr(schemas if name == "TRADES_SCHEMA" else trades, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from spreadlake.bars import BARS_SCHEMA
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.rows import read_bars
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
+from spreadlake.schemas import BARS_SCHEMA
 from spreadlake.times import timeframe_seconds
 
 

@@ -263,7 +263,7 @@ def statements(root: Path, bars: int) -> int:
 
 def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
     assert list(parts_of(load_settings(None).symbols)) == [
-        "capture", "pairs", "pair_tests", "alerts", "job", "services", "notifications", "storage",
+        "services", "capture", "pairs", "pair_tests", "alerts", "job", "notifications", "storage",
     ]  # fmt: skip
     with serving(make_lake(tmp_path)) as address:
         body = get(f"{address}/metrics?name[]=spreadlake_pair_beta")[2].decode()

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spreadlake.bars import KLINES_SCHEMA
 from spreadlake.binance.dumps.names import DumpFile, DumpKind
-from spreadlake.lake.ticks.partitions import TRADES_SCHEMA
+from spreadlake.schemas import KLINES_SCHEMA, TRADES_SCHEMA
 
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138

@@ -60,7 +60,7 @@ def read_bars(
     """Bars (BARS_SCHEMA) with start <= time < end (s), by symbol in the order given, and time."""
     import polars as pl  # noqa: PLC0415
 
-    from spreadlake.bars import BARS_SCHEMA  # noqa: PLC0415
+    from spreadlake.schemas import BARS_SCHEMA  # noqa: PLC0415
 
     names = BARS_SCHEMA.names()
     keys = [BarKey(symbol, timeframe) for symbol in symbols]

@@ -20,7 +20,10 @@ _STORED = 6
 
 
 def insert_trades(db: sqlite3.Connection, events: Sequence[Struct], seq: int) -> int:
-    """Inserts trade events under seq, seq + 1, …; returns how many were not there before."""
+    """Inserts trade events under seq, seq + 1, …; returns how many were not there before.
+
+    They are all of one type.
+    """
     before = db.total_changes
     start = 0
     for rows in _ROWS:

@@ -11,18 +11,8 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.layout import HOUR_MS
 from spreadlake.lake.parquet import Check, read_whole, write_durably
 from spreadlake.lake.ticks.hot import HotHour, HotPart, read_rows
+from spreadlake.schemas import TRADES_SCHEMA
 from spreadlake.trades import IdRange
-
-TRADES_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String,
-        "trade_id": pl.Int64,
-        "time_ms": pl.Int64,
-        "price": pl.Float64,
-        "qty": pl.Float64,
-        "buyer_is_maker": pl.Int64,
-    }
-)
 
 _CLOSE = 1e-9
 # Of these no partition is the cause, and no other one would fare better.

@@ -1,6 +1,17 @@
-"""The columns of bars, as the tables `bars` and `klines` hold them."""
+"""The columns of trades, bars and klines in a frame, as the lake holds them."""
 
 import polars as pl
+
+TRADES_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String,
+        "trade_id": pl.Int64,
+        "time_ms": pl.Int64,
+        "price": pl.Float64,
+        "qty": pl.Float64,
+        "buyer_is_maker": pl.Int64,
+    }
+)
 
 # Of one timeframe, which the table has as a column and a frame as its own name.
 BARS_SCHEMA = pl.Schema(
