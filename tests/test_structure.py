@@ -5,6 +5,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,22 @@ def test_sql_on_the_ticks_has_one_owner() -> None:
         if not name_of(path).startswith(owner)
     }
     assert not {module: texts for module, texts in found.items() if texts}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_runs_back_up(package: str) -> None:
+    """The files beside each other, and the folders of each as one room, form no circle."""
+    imports: dict[str, set[str]] = {}
+    for path in source_files():
+        if path.relative_to(ROOT).parts[0] == package and path.name != "__init__.py":
+            room = room_of(name_of(path))
+            found = {room_of(name) for name in imports_of(path) if f"{package}." in name}
+            imports.setdefault(room, set()).update(found - {room})
+    assert list(TopologicalSorter(imports).static_order())
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
 
 
 def test_files_are_short() -> None:
