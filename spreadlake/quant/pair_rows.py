@@ -89,8 +89,12 @@ def pair_rows(
     belongs to a symbol is computed once for all pairs that begin with it at the same bar; of
     these, as many at a time as stay in a cache.
     """
-    for together in _sharing_legs(closes, pairs):
-        market = _Market.of(closes, together, lookbacks, windows, max_stale, rows)
+    at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
+    for some in _sharing_legs(closes, at_a, at_b):
+        together = tuple(pairs[i] for i in some.tolist())
+        market = _Market.of(
+            closes, together, at_a[some], at_b[some], lookbacks, windows, max_stale, rows
+        )
         for group in market.legs.groups(max(1, _CELLS // rows)):
             yield from _rows_of(market, market.some(group), windows, lookbacks, noise)
 
@@ -118,13 +122,12 @@ def _rows_of(
             yield some.rows(window, lookback, numbers | some.numbers(window, hedge.beta))
 
 
-def _sharing_legs(closes: CloseMatrix, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
-    """The pairs, so many at a time that the memory of their legs is bounded.
+def _sharing_legs(closes: CloseMatrix, at_a: Ints, at_b: Ints) -> Iterator[Ints]:
+    """Numbers of the pairs, so many at a time that the memory of their legs is bounded.
 
     A pair begins with the later of its two symbols, and a symbol is a leg for each such bar:
     pairs that begin together come together, with no more legs than there are symbols.
     """
-    at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
     begin = np.maximum(closes.first[at_a], closes.first[at_b])
     order = np.argsort(begin, kind="stable")
     most = max(1, _LEG_CELLS // closes.close.shape[1])
@@ -132,10 +135,10 @@ def _sharing_legs(closes: CloseMatrix, pairs: Sequence[Pair]) -> Iterator[Sequen
     for at, alike in _runs(begin[order]):
         new = len(np.union1d(at_a[order[at:alike]], at_b[order[at:alike]]))
         if legs and legs + new > most:
-            yield [pairs[i] for i in order[taken:at]]
+            yield order[taken:at]
             taken, legs = at, 0
         legs += new
-    yield [pairs[i] for i in order[taken:]]
+    yield order[taken:]
 
 
 def _runs(values: Ints) -> Iterator[tuple[int, int]]:
@@ -163,19 +166,20 @@ class _Market:
     def of(
         cls,
         closes: CloseMatrix,
-        pairs: Sequence[Pair],
+        pairs: tuple[Pair, ...],
+        at_a: Ints,
+        at_b: Ints,
         lookbacks: Sequence[int],
         windows: Sequence[int],
         max_stale: int,
         rows: int,
     ) -> "_Market":
-        at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
         legs = Legs.of_symbols(closes.close, closes.start, closes.first, at_a, at_b)
         returns = legs.returns()
         start, first = closes.start, closes.first
         return cls(
             closes,
-            tuple(pairs),
+            pairs,
             at_a,
             at_b,
             legs,
