@@ -106,7 +106,8 @@ def test_services_meet_only_in_the_lake() -> None:
 
 def test_sql_on_the_ticks_has_one_owner() -> None:
     """Statements on the tables of `ticks.db` stand with them, and nowhere else."""
-    owner, tables = "spreadlake.lake.ticks.", "ticks|gaps|rolls|symbols|klines|empty_ids|funding"
+    owner = "spreadlake.lake.ticks."
+    tables = "ticks|gaps|rolls|symbols|klines|empty_ids|funding|universe"
     statement = re.compile(rf"\b(FROM|INTO|UPDATE|JOIN)\s+({tables})\b")
     found = {
         name_of(path): [text for text in texts_of(path) if statement.search(text)]

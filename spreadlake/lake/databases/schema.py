@@ -122,6 +122,14 @@ CREATE TABLE empty_ids(
   PRIMARY KEY(symbol, first_id)) WITHOUT ROWID;
 """
 
+# Every symbol that the collector knows of, who is captured, and why; `place` orders those captured.
+_TICKS_UNIVERSE = """
+CREATE TABLE universe(
+  symbol TEXT PRIMARY KEY, place INTEGER, reason TEXT NOT NULL, status TEXT NOT NULL,
+  contract TEXT NOT NULL, quote TEXT NOT NULL, quote_volume REAL, rank INTEGER,
+  listed_ms INTEGER, delivery_ms INTEGER, since_ms INTEGER) WITHOUT ROWID;
+"""
+
 # What a break is, where each symbol joined again after one, and what of history is still to do:
 # hours of trades that were not taken in, rows whose bars changed.
 _ANALYTICS_BREAKS = """
@@ -156,6 +164,6 @@ CREATE TRIGGER break_gone AFTER DELETE ON breaks BEGIN
 END;
 """
 
-TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS]
+TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS, _TICKS_UNIVERSE]
 ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS, _ANALYTICS_HEDGE_BARS, _ANALYTICS_BREAK_ENDS]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -1,0 +1,110 @@
+"""The rows of `universe`: every symbol that the collector knows of, who is captured, and why.
+
+The collector writes them: what is captured at run time is asked here, by whoever wants to know.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from spreadlake.lake.databases.meta import read_meta, write_meta
+from spreadlake.lake.databases.status import read_status
+
+
+class UniverseRow(NamedTuple):
+    """A symbol, its place among those captured (None: it is not), and why, in a sentence.
+
+    `status`, `contract` and `quote` are as the exchange calls them, empty where it lists no such
+    symbol. `quote_volume` is of the last 24 hours, `rank` (1 is the most) by it among those that
+    the rules let compete. Times are Unix ms: `listed_ms` when it first traded or will,
+    `delivery_ms` when it is announced to end, `since_ms` when it last came in or went out.
+    """
+
+    symbol: str
+    place: int | None
+    reason: str
+    status: str = ""
+    contract: str = ""
+    quote: str = ""
+    quote_volume: float | None = None
+    rank: int | None = None
+    listed_ms: int | None = None
+    delivery_ms: int | None = None
+    since_ms: int | None = None
+
+    @property
+    def captured(self) -> bool:
+        """Whether its trades are captured."""
+        return self.place is not None
+
+
+class UniverseLook(NamedTuple):
+    """All rows, those captured first in their order, and of when they are.
+
+    `rules` say in words who is chosen; `looked_ms` is when the exchange's list was last read, Unix
+    ms, None: never; `trouble` why a later look did not count, empty where none failed.
+    """
+
+    rows: list[UniverseRow]
+    rules: str = ""
+    looked_ms: int | None = None
+    trouble: str = ""
+
+
+_COLUMNS = ", ".join(UniverseRow._fields)
+_RULES, _LOOKED, _TROUBLE = "universe_rules", "universe_looked_ms", "universe_trouble"
+
+
+def captured_symbols(db: sqlite3.Connection) -> list[str] | None:
+    """The symbols that the collector captures, or last did, in order; None: it never said.
+
+    `db` is any connection to `ticks.db`, of an old lake as well.
+    """
+    if _has_table(db):
+        rows = db.execute(
+            "SELECT symbol FROM universe WHERE place IS NOT NULL ORDER BY place"
+        ).fetchall()
+        if rows or read_meta(db, _RULES) is not None:
+            return [str(symbol) for (symbol,) in rows]
+    # Written by the collector of before, and read until this one has begun.
+    captured = read_status(db).get("captured", (None, 0))[0]
+    return [str(symbol) for symbol in captured] if isinstance(captured, list) else None
+
+
+def read_universe(db: sqlite3.Connection) -> UniverseLook:
+    """Every symbol that is known of; without rows in a lake whose collector never said."""
+    if not _has_table(db):
+        return UniverseLook([])
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM universe ORDER BY place IS NULL, place, symbol"
+    ).fetchall()
+    looked = read_meta(db, _LOOKED)
+    return UniverseLook(
+        [UniverseRow(*row) for row in rows],
+        read_meta(db, _RULES) or "",
+        int(looked) if looked else None,
+        read_meta(db, _TROUBLE) or "",
+    )
+
+
+def save_universe(
+    db: sqlite3.Connection, rows: Iterable[UniverseRow], rules: str, looked_ms: int | None
+) -> None:
+    """Replaces all rows, inside the caller's transaction; what was wrong before is over."""
+    db.execute("DELETE FROM universe")
+    marks = ", ".join("?" * len(UniverseRow._fields))
+    db.executemany(f"INSERT INTO universe({_COLUMNS}) VALUES ({marks})", rows)
+    write_meta(db, _RULES, rules)
+    write_meta(db, _LOOKED, "" if looked_ms is None else str(looked_ms))
+    write_meta(db, _TROUBLE, "")
+
+
+def save_trouble(db: sqlite3.Connection, trouble: str) -> None:
+    """Notes why a look did not count, inside the caller's transaction; the rows stay."""
+    write_meta(db, _TROUBLE, trouble)
+
+
+def _has_table(db: sqlite3.Connection) -> bool:
+    """Not in a lake of before that no collector has opened since."""
+    found = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'universe'")
+    return found.fetchone() is not None
