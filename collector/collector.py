@@ -112,7 +112,7 @@ class Collector:
         resources = self._resources
         return [
             self._batcher.run(),
-            Repairer(resources).run(),
+            Repairer(resources, self._groups.still_to_come).run(),
             self._listing.run(),
             self._warm_start.run(),
             Roller(resources).run(),

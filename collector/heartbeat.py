@@ -84,7 +84,11 @@ class Heartbeat:
 
 def _connection(group: ConnectionGroup) -> dict[str, Any]:
     connection = group.current
-    status: dict[str, Any] = {"streams": len(group.symbols), "connected": connection is not None}
+    status: dict[str, Any] = {
+        "connection": group.number,
+        "streams": len(group.symbols),
+        "connected": connection is not None,
+    }
     if connection is not None:
         status["age_seconds"] = round(connection.age_seconds, 1)
         status["silent_seconds"] = round(connection.silent_seconds, 1)

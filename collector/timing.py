@@ -14,6 +14,8 @@ class Timing:
     # Data has to flow this long before the back-off starts again from its first step.
     steady: float = 10.0
     open_timeout: float = 10.0
+    # Connections that carry the same symbols are opened so far apart at the start.
+    stagger: float = 1.0
     ping_interval: float = 20.0
     close_timeout: float = 1.0
     # A new connection and the one it replaces run side by side this long.
@@ -22,6 +24,10 @@ class Timing:
     renew_again: float = 60.0
     # Trades may arrive this much out of order before a jump counts as a gap.
     disorder: float = 1.0
+    # A gap is waited with so long for another connection that is behind, and may still fill it.
+    copy_late: float = 10.0
+    # A connection that brings nothing for so long, while another one does, is replaced.
+    outrun: float = 10.0
     repair_interval: float = 0.25
     # REST is asked again for trades that it did not have after this, then after ever longer.
     ask_again: float = 1.0

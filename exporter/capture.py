@@ -23,6 +23,16 @@ _BY_SYMBOL = (
     ("ahead", "spreadlake_ticks_ahead", "Trades stored but not followed: dated far ahead."),
 )
 
+_BY_CONNECTION = (
+    ("first", "spreadlake_trades_first", "Trades that this connection brought before any other."),
+    ("repeated", "spreadlake_trades_repeated", "Trades that another connection brought before."),
+    (
+        "single_gaps",
+        "spreadlake_single_connection_gaps",
+        "Gaps that there would have been with this connection alone.",
+    ),
+)
+
 _OVERALL = (
     ("dropped", "spreadlake_ticks_dropped", "Trades let go because memory or disk was full."),
     ("frames", "spreadlake_frames", "WebSocket frames received."),
@@ -80,6 +90,10 @@ def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Me
     for name, metric, text in _BY_SYMBOL:
         samples: list[Sample] = [((s,), capture.counters.get((name, s), 0.0)) for s in known]
         yield counter(metric, text, samples, ["symbol"])
+    for name, metric, text in _BY_CONNECTION:
+        by_number = {label: value for (of, label), value in capture.counters.items() if of == name}
+        samples = [((number,), value) for number, value in sorted(by_number.items())]
+        yield counter(metric, text, samples, ["connection"])
     totals = _totals(capture.counters)
     for name, metric, text in _OVERALL:
         yield counter(metric, text, [((), totals.get(name, 0.0))])

@@ -97,6 +97,8 @@ class Venue(Protocol):
     """The kind of trades that REST has, by their ids: only their gaps can be filled."""
     MESSAGES_PER_SECOND: int
     """What a client may send on one connection."""
+    CONNECTION_ATTEMPTS: tuple[int, float]
+    """How many connections one address may try to open, in how many seconds."""
     TRADES_PAGE: int
     """Most trades in one answer."""
     TRADES_WEIGHT: int

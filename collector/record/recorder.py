@@ -7,7 +7,6 @@ written as one member after another, so that it stays readable whenever the proc
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,15 +33,15 @@ class Recorder:
         self._executor = ThreadPoolExecutor(1, "recorder")
         self._warn = RateLimitedLog(log.error, 30.0)
 
-    def recorded(self, receive: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
-        """`receive`, with every frame kept that it returns."""
-
-        async def receive_and_keep() -> bytes:
-            frame = await receive()
-            self._keep(frame)
-            return frame
-
-        return receive_and_keep
+    def keep(self, frame: bytes) -> None:
+        """Keeps one frame, as received now."""
+        if self._waiting > _MOST_WAITING:
+            self._warn("the recording does not keep up with the frames: some are left out")
+            return
+        # Outside of strings JSON may hold line breaks; inside it never does.
+        line = b"%d %s\n" % (time.time_ns(), frame.replace(b"\n", b" "))
+        self._lines.append(line)
+        self._waiting += len(line)
 
     async def run(self) -> None:
         """Writes until cancelled."""
@@ -74,12 +73,3 @@ class Recorder:
         """Ends the thread, and lets others record onto the file."""
         self._executor.shutdown(wait=True)
         self._file.close()
-
-    def _keep(self, frame: bytes) -> None:
-        if self._waiting > _MOST_WAITING:
-            self._warn("the recording does not keep up with the frames: some are left out")
-            return
-        # Outside of strings JSON may hold line breaks; inside it never does.
-        line = b"%d %s\n" % (time.time_ns(), frame.replace(b"\n", b" "))
-        self._lines.append(line)
-        self._waiting += len(line)

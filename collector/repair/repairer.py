@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from collector.log_lines import RateLimitedLog
 from collector.repair.attempts import ENOUGH_ANSWERS, RepairAttempts
@@ -18,13 +18,15 @@ from spreadlake.venue import Standing
 
 log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
+# Whether trades of a symbol from before now may still come by the stream, asked again and again.
+StillToCome = Callable[[str], Callable[[], bool]]
 _BEYOND = "the exchange does not reach back to these trades any more; import the dump of that day"
 
 
 class Repairer:
     """Takes the open gaps in turn, a page of each at a time."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, still_to_come: StillToCome) -> None:
         self._settings = resources.settings
         self._store = resources.store
         self._writer = resources.writer
@@ -33,8 +35,10 @@ class Repairer:
         self._roster = resources.roster
         self._rest_kind = resources.venue.REST_KIND
         self._backoff = Backoff(resources.timing.backoff_first, resources.timing.backoff_cap)
-        # When each gap that is not confirmed was first seen here, by its row.
-        self._seen: dict[int, float] = {}
+        self._still_to_come = still_to_come
+        # When each gap that is not confirmed was first seen here, by its row, and whether it may
+        # yet be filled without a question.
+        self._seen: dict[int, tuple[float, Callable[[], bool]]] = {}
         self._attempts = RepairAttempts(resources.timing.ask_again, resources.timing.ask_again_cap)
         self._warn = RateLimitedLog(log.warning, 30.0)
 
@@ -54,13 +58,19 @@ class Repairer:
         """Gaps that did not close by themselves in a moment are counted, told and repaired."""
         now = time.monotonic()
         new = {gap.row: gap for gap in self._store.gaps.gaps() if not gap.confirmed}
-        self._seen = {row: self._seen.get(row, now) for row in new}
-        real = [gap for row, gap in new.items() if now - self._seen[row] >= self._timing.disorder]
+        self._seen = {
+            row: self._seen.get(row) or (now, self._still_to_come(gap.symbol))
+            for row, gap in new.items()
+        }
+        real = [gap for row, gap in new.items() if self._is_real(*self._seen[row], now)]
         if not real:
             return
         await self._writer.persist(lambda: self._store.confirm(real))
         for gap in real:
             self._warn("%s: gap of %d trades (%s)", _name(gap), gap.range.size, gap.cause)
+
+    def _is_real(self, seen: float, may_come: Callable[[], bool], now: float) -> bool:
+        return now - seen >= self._timing.disorder and not may_come()
 
     async def _try(self, gap: Gap) -> None:
         try:

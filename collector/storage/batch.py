@@ -20,17 +20,22 @@ class Batch:
     `interrupted` names the symbols whose stream was broken before these trades, and by what: a
     jump of their ids has that cause. `source` says whether the trades came by the stream, to fill
     gaps, or as the history before the first live one.
+
+    Where several connections carry the same symbols, `carriers` says which of them brought how many
+    of the events, in their order, and `repeats` what each brought after another one.
     """
 
     events: Sequence[TradeEvent | OffMarket] = ()
     counts: Counter[str] = field(default_factory=Counter)
     interrupted: dict[str, str] = field(default_factory=dict)
     source: Literal["live", "repair", "history"] = "live"
+    carriers: Sequence[tuple[int, int]] = ()
+    repeats: Mapping[int, Sequence[TradeEvent | OffMarket]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write at all."""
-        return not self.events and not any(self.counts.values())
+        return not self.events and not any(self.counts.values()) and not self.repeats
 
 
 @dataclass(frozen=True)

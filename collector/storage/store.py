@@ -19,6 +19,7 @@ from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import GapStore
 from collector.storage.id_tracker import IdTracker, Plan, SymbolPlan
 from collector.storage.last_trades import Last, Newest, newest_after
+from collector.storage.redundancy import Redundancy, Worth
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.ticks.gaps import Gap
 from spreadlake.lake.ticks.hot import values_by_id
@@ -66,6 +67,7 @@ class TickStore:
         self._now_ms = now_ms
         self._next_seq = newest_seq(db) + 1
         self._ids = IdTracker()
+        self.redundancy = Redundancy()
         self._last: dict[int, Last] = {}
         self._clock = TradeClock()
         self._warn_ahead = RateLimitedLog(log.warning, 60.0)
@@ -108,12 +110,15 @@ class TickStore:
                 self.contradictions.newly_reused(plan, refused)
                 counts = self._counts(batch, plan, refused, differing)
                 counts |= {("ahead", str(s)): n for s, n in newest.clock.refuted.items()}
+                worth = self._weigh(batch, arrived, plan)
+                counts |= worth.counts
                 add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
         seconds = time.perf_counter() - started
         self._apply(batch, plan, newest, seconds)
+        self.redundancy.settle(worth)
         self.contradictions.settle(plan, refused, differing)
         return self._stored(plan, refused + differing, seconds)
 
@@ -157,6 +162,12 @@ class TickStore:
         held = self._ids.held.get(self._codes.get(symbol, -1))
         return held.last if held else None
 
+    def reached_by(self, number: int, symbols: Sequence[str]) -> list[int]:
+        """The greatest ids of `symbols` that the connection of that number brought; -1: none."""
+        lasts = self.redundancy.lasts(number)
+        codes = [self._codes.get(symbol, -1) for symbol in symbols]
+        return [int(lasts[code]) if 0 <= code < lasts.size else -1 for code in codes]
+
     def first_id(self, symbol: str) -> int | None:
         """The least id held of a symbol."""
         held = self._ids.held.get(self._codes.get(symbol, -1))
@@ -175,15 +186,24 @@ class TickStore:
         self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
 
     def _arrived(self, batch: Batch) -> _Arrived:
-        events = batch.events
-        code_of, size = self._codes.get, len(events)
-        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
+        events, size = batch.events, len(batch.events)
+        codes, ids = self._keys(events)
         if batch.source == "live":
             # What comes by the stream and was not asked for is not what it says it is.
             codes[~self._captured[codes]] = -1
-        ids = np.fromiter((e.trade_id for e in events), np.int64, size)
         trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
         return _Arrived(codes, ids, trades)
+
+    def _keys(self, events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        code_of, size = self._codes.get, len(events)
+        codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
+        return codes, np.fromiter((e.trade_id for e in events), np.int64, size)
+
+    def _weigh(self, batch: Batch, arrived: _Arrived, plan: Plan) -> Worth:
+        repeats = {number: self._keys(events) for number, events in batch.repeats.items()}
+        return self.redundancy.weigh(
+            batch.carriers, *arrived[:2], plan.keep, repeats, self._captured
+        )
 
     def _refuse(self, events: Events, arrived: _Arrived) -> Counter[int]:
         """Takes out what contradicts the lake; how many that were, by code."""

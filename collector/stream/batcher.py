@@ -80,10 +80,18 @@ class Batcher:
         trades: list[TradeEvent | OffMarket] = []
         batch = Batch(trades, Counter(self._rest.counts))
         self._rest.counts.clear()
+        carriers: list[tuple[int, int]] = []
+        repeats: dict[int, list[TradeEvent | OffMarket]] = {}
         for group in self._groups:
-            events, counts, interrupted = group.take()
+            (events, again), counts, interrupted = group.take()
             trades += events
             batch.counts.update(counts)
             batch.interrupted.update(interrupted)
-            batch.counts["frames"] += len(events) + counts["ignored"] + counts["malformed"]
+            frames = len(events) + len(again) + counts["ignored"] + counts["malformed"]
+            batch.counts["frames"] += frames
+            if group.has_twins:
+                carriers.append((group.number, len(events)))
+                if again:
+                    repeats.setdefault(group.number, []).extend(again)
+        batch.carriers, batch.repeats = carriers, repeats
         return batch

@@ -10,9 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from collector.network.access import Access
-from collector.stream.frame_reader import FrameReader
+from collector.stream.frame_reader import FrameReader, Taken
 from collector.timing import Timing
-from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.trades import TradeEvent
 from spreadlake.venue import Subscription
 
 # No real frame comes near it; one that does ends the connection (close code 1009).
@@ -38,6 +38,7 @@ class Connection:
 
     Times are of the monotonic clock; trades are seen when they are taken, not one by one.
     `gap_cause` is set where the one before it broke off: the cause of any gap between the two.
+    `due` is when it is to be replaced.
     """
 
     def __init__(
@@ -48,6 +49,9 @@ class Connection:
         self.opened = time.monotonic()
         self.first_trade: float | None = None
         self.last_trade: float | None = None
+        # The greatest trade time (Unix ms) of what was taken last: how far this connection is.
+        self.reached_ms = 0
+        self.due = float("inf")
         self.gap_cause: str | None = None
         self._socket = socket
         self._pause = pause
@@ -75,13 +79,16 @@ class Connection:
         pause = 1 / (_SHARE_OF_MESSAGES * access.venue.MESSAGES_PER_SECOND)
         return cls(socket, reader, subscription.messages, pause)
 
-    def take(self) -> list[TradeEvent | OffMarket]:
-        """The trades that wait to be stored."""
-        events = self.reader.take()
-        if events:
+    def take(self) -> Taken:
+        """The trades that wait to be stored, and those that came by another connection before."""
+        taken = self.reader.take()
+        if taken.events or taken.repeats:
             self.last_trade = time.monotonic()
             self.first_trade = self.first_trade or self.last_trade
-        return events
+        for part in taken:
+            if part and isinstance(newest := part[-1], TradeEvent):
+                self.reached_ms = max(self.reached_ms, newest.time_ms)
+        return taken
 
     @property
     def flowing_seconds(self) -> float:

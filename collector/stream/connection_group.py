@@ -5,53 +5,65 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from collector.log_lines import shortened
-from collector.network.access import Access
 from collector.network.failures import is_fatal, retry_after
+from collector.resources import Resources
 from collector.storage.batch import PAUSED
+from collector.stream.ages import due_time
+from collector.stream.attempts import ConnectionAttempts
 from collector.stream.connection import Connection
-from collector.stream.frame_reader import FrameReader
-from collector.timing import Timing
+from collector.stream.frame_reader import FrameReader, Taken
 from spreadlake.backoff import Backoff
-from spreadlake.config.sections import ExchangeSettings
 from spreadlake.errors import ExchangeError
-from spreadlake.trades import OffMarket, TradeEvent
 from spreadlake.venue import Method
 
 log = logging.getLogger(__name__)
 
 
+class Brought(NamedTuple):
+    """What a group brought and counted since the last time; who was interrupted, and by what."""
+
+    trades: Taken
+    counts: Counter[str]
+    interrupted: dict[str, str]
+
+
 class ConnectionGroup:
     """Keeps the trades of one set of symbols flowing, by one connection and its successors.
 
-    Connections that overlap share room for `capacity` trades; one that holds more than its part
-    of it when another is opened reads on once those are taken.
+    Where several groups carry the same symbols this is the one of `number` (from 1), and `twins`
+    are all of them. Connections that overlap share room for `capacity` trades; one that holds more
+    than its part of it when another is opened reads on once those are taken.
     """
 
     def __init__(
         self,
         symbols: tuple[str, ...],
-        exchange: ExchangeSettings,
-        access: Access,
+        number: int,
+        twins: Sequence["ConnectionGroup"],
+        resources: Resources,
         new_reader: Callable[[], FrameReader],
-        capacity: int,
-        max_age: float,
-        timing: Timing,
+        attempts: ConnectionAttempts,
         has_worked: Callable[[], bool],
     ) -> None:
         self.symbols = symbols
-        self.capacity = capacity
+        self.number = number
+        self.capacity = 1
         self.connections: list[Connection] = []
         self.counts: Counter[str] = Counter()
-        self._exchange = exchange
-        self._access = access
-        self._venue = access.venue
+        self.renewing = False
+        self._twins = twins
+        self._exchange = resources.settings.exchange
+        self._access = resources.streams
+        self._venue = resources.venue
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._new_reader = new_reader
-        self._max_age = max_age
-        self._timing = timing
+        self._attempts = attempts
+        self._max_age = resources.settings.collector.connection_hours * 3600
+        self._timing = timing = resources.timing
         self._backoff = Backoff(timing.backoff_first, timing.backoff_cap)
         self._has_worked = has_worked
         self._worked = False
@@ -64,8 +76,26 @@ class ConnectionGroup:
         open_ones = [one for one in self.connections if not one.reading.done()]
         return open_ones[-1] if open_ones else None
 
+    @property
+    def has_twins(self) -> bool:
+        """Whether other groups carry the same symbols."""
+        return len(self._twins) > 1
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Those of all groups that carry the same symbols."""
+        return [twin.number for twin in self._twins]
+
+    @property
+    def others(self) -> list[Connection]:
+        """The connections beside this one that read now, and carry the same symbols."""
+        twins = (twin.current for twin in self._twins if twin is not self)
+        return [connection for connection in twins if connection is not None]
+
     async def run(self) -> None:
         """Runs until cancelled; ExchangeError where no retry can help."""
+        # What ends connections at the exchange by their age, or at one moment, is not to end two.
+        await asyncio.sleep((self.number - 1) * self._timing.stagger)
         connection = await self._open()
         try:
             while True:
@@ -99,39 +129,50 @@ class ConnectionGroup:
         for connection in self.connections if symbols else ():
             connection.send(self._venue.requests(method, symbols, self._exchange.trades))
 
-    def take(self) -> tuple[list[TradeEvent | OffMarket], Counter[str], dict[str, str]]:
+    def take(self) -> Brought:
         """Trades that wait, counters since the last time, and symbols that were interrupted."""
-        events: list[TradeEvent | OffMarket] = []
+        trades = Taken([], [])
         interrupted: dict[str, str] = {}
         for connection in self.connections:
-            taken = connection.take()
-            events += taken
-            if taken and connection.gap_cause is not None:
+            events, repeats = connection.take()
+            trades.events.extend(events)
+            trades.repeats.extend(repeats)
+            if events and connection.gap_cause is not None:
                 interrupted = dict.fromkeys(self.symbols, connection.gap_cause)
                 connection.gap_cause = None
             self.counts += connection.reader.counts
             connection.reader.counts.clear()
-        self._worked = self._worked or bool(events)
+        self._worked = self._worked or any(trades)
         current = self.connections[-1:]
         self.connections = [c for c in self.connections if c in current or not c.reading.done()]
         self._share_capacity()
         counts, self.counts = self.counts, Counter()
-        return events, counts, interrupted
+        return Brought(trades, counts, interrupted)
 
     async def _until_over(self, connection: Connection) -> str | None:
         """What ended the connection; None when it only has grown old."""
         self._replace = asyncio.get_running_loop().create_future()
         waits: list[asyncio.Future[object]] = [connection.reading, self._replace]  # type: ignore[list-item]
-        # A successor that brought nothing is followed by the next one not at once.
-        tried = time.monotonic() - self._renewed
-        timeout = max(0.0, self._max_age - connection.age_seconds, self._timing.renew_again - tried)
-        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done: set[asyncio.Future[object]] = set()
+        while not done and (timeout := self._due_in(connection)) > 0:
+            done, _ = await asyncio.wait(
+                waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
         if self._replace.done():
             return self._replace.result()
         if connection.reading.done():
             error = connection.reading.exception()
             return self._access.explain(error) if error else "ended"
         return None
+
+    def _due_in(self, connection: Connection) -> float:
+        """Seconds until the connection is to be replaced because of its age; 0: now."""
+        now = time.monotonic()
+        # A successor that brought nothing is followed by the next one not at once.
+        due = max(connection.due, self._renewed + self._timing.renew_again)
+        if now < due:
+            return due - now
+        return self._timing.overlap if any(twin.renewing for twin in self._twins) else 0.0
 
     async def _follow_up(self, old: Connection, failure: str | None) -> Connection:
         """The connection that reads after `old` was lost, by `failure`, or has grown old."""
@@ -153,6 +194,13 @@ class ConnectionGroup:
 
     async def _renew(self, old: Connection) -> Connection:
         """Replaces a connection that has grown old, unless trades come by it alone."""
+        self.renewing = True
+        try:
+            return await self._replace_old(old)
+        finally:
+            self.renewing = False
+
+    async def _replace_old(self, old: Connection) -> Connection:
         new = await self._open()
         new.gap_cause = old.gap_cause
         if old.reading.done():  # it did not last until its successor was there
@@ -163,7 +211,9 @@ class ConnectionGroup:
         if flows and new.last_trade is None:
             log.warning("a new connection for %s is silent; the old one stays", self.name)
             await new.close()
+            # It stays until the next `take`: what it brought at last, others count as repeated.
             self.connections.remove(new)
+            self.connections.insert(0, new)
             self._renewed = time.monotonic()
             return old
         await old.close()
@@ -177,6 +227,7 @@ class ConnectionGroup:
             subscription = self._venue.subscription(
                 self._exchange.ws_url, symbols, self._exchange.trades
             )
+            await self._attempts.turn()
             try:
                 connection = await Connection.open(
                     subscription, self._access, self._new_reader(), self._timing
@@ -184,6 +235,12 @@ class ConnectionGroup:
             except Exception as error:  # noqa: BLE001 is_fatal() sorts them all
                 await self._refused(error, subscription.url)
                 continue
+            connection.due = due_time(
+                connection.opened,
+                self._max_age,
+                [other.due for other in self.others],
+                len(self._twins),
+            )
             self.connections.append(connection)
             self._share_capacity()
             self._catch_up(connection, symbols)
@@ -213,8 +270,8 @@ class ConnectionGroup:
 
     @property
     def name(self) -> str:
-        """Its symbols, shortened for the log."""
-        return shortened(self.symbols)
+        """Its symbols, shortened for the log, and which of their connections it is."""
+        return shortened(self.symbols) + (f" (connection {self.number})" if self.has_twins else "")
 
 
 def _cause_after(old: Connection) -> str:

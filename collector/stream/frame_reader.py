@@ -8,9 +8,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from collector.log_lines import OnceLog, RateLimitedLog
 from collector.record.recorder import Recorder
+from collector.stream.arbitration import Arbiter
 from spreadlake.trades import CoinMargined, FrameError, Ignored, OffMarket, TradeEvent
 from spreadlake.venue import FrameDecoder
 
@@ -22,10 +24,21 @@ _COIN_MARGINED = (
 )
 
 Receive = Callable[[], Awaitable[bytes]]
+Events = list[TradeEvent | OffMarket]
+
+
+class Taken(NamedTuple):
+    """What a connection brought first, and what another one had brought before it."""
+
+    events: Events
+    repeats: Events
 
 
 class FrameReader:
-    """Holds at most `capacity` trades; reading waits for `take` when it is full."""
+    """Holds at most `capacity` trades; reading waits for `take` when it is full.
+
+    A frame that came by another connection before is not decoded again, nor recorded.
+    """
 
     def __init__(
         self,
@@ -34,15 +47,18 @@ class FrameReader:
         on_full: Callable[[], None],
         recorder: Recorder | None = None,
         once: OnceLog | None = None,
+        arbiter: Arbiter | None = None,
     ) -> None:
-        """`once` is shared by the connections that come after each other."""
+        """`once` is shared by all connections, `arbiter` by those that carry the same symbols."""
         self.capacity = capacity
         self.counts: Counter[str] = Counter()
         self._paused = float("-inf")
         self._decode = decode
-        self._events: list[TradeEvent | OffMarket] = []
+        self._events: Events = []
+        self._repeats: Events = []
         self._on_full = on_full
         self._recorder = recorder
+        self._arbiter = arbiter
         self._taken = asyncio.Event()
         self._warn = RateLimitedLog(log.warning)
         self._once = once or OnceLog(log.warning)
@@ -52,12 +68,15 @@ class FrameReader:
 
     async def read(self, receive: Receive) -> None:
         """Reads frames until `receive` raises."""
-        if self._recorder is not None:
-            receive = self._recorder.recorded(receive)
-        decode, events = self._decode, self._events
-        append = events.append
+        decode = self._decode if self._recorder is None else self._recorded(self._recorder)
+        arbiter, events, repeats = self._arbiter, self._events, self._repeats
         while True:
             frame = await receive()
+            if arbiter is not None and (known := arbiter.repeated(frame)) is not None:
+                repeats.append(known)
+                if len(repeats) >= self.capacity:
+                    await self._room()
+                continue
             try:
                 event = decode(frame)
             except FrameError as error:
@@ -66,24 +85,34 @@ class FrameReader:
             if type(event) is Ignored or type(event) is CoinMargined:
                 self._ignore(event)
                 continue
-            append(event)  # type: ignore[arg-type]
+            events.append(event)  # type: ignore[arg-type]
+            if arbiter is not None:
+                arbiter.remember(frame, event)  # type: ignore[arg-type]
             if len(events) >= self.capacity:
                 await self._room()
+
+    def _recorded(self, recorder: Recorder) -> FrameDecoder:
+        def keep_and_decode(frame: bytes) -> TradeEvent | Ignored:
+            recorder.keep(frame)
+            return self._decode(frame)
+
+        return keep_and_decode
 
     @property
     def paused_lately(self) -> bool:
         """Whether reading had to wait for room within the last minute."""
         return time.monotonic() - self._paused < _LATELY
 
-    def take(self) -> list[TradeEvent | OffMarket]:
+    def take(self) -> Taken:
         """All that is waiting; makes room."""
-        events = self._events[:]
+        taken = Taken(self._events[:], self._repeats[:])
         self._events.clear()
+        self._repeats.clear()
         self._taken.set()
-        return events
+        return taken
 
     async def _room(self) -> None:
-        while len(self._events) >= self.capacity:
+        while max(len(self._events), len(self._repeats)) >= self.capacity:
             self._paused = time.monotonic()
             self._taken.clear()
             self._on_full()

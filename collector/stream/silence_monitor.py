@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from collector.log_lines import shortened
 from collector.resources import Resources
 from collector.rest import RestError
 from collector.storage.batch import Batch, Stored
 from collector.stream.connection import Connection
 from collector.stream.connection_group import ConnectionGroup
+from collector.stream.lost_streams import LostStreams
 from collector.stream.silence import SilenceDetector
 from spreadlake.trades import TradeEvent
 
@@ -31,6 +33,9 @@ class SilenceMonitor:
         self._ids_compare = kind == resources.venue.REST_KIND
         self._hint = f"if this goes on, {resources.venue.silence_hint(kind)}"
         now, least = time.monotonic(), resources.settings.collector.silence_seconds
+        self._least = least
+        # Since when another connection is ahead of one, and when that one was last heard.
+        self._outrun: dict[ConnectionGroup, tuple[float, float]] = {}
         self._roster = resources.roster
         self._silence = SilenceDetector(resources.roster.symbols, least, now)
         self._ignored_until = now
@@ -51,14 +56,42 @@ class SilenceMonitor:
 
     async def run(self, group: ConnectionGroup) -> None:
         """Watches one group until cancelled."""
+        streams = LostStreams(self._least)
         while True:
             await asyncio.sleep(self._timing.silence_interval)
             if (connection := group.current) is None:
                 continue
             # Of those that do not trade now silence is no news.
             symbols = [symbol for symbol in group.symbols if self._roster.is_trading(symbol)]
-            if symbols:
+            if symbols and not self._is_behind_its_twin(group, connection, streams):
                 await self._look_at(group, connection, symbols)
+
+    def _is_behind_its_twin(
+        self, group: ConnectionGroup, connection: Connection, streams: LostStreams
+    ) -> bool:
+        """Whether others bring what this one does not: then it is replaced, without a question."""
+        now = time.monotonic()
+        last_heard = max(connection.last_trade or connection.opened, self._ignored_until)
+        if self._is_outrun(group, connection, last_heard, now):
+            log.warning(
+                "no trade of %s for %.0f s, while another connection brings them",
+                group.name,
+                now - last_heard,
+            )
+            group.replace("silence")
+            return True
+        carried = (connection, group.symbols)
+        if not group.has_twins or not streams.is_due(carried, now):
+            return False
+        reached = [self._store.reached_by(n, group.symbols) for n in group.numbers]
+        best = [max(ids) for ids in zip(*reached, strict=True)]
+        lost = streams.look(carried, now, reached[group.number - 1], best)
+        if not lost:
+            return False
+        names = shortened([group.symbols[at] for at in lost])
+        log.warning("%s: another connection brings %s, this one does not", group.name, names)
+        group.replace(f"silence of {names}")
+        return True
 
     async def _look_at(
         self, group: ConnectionGroup, connection: Connection, symbols: Sequence[str]
@@ -73,6 +106,24 @@ class SilenceMonitor:
         silent = self._silence.silent(symbols, connection.opened, now)
         for symbol in silent[:_ASKED]:
             await self._question_symbol(group, connection, symbol)
+
+    def _is_outrun(
+        self, group: ConnectionGroup, connection: Connection, last_heard: float, now: float
+    ) -> bool:
+        """Whether another connection has brought what this one has not, for too long.
+
+        What only one of them has brought yet may be on its way: so the time counts from when it was
+        first seen to be ahead.
+        """
+        ahead = any(other.reached_ms > connection.reached_ms for other in group.others)
+        if not ahead:
+            self._outrun.pop(group, None)
+            return False
+        since, heard = self._outrun.get(group, (now, last_heard))
+        if heard != last_heard:
+            since = now
+        self._outrun[group] = (since, last_heard)
+        return now - since >= min(self._timing.outrun, self._least)
 
     async def _question_connection(
         self, group: ConnectionGroup, connection: Connection, symbols: Sequence[str], seconds: float

@@ -56,7 +56,19 @@ def _headline(report: LakeReport) -> Text:
         analysed = f"analysed up to {_when(report, report.watermark_at)}"
     if report.ticks_unprocessed:
         analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
-    return Text("\n".join([*lines, analysed, *_slow_tests(report)]))
+    return Text("\n".join([*lines, *_connections(report), analysed, *_slow_tests(report)]))
+
+
+def _connections(report: LakeReport) -> list[str]:
+    """What each of the connections is worth that carry the same symbols; nothing of one alone."""
+    trades = sum(one.first for one in report.connections)
+    if len(report.connections) < 2 or not trades:
+        return []
+    each = (
+        f"{one.number} first with {one.first / trades:.0%}, alone {count(one.gaps, 'gap')}"
+        for one in report.connections
+    )
+    return [f"connections: {'; '.join(each)}"]
 
 
 def _slow_tests(report: LakeReport) -> list[str]:

@@ -85,6 +85,13 @@ class Stall(Plan):
 
 
 @dataclass(frozen=True)
+class Lag(Plan):
+    """All that comes is late by `seconds`, from then on until the connection ends."""
+
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
 class RefuseHandshake(Plan):
     """The WebSocket handshake is answered with this HTTP status."""
 

@@ -3,13 +3,14 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from simulator.faults.plans import Delay, Drop, Faults, HalfOpen, Plan, Stall, Tamper
+from simulator.faults.plans import Delay, Drop, Faults, HalfOpen, Lag, Plan, Stall, Tamper
 from simulator.faults.tampering import TAMPERINGS
 from simulator.serving.client import Client
 from simulator.serving.subscriptions import Subscriptions
@@ -53,21 +54,25 @@ class FaultyClient(Client):
         self._gone = False
         self._stalled_until = 0.0
         self._held: list[bytes] = []
+        self._lag = 0.0
+        self._lagging: deque[tuple[float, list[bytes]]] = deque()
         self._delayed: list[tuple[int, bytes]] = []
         self._acts: dict[type[Plan], Callable[[Any], None]] = {
             Drop: self._drop,
             HalfOpen: self._half_open,
             Stall: self._stall,
+            Lag: self._fall_behind,
         }
 
     def messages(self, frames: list[Frame]) -> list[bytes]:
         """What is sent now of the frames, once the due faults have befallen them."""
-        self._held += self._befallen(frames)
+        now = asyncio.get_running_loop().time()
+        self._held += self._no_longer_lagging(self._befallen(frames), now)
         if self._gone:
             self._held = []
         elif len(self._held) > _MOST_HELD:
             self.connection.transport.abort()
-        if asyncio.get_running_loop().time() < self._stalled_until:
+        if now < self._stalled_until:
             return []
         held, self._held = self._held, []
         return held
@@ -103,6 +108,15 @@ class FaultyClient(Client):
         self._delayed = [(left - 1, payload) for left, payload in self._delayed if left > 0]
         return over
 
+    def _no_longer_lagging(self, messages: list[bytes], now: float) -> list[bytes]:
+        if not self._lag:
+            return messages
+        self._lagging.append((now + self._lag, messages))
+        over: list[bytes] = []
+        while self._lagging and self._lagging[0][0] <= now:
+            over += self._lagging.popleft()[1]
+        return over
+
     def _drop(self, plan: Drop) -> None:
         self._gone = True
         end_connection(self.connection, plan.reset, plan.code)
@@ -112,6 +126,9 @@ class FaultyClient(Client):
         transport = self.connection.transport
         transport.pause_reading()
         asyncio.get_running_loop().call_later(plan.seconds, transport.abort)
+
+    def _fall_behind(self, plan: Lag) -> None:
+        self._lag = plan.seconds
 
     def _stall(self, plan: Stall) -> None:
         self._stalled_until = asyncio.get_running_loop().time() + plan.seconds

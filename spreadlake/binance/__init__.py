@@ -21,10 +21,17 @@ from spreadlake.binance.rest import (
     trades_from,
     trades_since,
 )
-from spreadlake.binance.streams import MESSAGES_PER_SECOND, requests, silence_hint, subscription
+from spreadlake.binance.streams import (
+    CONNECTION_ATTEMPTS,
+    MESSAGES_PER_SECOND,
+    requests,
+    silence_hint,
+    subscription,
+)
 from spreadlake.venue import FrameDecoder as Decode
 
 __all__ = [
+    "CONNECTION_ATTEMPTS",
     "KLINES_PAGE",
     "MESSAGES_PER_SECOND",
     "REMEDIES",

@@ -94,6 +94,13 @@ class CollectorSettings(Section):
     streams_per_connection: int = Field(
         200, ge=1, le=1024, description="streams on one connection; the exchange allows 1024"
     )
+    connections_per_symbol: int = Field(
+        2,
+        ge=1,
+        le=4,
+        description="connections that carry each stream at once, opened and replaced at different "
+        "times; what comes twice is stored once, and what one misses the other has",
+    )
     connection_hours: float = Field(
         23.0,
         gt=0,

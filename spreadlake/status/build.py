@@ -17,6 +17,7 @@ from spreadlake.status.extent import require_lake, sizes_of
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
     AlertReport,
+    ConnectionReport,
     FileReport,
     GapReport,
     LakeReport,
@@ -32,6 +33,7 @@ from spreadlake.status.ticks import (
     read_identity,
     read_missing,
     read_not_trading,
+    report_connections,
     report_gaps,
     report_symbols,
 )
@@ -47,6 +49,7 @@ class _Capture:
     gaps: list[GapReport] = field(default_factory=list)
     newest_seq: int | None = None
     missing: list[MissingReport] = field(default_factory=list)
+    connections: list[ConnectionReport] = field(default_factory=list)
 
 
 @dataclass
@@ -115,6 +118,7 @@ def _assemble(
         slow_tests=analysis.slow_tests,
         files=files,
         missing=capture.missing,
+        connections=capture.connections,
     )
 
 
@@ -134,6 +138,7 @@ def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | N
         read_not_trading(db),
         report_gaps(db),
         newest_seq(db),
+        connections=report_connections(db),
     )
 
 

@@ -53,6 +53,20 @@ class GapReport:
 
 
 @dataclass(frozen=True)
+class ConnectionReport:
+    """What one of the connections was worth that carry the same symbols, since the lake began.
+
+    `first` are trades that it brought before any other, `repeated` those that came by another
+    before, `gaps` those that there would have been with this one alone.
+    """
+
+    number: int
+    first: int
+    repeated: int
+    gaps: int
+
+
+@dataclass(frozen=True)
 class PairReport:
     """One series of pair analytics: its state and its latest row.
 
@@ -136,7 +150,7 @@ class LakeReport:
     complete. `not_trading` are captured symbols that do not trade at the exchange, each with the
     exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
     `slow_tests` are the slow statistics that wait. `missing` are trades whose files are
-    gone: they are not among `ticks`.
+    gone: they are not among `ticks`. `connections` are those that carry each symbol at once.
     """
 
     lake: str
@@ -157,3 +171,4 @@ class LakeReport:
     files: list[FileReport]
     not_trading: dict[str, str] = field(default_factory=dict)
     missing: list[MissingReport] = field(default_factory=list)
+    connections: list[ConnectionReport] = field(default_factory=list)

@@ -2,12 +2,12 @@
 
 import sqlite3
 
-from spreadlake.lake import Lake, read_status
+from spreadlake.lake import Lake, read_counters, read_status
 from spreadlake.lake.databases.meta import read_meta
 from spreadlake.lake.ticks.gaps import Gap, gap_counts, newest_gaps
 from spreadlake.lake.ticks.rolls import hour_spans, missing_hours
 from spreadlake.lake.ticks.symbols import newest_trade_ms, read_symbols
-from spreadlake.status.model import GapReport, MissingReport, SymbolReport
+from spreadlake.status.model import ConnectionReport, GapReport, MissingReport, SymbolReport
 from spreadlake.status.snapshots import snapshot
 
 MOST_GAPS = 100
@@ -39,6 +39,22 @@ def read_not_trading(db: sqlite3.Connection) -> dict[str, str]:
     status = read_status(db).get("collector", ({}, 0))[0]
     held = status.get("not_trading") if isinstance(status, dict) else None
     return dict(held) if isinstance(held, dict) else {}
+
+
+def report_connections(db: sqlite3.Connection) -> list[ConnectionReport]:
+    """The connections that carry the same symbols; none where there is one only."""
+    counters = read_counters(db)
+    numbers = sorted(int(label) for name, label in counters if name == "first")
+    return [
+        ConnectionReport(
+            number,
+            *(
+                int(counters.get((name, str(number)), 0))
+                for name in ("first", "repeated", "single_gaps")
+            ),
+        )
+        for number in numbers
+    ]
 
 
 def report_gaps(db: sqlite3.Connection) -> list[GapReport]:

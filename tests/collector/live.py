@@ -25,12 +25,15 @@ FAST = Timing(
     backoff_cap=0.4,
     steady=0.5,
     open_timeout=30.0,
+    stagger=0.1,
     ping_interval=30.0,
     close_timeout=0.2,
     overlap=0.3,
     disorder=0.2,
     repair_interval=0.05,
     ask_again=0.1,
+    copy_late=5.0,
+    outrun=0.5,
     first_live=30.0,
     listing_waiting=0.1,
     listing_unanswered=0.05,
@@ -53,12 +56,17 @@ def way(url: str, setting: str = "exchange.rest_url") -> Access:
 
 
 def settings_for(exchange: Any, **collector: Any) -> Settings:
-    """No warm start, and REST as free as the exchange allows, unless told otherwise."""
+    """One connection, no warm start, and REST as free as may be, unless told otherwise."""
     return load_settings(
         None,
         symbols=SYMBOLS,
         exchange={"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
-        collector={"warm_start_minutes": 0, "request_weight": 2400, **collector},
+        collector={
+            "connections_per_symbol": 1,
+            "warm_start_minutes": 0,
+            "request_weight": 2400,
+            **collector,
+        },
     )
 
 

@@ -168,6 +168,7 @@ def test_tells_how_it_is(tmp_path: Path) -> None:
             async with collecting(lake, settings):
                 await more_ticks(lake, 100)
                 await until(lambda: status_of(lake)["connections"] == 2)
+                await until(lambda: status_of(lake)["lag_seconds"] is not None)
                 status = status_of(lake)
                 assert status["state"] == "running"
                 assert [connection["streams"] for connection in status["sessions"]] == [2, 1]

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_every_metric_of_the_contract_is_there(tmp_path: Path) -> None:
     with serving(make_lake(tmp_path)) as address:
         samples = scrape(address)
     assert [name for name in CONTRACT if name not in samples] == []
+
+
+def test_what_each_connection_is_worth(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with closing(open_ticks_writer(lake)) as db, atomic(db):
+        counted = {("first", "1"): 30, ("first", "2"): 10, ("repeated", "2"): 30}
+        add_counters(db, {**counted, ("single_gaps", "2"): 4})
+    with serving(lake) as address:
+        samples = scrape(address)
+    one, two = labels(connection="1"), labels(connection="2")
+    assert samples["spreadlake_trades_first_total"] == {one: 30, two: 10}
+    assert samples["spreadlake_trades_repeated_total"] == {two: 30}
+    assert samples["spreadlake_single_connection_gaps_total"] == {two: 4}
 
 
 def test_only_a_ready_series_has_a_zscore(tmp_path: Path) -> None:

@@ -87,13 +87,9 @@ def test_what_a_crash_cut_short_is_written_over(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         recorder = Recorder(path)
-        receive = recorder.recorded(one)
-        assert await receive() == b"frame"
+        recorder.keep(b"frame")
         await recorder.flush()
         recorder.close()
-
-    async def one() -> bytes:
-        return b"frame"
 
     asyncio.run(scenario())
     lines = lines_of(path)
@@ -120,14 +116,9 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, name: str, content
 
 async def record(path: Path, *frames: bytes) -> None:
     """A recorder that keeps `frames`, from its start to its end."""
-    recorder, coming = Recorder(path), iter(frames)
-
-    async def receive() -> bytes:
-        return next(coming)
-
-    receive_and_keep = recorder.recorded(receive)
-    for _ in frames:
-        await receive_and_keep()
+    recorder = Recorder(path)
+    for one in frames:
+        recorder.keep(one)
     await recorder.flush()
     recorder.close()
 
@@ -203,12 +194,9 @@ def test_a_flush_that_is_cancelled_writes_nothing_twice(
 
     monkeypatch.setattr(RecordingFile, "append", slow)
 
-    async def one() -> bytes:
-        return b"frame"
-
     async def scenario() -> None:
         recorder = Recorder(path)
-        await recorder.recorded(one)()
+        recorder.keep(b"frame")
         flushing = asyncio.create_task(recorder.flush())
         await asyncio.to_thread(entered.wait, 60)
         flushing.cancel()
@@ -245,15 +233,11 @@ from collector.record.recorder import Recorder
 async def main():
     recorder = Recorder(Path(sys.argv[1]), interval=0.02)
     number = 0
-    async def receive():
-        nonlocal number
-        number += 1
-        return b"frame %d" % number
-    receive = recorder.recorded(receive)
     asyncio.create_task(recorder.run())
     while True:
         for _ in range(50):
-            await receive()
+            number += 1
+            recorder.keep(b"frame %d" % number)
         await asyncio.sleep(0.005)
         if number > 5000 and os.path.getsize(sys.argv[1]) > 10_000:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from launcher.commands.status_tables import as_tables
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake import Lake, add_counters, atomic, open_ticks_writer
 from spreadlake.status import LakeReport, report_on
 from spreadlake.words import age, duration, number, signed, size
 from tests.exporter.serving import serving
@@ -56,7 +56,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
     assert list(report) == [
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
         "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",
-        "slow_tests", "files", "not_trading", "missing",
+        "slow_tests", "files", "not_trading", "missing", "connections",
     ]  # fmt: skip
     assert {s["name"]: s["state"] for s in report["services"]} == {
         "collector": "running",
@@ -90,6 +90,22 @@ def test_text_has_everything(tmp_path: Path) -> None:
         "analytics.db",
     ):
         assert part in ended.stdout
+
+
+def test_what_each_connection_is_worth_is_told(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path / "lake")
+    ended = invoke("status", "--data", "lake", cwd=tmp_path, variables=NOWHERE)
+    assert "connections:" not in ended.stdout
+    with closing(open_ticks_writer(lake)) as db, atomic(db):
+        counted = {("first", "1"): 3, ("first", "2"): 1, ("repeated", "2"): 3}
+        add_counters(db, {**counted, ("single_gaps", "2"): 1})
+    assert as_json(tmp_path)["connections"] == [
+        {"number": 1, "first": 3, "repeated": 0, "gaps": 0},
+        {"number": 2, "first": 1, "repeated": 3, "gaps": 1},
+    ]
+    ended = invoke("status", "--data", "lake", cwd=tmp_path, variables=NOWHERE)
+    line = "connections: 1 first with 75%, alone 0 gaps; 2 first with 25%, alone 1 gap"
+    assert line in ended.stdout
 
 
 def test_slow_statistics_that_wait_are_told(tmp_path: Path) -> None:
