@@ -23,7 +23,7 @@ from spreadlake.lake.ticks.partitions import (
 )
 from spreadlake.lake.ticks.rolls import rolled_rows
 from spreadlake.lake.ticks.symbols import held_ids, read_symbol
-from spreadlake.schemas import TRADES_SCHEMA
+from spreadlake.schemas import TICKS_SCHEMA
 from spreadlake.times import iso_utc
 from spreadlake.trades import IdRange, begins_again
 
@@ -74,7 +74,7 @@ class HourWriter:
         recorded = self._written.get(hour_ms, rolled_rows(self._db, self._symbol, hour_ms))
         hot_hour = HotHour(hour_ms, self._bound)
         summary = hot_part(self._db, hot_hour, self._symbol)
-        hot = hot_trades(self._db, hot_hour, summary) if summary else TRADES_SCHEMA.to_frame()
+        hot = hot_trades(self._db, hot_hour, summary) if summary else TICKS_SCHEMA.to_frame()
         here = merged(hot, cold) if summary else cold
         held = merged(here, self._hot_by_id(records)) if self._bound else cold
         new = self._in_this_hour(agreeing(records, held, self._skip), held, path)

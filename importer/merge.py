@@ -5,7 +5,8 @@ import polars as pl
 from spreadlake.times import iso_utc
 from spreadlake.trades import COLUMNS
 
-_VALUES = tuple(name for name in COLUMNS if name not in ("symbol", "trade_id"))
+# What tells a trade from another; NULL is not known, and like any value.
+_VALUES = (*COLUMNS[2:], "first_trade_id", "last_trade_id")
 
 
 class ConflictError(ValueError):
@@ -34,11 +35,13 @@ def agreeing(new: pl.DataFrame, held: pl.DataFrame, skip: bool) -> pl.DataFrame:
 
 
 def row_in_words(row: dict[str, object]) -> str:
-    """`price 1.5, qty 2.0, time 2024-08-08T00:00:00.123Z, buyer_is_maker 1`."""
+    """`price 1.5, qty 2.0, time 2024-08-08T00:00:00.123Z, buyer_is_maker 1, single 7 to 9`."""
     moment = iso_utc(int(str(row["time_ms"])) / 1000)
+    first, last = row.get("first_trade_id"), row.get("last_trade_id")
+    single = "" if first is None or last is None else f", single {first} to {last}"
     return (
         f"price {row['price']}, qty {row['qty']}, time {moment}, "
-        f"buyer_is_maker {row['buyer_is_maker']}"
+        f"buyer_is_maker {row['buyer_is_maker']}{single}"
     )
 
 

@@ -57,7 +57,7 @@ def _verify_checksum(dump: DumpFile, on_bytes: OnBytes) -> None:
 def read_dump(dump: DumpFile, on_bytes: OnBytes) -> Iterator[pl.DataFrame]:
     """The records in the order of the file, as the lake keeps them; InputError says what is wrong.
 
-    Trades come as TRADES_SCHEMA, klines as KLINES_SCHEMA. A qty of 0 is a record that is no trade.
+    Trades come as TICKS_SCHEMA, klines as KLINES_SCHEMA. A qty of 0 is a record that is no trade.
     """
     layout = LAYOUTS[dump.kind]
     with _open(dump) as (file, position):
@@ -139,6 +139,8 @@ def _heading(file: IO[bytes], dump: DumpFile, layout: Layout) -> Heading:
 
 
 def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, heading: Heading) -> Iterator[Any]:
+    read = {**layout.types, **layout.optional}
+    read = {name: kind for name, kind in read.items() if name in heading.names}
     try:
         # One thread: with more of them, errors would not tell the line.
         yield from pa_csv.open_csv(
@@ -152,8 +154,8 @@ def _batches(file: IO[bytes], dump: DumpFile, layout: Layout, heading: Heading) 
             # Dumps quote nothing; with quotes, a stray one would take the lines after it along.
             parse_options=pa_csv.ParseOptions(quote_char=False),
             convert_options=pa_csv.ConvertOptions(
-                column_types={name: _TYPES[kind] for name, kind in layout.types.items()},
-                include_columns=list(layout.types),
+                column_types={name: _TYPES[kind] for name, kind in read.items()},
+                include_columns=list(read),
                 null_values=[],
                 strings_can_be_null=False,
             ),

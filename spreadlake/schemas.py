@@ -13,6 +13,17 @@ TRADES_SCHEMA = pl.Schema(
     }
 )
 
+# All that the lake keeps of a trade (TICK_COLUMNS), hot and cold; bars need no more than the above.
+TICKS_SCHEMA = pl.Schema(
+    [
+        *TRADES_SCHEMA.items(),
+        ("first_trade_id", pl.Int64()),
+        ("last_trade_id", pl.Int64()),
+        ("qty_ex_rpi", pl.Float64()),
+        ("received_ms", pl.Int64()),
+    ]
+)
+
 # Of one timeframe, which the table has as a column and a frame as its own name.
 BARS_SCHEMA = pl.Schema(
     {

@@ -9,12 +9,17 @@ if TYPE_CHECKING:  # numpy takes a while to import, and every command reads this
     from numpy.typing import NDArray
 
 COLUMNS = ("symbol", "trade_id", "time_ms", "price", "qty", "buyer_is_maker")
+"""What every trade has, and bars are made of."""
+TICK_COLUMNS = (*COLUMNS, "first_trade_id", "last_trade_id", "qty_ex_rpi", "received_ms")
+"""All that the lake keeps of a trade; the later ones are NULL where they are not known."""
 
 
 class TradeEvent(Struct, gc=False):
     """One (aggregate) trade as the exchange sent it, by its stream or over REST.
 
-    `time_ms` is the exchange's trade time; `trade_id` rises by 1 per symbol.
+    `time_ms` is the exchange's trade time; `trade_id` rises by 1 per symbol. The fields from
+    `first_trade_id` on are None where they are not known: the single trades that an aggregate took
+    (first and last id), its quantity without RPI orders, and the local clock when it came (ms).
     """
 
     symbol: str
@@ -23,26 +28,31 @@ class TradeEvent(Struct, gc=False):
     price: float
     qty: float
     buyer_is_maker: bool
+    first_trade_id: int | None = None
+    last_trade_id: int | None = None
+    qty_ex_rpi: float | None = None
+    received_ms: int | None = None
 
 
 class FrameError(ValueError):
     """A frame that cannot be understood; the message says where it is wrong."""
 
 
-class Ignored(Struct, frozen=True):
+class Ignored(Struct):
     """A frame that is normal and holds no trade for the lake; `what` says what it is."""
 
     what: str
 
 
-class OffMarket(Ignored, frozen=True):
+class OffMarket(Ignored):
     """An event that is no trade of the market, such as the insurance fund's; its id is taken."""
 
     symbol: str
     trade_id: int
+    received_ms: int | None = None
 
 
-class CoinMargined(Ignored, frozen=True):
+class CoinMargined(Ignored):
     """A trade of a coin-margined contract: its quantity is a number of contracts, not of coins."""
 
     symbol: str

@@ -15,6 +15,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     set_status,
 )
+from tests.trades import TICKS
 
 BTC_ETH = "BTCUSDT/ETHUSDT"
 ETH_SOL = "ETHUSDT/SOLUSDT"
@@ -48,7 +49,7 @@ def make_ticks(root: Path, now: float | None = None, origin: str = "exchange") -
             ],
         )
         db.execute(
-            "INSERT INTO ticks VALUES (890, 'BTCUSDT', 500, ?, 60000.5, 0.1, 1)", [WATERMARK_MS]
+            f"INSERT INTO {TICKS} VALUES (890, 'BTCUSDT', 500, ?, 60000.5, 0.1, 1)", [WATERMARK_MS]
         )
         db.executemany(
             "INSERT INTO gaps(symbol, first_id, last_id, found_ms, cause, state, message) "

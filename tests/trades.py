@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from spreadlake.trades import TradeEvent
+from spreadlake.trades import COLUMNS, TradeEvent
+
+TICKS = f"ticks(seq, {', '.join(COLUMNS)})"
+"""The table and the columns for rows of `Trade`; what else it has stays NULL."""
 
 
 class Trade(NamedTuple):

@@ -83,15 +83,15 @@ class RestClient:
 
     async def trades_from(self, symbol: str, from_id: int) -> list[TradeEvent]:
         """A page of trades in order, the first of them with the least id >= from_id."""
-        return await self._get(self._venue.trades_from(symbol, from_id))
+        return _received(await self._get(self._venue.trades_from(symbol, from_id)))
 
     async def trades_since(self, symbol: str, start_ms: int, limit: int) -> list[TradeEvent]:
         """At most `limit` trades in order, the first of them at `start_ms` or next after it."""
-        return await self._get(self._venue.trades_since(symbol, start_ms, limit))
+        return _received(await self._get(self._venue.trades_since(symbol, start_ms, limit)))
 
     async def latest_trades(self, symbol: str, limit: int) -> list[TradeEvent]:
         """The `limit` newest trades in order."""
-        return await self._get(self._venue.latest_trades(symbol, limit))
+        return _received(await self._get(self._venue.latest_trades(symbol, limit)))
 
     async def klines(
         self, symbol: str, interval: str, limit: int, end_ms: int | None = None
@@ -167,3 +167,11 @@ class RestClient:
         error = RestError(f"HTTP {status}: {said}")
         error.answered = refusal.answered
         return error
+
+
+def _received(trades: list[TradeEvent]) -> list[TradeEvent]:
+    """The trades of an answer that has just come."""
+    now_ms = time.time_ns() // 1_000_000
+    for trade in trades:
+        trade.received_ms = now_ms
+    return trades

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from collector.storage.digests import Digests, digest
 from collector.storage.id_tracker import Plan
 from spreadlake.lake.databases.meta import read_meta, write_meta
-from spreadlake.lake.ticks.hot import hot_ends, values_by_id
+from spreadlake.lake.ticks.hot import HotValues, hot_ends, values_by_id
 from spreadlake.lake.ticks.id_ranges import HeldIds, within
 from spreadlake.times import iso_utc
 from spreadlake.trades import OffMarket, TradeEvent, begins_again
@@ -168,7 +168,7 @@ class Contradictions:
                     iso_utc(int(self._times[code]) / 1000),
                 )
 
-    def _tell(self, event: TradeEvent | OffMarket, stored: Sequence[float] | None) -> None:
+    def _tell(self, event: TradeEvent | OffMarket, stored: HotValues | None) -> None:
         if isinstance(event, OffMarket):
             return
         held = "is of an earlier time" if stored is None else _in_words(*stored)
@@ -177,7 +177,13 @@ class Contradictions:
             "(%s) stays. More like it are counted",
             event.symbol,
             event.trade_id,
-            _in_words(event.time_ms, event.price, event.qty),
+            _in_words(
+                event.time_ms,
+                event.price,
+                event.qty,
+                event.first_trade_id,
+                event.last_trade_id,
+            ),
             held,
         )
 
@@ -189,16 +195,19 @@ def _read(db: sqlite3.Connection) -> set[str]:
 
 def _differs(
     event: TradeEvent | OffMarket,
-    stored: Mapping[int, Sequence[float]],
+    stored: Mapping[int, HotValues],
     first: tuple[int, int] | None,
 ) -> bool:
     """Whether a repeat is another trade than the row by its id, or cannot be a row that is gone."""
     if isinstance(event, OffMarket):
         return False
     if (row := stored.get(event.trade_id)) is not None:
-        return (event.time_ms, event.price, event.qty) != tuple(row)
+        return row.differs(event)
     return first is not None and begins_again(event.trade_id, event.time_ms, *first)
 
 
-def _in_words(time_ms: float, price: float, qty: float) -> str:
-    return f"time {iso_utc(time_ms / 1000)}, price {price}, qty {qty}"
+def _in_words(
+    time_ms: float, price: float, qty: float, first_id: int | None, last_id: int | None
+) -> str:
+    single = "" if first_id is None or last_id is None else f", single {first_id} to {last_id}"
+    return f"time {iso_utc(time_ms / 1000)}, price {price}, qty {qty}{single}"

@@ -1,6 +1,7 @@
 """Remembers the newest trades in little room, to tell repeats from contradictions. Pure.
 
-A trade is remembered as 16 bytes: which one it is, and a digest of its time, price and quantity.
+A trade is remembered as 16 bytes: which one it is, and a digest of its time, price, quantity, first
+and last single trade.
 """
 
 import numpy as np
@@ -19,7 +20,8 @@ def digest(event: TradeEvent | OffMarket) -> int:
     """The same for trades that are the same: one process's own 64 bits; 0 for what is no trade."""
     if isinstance(event, OffMarket):
         return 0
-    return hash((event.time_ms, event.price, event.qty))
+    single = (event.first_trade_id, event.last_trade_id)
+    return hash((event.time_ms, event.price, event.qty, *single))
 
 
 class Digests:

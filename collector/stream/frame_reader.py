@@ -1,6 +1,6 @@
 """Frames of one connection, decoded and waiting to be stored: the path every trade takes.
 
-Nothing is done per trade but decode and append.
+Nothing is done per trade but decode, note the time, and append.
 """
 
 import asyncio
@@ -70,6 +70,7 @@ class FrameReader:
         """Reads frames until `receive` raises."""
         decode = self._decode if self._recorder is None else self._recorded(self._recorder)
         arbiter, events, repeats = self._arbiter, self._events, self._repeats
+        now = time.time_ns
         while True:
             frame = await receive()
             if arbiter is not None and (known := arbiter.repeated(frame)) is not None:
@@ -85,6 +86,7 @@ class FrameReader:
             if type(event) is Ignored or type(event) is CoinMargined:
                 self._ignore(event)
                 continue
+            event.received_ms = now() // 1_000_000  # type: ignore[union-attr]
             events.append(event)  # type: ignore[arg-type]
             if arbiter is not None:
                 arbiter.remember(frame, event)  # type: ignore[arg-type]

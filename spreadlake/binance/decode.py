@@ -20,6 +20,9 @@ _COIN = 2  # `st`; 1 is USD-M
 _TradeId = Annotated[int, Meta(ge=0, lt=_ID_LIMIT)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]  # up to the year 2100
 _Amount = Annotated[float, Meta(gt=0, lt=1e15)]
+_Part = Annotated[float, Meta(ge=0, lt=1e15)]
+# What a trade is one without: where it cannot be true, it is not known, and the trade stays.
+_ADDITIONS = ("f", "l", "nq")
 # A trade happens before the event that tells it; the two clocks of the exchange differ by less.
 _MOST_AHEAD_MS = 5_000
 # The other way round it can only be late, and a late trade changes no bar but its own.
@@ -27,7 +30,7 @@ _MOST_BEHIND_MS = 86_400_000
 
 
 class AggTrade(TradeEvent, tag_field="e", tag="aggTrade", gc=False):
-    """An `aggTrade` event; `nq` and fields that are yet to come are passed over."""
+    """An `aggTrade` event; fields that are yet to come are passed over."""
 
     symbol: str = msgspec.field(name="s")
     trade_id: _TradeId = msgspec.field(name="a")
@@ -35,12 +38,18 @@ class AggTrade(TradeEvent, tag_field="e", tag="aggTrade", gc=False):
     price: _Amount = msgspec.field(name="p")
     qty: _Amount = msgspec.field(name="q")
     buyer_is_maker: bool = msgspec.field(name="m")
+    first_trade_id: _TradeId | None = msgspec.field(name="f", default=None)
+    last_trade_id: _TradeId | None = msgspec.field(name="l", default=None)
+    qty_ex_rpi: _Part | None = msgspec.field(name="nq", default=None)
     event_ms: int | None = msgspec.field(name="E", default=None)
     margined: int | None = msgspec.field(name="st", default=None)
 
 
 class MarketTrade(TradeEvent, tag_field="e", tag="trade", gc=False):
-    """A `trade` event; `market` other than MARKET is the insurance fund or deleveraging."""
+    """A `trade` event; `market` other than MARKET is the insurance fund or deleveraging.
+
+    It is one single trade, and has neither a first and a last one nor a quantity without RPI.
+    """
 
     symbol: str = msgspec.field(name="s")
     trade_id: _TradeId = msgspec.field(name="t")
@@ -119,6 +128,13 @@ class FrameDecoder:
             if self._kind != "trade":
                 return Ignored(f"a trade event that is not {self._kind}")
             return _off_market(event["X"], event.get("s"), event.get("t"))
+        try:
+            return self._check(_decode_bare(msgspec.json.encode(event)))
+        except _NOT_UNDERSTOOD:
+            plain = {name: value for name, value in event.items() if name not in _ADDITIONS}
+            return self._classify_plain(plain, error)
+
+    def _classify_plain(self, event: dict[str, Any], error: Exception) -> _Event | Ignored:
         try:
             return self._check(_decode_bare(msgspec.json.encode(event)))
         except _NOT_UNDERSTOOD as bad:

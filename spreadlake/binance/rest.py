@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from spreadlake.binance.listings import decode_listing
 from spreadlake.trades import TradeEvent
@@ -27,18 +28,26 @@ OTHER_WEIGHT = 1
 _KLINES_WEIGHTS = ((99, 1), (499, 2), (1000, 5))
 
 _Price = Annotated[float, Meta(gt=0, lt=1e15)]
+_Part = Annotated[float, Meta(ge=0, lt=1e15)]
 _Volume = Annotated[float, Meta(ge=0, lt=1e18)]
+_TradeId = Annotated[int, Meta(ge=0, lt=2**53)]
 _TimeMs = Annotated[int, Meta(gt=0, lt=4_102_444_800_000)]
 P = TypeVar("P")
 V = TypeVar("V")
 
 
-class _Trade(Struct, gc=False):
-    a: Annotated[int, Meta(ge=0, lt=2**53)]
+class _PlainTrade(Struct, gc=False):
+    a: _TradeId
     p: _Price
     q: _Price
     T: _TimeMs
     m: bool
+
+
+class _Trade(_PlainTrade, gc=False):
+    f: _TradeId | None = None
+    l: _TradeId | None = None  # noqa: E741 the name is the exchange's
+    nq: _Part | None = None
 
 
 class KlineRow(Struct, Generic[P, V], array_like=True, gc=False):
@@ -60,7 +69,7 @@ class KlineRow(Struct, Generic[P, V], array_like=True, gc=False):
 
 
 _trades = msgspec.json.Decoder(list[_Trade], strict=False)
-_trade = msgspec.json.Decoder(_Trade, strict=False)
+_one_trade = [msgspec.json.Decoder(kind, strict=False) for kind in (_Trade, _PlainTrade)]
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
 _klines = msgspec.json.Decoder(list[KlineRow[_Price, _Volume]], strict=False)
 
@@ -112,20 +121,24 @@ def _trades_request(symbol: str, parameters: dict[str, str | int]) -> Request[li
 def decode_trades(body: bytes, symbol: str) -> list[TradeEvent]:
     """The trades of an `aggTrades` answer, as the stream would have sent them.
 
-    One that cannot be one (a price of 0, no time) is left out, and costs only itself.
+    One that cannot be one (a price of 0, no time) is left out, and costs only itself; of `f`, `l`
+    and `nq` that cannot be true nothing is known.
     """
     try:
         trades = _trades.decode(body)
     except msgspec.ValidationError:
         trades = [trade for raw in _raw.decode(body) if (trade := _trade_in(raw)) is not None]
-    return [TradeEvent(symbol, t.a, t.T, t.p, t.q, t.m) for t in trades]
+    return [TradeEvent(symbol, t.a, t.T, t.p, t.q, t.m, t.f, t.l, t.nq) for t in trades]
 
 
 def _trade_in(raw: msgspec.Raw) -> _Trade | None:
-    try:
-        return _trade.decode(raw)
-    except msgspec.ValidationError:
-        return None
+    for decoder in _one_trade:
+        try:
+            trade = decoder.decode(raw)
+        except msgspec.ValidationError:
+            continue
+        return trade if isinstance(trade, _Trade) else _Trade(*astuple(trade))
+    return None
 
 
 def decode_klines(body: bytes) -> list[Kline]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOUR_MS",
+    "TICKS_SCHEMA",
     "TRADES_SCHEMA",
     "Lake",
     "Origin",
@@ -57,9 +58,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Polars takes a quarter of a second and tens of MB: whoever reads no trades goes without.
-    if name in ("TRADES_SCHEMA", "iter_trades", "read_trades"):
+    if name in ("TICKS_SCHEMA", "TRADES_SCHEMA", "iter_trades", "read_trades"):
         from spreadlake import schemas  # noqa: PLC0415
         from spreadlake.lake.ticks import trades  # noqa: PLC0415
 
-        return getattr(schemas if name == "TRADES_SCHEMA" else trades, name)
+        return getattr(schemas if name.endswith("SCHEMA") else trades, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

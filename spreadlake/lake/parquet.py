@@ -33,7 +33,9 @@ def read_whole(
     """
     named = named or {}
     try:
-        found = pl.read_parquet(path, hive_partitioning=False)
+        file = pl.scan_parquet(path, hive_partitioning=False)
+        wanted = [name for name in file.collect_schema() if name in schema or name in named]
+        found = file.select(wanted).collect()
         _refuse_others(found, named)
         literals = {name: pl.lit(value) for name, value in named.items()}
         absent = {name: pl.lit(None) for name in may_lack if name not in found.columns}

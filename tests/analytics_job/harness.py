@@ -25,7 +25,7 @@ from spreadlake.lake import (
 from spreadlake.quant.arrays import Floats
 from spreadlake.trades import COLUMNS
 from tests.patience import PATIENCE, Deadline
-from tests.trades import Trade
+from tests.trades import TICKS, Trade
 
 TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
 
@@ -50,7 +50,7 @@ class TestLake:
             for trade in trades:
                 self._seq += 1
                 self.db.execute(
-                    "INSERT OR IGNORE INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    f"INSERT OR IGNORE INTO {TICKS} VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (self._seq, *trade),
                 )
 

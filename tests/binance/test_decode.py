@@ -32,11 +32,13 @@ def decoded(event: Any, kind: Any = "aggTrade", combined: bool = True) -> Any:
 def test_a_trade_is_what_the_frame_says(combined: bool, text: bool) -> None:
     frame = json.dumps({"stream": "x", "data": AGG} if combined else AGG)
     event = FrameDecoder("aggTrade").decode(frame if text else frame.encode())
-    assert event == AggTrade("BTCUSDT", 12, TIME_MS, 35000.1, 0.5, True, TIME_MS + 7, 1)
+    assert event == AggTrade(
+        "BTCUSDT", 12, TIME_MS, 35000.1, 0.5, True, 100, 104, 0.4, None, TIME_MS + 7, 1
+    )
     assert as_trade(event) == Trade("BTCUSDT", 12, TIME_MS, 35000.1, 0.5, True)
     other = decoded(TRADE, "trade", combined)
     assert other == MarketTrade(
-        "BTCUSDT", 34, TIME_MS, 35000.1, 0.5, False, TIME_MS + 7, "MARKET", None
+        "BTCUSDT", 34, TIME_MS, 35000.1, 0.5, False, event_ms=TIME_MS + 7, market="MARKET"
     )
     assert as_trade(other) == Trade("BTCUSDT", 34, TIME_MS, 35000.1, 0.5, False)
 
@@ -45,6 +47,26 @@ def test_a_trade_is_what_the_frame_says(combined: bool, text: bool) -> None:
 def test_what_a_trade_can_do_without(missing: str) -> None:
     event = {key: value for key, value in AGG.items() if key != missing}
     assert as_trade(decoded(event)).trade_id == 12
+
+
+@pytest.mark.parametrize("combined", [True, False])
+@pytest.mark.parametrize(
+    "wrong", [{"f": -1, "l": -1}, {"f": 2**53}, {"l": "x"}, {"nq": "nan"}, {"nq": [1]}]
+)
+def test_what_cannot_be_true_beside_a_trade_costs_no_trade(
+    wrong: dict[str, Any], combined: bool
+) -> None:
+    event = decoded(AGG | wrong, combined=combined)
+    assert as_trade(event) == Trade("BTCUSDT", 12, TIME_MS, 35000.1, 0.5, True)
+    assert (event.first_trade_id, event.last_trade_id, event.qty_ex_rpi) == (None, None, None)
+    empty = OffMarket("a trade without a quantity", "BTCUSDT", 12)
+    assert decoded(AGG | wrong | {"q": "0"}, combined=combined) == empty
+
+
+@pytest.mark.parametrize("value", [0, "0", "0.4", None])
+def test_a_quantity_without_orders_that_are_improved_may_be_nothing(value: Any) -> None:
+    expected = None if value is None else float(value)
+    assert decoded(AGG | {"nq": value}).qty_ex_rpi == expected
 
 
 @pytest.mark.parametrize("key", ["s", "a", "T", "p", "q", "m"])

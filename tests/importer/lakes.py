@@ -9,7 +9,7 @@ from typing import Any
 from importer import Imported, import_dumps
 from spreadlake.lake import Lake, atomic, claim, open_reader, open_ticks_writer, read_trades
 from tests.importer.dumps import DAY, MIDNIGHT
-from tests.trades import Trade
+from tests.trades import TICKS, Trade
 
 FAR = 400 * DAY
 
@@ -50,7 +50,7 @@ def store_hot(root: Path, trades: Sequence[Trade], first_seq: int = 1) -> None:
         claim(db, Lake(root), "aggTrade", "exchange")
         with atomic(db):
             db.executemany(
-                "INSERT INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {TICKS} VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(first_seq + n, *trade) for n, trade in enumerate(trades)],
             )
             _count(db, trades)

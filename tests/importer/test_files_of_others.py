@@ -14,6 +14,7 @@ from launcher.commands.app import app
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.partitions import read_partition
+from spreadlake.schemas import TRADES_SCHEMA
 from tests.importer.dumps import (
     DAY,
     MIDNIGHT,
@@ -165,7 +166,9 @@ def test_with_skip_the_first_stays_and_the_rest_is_taken(
         assert held(lake) == ROWS
         assert row(lake, "SELECT ticks FROM symbols") == (180,)
         hours = Lake(lake).ticks_dir.rglob("*.parquet")
-        assert [t for path in sorted(hours) for t in read_partition(path).rows()] == ROWS
+        assert [
+            t for path in sorted(hours) for t in read_partition(path, TRADES_SCHEMA).rows()
+        ] == ROWS
         return
     (imported,) = skipping(lake, day_file(tmp_path, [*ROWS[:101], other, *ROWS[101:]]))
     assert (imported.records, imported.skipped) == (181, 1)

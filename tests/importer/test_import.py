@@ -10,6 +10,7 @@ from importer.hours import HourBuffer
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, atomic, claim, open_ticks_writer, writer_lock
 from spreadlake.lake.ticks.partitions import hot_trades
+from spreadlake.trades import TICK_COLUMNS
 from tests.importer.dumps import (
     DAY,
     HOUR,
@@ -21,7 +22,7 @@ from tests.importer.dumps import (
     write_dump,
 )
 from tests.importer.lakes import gaps, held, import_all, partitions, rolls, row, store_hot
-from tests.trades import Trade
+from tests.trades import TICKS, Trade
 
 HOURS = 4
 ROWS = trades(hours=HOURS)
@@ -43,8 +44,12 @@ def test_a_partition_is_as_the_collector_writes_it(tmp_path: Path) -> None:
     import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
     path = Lake(tmp_path / "lake").tick_partition("BTCUSDT", MIDNIGHT + 2 * HOUR)
     frame = pl.read_parquet(path, hive_partitioning=False)
-    assert frame.columns == ["trade_id", "time_ms", "price", "qty", "buyer_is_maker"]
-    assert [Trade("BTCUSDT", *values) for values in frame.rows()] == ROWS[120:180]
+    assert frame.columns == list(TICK_COLUMNS[1:])
+    assert [Trade("BTCUSDT", *values[:5]) for values in frame.rows()] == ROWS[120:180]
+    # Of the later columns a dump has two.
+    assert [values[5:] for values in frame.rows()] == [
+        (3 * trade.trade_id, 3 * trade.trade_id + 2, None, None) for trade in ROWS[120:180]
+    ]
 
 
 def test_the_lake_knows_the_symbol_and_the_job_is_told_each_hour_once(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_what_sqlite_has_counts_where_a_partition_has_another_trade(tmp_path: Pa
     import_all(lake, day_file(tmp_path / "first", first_hour[:30]))
     other = first_hour[10]._replace(price=1.5)
     with closing(open_ticks_writer(Lake(lake))) as db, atomic(db):
-        db.execute("INSERT INTO ticks VALUES (900, ?, ?, ?, ?, ?, ?)", other)
+        db.execute(f"INSERT INTO {TICKS} VALUES (900, ?, ?, ?, ?, ?, ?)", other)
     seen = held(lake)
     assert other in seen
     import_all(lake, day_file(tmp_path / "second", first_hour[30:]))
@@ -315,7 +320,7 @@ def test_the_lake_of_the_demo_is_refused(tmp_path: Path) -> None:
         claim(db, lake, "aggTrade", "demo")
         # Far away from the file: that is not what is wrong.
         db.execute("INSERT INTO symbols VALUES ('BTCUSDT', 1, 1, 1, 1.0, 1)")
-        db.execute("INSERT INTO ticks VALUES (1, 'BTCUSDT', 1, 1790000000000, 1.0, 1.0, 1)")
+        db.execute(f"INSERT INTO {TICKS} VALUES (1, 'BTCUSDT', 1, 1790000000000, 1.0, 1.0, 1)")
     with pytest.raises(LakeError, match="is for trades of the simulated market"):
         import_all(lake.root, day_file(tmp_path, ROWS))
 

@@ -11,7 +11,8 @@ from importer import reader
 from importer.reader import read_dump, verify_dump
 from spreadlake.binance.dumps import parse_name
 from spreadlake.errors import InputError
-from spreadlake.lake import TRADES_SCHEMA
+from spreadlake.lake import TICKS_SCHEMA
+from spreadlake.trades import COLUMNS
 from tests.importer.dumps import (
     KLINES_HEADER,
     MIDNIGHT,
@@ -38,8 +39,10 @@ def test_every_form_of_a_dump_gives_the_same_trades(
 ) -> None:
     path = write_dump(tmp_path, f"{DAY}.{suffix}", trade_lines(ROWS, header, microseconds))
     frame = read(path)
-    assert frame.schema == TRADES_SCHEMA
-    assert frame.rows() == [tuple(row) for row in ROWS]
+    assert frame.schema == TICKS_SCHEMA
+    assert frame.rows() == [
+        (*row, 3 * row.trade_id, 3 * row.trade_id + 2, None, None) for row in ROWS
+    ]
 
 
 PLAIN = "\n".join(trade_lines(ROWS))
@@ -62,7 +65,20 @@ PLAIN = "\n".join(trade_lines(ROWS))
 def test_what_editors_and_scripts_make_of_a_dump_is_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / f"{DAY}.csv"
     path.write_bytes(text.encode())
-    assert read(path).rows() == [tuple(row) for row in ROWS]
+    assert read(path).select(COLUMNS).rows() == [tuple(row) for row in ROWS]
+
+
+@pytest.mark.parametrize("first", ["-1", str(2**53)])
+def test_what_is_no_id_of_a_single_trade_is_not_known(tmp_path: Path, first: str) -> None:
+    line = f"1,2.5,1,{first},7,{MIDNIGHT},true"
+    frame = read(write_dump(tmp_path, f"{DAY}.csv", [line]))
+    assert frame.select("first_trade_id", "last_trade_id").rows() == [(None, 7)]
+
+
+def test_a_file_without_the_ids_of_single_trades_is_read(tmp_path: Path) -> None:
+    lines = ["agg_trade_id,price,quantity,transact_time,is_buyer_maker", f"1,2.5,1,{MIDNIGHT},true"]
+    frame = read(write_dump(tmp_path, f"{DAY}.csv", lines))
+    assert frame.rows() == [("BTCUSDT", 1, MIDNIGHT, 2.5, 1.0, 1, None, None, None, None)]
 
 
 @given(st.decimals("0.00000001", "999999", places=8))

@@ -16,6 +16,7 @@ from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_analytics_writer,
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.partitions import read_partition, save_partition
 from spreadlake.series import TableName
+from spreadlake.trades import TICK_COLUMNS
 from tests.collector.lakes import START_MS
 from tests.collector.rolling import END_MS, everything, roll_until, three_hours
 from tests.importer.dumps import MIDNIGHT, day_file, trades
@@ -103,7 +104,7 @@ def test_a_file_holds_nothing_that_its_path_says(tmp_path: Path) -> None:
     lake = three_hours(tmp_path)
     roll_until(lake, END_MS)
     for path in lake.ticks_dir.rglob("*.parquet"):
-        assert pq.read_schema(path).names == list(TRADE[1:])
+        assert pq.read_schema(path).names == list(TICK_COLUMNS[1:])
 
 
 def test_files_from_before_are_read_beside_new_ones(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ its id is taken: it is no trade, and no trade is missing there either.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from spreadlake.binance.dumps.names import DumpFile, DumpKind
-from spreadlake.schemas import KLINES_SCHEMA, TRADES_SCHEMA
+from spreadlake.schemas import KLINES_SCHEMA, TICKS_SCHEMA
 
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138
@@ -32,14 +32,16 @@ class RecordError(ValueError):
 class Layout:
     """Of the dumps that Binance calls `name`.
 
-    `names` are the columns of a file without a header, `types` those that are read of any file.
-    `convert` turns a frame of these into one of the lake, or raises RecordError.
+    `names` are the columns of a file without a header, `types` those that are read of any file,
+    `optional` those that are read where the file has them. `convert` turns a frame of these into
+    one of the lake, or raises RecordError.
     """
 
     name: str
     names: tuple[str, ...]
     types: Mapping[str, type]
     convert: Callable[[pl.DataFrame, DumpFile], pl.DataFrame]
+    optional: Mapping[str, type] = field(default_factory=dict)
 
 
 def _trades(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
@@ -50,7 +52,11 @@ def _trades(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
         price=pl.col("price"),
         qty=pl.col("quantity"),
         buyer_is_maker=pl.col("is_buyer_maker"),
-    ).cast(TRADES_SCHEMA)
+        first_trade_id=_id_or_null(frame, "first_trade_id"),
+        last_trade_id=_id_or_null(frame, "last_trade_id"),
+        qty_ex_rpi=None,
+        received_ms=None,
+    ).cast(TICKS_SCHEMA)
     _refuse(
         trades,
         dump,
@@ -82,6 +88,13 @@ def _klines(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
         pl.col("trades") < 0,
     )
     return klines
+
+
+def _id_or_null(frame: pl.DataFrame, column: str) -> pl.Expr:
+    """An id that is not there, or is no id (the exchange writes -1), is not known."""
+    if column not in frame.columns:
+        return pl.lit(None)
+    return pl.when(pl.col(column).is_between(0, _MOST_ID, closed="left")).then(pl.col(column))
 
 
 def _milliseconds(column: str) -> pl.Expr:
@@ -122,6 +135,7 @@ LAYOUTS: Mapping[DumpKind, Layout] = {
             "is_buyer_maker": bool,
         },
         _trades,
+        {"first_trade_id": int, "last_trade_id": int},
     ),
     "klines": Layout(
         "1m",

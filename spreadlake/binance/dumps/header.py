@@ -66,9 +66,11 @@ def _by_name(cells: Sequence[str], named: Sequence[str], layout: Layout) -> tupl
         if named.count(name) != 1:
             often = "no column" if name not in named else "more than one column"
             raise RecordError(f"the header names {often} {name}: it is {','.join(cells)[:200]!r}")
+    once = {name for name in layout.optional if named.count(name) == 1}
     # What is there twice and is not read needs two names nevertheless.
     return tuple(
-        name if name in layout.types else f"#{number}" for number, name in enumerate(named)
+        name if name in layout.types or name in once else f"#{number}"
+        for number, name in enumerate(named)
     )
 
 

@@ -8,12 +8,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spreadlake.lake.databases.connections import atomic, shrink
 from spreadlake.lake.databases.status import add_counters
 from spreadlake.lake.layout import HOUR_MS, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
-from spreadlake.trades import COLUMNS
+from spreadlake.trades import COLUMNS, TICK_COLUMNS, TradeEvent
 
 _IN_HOUR = "time_ms >= ? AND time_ms < ? AND seq <= ?"
 _SUMMARY = (
@@ -21,6 +22,7 @@ _SUMMARY = (
     f"sum(time_ms % {HOUR_MS}), total(price), total(qty)"
 )
 _NAMES = ", ".join(COLUMNS)
+_ALL_NAMES = ", ".join(TICK_COLUMNS)
 # Pages kept free for the ticks to come; what is beyond them goes back to the file system.
 _SPARE_PAGES = 2_048
 
@@ -50,6 +52,23 @@ class HotPart:
     time_sum: int  # of ms into the hour: whole times would overflow 64 bits in a wild hour
     price_sum: float
     qty_sum: float
+
+
+class HotValues(NamedTuple):
+    """What tells a row from another trade by the same id; None is not known, and like any value."""
+
+    time_ms: int
+    price: float
+    qty: float
+    first_trade_id: int | None
+    last_trade_id: int | None
+
+    def differs(self, trade: TradeEvent) -> bool:
+        """Whether the row cannot be this trade."""
+        ids = (trade.first_trade_id, trade.last_trade_id)
+        return self[:3] != (trade.time_ms, trade.price, trade.qty) or any(
+            None not in both and both[0] != both[1] for both in zip(self[3:], ids, strict=True)
+        )
 
 
 def next_hour(db: sqlite3.Connection, from_ms: int) -> HotHour | None:
@@ -93,9 +112,10 @@ def hot_part(db: sqlite3.Connection, hour: HotHour, symbol: str) -> HotPart | No
 def read_rows(
     db: sqlite3.Connection, hour: HotHour, part: HotPart, size: int = 20_000
 ) -> Iterable[list[tuple[object, ...]]]:
-    """The rows of one symbol in an hour, `size` at a time, in the order of `COLUMNS`."""
+    """The rows of one symbol in an hour, `size` at a time, in the order of `TICK_COLUMNS`."""
     cursor = db.execute(
-        f"SELECT {_NAMES} FROM ticks WHERE symbol = ? AND trade_id BETWEEN ? AND ? AND {_IN_HOUR}",
+        f"SELECT {_ALL_NAMES} FROM ticks "
+        f"WHERE symbol = ? AND trade_id BETWEEN ? AND ? AND {_IN_HOUR}",
         (part.symbol, part.first_id, part.last_id, *hour.limits),
     )
     while rows := cursor.fetchmany(size):
@@ -105,17 +125,20 @@ def read_rows(
 def rows_by_id(
     db: sqlite3.Connection, symbol: str, first_id: int, last_id: int
 ) -> list[tuple[object, ...]]:
-    """The rows of a symbol with ids from `first_id` to `last_id`, of whatever hour (COLUMNS)."""
+    """The rows of a symbol (TICK_COLUMNS) with ids from `first_id` to `last_id`, of any hour."""
     return db.execute(
-        f"SELECT {_NAMES} FROM ticks WHERE symbol = ? AND trade_id BETWEEN ? AND ?",
+        f"SELECT {_ALL_NAMES} FROM ticks WHERE symbol = ? AND trade_id BETWEEN ? AND ?",
         (symbol, first_id, last_id),
     ).fetchall()
 
 
-def rows_between(db: sqlite3.Connection, start_ms: int, end_ms: int) -> list[tuple[object, ...]]:
-    """The rows of all symbols with start_ms <= time_ms < end_ms (COLUMNS)."""
+def rows_between(
+    db: sqlite3.Connection, start_ms: int, end_ms: int, columns: Sequence[str] = COLUMNS
+) -> list[tuple[object, ...]]:
+    """The `columns` of the rows of all symbols with start_ms <= time_ms < end_ms."""
     return db.execute(
-        f"SELECT {_NAMES} FROM ticks WHERE time_ms >= ? AND time_ms < ?", (start_ms, end_ms)
+        f"SELECT {', '.join(columns)} FROM ticks WHERE time_ms >= ? AND time_ms < ?",
+        (start_ms, end_ms),
     ).fetchall()
 
 
@@ -147,16 +170,14 @@ def minutes_from(db: sqlite3.Connection, start_ms: int, seq: int) -> list[int]:
     return [minute for (minute,) in db.execute(query, (start_ms, seq))]
 
 
-def values_by_id(
-    db: sqlite3.Connection, symbol: str, ids: Sequence[int]
-) -> dict[int, tuple[int, float, float]]:
-    """(time_ms, price, qty) of those of `ids` that are hot."""
+def values_by_id(db: sqlite3.Connection, symbol: str, ids: Sequence[int]) -> dict[int, HotValues]:
+    """What tells one trade from another, of those of `ids` that are hot."""
     rows = db.execute(
-        "SELECT trade_id, time_ms, price, qty FROM ticks WHERE symbol = ? "
+        f"SELECT trade_id, {', '.join(HotValues._fields)} FROM ticks WHERE symbol = ? "
         "AND trade_id IN (SELECT value FROM json_each(?))",
         (symbol, json.dumps(ids)),
     )
-    return {trade_id: (time_ms, price, qty) for trade_id, time_ms, price, qty in rows}
+    return {trade_id: HotValues(*values) for trade_id, *values in rows}
 
 
 def hot_ends(

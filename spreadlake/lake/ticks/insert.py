@@ -13,10 +13,12 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from spreadlake.trades import TICK_COLUMNS
+
 # Largest first; together they hold any number of rows in few statements, all of them cached.
 _ROWS = (1000, 100, 10, 1)
-# An event's fields begin with symbol, id, time, price, qty, maker; what follows is not stored.
-_STORED = 6
+# An event's fields begin with those of TICK_COLUMNS; what follows is not stored.
+_STORED = len(TICK_COLUMNS)
 
 
 def insert_trades(db: sqlite3.Connection, events: Sequence[Struct], seq: int) -> int:
@@ -39,7 +41,8 @@ def insert_trades(db: sqlite3.Connection, events: Sequence[Struct], seq: int) ->
 @cache
 def _statement(rows: int, fields: int) -> str:
     lines = (_row(row, fields) for row in range(rows))
-    return f"INSERT OR IGNORE INTO ticks VALUES {', '.join(lines)}"
+    names = ", ".join(("seq", *TICK_COLUMNS))
+    return f"INSERT OR IGNORE INTO ticks({names}) VALUES {', '.join(lines)}"
 
 
 def _row(row: int, fields: int) -> str:

@@ -11,22 +11,26 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.layout import HOUR_MS
 from spreadlake.lake.parquet import Check, read_whole, write_durably
 from spreadlake.lake.ticks.hot import HotHour, HotPart, read_rows
-from spreadlake.schemas import TRADES_SCHEMA
-from spreadlake.trades import IdRange
+from spreadlake.schemas import TICKS_SCHEMA
+from spreadlake.trades import COLUMNS, TICK_COLUMNS, IdRange
 
 _CLOSE = 1e-9
+_LATER = TICK_COLUMNS[len(COLUMNS) :]
 # Of these no partition is the cause, and no other one would fare better.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def read_partition(path: Path) -> pl.DataFrame:
-    """All trades of one hour: TRADES_SCHEMA. DamagedFileError if the file cannot be read."""
-    return read_whole(path, TRADES_SCHEMA, {"symbol": _symbol_of(path)})
+def read_partition(path: Path, schema: pl.Schema = TICKS_SCHEMA) -> pl.DataFrame:
+    """All trades of one hour, as `schema` has them; what older files do not hold is NULL.
+
+    DamagedFileError if the file cannot be read.
+    """
+    return read_whole(path, schema, {"symbol": _symbol_of(path)}, _LATER)
 
 
 def partition_or_none(path: Path) -> pl.DataFrame:
     """The same; no trades where there is no file."""
-    return read_partition(path) if path.exists() else TRADES_SCHEMA.to_frame()
+    return read_partition(path) if path.exists() else TICKS_SCHEMA.to_frame()
 
 
 def ids_in_partition(path: Path) -> IdRange:
@@ -42,22 +46,30 @@ def ids_in_partition(path: Path) -> IdRange:
 
 
 def hot_trades(db: sqlite3.Connection, hour: HotHour, part: HotPart) -> pl.DataFrame:
-    """The hot rows of one symbol in an hour: TRADES_SCHEMA."""
+    """The hot rows of one symbol in an hour: TICKS_SCHEMA."""
     pages = (trades_of(page) for page in read_rows(db, hour, part))
-    return pl.concat([TRADES_SCHEMA.to_frame(), *pages])
+    return pl.concat([TICKS_SCHEMA.to_frame(), *pages])
 
 
-def trades_of(rows: list[tuple[object, ...]]) -> pl.DataFrame:
-    """Rows of `ticks`, in the order of `COLUMNS`, as a frame."""
-    return pl.DataFrame(rows, schema=TRADES_SCHEMA, orient="row")
+def trades_of(rows: list[tuple[object, ...]], schema: pl.Schema = TICKS_SCHEMA) -> pl.DataFrame:
+    """Rows of `ticks`, in the order of the columns of `schema`, as a frame."""
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def merged(*frames: pl.DataFrame) -> pl.DataFrame:
     """The trades of one symbol, each once, by time and id.
 
-    Where two frames have one, the first of them counts: what is hot, as for every reader.
+    Where two frames have one, the first of them counts: what is hot, as for every reader. What
+    that one does not know (NULL) is taken from the next.
     """
-    return pl.concat(frames).unique("trade_id", keep="first").sort("time_ms", "trade_id")
+    every = pl.concat(frames)
+    again = pl.col("trade_id").is_duplicated()
+    found = every.filter(~again)
+    if found.height < every.height:
+        known = pl.exclude("trade_id").drop_nulls().first()
+        both = every.filter(again).group_by("trade_id", maintain_order=True).agg(known)
+        found = pl.concat([found, both.select(found.columns)])
+    return found.sort("time_ms", "trade_id")
 
 
 def write_partition(

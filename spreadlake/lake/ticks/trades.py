@@ -14,6 +14,7 @@ from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
 from spreadlake.lake.ticks.hot import hot_span, rows_between
 from spreadlake.lake.ticks.partitions import read_partition, trades_of
 from spreadlake.lake.ticks.rolls import RolledHour, missing_error, newest_seq, rolled_between
+from spreadlake.schemas import TRADES_SCHEMA
 
 
 class TradeSpan(NamedTuple):
@@ -45,19 +46,22 @@ def read_trades(
     end_ms: int,
     symbols: Sequence[str] | None = None,
     db: sqlite3.Connection | None = None,
+    schema: pl.Schema = TRADES_SCHEMA,
 ) -> pl.DataFrame:
     """Trades with start_ms <= time_ms < end_ms, sorted by symbol, time and id.
+
+    With the columns of `schema`: TRADES_SCHEMA, or TICKS_SCHEMA for all that the lake keeps.
 
     SQLite is read before Parquet: rolling renames a finished file before it deletes the rows, so
     a trade that is on its way is seen in at least one place, and the duplicate falls out by id.
     `db` is a reader of `ticks.db` to use instead of a new one. MissingFileError where a partition
     was written and is not there any more: an hour without its trades is not an hour without trades.
     """
-    hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db)
+    hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
     paths = list(_partitions(lake, start_ms, end_ms, symbols))
     _refuse_missing(lake, rolled, set(paths))
     within = pl.col("time_ms").is_between(start_ms, end_ms, closed="left")
-    cold = [read_partition(path).filter(within) for path in paths]
+    cold = [read_partition(path, schema).filter(within) for path in paths]
     return (
         pl.concat([hot, *cold])
         .unique(["symbol", "trade_id"], keep="first")
@@ -81,13 +85,14 @@ def _read_hot(
     end_ms: int,
     symbols: Sequence[str] | None,
     db: sqlite3.Connection | None,
+    schema: pl.Schema,
 ) -> tuple[pl.DataFrame, list[RolledHour]]:
     """Hot rows, and the hours that were in Parquet when they were read."""
     reader = nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db))
     with explaining(lake.ticks_db), reader as ticks:
-        rows = rows_between(ticks, start_ms, end_ms)
+        rows = rows_between(ticks, start_ms, end_ms, schema.names())
         rolled = rolled_between(ticks, symbols, start_ms, end_ms)
-    frame = trades_of(rows)
+    frame = trades_of(rows, schema)
     if symbols is not None:
         frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
     return frame, rolled

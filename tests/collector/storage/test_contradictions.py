@@ -108,7 +108,14 @@ def test_a_few_wrong_trades_close_nothing(db: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize(
-    "fields", [{"price": 1.5}, {"qty": 77.0}, {"time_ms": trade(7).time_ms + 1}]
+    "fields",
+    [
+        {"price": 1.5},
+        {"qty": 77.0},
+        {"time_ms": trade(7).time_ms + 1},
+        {"first_trade_id": 20},
+        {"last_trade_id": 24},
+    ],
 )
 def test_a_repeat_that_is_another_trade_is_refused_and_told(
     lake: Lake,
@@ -118,10 +125,11 @@ def test_a_repeat_that_is_another_trade_is_refused_and_told(
     restarts: bool,
 ) -> None:
     store = TickStore(db, [A, B])
-    store.write(Batch([*map(trade, range(1, 21)), trade(7, B)]))
+    single = changed(trade(7), first_trade_id=21, last_trade_id=23)
+    store.write(Batch([*map(trade, range(1, 7)), single, *map(trade, range(8, 21)), trade(7, B)]))
     if restarts:
         store = TickStore(db, [A, B])
-    wrong = changed(trade(7), **fields)
+    wrong = changed(single, **fields)
     stored = store.write(Batch([trade(6), wrong, trade(8), trade(21), trade(7, B)]))
     assert (stored.ticks, stored.contradicting) == ({A: 1}, {A: 1})
     store.write(Batch([wrong]))
@@ -130,6 +138,25 @@ def test_a_repeat_that_is_another_trade_is_refused_and_told(
     row = (trade(7).time_ms, trade(7).price, trade(7).qty)
     query = f"SELECT time_ms, price, qty FROM ticks WHERE trade_id = 7 AND symbol = '{A}'"
     assert rows_of(lake, query) == [row]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("richer_first", [False, True])
+def test_what_one_of_two_does_not_know_contradicts_nothing(
+    db: sqlite3.Connection, restarts: bool, richer_first: bool
+) -> None:
+    plain, known = trade(7), {"first_trade_id": 21, "last_trade_id": 23, "qty_ex_rpi": 0.0}
+    richer = changed(plain, **known, received_ms=5)
+    first, second = (richer, plain) if richer_first else (plain, richer)
+    store = TickStore(db, [A])
+    store.write(Batch([first]))
+    if restarts:
+        store = TickStore(db, [A])
+    assert store.write(Batch([second])).contradicting == {}
+    # Nor do the quantity without RPI, which not every answer has, and the local clock.
+    other = changed(richer, qty_ex_rpi=0.5, received_ms=9)
+    assert store.write(Batch([other])).contradicting == {}
+    assert counts(db) == (2, 0)
 
 
 def test_two_trades_by_one_id_in_one_batch_contradict(db: sqlite3.Connection) -> None:

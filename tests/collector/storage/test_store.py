@@ -60,9 +60,9 @@ def test_a_batch_is_stored_with_its_symbol_row_and_counters(
     stored = store.write(Batch([*trades(5, 6), *trades(9, symbol=B)]))
     assert stored.ticks == {A: 2, B: 1}
     assert reopened(lake, "SELECT * FROM ticks ORDER BY seq") == [
-        (1, A, 5, 1_700_000_000_005, 105.0, 0.5, 1),
-        (2, A, 6, 1_700_000_000_006, 106.0, 0.5, 1),
-        (3, B, 9, 1_700_000_000_009, 109.0, 0.5, 1),
+        (1, A, 5, 1_700_000_000_005, 105.0, 0.5, 1, None, None, None, None),
+        (2, A, 6, 1_700_000_000_006, 106.0, 0.5, 1, None, None, None, None),
+        (3, B, 9, 1_700_000_000_009, 109.0, 0.5, 1, None, None, None, None),
     ]
     assert reopened(lake, "SELECT * FROM symbols") == [
         (A, 5, 6, 1_700_000_000_006, 106.0, 2),

@@ -18,7 +18,7 @@ from tests.collector.rolling import END_MS, roll_until, three_hours
 from tests.importer.dumps import HOUR, MIDNIGHT, day_file, trades
 from tests.importer.lakes import held, import_all, rolls, row
 from tests.running import invoke
-from tests.trades import Trade
+from tests.trades import TICKS, Trade
 
 ROWS = trades(hours=4)
 ETH = trades("ETHUSDT", hours=4, first_id=5)
@@ -176,7 +176,7 @@ def test_a_late_trade_does_not_hide_that_its_hour_is_gone(tmp_path: Path) -> Non
     late = Trade(A, 10**6, START_MS + 5, 1.0, 1.0, True)
     with closing(open_ticks_writer(lake)) as db:
         seq = newest_seq(db) + 1
-        db.execute("INSERT INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, *late))
+        db.execute(f"INSERT INTO {TICKS} VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, *late))
     with pytest.raises(LakeError, match="are gone: "):
         roll_until(lake, END_MS)
     assert rows_of(lake, "SELECT count(*) FROM ticks") == [(1,)]

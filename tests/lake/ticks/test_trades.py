@@ -24,7 +24,7 @@ from spreadlake.lake import (
 )
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.trades import TradeSpan, trades_span
-from tests.trades import Trade
+from tests.trades import TICKS, Trade
 
 START = 1_723_161_600_000  # 2024-08-09T00:00:00Z
 SPAN = 3 * HOUR_MS
@@ -44,7 +44,7 @@ def make(root: Path, hot: Sequence[Trade], cold: Sequence[Trade]) -> Lake:
     lake = Lake(root)
     with closing(open_ticks_writer(lake)) as db, atomic(db):
         db.executemany(
-            "INSERT INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO {TICKS} VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(seq, *trade) for seq, trade in enumerate(hot, 1)],
         )
     hours: dict[tuple[str, int], list[Trade]] = {}
