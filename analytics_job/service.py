@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
+from analytics_job.followed_settings import FollowedSettings
 from analytics_job.job import AnalyticsJob
 from analytics_job.scheduler import Scheduler
 from analytics_job.ticks.arrivals import Arrivals
@@ -37,14 +38,18 @@ def run(context: ServiceContext) -> None:
     # Before the job writes that it is there: who reads that may tell it to stop at once.
     stop = None if runs_once else StopSignal(context.duration)
     with writer_lock(context.lake, "analytics-job"):
-        job = AnalyticsJob(context.lake, context.settings)
+        watch = None if runs_once else context.config_watch()
+        if watch is not None:
+            watch.at_next_start = _AT_NEXT_START
+        followed = FollowedSettings(context.lake, context.settings, watch)
+        job = AnalyticsJob(context.lake, followed.settings)
         work = job.heartbeat.work
         work.tell = options.get("tell", work.tell)
         try:
             if stop is None:
                 _run_once(job, options)
             else:
-                _run_scheduled(job, context, stop)
+                _run_scheduled(job, context, followed, stop)
         finally:
             job.close()
 
@@ -61,16 +66,17 @@ def _run_once(job: AnalyticsJob, options: Mapping[str, Any]) -> None:
         job.heartbeat.work.take(Work("moving to Parquet", "piece", None))
 
 
-def _run_scheduled(job: AnalyticsJob, context: ServiceContext, stop: StopSignal) -> None:
+def _run_scheduled(
+    job: AnalyticsJob, context: ServiceContext, followed: FollowedSettings, stop: StopSignal
+) -> None:
     job.history_seconds = _HISTORY_SECONDS
-    settings, watch = context.settings, context.config_watch()
-    watch.at_next_start = _AT_NEXT_START
+    settings = context.settings
 
     def step() -> None:
-        edited = watch.edited()
-        job.heartbeat.refused = watch.refused
-        if edited is not None:
-            job.configure(edited)
+        changed = followed.changed()
+        job.heartbeat.refused = followed.refused
+        if changed is not None:
+            job.configure(changed)
         job.step()
 
     with closing(Arrivals(context.lake, lambda: job.next_final_ms)) as arrivals:

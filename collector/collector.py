@@ -16,6 +16,8 @@ from collector.stream.connection_groups import ConnectionGroups
 from collector.stream.silence_monitor import SilenceMonitor
 from collector.symbols.configuration_reload import ConfigurationReload
 from collector.symbols.listing import ListingCheck
+from collector.symbols.universe_keeper import UniverseKeeper
+from collector.symbols.universe_record import UniverseRecord
 from spreadlake.config import ConfigWatch, Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,15 @@ class Collector:
         self._batcher = Batcher(resources, self._groups.all, self._silence_monitor.observe)
         self._warm_start = WarmStart(resources)
         self._heartbeat = Heartbeat(resources, self._batcher, self._groups.all, self._warm_start)
+        self._universe = UniverseKeeper(
+            resources.settings,
+            resources.rest,
+            resources.roster,
+            resources.timing,
+            UniverseRecord(resources.store, resources.writer),
+            self._has_trades,
+            self,
+        )
         self._listing = ListingCheck(
             resources.rest,
             resources.roster,
@@ -46,10 +57,12 @@ class Collector:
             self._has_trades,
             self._joined,
             resources.restarted,
+            self._universe,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
+        await self._universe.record()
         try:
             await self._work_until(stop)
         finally:
@@ -58,18 +71,27 @@ class Collector:
     def follow(self, settings: Settings) -> None:
         """What is captured from now on gets the history that these settings look back on."""
         self._warm_start.follow(settings)
+        self._universe.follow(settings)
+
+    def check_now(self) -> None:
+        """Asks the exchange at once how all symbols stand, and chooses anew where rules do."""
+        self._listing.check_now()
 
     async def add(self, symbols: Sequence[str]) -> None:
-        """Captures more symbols from now on, with their history; those that are captured stay.
+        """As `capture`; how they stand at the exchange is asked at once.
 
-        How they stand at the exchange is asked at once; one that does not trade is waited for.
+        One that does not trade is waited for.
         """
+        await self.capture(symbols)
+        self.check_now()
+
+    async def capture(self, symbols: Sequence[str]) -> None:
+        """Captures more symbols from now on, with their history; those that are captured stay."""
         new = self._resources.roster.add(symbols)
         await self._warm_start.add(new)
         await self._take_captured()
         self._silence_monitor.begin(new)
         self._run_groups(self._groups.add(new))
-        self._listing.check_now()
 
     async def remove(self, symbols: Sequence[str]) -> None:
         """Captures some symbols no longer; what is stored of them stays."""
@@ -82,6 +104,7 @@ class Collector:
         # In the writer's thread: a batch may be on its way.
         symbols = list(self._resources.roster.symbols)
         await self._resources.writer.run(lambda: self._resources.store.capture(symbols))
+        await self._universe.record()
 
     async def _joined(self, symbols: Sequence[str]) -> None:
         """Symbols trade that did not: their streams are asked for anew, and are watched again."""

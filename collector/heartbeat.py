@@ -29,7 +29,6 @@ class Heartbeat:
         self._batcher = batcher
         self._groups = groups
         self._warm_start = warm_start
-        self._captured: list[str] | None = None
         self._started_ms = time.time_ns() // 1_000_000
         self._wal = WalKeeper(resources.store.db, resources.lake.ticks_db)
         self._presence = Presence(resources.lake.ticks_db)
@@ -37,9 +36,6 @@ class Heartbeat:
     async def write(self, state: str) -> None:
         """Writes the status now."""
         status: dict[str, Any] = {"collector": self._status(state)}
-        captured = list(self._resources.roster.symbols)
-        if captured != self._captured:  # many, and seldom others: not with every heartbeat
-            status["captured"] = self._captured = captured
         store = self._resources.store
 
         def persist() -> None:

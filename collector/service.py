@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from collector.storage.rescue import rescue
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
 from collector.symbols.roster import Roster
+from collector.symbols.universe_keeper import first_symbols
 from collector.timing import Timing
 from spreadlake import binance
 from spreadlake.errors import LakeError
@@ -58,7 +59,8 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
         claim(db, lake, settings.exchange.trades, origin, venue)
         presence = Presence(lake.ticks_db)
         try:
-            await _collect(context, TickStore(db, settings.symbols), stopped)
+            symbols = first_symbols(settings, db)
+            await _collect(context, TickStore(db, symbols), symbols, stopped)
         finally:
             _keep_what_was_removed(db, lake, presence)
         WalKeeper(db, lake.ticks_db).empty()
@@ -111,7 +113,9 @@ def _roll_lock(lake: Lake) -> Iterator[None]:
         yield
 
 
-async def _collect(context: ServiceContext, store: TickStore, stopped: asyncio.Event) -> None:
+async def _collect(
+    context: ServiceContext, store: TickStore, symbols: Sequence[str], stopped: asyncio.Event
+) -> None:
     settings = context.settings
     timing = context.options.get("timing", Timing())
     writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)
@@ -121,7 +125,7 @@ async def _collect(context: ServiceContext, store: TickStore, stopped: asyncio.E
         recorder = _recorder(context.options.get("record"), threads)
         streams, rest_way = read_access(settings.exchange, _venue(context))
         async with RestClient(rest_way, budget) as rest:
-            roster = Roster(settings.symbols)
+            roster = Roster(symbols)
             resources = Resources(
                 settings,
                 context.lake,

@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
 from spreadlake.lake import read_counters, read_status
+from spreadlake.lake.ticks.universe import captured_symbols
 from spreadlake.status import LakeSnapshot, SymbolReport, report_symbols, status_of
 
 _BY_SYMBOL = (
@@ -70,9 +71,8 @@ def read_capture(look: LakeSnapshot) -> Capture:
         if db is None:
             return Capture()
         status = read_status(db)
-        captured = status.get("captured", (None, 0))[0]
         service = status_of(status, "collector")
-        return Capture(read_counters(db), report_symbols(db), service, captured)
+        return Capture(read_counters(db), report_symbols(db), service, captured_symbols(db))
 
 
 def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Metric]:

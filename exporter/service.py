@@ -20,7 +20,7 @@ def run(context: ServiceContext) -> None:
     stop = StopSignal(context.duration)
     lake, settings = context.lake, context.settings
     watched = WatchedServices(notifier=bool(settings.notify.urls))
-    metrics = LakeMetrics(lake, parts_of(settings.symbols, watched))
+    metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
     app = make_app(metrics, lambda: read_health(lake, watched))
     where = settings.exporter
     with MetricsServer(where.host, where.port, app) as server:

@@ -19,10 +19,12 @@ from simulator.faults.tampering import TAMPERINGS
 from simulator.recordings.recording import Recording
 from simulator.run import ExchangeHandle, exchange_in_thread, run_simulator
 from simulator.serving.limits import Limits
+from simulator.serving.listing import Facts
 from simulator.serving.player import Speed
 from simulator.serving.server import SimulatedExchange
 from simulator.source import TradeColumns
 from simulator.synthetic.market import SyntheticMarket
+from simulator.synthetic.whole_market import market_rates, market_symbols
 
 __all__ = [
     "TAMPERINGS",
@@ -30,6 +32,7 @@ __all__ = [
     "Drop",
     "DropAfterAccept",
     "ExchangeHandle",
+    "Facts",
     "Faults",
     "HalfOpen",
     "Lag",
@@ -46,6 +49,8 @@ __all__ = [
     "TradeColumns",
     "When",
     "exchange_in_thread",
+    "market_rates",
+    "market_symbols",
     "random_faults",
     "run_simulator",
 ]

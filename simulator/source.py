@@ -151,5 +151,8 @@ class Source(Protocol):
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """All trades of `symbol` in [start_ms, end_ms), in order of id."""
 
+    def day_volume(self, symbol: str, now_ms: int) -> float:
+        """About the quote volume of `symbol` in the 24 hours before `now_ms`."""
+
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """The same one part after another, so that nobody has to hold the trades of days."""

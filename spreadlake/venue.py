@@ -26,11 +26,20 @@ class Standing(Enum):
 
 
 class Listed(NamedTuple):
-    """A contract in the exchange's list; `status` is as the exchange calls it."""
+    """A contract in the exchange's list.
+
+    `status`, the kind of `contract` and the asset it is quoted in are as the exchange calls them.
+    `listed_ms` is when it first traded, or will, and `delivery_ms` when it ends, once that is
+    announced; Unix ms, None where that is not told.
+    """
 
     symbol: str
     status: str
     standing: Standing
+    contract: str = ""
+    quote: str = ""
+    listed_ms: int | None = None
+    delivery_ms: int | None = None
 
 
 class Kline(NamedTuple):
@@ -148,6 +157,9 @@ class Venue(Protocol):
 
     def listing(self) -> Request[list[Listed]]:
         """All contracts of the exchange."""
+
+    def volumes(self) -> Request[dict[str, float]]:
+        """The quote volume of the last 24 hours of every contract that trades, by symbol."""
 
     def refuses(self, status: int) -> bool:
         """Whether a handshake's HTTP status is a no that does not pass by itself."""

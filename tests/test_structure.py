@@ -183,6 +183,7 @@ WORDS_OF_VENUES = re.compile(
 )
 SAID_TO_USERS = {
     "spreadlake.config.sections",
+    "spreadlake.config.universe",
     "launcher.commands.imports",
     "launcher.commands.replay",
     "launcher.commands.simulate",

@@ -32,6 +32,8 @@ class WatchedSeries:
 def watched_series(settings: Settings) -> list[WatchedSeries]:
     """Every rule on every series that it watches."""
     every = settings.pair_list
+    # Where rules choose the symbols, a pair that a rule names may not be there now.
+    computed = set(every) if any(rule.pairs != "all" for rule in settings.alerts) else set()
     return [
         WatchedSeries(
             rule.name,
@@ -45,7 +47,11 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
             ),
         )
         for rule in settings.alerts
-        for pair in (every if rule.pairs == "all" else dict.fromkeys(rule.pairs))
+        for pair in (
+            every
+            if rule.pairs == "all"
+            else [pair for pair in dict.fromkeys(rule.pairs) if pair in computed]
+        )
         for lookback in settings.lookbacks
         if rule.lookback in (None, lookback)
     ]

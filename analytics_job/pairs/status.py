@@ -2,21 +2,30 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 
 from analytics_job.pairs.states import SeriesStatus, series_status
-from spreadlake.pairs import Pair
+from spreadlake.pairs import Pair, parse_pair
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
+
+_MARK = "; not captured now (see spreadlake symbols): "
 
 
 class StatusStore:
     """Status of every series; runs inside the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, keys: Sequence[SeriesKey], max_stale: int) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        keys: Sequence[SeriesKey],
+        max_stale: int,
+        captured: Iterable[str],
+    ) -> None:
         self._db = db
+        self._missing = _missing_legs({key.pair for key in keys}, set(captured))
         self._max_stale = max_stale
         self._written: dict[SeriesKey, SeriesStatus] = {}
         wanted = set(keys)
@@ -26,7 +35,7 @@ class StatusStore:
                 self._written[key] = SeriesStatus(*row[4:])
             else:
                 db.execute(f"DELETE FROM pair_status WHERE {PAIR_ANALYTICS.is_series}", key)
-        self._write((key, self._warming(key)) for key in keys if key not in self._written)
+        self._write((key, self._begun(key)) for key in keys)
 
     def update(
         self, timeframe: str, results: Iterable[PairRows], in_a_row: Callable[[Pair, int], int]
@@ -64,10 +73,28 @@ class StatusStore:
             0, 0, key.window, key.lookback, self._max_stale, stale=False, flat=False
         )
 
+    def _begun(self, key: SeriesKey) -> SeriesStatus:
+        """As it was left, but for who is captured now."""
+        line = self._written.get(key) or self._warming(key)
+        return _told(line, self._missing.get(key.pair, ""))
+
     def _write(self, lines: Iterable[tuple[SeriesKey, SeriesStatus]]) -> None:
+        if self._missing:
+            lines = ((key, _told(line, self._missing.get(key.pair, ""))) for key, line in lines)
         changed = [(key, line) for key, line in lines if self._written.get(key) != line]
         self._db.executemany(
             "INSERT OR REPLACE INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(*key, *astuple(line)) for key, line in changed],
         )
         self._written.update(changed)
+
+
+def _missing_legs(pairs: Iterable[str], captured: set[str]) -> dict[str, str]:
+    """What is said of the pairs with a leg that is not captured, where rules choose the symbols."""
+    legs = {pair: [leg for leg in parse_pair(pair) if leg not in captured] for pair in pairs}
+    return {pair: f"{_MARK}{' and '.join(names)}" for pair, names in legs.items() if names}
+
+
+def _told(line: SeriesStatus, missing: str) -> SeriesStatus:
+    message = line.message.partition(_MARK)[0] + missing
+    return line if message == line.message else replace(line, message=message)

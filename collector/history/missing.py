@@ -30,7 +30,7 @@ class MissingHistory:
         self._saved = _read(store)
         self.klines: list[str] = []
         self.trades: dict[str, int | None] = {}
-        self.add(settings.symbols)
+        self.add(settings.symbol_list)
 
     def add(self, symbols: Sequence[str]) -> None:
         """Takes in what `symbols` lack, where history is wanted at all."""

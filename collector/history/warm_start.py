@@ -62,7 +62,8 @@ class WarmStart:
         self._venue = resources.venue
         self._roster = resources.roster
         self._timing = resources.timing
-        self._missing = MissingHistory(resources.store, resources.settings, resources.venue)
+        settings = resources.settings.capturing(resources.roster.symbols)
+        self._missing = MissingHistory(resources.store, settings, resources.venue)
         self._span_ms = resources.settings.collector.warm_start_minutes * _MINUTE_MS
         self._start_ms: int | None = None  # the same for all new symbols
         self._added = asyncio.Event()

@@ -106,6 +106,10 @@ class RestClient:
         """All contracts of the exchange."""
         return await self._get(self._venue.listing())
 
+    async def volumes(self) -> dict[str, float]:
+        """The quote volume of the last 24 hours of every contract that trades, by symbol."""
+        return await self._get(self._venue.volumes())
+
     async def _get(self, request: Request[T]) -> T:
         sent = await self._wait_for(request.weight)
         self.counts["rest_requests"] += 1

@@ -19,6 +19,8 @@ class _Collector(Protocol):
 
     def follow(self, settings: Settings) -> None: ...
 
+    def check_now(self) -> None: ...
+
     async def add(self, symbols: Sequence[str]) -> None: ...
 
     async def remove(self, symbols: Sequence[str]) -> None: ...
@@ -57,17 +59,25 @@ class ConfigurationReload:
             await asyncio.sleep(self._timing.reload_interval)
 
     async def _take(self, edited: Settings) -> None:
-        wanted, captured = edited.symbols, list(self._roster.symbols)
+        captured = list(self._roster.symbols)
+        # Where rules choose, the next look, which is now, does the rest.
+        chosen = edited.symbols == "all"
+        wanted = [*captured, *edited.universe.include] if chosen else edited.symbol_list
         new = [symbol for symbol in wanted if symbol not in set(captured)]
         if unknown := await self._unknown(new):
             self._configuration.refuse("; ".join(unknown))
             return
         self._configuration.accept()
         self._collector.follow(edited)
+        if chosen:
+            self._collector.check_now()
+            return
         if new:
             await self._collector.add(new)
         if gone := [symbol for symbol in captured if symbol not in set(wanted)]:
             await self._collector.remove(gone)
+        if not (new or gone):
+            self._collector.check_now()
 
     async def _unknown(self, symbols: Sequence[str]) -> list[str]:
         """Sentences on symbols that do not exist; an exchange that does not answer knows all."""

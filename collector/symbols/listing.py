@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collector.log_lines import RateLimitedLog, shortened
 from collector.rest import RestClient, RestError
 from collector.symbols.roster import Roster
+from collector.symbols.universe_keeper import UniverseKeeper
 from collector.timing import Timing, set_within
 from spreadlake.errors import ExchangeError
 from spreadlake.venue import Listed, Standing
@@ -21,7 +22,8 @@ class ListingCheck:
 
     `has_trades` says whether the lake holds trades of a symbol: such a one once was right.
     `joined` is awaited with symbols that did not trade before and do now. A collector that was
-    `restarted` captured these symbols before: whatever is wrong with them is only told.
+    `restarted` captured these symbols before: whatever is wrong with them is only told. Each list
+    is handed to `universe`, which may change who is captured.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class ListingCheck:
         has_trades: Callable[[str], bool],
         joined: Callable[[Sequence[str]], Awaitable[None]],
         restarted: bool = False,
+        universe: UniverseKeeper | None = None,
     ) -> None:
         self._rest = rest
         self._roster = roster
@@ -39,6 +42,7 @@ class ListingCheck:
         self._has_trades = has_trades
         self._joined = joined
         self._restarted = restarted
+        self._universe = universe
         self._told: dict[str, Standing] = {}
         self._due = asyncio.Event()
 
@@ -59,16 +63,16 @@ class ListingCheck:
 
     async def check(self, first: bool = False) -> None:
         """Asks once, as long as it takes to get an answer, and tells what is new."""
-        self._roster.take(await self._listing())
+        await self._take_listing(first)
         standings = self._roster.standings()
-        if first:
+        if first and not self._chooses:
             self._refuse(standings)
         changed = {s: now for s, now in standings.items() if self._told.get(s) is not now}
         joined = [s for s, now in changed.items() if now is Standing.TRADES and s in self._told]
         for symbol, standing in changed.items():
             if standing is not Standing.TRADES:
                 log.warning("%s", self._roster.sentence(symbol))
-        if changed and Standing.TRADES not in standings.values():
+        if changed and standings and Standing.TRADES not in standings.values():
             log.warning("no symbol trades now; waiting until one of them does")
         self._told = standings
         if joined:
@@ -85,17 +89,36 @@ class ListingCheck:
                 "name symbols that do"
             )
 
+    @property
+    def _chooses(self) -> bool:
+        return self._universe is not None and self._universe.chooses
+
     async def _pause(self) -> None:
         waits = Standing.WAITS in self._roster.standings().values()
         seconds = self._timing.listing_waiting if waits else self._timing.listing_again
+        if self._universe is not None:
+            seconds = min(seconds, self._universe.next_look_in())
         await set_within(self._due, seconds)
         self._due.clear()
 
-    async def _listing(self) -> list[Listed]:
+    async def _take_listing(self, first: bool) -> None:
         warn = RateLimitedLog(log.warning, _TOLD)
         while True:
             try:
-                return await self._rest.listing()
+                if await self._taken(await self._rest.listing(), first):
+                    return
             except RestError as error:
-                warn("symbols could not be checked, going on without until they can be: %s", error)
+                if self._universe is not None and self._chooses:
+                    await self._universe.tell(f"the exchange's list cannot be read: {error}")
+                else:
+                    warn(
+                        "symbols could not be checked, going on without until they can be: %s",
+                        error,
+                    )
             await asyncio.sleep(self._timing.listing_unanswered)
+
+    async def _taken(self, listing: list[Listed], first: bool) -> bool:
+        if self._universe is not None:
+            return await self._universe.take(listing, first)
+        self._roster.take(listing)
+        return True

@@ -15,6 +15,16 @@ class Roster:
         self.symbols = list(dict.fromkeys(symbols))
         self._listed: Mapping[str, Listed] | None = None
 
+    @property
+    def has_listing(self) -> bool:
+        """Whether the exchange has told."""
+        return self._listed is not None
+
+    @property
+    def listed(self) -> Mapping[str, Listed]:
+        """All contracts that the exchange lists, by symbol; none before it has told."""
+        return self._listed or {}
+
     def add(self, symbols: Iterable[str]) -> list[str]:
         """Captures more symbols; returns those of them that were not captured before."""
         new = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.symbols]

@@ -8,6 +8,7 @@ import typer
 
 from spreadlake.times import MOST_BARS
 
+_MOST_SYMBOLS = 2000
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
 
 
@@ -74,6 +75,14 @@ def parse_port(text: str | int) -> int:
     return port
 
 
+def parse_many(text: str | int) -> int:
+    """A number of symbols, as many as can be simulated; anything else is a usage error."""
+    number = parse_whole(text)
+    if not 1 <= number <= _MOST_SYMBOLS:
+        raise typer.BadParameter(f"{number} is not a number of symbols from 1 to {_MOST_SYMBOLS:,}")
+    return number
+
+
 def _number(text: str | float) -> float | None:
     try:
         value = float(text)
@@ -90,6 +99,15 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config", metavar="FILE", help="Configuration; ./spreadlake.toml where it is there."
+    ),
+]
+MarketOption = Annotated[
+    int | None,
+    typer.Option(
+        "--symbols",
+        metavar="N",
+        parser=parse_many,
+        help="A simulated market of so many symbols, as busy as a real one, and all captured.",
     ),
 ]
 DurationOption = Annotated[

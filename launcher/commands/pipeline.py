@@ -16,6 +16,7 @@ from launcher.commands.options import (
     ConfigOption,
     DataOption,
     DurationOption,
+    MarketOption,
     parse_factor,
     parse_whole,
 )
@@ -55,6 +56,7 @@ def demo(
         int,
         typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the simulated market."),
     ] = 1,
+    symbols: MarketOption = None,
     grafana: GrafanaOption = False,
 ) -> None:
     """Run everything on a simulated exchange.
@@ -63,6 +65,9 @@ def demo(
     """
     lake = Lake(_demo_data() if data is None else data)
     settings = load_settings(config)
+    if symbols is not None and settings.symbols != "all":
+        os.environ.update({"SPREADLAKE_SYMBOLS": "all", "SPREADLAKE_PAIRS": "[]"})
+        settings = load_settings(config)
     notes = []
     if config is None and (own := find_config(None)):
         notes.append(f"the demo takes no notice of {own}, unless told: --config {own}")
@@ -74,7 +79,8 @@ def demo(
         # and never back to before what is stored.
         last_ms = last_trade_ms(lake) or 0
         ahead = ["--start-ms", last_ms] if last_ms > time.time() * 1000 else []
-        return ["--speed", speed, "--seed", seed, *ahead]
+        many = [] if symbols is None else ["--symbols", symbols]
+        return ["--speed", speed, "--seed", seed, *many, *ahead]
 
     title = "spreadlake demo, a simulated market"
     _run(title, launcher, settings, duration, port, market, grafana=grafana, notes=notes)

@@ -72,6 +72,10 @@ def replay(
     variables = _variables(recording, config, port)
     os.environ.update(variables)
     settings = load_settings(config)
+    if settings.symbols == "all":  # of a recording that is all of its symbols, whatever the rules
+        variables["SPREADLAKE_SYMBOLS"] = json.dumps(recording.symbols)
+        os.environ.update(variables)
+        settings = load_settings(config)
     symbols = _replayed(settings, recording, config)
     lake = Lake(data)
     check_claim(lake, recording.kind, "exchange")
@@ -100,11 +104,11 @@ def _variables(recording: "Recording", config: Path | None, port: int) -> dict[s
 
 
 def _replayed(settings: Settings, recording: "Recording", config: Path | None) -> list[str]:
-    found = [symbol for symbol in settings.symbols if symbol in recording.symbols]
+    found = [symbol for symbol in settings.symbol_list if symbol in recording.symbols]
     if not found:
         raise InputError(
-            f"{config} captures {', '.join(settings.symbols)}, and the recording has none of them; "
-            f"it has {', '.join(recording.symbols)}"
+            f"{config} captures {', '.join(settings.symbol_list)}, and the recording has none of "
+            f"them; it has {', '.join(recording.symbols)}"
         )
     return found
 

@@ -3,13 +3,14 @@
 import logging
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from launcher.commands.options import (
     ConfigOption,
     DurationOption,
+    MarketOption,
     SpeedOption,
     parse_factor,
     parse_port,
@@ -22,7 +23,11 @@ from spreadlake.errors import InputError
 from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
 
+if TYPE_CHECKING:
+    from simulator import SyntheticMarket
+
 _log = logging.getLogger(__name__)
+_MARKET = 50  # symbols of the market where rules choose them
 
 
 def simulate(
@@ -41,13 +46,15 @@ def simulate(
         int,
         typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the synthetic market."),
     ] = 1,
+    symbols: MarketOption = None,
     rate: Annotated[
         float | None,
         typer.Option(
             "--rate",
             metavar="N",
             parser=parse_factor,
-            help="Trades a second of each symbol of the synthetic market; 5 to 15 without it.",
+            help="Trades a second of each symbol of the synthetic market; 5 to 15 without it. With "
+            "--symbols it is that of all together, about 1 each without it.",
         ),
     ] = None,
     start_ms: Annotated[
@@ -81,7 +88,7 @@ def simulate(
         source = Recording(recordings, kind=check_kind(kind))
         expected = [stream_name(symbol, source.kind) for symbol in expect or []]
     else:
-        source = SyntheticMarket(seed=seed, symbols=_symbols(config), rate=rate)
+        source = _market(seed, symbols, rate, load_settings(find_config(config)))
     run_simulator(
         source,
         stop,
@@ -95,16 +102,24 @@ def simulate(
     )
 
 
+def _market(
+    seed: int, count: int | None, rate: float | None, settings: Settings
+) -> "SyntheticMarket":
+    """The symbols of the settings, or a whole market of `count`."""
+    from simulator import SyntheticMarket, market_rates, market_symbols  # noqa: PLC0415
+
+    if count is None and settings.symbols != "all":
+        return SyntheticMarket(seed, settings.symbol_list, rate)
+    symbols = market_symbols(_MARKET if count is None else count)
+    total = float(len(symbols)) if rate is None else rate
+    return SyntheticMarket(seed, symbols, market_rates(symbols, total))
+
+
 def check_kind(kind: str | None) -> str | None:
     """The kind of trades as typed by a user."""
     if kind not in (None, *KINDS):
         raise InputError(f"--kind {kind!r} is neither {' nor '.join(KINDS)}")
     return kind
-
-
-def _symbols(config: Path | None) -> list[str]:
-    settings: Settings = load_settings(find_config(config))
-    return list(settings.symbols)
 
 
 def _announce(ws_url: str, rest_url: str) -> None:

@@ -127,6 +127,10 @@ class Recording:
             np.array([t.buyer_is_maker for t in trades], np.bool_),
         )
 
+    def day_volume(self, symbol: str, now_ms: int) -> float:  # noqa: ARG002 all that is known
+        """The quote volume of `symbol` in the whole recording."""
+        return self._chosen.volumes.get(symbol, 0.0)
+
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """All of them at once: the files are read for each part."""
         yield self.columns(symbol, start_ms, end_ms)

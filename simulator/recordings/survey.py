@@ -18,11 +18,13 @@ from spreadlake.trades import TradeEvent
 class KindSurvey:
     """The trades of one kind: `contracts` and `trades` by symbol, in order of first trade.
 
+    `volumes` are what they are worth together, in the quote asset.
     `first_ms` and `last_ms` are the least and the greatest trade time.
     """
 
     contracts: dict[str, Contract] = field(default_factory=dict)
     trades: dict[str, int] = field(default_factory=dict)
+    volumes: dict[str, float] = field(default_factory=dict)
     first_ms: int = 2**63
     last_ms: int = 0
 
@@ -30,6 +32,7 @@ class KindSurvey:
         """Counts one trade."""
         symbol = trade.symbol
         self.trades[symbol] = self.trades.get(symbol, 0) + 1
+        self.volumes[symbol] = self.volumes.get(symbol, 0.0) + trade.price * trade.qty
         self.first_ms = min(self.first_ms, trade.time_ms)
         self.last_ms = max(self.last_ms, trade.time_ms)
         # The finest of the first trades' decimals is the symbol's.

@@ -11,8 +11,9 @@ import msgspec
 
 from simulator.serving.klines import INTERVALS, klines
 from simulator.serving.limits import OverLimit
+from simulator.serving.listing import Listing
 from simulator.serving.statuses import Statuses
-from simulator.source import Contract, Source, TradesQuery
+from simulator.source import Source, TradesQuery
 from spreadlake.binance import rest as api
 from spreadlake.binance.errors import BANNED, Code, ErrorBody
 from spreadlake.binance.limits import RETRY_AFTER, banned_until
@@ -58,6 +59,9 @@ def request_weight(target: str) -> int:
     endpoint = parts.path.removeprefix(api.PREFIX)
     if endpoint == api.TRADES:
         return api.TRADES_WEIGHT
+    if endpoint == api.TICKERS:
+        one = api.SYMBOL in dict(parse_qsl(parts.query))
+        return api.OTHER_WEIGHT if one else api.TICKERS_WEIGHT
     if endpoint != api.KLINES:
         return api.OTHER_WEIGHT
     limit = dict(parse_qsl(parts.query)).get(api.LIMIT, "")
@@ -67,16 +71,24 @@ def request_weight(target: str) -> int:
 class Rest:
     """Serves the endpoints from `source`; `weight_limit` is what the list of contracts tells."""
 
-    def __init__(self, source: Source, weight_limit: int, statuses: Statuses | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        weight_limit: int,
+        statuses: Statuses | None = None,
+        listing: Listing | None = None,
+    ) -> None:
         self._source = source
         self._statuses = statuses or Statuses({}, 0)
         self._weight_limit = weight_limit
+        self.listing = listing or Listing(source, self._statuses, {})
         self._endpoints = {
             api.PING: lambda *_: b"{}",
             api.TIME: lambda _, now_ms: msgspec.json.encode({"serverTime": now_ms}),
             api.LISTING: lambda _, now_ms: self._listing(now_ms),
             api.TRADES: self._trades,
             api.KLINES: self._klines,
+            api.TICKERS: self._tickers,
         }
 
     def serve(self, target: str, now_ms: int) -> Reply:
@@ -117,6 +129,11 @@ class Rest:
             return b"[]"
         return b"[" + b",".join(self._source.rest_trades(request)) + b"]"
 
+    def _tickers(self, query: dict[str, str], now_ms: int) -> bytes:
+        if api.SYMBOL in query:
+            return msgspec.json.encode(self.listing.ticker(self._symbol(query), now_ms))
+        return msgspec.json.encode(list(self.listing.tickers(now_ms)))
+
     def _klines(self, query: dict[str, str], now_ms: int) -> bytes:
         symbol = self._symbol(query)
         step = INTERVALS.get(query.get(api.INTERVAL, ""))
@@ -151,7 +168,7 @@ class Rest:
                 Code.MANDATORY_PARAMETER,
                 "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
             )
-        if symbol not in self._source.instruments:
+        if not self.listing.is_listed(symbol):
             raise _BadRequestError(Code.BAD_SYMBOL, "Invalid symbol.")
         if self._statuses.is_over(symbol):
             raise _BadRequestError(Code.INVALID_SYMBOL_STATUS, "Invalid symbol status.")
@@ -172,10 +189,7 @@ class Rest:
                 "rateLimits": [limit],
                 "exchangeFilters": [],
                 "assets": [],
-                "symbols": [
-                    _symbol_info(one, self._statuses.of(one.symbol))
-                    for one in self._source.instruments.values()
-                ],
+                "symbols": self.listing.rows(),
             }
         )
 
@@ -210,33 +224,3 @@ def _limit(query: dict[str, str], most: int) -> int:
 def _check_times(start_ms: int | None, end_ms: int | None) -> None:
     if start_ms is not None and end_ms is not None and start_ms > end_ms:
         raise _BadRequestError(Code.START_AFTER_END, "Start time is greater than end time.")
-
-
-def _symbol_info(contract: Contract, status: str) -> dict[str, Any]:
-    quote = next((q for q in ("USDT", "USDC") if contract.symbol.endswith(q)), "USDT")
-    return {
-        "symbol": contract.symbol,
-        "pair": contract.symbol,
-        "contractType": "PERPETUAL",
-        "status": status,
-        "baseAsset": contract.symbol.removesuffix(quote),
-        "quoteAsset": quote,
-        "marginAsset": quote,
-        "pricePrecision": contract.price_decimals,
-        "quantityPrecision": contract.qty_decimals,
-        "underlyingType": "COIN",
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": contract.tick_size,
-                "maxPrice": "10000000",
-                "tickSize": contract.tick_size,
-            },
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": contract.step_size,
-                "maxQty": "100000000",
-                "stepSize": contract.step_size,
-            },
-        ],
-    }

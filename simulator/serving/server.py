@@ -17,6 +17,7 @@ from simulator.faults.plans import DropAfterAccept, Faults, RefuseHandshake, Res
 from simulator.serving.faulty_client import FaultyClient, end_connection
 from simulator.serving.hub import Hub
 from simulator.serving.limits import Limits, MessageRate, WeightCounter
+from simulator.serving.listing import Facts, Listing
 from simulator.serving.player import Pacing, Player, Speed
 from simulator.serving.rest import Reply, Rest, refused, request_weight
 from simulator.serving.statuses import Statuses
@@ -44,7 +45,8 @@ class SimulatedExchange:
     """Serves `source` as Binance's USDⓈ-M futures do; an async context manager.
 
     `port` 0 takes a free one. The other arguments are those of `Pacing`; `limits` are what the
-    exchange allows, `statuses` those of contracts that do not trade at the start, by symbol.
+    exchange allows, `statuses` those of contracts that do not trade at the start, by symbol, and
+    `facts` what is listed of them beside that.
     InputError when the address cannot be listened on.
     """
 
@@ -62,6 +64,7 @@ class SimulatedExchange:
         limits: Limits | None = None,
         faults: Faults | None = None,
         statuses: Mapping[str, str] | None = None,
+        facts: Mapping[str, Facts] | None = None,
     ) -> None:
         self._source = source
         self._address = (host, port)
@@ -70,6 +73,7 @@ class SimulatedExchange:
         self.faults = faults or Faults()
         self._budget = WeightCounter(self._limits)
         self._given_statuses = statuses or {}
+        self._given_facts = facts or {}
         self._handshakes = 0
         self._connections = 0
         self._server: Server
@@ -84,8 +88,11 @@ class SimulatedExchange:
         self._closing = asyncio.get_running_loop().create_future()
         self._started_ms = self._player.clock_ms
         self._statuses = Statuses(self._given_statuses, self._started_ms)
-        self._hub.halted = self._statuses.halted
-        self._rest = Rest(self._source, self._limits.weight_per_minute, self._statuses)
+        self._listing = Listing(self._source, self._statuses, self._given_facts)
+        self._silence()
+        self._rest = Rest(
+            self._source, self._limits.weight_per_minute, self._statuses, self._listing
+        )
         self.faults.begin()
         self._server = await self._listen()
         self._address = self._server.sockets[0].getsockname()[:2]
@@ -150,7 +157,16 @@ class SimulatedExchange:
     def set_status(self, symbol: str, status: str) -> None:
         """Gives a contract another status now, e.g. TRADING_HALT; TRADING lets it trade."""
         self._statuses.set(symbol, status, self.clock_ms())
-        self._hub.halted = self._statuses.halted
+        self._silence()
+
+    def set_facts(self, symbol: str, **changes: Any) -> None:
+        """Changes what is listed of a contract now, by the names of the fields of `Facts`."""
+        self._listing.change(symbol, **changes)
+        self._silence()
+
+    def _silence(self) -> None:
+        """Nothing is sent of those that do not trade, and of those that are not there."""
+        self._hub.halted = self._statuses.halted | self._listing.unlisted
 
     async def finished(self) -> None:
         """Waits until the source has been sent completely."""

@@ -22,7 +22,7 @@ class Instrument(Contract):
     own: float = 1.0
 
 
-_KNOWN = {
+KNOWN = {
     known.symbol: known
     for known in (
         Instrument("BTCUSDT", 1, 3, 101_250.0, 15.0, 0.80),
@@ -41,7 +41,7 @@ _KNOWN = {
 
 def instrument(symbol: str) -> Instrument:
     """The known contract of that name, or a plausible one derived from the name."""
-    return _KNOWN.get(symbol) or _plausible(symbol)
+    return KNOWN.get(symbol) or _plausible(symbol)
 
 
 def _plausible(symbol: str) -> Instrument:

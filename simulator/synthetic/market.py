@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.source import Batch, Frame, Play, TradeColumns, TradesQuery
 from simulator.synthetic.instruments import Instrument
-from simulator.synthetic.model import Block, MarketModel
+from simulator.synthetic.model import TYPICAL_NOTIONAL, Block, MarketModel
 from spreadlake.binance.decode import KINDS
 from spreadlake.binance.encode import TradeUnits, combined_prefix, encode_events, encode_rest
 from spreadlake.binance.streams import stream_name
@@ -23,12 +23,15 @@ class SyntheticMarket:
     """A seeded market of correlated symbols with any amount of history.
 
     The same `seed` gives the same trades at the same times with the same ids, in every process
-    and on every day. `rate` is the trades a second of every symbol; by default 5 to 15,
-    depending on the symbol. Another rate gives other ids.
+    and on every day. `rate` is the trades a second of every symbol, or of each by its name;
+    by default 5 to 15, depending on the symbol. Another rate gives other ids.
     """
 
     def __init__(
-        self, seed: int = 1, symbols: Iterable[str] = (), rate: float | None = None
+        self,
+        seed: int = 1,
+        symbols: Iterable[str] = (),
+        rate: float | Mapping[str, float] | None = None,
     ) -> None:
         self._model = MarketModel(seed, symbols, rate)
         self._streams: dict[str, tuple[str, str]] = {
@@ -130,6 +133,10 @@ class SyntheticMarket:
     def columns(self, symbol: str, start_ms: int, end_ms: int) -> TradeColumns:
         """All trades of `symbol` in [start_ms, end_ms), in order of id."""
         return self._model.columns(symbol, start_ms, end_ms)
+
+    def day_volume(self, symbol: str, now_ms: int) -> float:  # noqa: ARG002 every day is like it
+        """About the quote volume of `symbol` in 24 hours."""
+        return self._model.trades_per_block(symbol) * 1440 * TYPICAL_NOTIONAL
 
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """The same in parts of about two hours."""

@@ -10,7 +10,7 @@ spread reverts within seconds and sometimes jumps. It is the spread that pair tr
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ _JUMP_DECAY = 12.0
 _ALL_QUIET = 0.04
 _ONE_QUIET = 0.02
 _BURST = 0.03
-_TYPICAL_NOTIONAL = 900.0
+TYPICAL_NOTIONAL = 900.0
 # Up to so many blocks are taken from, and left in, what is kept; more are made so many at a time,
 # which is about what a processor's cache holds.
 _FEW_BLOCKS = 3
@@ -70,7 +70,9 @@ class Block:
 class MarketModel:
     """Makes blocks and keeps the latest few; safe to use from several threads."""
 
-    def __init__(self, seed: int, symbols: Iterable[str], rate: float | None = None) -> None:
+    def __init__(
+        self, seed: int, symbols: Iterable[str], rate: float | Mapping[str, float] | None = None
+    ) -> None:
         self._seed = seed
         self._rate = rate
         self.instruments = {symbol: instrument(symbol) for symbol in symbols}
@@ -88,7 +90,11 @@ class MarketModel:
 
     def trades_per_block(self, symbol: str) -> int:
         """How many trades every block of `symbol` holds."""
-        rate = self.instruments[symbol].rate if self._rate is None else self._rate
+        rate = self._rate
+        if rate is None:
+            rate = self.instruments[symbol].rate
+        elif not isinstance(rate, int | float):
+            rate = rate[symbol]
         return max(1, round(rate * _SECONDS))
 
     def block_at(self, symbol: str, time_ms: int) -> int:
@@ -217,6 +223,6 @@ class MarketModel:
 
     def _steps(self, traded: Instrument, ids: Ints, middle: Floats) -> Ints:
         size = np.exp(1.3 * normal(key_of(self._seed, traded.symbol, "size"), ids))
-        steps = _TYPICAL_NOTIONAL / middle * size * 10**traded.qty_decimals
+        steps = TYPICAL_NOTIONAL / middle * size * 10**traded.qty_decimals
         whole: Ints = np.maximum(1, np.rint(steps)).astype(np.int64)
         return whole

@@ -20,6 +20,7 @@ from spreadlake.binance.rest import (
     listing,
     trades_from,
     trades_since,
+    volumes,
 )
 from spreadlake.binance.streams import (
     CONNECTION_ATTEMPTS,
@@ -53,6 +54,7 @@ __all__ = [
     "trades_since",
     "used_weight",
     "venue_of",
+    "volumes",
 ]
 
 

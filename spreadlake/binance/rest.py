@@ -9,12 +9,13 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
-from spreadlake.binance.listings import decode_listing
+from spreadlake.binance.listings import decode_listing, decode_volumes
 from spreadlake.trades import TradeEvent
 from spreadlake.venue import Kline, Listed, Request
 
 PREFIX = "/fapi/v1/"
 TRADES, KLINES, LISTING, PING, TIME = "aggTrades", "klines", "exchangeInfo", "ping", "time"
+TICKERS = "ticker/24hr"
 REST_KIND = "aggTrade"
 TRADES_PAGE = 1000
 KLINES_PAGE = 1500
@@ -25,6 +26,8 @@ START, END = "startTime", "endTime"
 
 TRADES_WEIGHT = 20
 OTHER_WEIGHT = 1
+# Of all symbols; of one it is as of any other request.
+TICKERS_WEIGHT = 40
 _KLINES_WEIGHTS = ((99, 1), (499, 2), (1000, 5))
 
 _Price = Annotated[float, Meta(gt=0, lt=1e15)]
@@ -107,6 +110,11 @@ def klines(
 def listing() -> Request[list[Listed]]:
     """All contracts of the exchange."""
     return Request(PREFIX + LISTING, {}, OTHER_WEIGHT, decode_listing)
+
+
+def volumes() -> Request[dict[str, float]]:
+    """The quote volume of the last 24 hours of every contract that trades."""
+    return Request(PREFIX + TICKERS, {}, TICKERS_WEIGHT, decode_volumes)
 
 
 def _trades_request(symbol: str, parameters: dict[str, str | int]) -> Request[list[TradeEvent]]:

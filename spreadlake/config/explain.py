@@ -138,6 +138,13 @@ def _explain_one(details: ErrorDetails) -> str:
 def _in_plain_words(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     if _is_literal(details["loc"]) and context["expected"] == "'all'":
+        if details["loc"][0] == "symbols":
+            if not isinstance(details["input"], str):
+                return _PLAIN_WORDS["list_type"]
+            return (
+                'must be a list, such as ["BTCUSDT", "ETHUSDT", "SOLUSDT"] (written as JSON in '
+                'the environment), or "all"'
+            )
         return 'must be "all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
     if context.get("field_type") == "NamedTuple":
         return _PLAIN_WORDS["named_tuple_type"]

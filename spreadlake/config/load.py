@@ -49,6 +49,7 @@ def settings_of(content: bytes | None, path: Path | None, **defaults: Any) -> Se
     """The same from the text of the file; `path` is what messages name."""
     _look_at_variables(os.environ)
     values = {**defaults, **({} if content is None else values_of(content, path))}
+    values = _overridden(values, os.environ)
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -56,6 +57,16 @@ def settings_of(content: bytes | None, path: Path | None, **defaults: Any) -> Se
         raise ConfigError(explain_invalid(error, given, path, os.environ)) from None
     except SettingsError as error:
         raise ConfigError(explain_unreadable(error, os.environ)) from None
+
+
+def _overridden(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The file chooses symbols, by name or by rules; a variable takes the place of that choice."""
+    given = {name.upper(): value for name, value in environment.items()}
+    if any(name.startswith(f"{ENV_PREFIX}UNIVERSE") for name in given):
+        return {key: value for key, value in values.items() if key != "symbols"}
+    if given.get(f"{ENV_PREFIX}SYMBOLS", "all") != "all":
+        return {key: value for key, value in values.items() if key != "universe"}
+    return values
 
 
 def _look_at_variables(environment: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from itertools import combinations, product
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import (
@@ -24,6 +24,7 @@ from spreadlake.config.sections import (
     Symbol,
     Timeframe,
 )
+from spreadlake.config.universe import UniverseSettings
 from spreadlake.pairs import Pair
 from spreadlake.series import SeriesKey
 from spreadlake.times import MOST_BARS
@@ -31,6 +32,7 @@ from spreadlake.times import MOST_BARS
 ENV_PREFIX = "SPREADLAKE_"
 _MOST_LISTED = 30  # of what a message says is allowed
 Bars = Annotated[int, Field(ge=2, le=MOST_BARS)]
+SymbolList = Literal["all"] | Annotated[list[Symbol], Field(min_length=1)]
 
 
 class Settings(BaseSettings):
@@ -40,13 +42,16 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    symbols: list[Symbol] = Field(
-        ["BTCUSDT", "ETHUSDT", "SOLUSDT"], min_length=1, description="symbols to capture"
+    symbols: SymbolList = Field(
+        ["BTCUSDT", "ETHUSDT", "SOLUSDT"],
+        description='symbols to capture; "all" for those of the exchange that [universe] chooses, '
+        "which is also the default where there is a [universe]",
     )
     pairs: PairList = Field(
         [Pair("BTCUSDT", "ETHUSDT"), Pair("ETHUSDT", "SOLUSDT")],
         description='pairs to analyse, A then B; may be empty; "all" for every pair of symbols, '
-        "which is also the default where symbols are named",
+        "which is also the default where symbols are named; where symbols are chosen by [universe] "
+        "the default is none",
     )
     timeframes: list[Timeframe] = Field(
         ["1s", "1m"], min_length=1, description="lengths of bars: whole numbers of s, m or h"
@@ -58,6 +63,7 @@ class Settings(BaseSettings):
     max_stale_bars: int = Field(
         30, ge=1, description="carried closes in a row after which a pair is stale"
     )
+    universe: UniverseSettings = UniverseSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     collector: CollectorSettings = CollectorSettings()
     storage: StorageSettings = StorageSettings()
@@ -88,8 +94,10 @@ class Settings(BaseSettings):
         if not isinstance(data, dict):
             return data
         fitted = dict(data)
-        if "symbols" in data and "pairs" not in data:
-            fitted["pairs"] = "all"
+        if "universe" in data:
+            fitted.setdefault("symbols", "all")
+        if "symbols" in fitted and "pairs" not in data:
+            fitted["pairs"] = [] if fitted["symbols"] == "all" else "all"
         if "alerts" not in data and ("windows" in data or "timeframes" in data):
             fitted["alerts"] = [_default_rule(data.get("windows"), data.get("timeframes"))]
         return fitted
@@ -97,7 +105,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         for key in ("symbols", "timeframes", "windows", "lookbacks"):
-            _no_repeats(key, getattr(self, key))
+            if getattr(self, key) != "all":
+                _no_repeats(key, getattr(self, key))
+        self._bounded_universe()
         if self.pairs != "all":  # of symbols that are each there once, all pairs are right
             _no_repeats("pairs", [pair.name for pair in self.pairs])
             _no_reverses(self.pairs)
@@ -107,7 +117,24 @@ class Settings(BaseSettings):
             self._known_series(rule)
         return self
 
+    def _bounded_universe(self) -> None:
+        if self.symbols != "all":
+            # With every key at its default it says nothing, as in the example file.
+            if self.universe != UniverseSettings():
+                raise ValueError(
+                    f"symbols = {_listed(self.symbols)}: symbols are named, and [universe] chooses "
+                    'them by rules; leave out one of the two, or set symbols = "all"'
+                )
+        elif self.pairs == "all" and not self.universe.top:
+            raise ValueError(
+                'pairs = "all" of all symbols are a hundred thousand and more; list the pairs '
+                "that matter, bound the symbols with universe.top (50 make 1,225 pairs), or "
+                "leave pairs empty and use spreadlake screen"
+            )
+
     def _known_symbols(self, pairs: Sequence[Pair]) -> None:
+        if self.symbols == "all":
+            return
         symbols = set(self.symbols)
         for pair in pairs:
             for symbol in pair:
@@ -130,10 +157,12 @@ class Settings(BaseSettings):
             self._known_pairs(rule, rule.pairs)
 
     def _known_pairs(self, rule: AlertRule, watched: Sequence[Pair]) -> None:
-        order = {symbol: at for at, symbol in enumerate(self.symbols)}
+        order = {symbol: at for at, symbol in enumerate(self.symbol_list)}
         named = None if self.pairs == "all" else set(self.pairs)
         for pair in watched:
-            if named is None:
+            if named is None and self.symbols == "all":
+                known = pair.a < pair.b
+            elif named is None:
                 known = order.get(pair.a, len(order)) < order.get(pair.b, -1)
             else:
                 known = pair in named
@@ -141,10 +170,21 @@ class Settings(BaseSettings):
                 raise _not_computed(rule, "pairs", pair.name, [p.name for p in self.pair_list])
 
     @property
+    def symbol_list(self) -> list[str]:
+        """The symbols that are named; none where they are "all", which the lake tells."""
+        return [] if self.symbols == "all" else list(self.symbols)
+
+    def capturing(self, captured: Sequence[str] | None) -> Self:
+        """These settings where "all" symbols are those `captured`; None: it is not known yet."""
+        if self.symbols != "all":
+            return self
+        return self.model_copy(update={"symbols": list(captured or ())})
+
+    @property
     def pair_list(self) -> list[Pair]:
         """The pairs, with "all" spelled out in the order of the symbols."""
         if self.pairs == "all":
-            return [Pair(a, b) for a, b in combinations(self.symbols, 2)]
+            return [Pair(a, b) for a, b in combinations(self.symbol_list, 2)]
         return list(self.pairs)
 
     @property
@@ -157,7 +197,7 @@ class Settings(BaseSettings):
     def first_series(self) -> SeriesKey | None:
         """The first of `series`, without making all of them; None where there is no pair."""
         if self.pairs == "all":
-            pair = Pair(*self.symbols[:2]) if len(self.symbols) > 1 else None
+            pair = Pair(*self.symbol_list[:2]) if len(self.symbol_list) > 1 else None
         else:
             pair = self.pairs[0] if self.pairs else None
         if pair is None:

@@ -107,6 +107,10 @@ def decode_markets(body: bytes) -> list[Listed]:
     return [Listed(symbol, state, known[state]) for symbol, state in states.items()]
 
 
+def volumes() -> Request[dict[str, float]]:
+    return Request("/v9/volumes", {}, 1, msgspec.json.decode)
+
+
 def refuses(status: int) -> bool:
     return status == 402
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from collector.service import serve
 from simulator import SimulatedExchange
 from spreadlake.config import AcceptedCopy, watch_config
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.ticks.universe import captured_symbols
 from spreadlake.service import ServiceContext
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
@@ -69,6 +70,11 @@ def held(lake: Lake, symbol: str) -> int:
     return int(str(rows[0][0])) if rows else 0
 
 
+def captured(lake: Lake) -> list[str] | None:
+    with closing(open_reader(lake.ticks_db)) as db:
+        return captured_symbols(db)
+
+
 def status(lake: Lake, key: str) -> Any:
     rows = rows_of(lake, f"SELECT value FROM service_status WHERE key = '{key}'")
     return json.loads(str(rows[0][0])) if rows else None
@@ -80,14 +86,14 @@ def test_symbols_come_and_go_and_the_others_are_left_alone(tmp_path: Path) -> No
         async with SimulatedExchange(market()) as exchange:
             write(path, exchange, [A])
             async with collecting(lake, path):
-                await until(lambda: held(lake, A) > 100 and status(lake, "captured") == [A])
+                await until(lambda: held(lake, A) > 100 and captured(lake) == [A])
                 write(path, exchange, [A, B, C])
                 await until(lambda: min(held(lake, s) for s in SYMBOLS) > 600)
-                await until(lambda: status(lake, "captured") == [A, B, C])
+                await until(lambda: captured(lake) == [A, B, C])
                 klines = "SELECT count(DISTINCT symbol) FROM klines"
                 await until(lambda: rows_of(lake, klines) == [(3,)])
                 write(path, exchange, [B, C])
-                await until(lambda: status(lake, "captured") == [B, C])
+                await until(lambda: captured(lake) == [B, C])
                 before = held(lake, A)
                 await more_ticks(lake, 200)
                 assert held(lake, A) == before
@@ -115,7 +121,7 @@ def test_an_unknown_symbol_is_a_refused_edit(
                 await until(lambda: UNKNOWN in status(lake, "collector")["refused"])
                 assert "did you mean" in status(lake, "collector")["refused"]
                 await more_ticks(lake, 100)
-                assert status(lake, "captured") == [A]
+                assert captured(lake) == [A]
             # It died, say, and what the file says is refused again, and nothing stops.
             async with collecting(lake, path, restarted=True):
                 stored = ticks(lake)
