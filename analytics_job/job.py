@@ -21,6 +21,7 @@ from analytics_job.history.configuration import (
     sync_series,
     sync_timeframes,
 )
+from analytics_job.history.klines import KlineHistory
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
 from analytics_job.stationarity.worker import Result, StationarityWorker, compute_due, store_results
@@ -91,12 +92,12 @@ class AnalyticsJob:
         self._history = History(self._db, self._lake, self._pipeline)
         self._pipeline.on_commit = self._on_commit
         self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
-        self._klines = self._pipeline.kline_reader(self._tail)
         sync_breaks(self._db, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
         if sync_series(self._db, self._pipeline, settings):
             self._history.newest()
         sync_rules(self._db, self._pipeline, settings)
+        self._klines = KlineHistory(self._db, self._tail, self._pipeline)
         self._ready, self._may_be_due = True, True
 
     def step(self) -> None:
@@ -225,7 +226,6 @@ class AnalyticsJob:
 
     def _take_in_all(self) -> None:
         """What is new first; then of history as much as there is time for."""
-        self._klines.take()
         end = self._tail.source_end()  # before the trades, which are then all that it speaks of
         more = True
         while more:
@@ -234,7 +234,7 @@ class AnalyticsJob:
             self._pipeline.ingest(new.trades, new.seq, new.hours)
             self._taking, more = False, new.more
         for _ in range(2):  # the end of a source makes bars, and those rows
-            self._klines.take()
+            self._klines.take(self.history_seconds)
             self._history.work(self.history_seconds)
             self._pipeline.finish(end)
 

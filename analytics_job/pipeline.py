@@ -15,7 +15,7 @@ import polars as pl
 from analytics_job.alerts.rules import watched_series
 from analytics_job.alerts.store import AlertStore
 from analytics_job.bars.backlog import BarsDue
-from analytics_job.bars.klines import KlineBars, KlineReader
+from analytics_job.bars.klines import KlineBars
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
 from analytics_job.pairs.analyser import Analyser
@@ -26,7 +26,7 @@ from analytics_job.position import read_position, write_position
 from analytics_job.stationarity.store import StationarityStore
 from analytics_job.ticks.backlog import DueHour, HoursDue
 from analytics_job.ticks.future_trades import FutureTrades
-from analytics_job.ticks.tail import TAIL_SCHEMA, TickTail, waiting_trades
+from analytics_job.ticks.tail import TAIL_SCHEMA, waiting_trades
 from spreadlake.config import Settings
 from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
@@ -59,7 +59,7 @@ class Pipeline:
         self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
         self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
         self.bars_due = BarsDue(db, self.bars)
-        self._kline_bars = KlineBars(self.bars, self.spans)
+        self.kline_bars = KlineBars(self.bars, self.spans, self.bars.kline_runs)
         self.position = read_position(db)
         self._complete_ms = 0
         self.read_seq = self.position.seq
@@ -155,10 +155,9 @@ class Pipeline:
 
     def _cover_end(self) -> None:
         """What a finished source covers after its last trade is no break, where it is short."""
-        target, final = self._target(), self.position.final_or_start
+        target, final = self._target_of_trades(), self.position.final_or_start
         last = self.spans.spans.last_before(target)
-        waited = (self.position.watermark_ms - self._lateness_ms) // 1000
-        if self.position.final is None or last is None or target <= max(waited, final):
+        if self.position.final is None or last is None or self._complete_ms < target * 1000:
             return
         if target - 1 - last <= self.spans.spans.limit:
             covered = self.spans.spans.add(np.array([target - 1]))
@@ -167,7 +166,11 @@ class Pipeline:
                 self.repair(TAIL_SCHEMA.to_frame(), past)
 
     def _target(self) -> int:
-        """The first second that is not final yet, by the lateness or by a source's end."""
+        """The first second that is not final yet: by the trades, or by the end of klines."""
+        return max(self._target_of_trades(), self.position.klines_end)
+
+    def _target_of_trades(self) -> int:
+        """The same by the lateness or by a source's end."""
         waited = (self.position.watermark_ms - self._lateness_ms) // 1000
         newest = self.position.watermark_ms // 1000
         ends = (newest - newest % length + length for length in self.bars.lengths.values())
@@ -193,18 +196,20 @@ class Pipeline:
             return target if piece is None else piece.start
         return min(target, start + hop)
 
-    def kline_reader(self, tail: TickTail) -> KlineReader:
-        """Whoever gives `take_klines` what is new of them."""
-        return KlineReader(self._db, tail, self.bars, self.spans, self.take_klines)
+    def reach(self, second: int) -> None:
+        """The exchange's klines end at `second`: it is the clock, where no trade is later.
 
-    def take_klines(self, symbol: str, klines: pl.DataFrame, version: int) -> None:
-        """Klines of a symbol that has traded as bars of other times; `version` says which ones."""
+        To be called when all trades have been taken in that there are.
+        """
+        self.position.klines_end = max(self.position.klines_end, second)
+        if self._clock.reach(second * 1000):
+            self.position.watermark_ms = self._clock.watermark_ms or 0
+            self._wait(self._pending, TAIL_SCHEMA.to_frame())
+        if self.position.final is None:
+            self.position.final = second
+        self.finalise()
         with atomic(self._db):
-            for analyser in self.analysers:
-                self._mark(analyser, self._kline_bars.write(analyser.timeframe, symbol, klines))
-            self._db.execute(
-                "INSERT OR REPLACE INTO progress VALUES (?, ?)", (f"klines:{symbol}", version)
-            )
+            self._write_position()
         self.on_commit()
 
     def _follow(self, trades: pl.DataFrame) -> None:
@@ -250,7 +255,7 @@ class Pipeline:
         with atomic(self._db):
             changes = self.bars.repair(late, covered, final)
             for analyser in self.analysers:
-                self._mark(analyser, changes)
+                self.mark(analyser, changes)
             self._write_position()
         self.on_commit()
 
@@ -260,10 +265,10 @@ class Pipeline:
             changes = self.bars_due.make(timeframe)
             for analyser in self.analysers:
                 if analyser.timeframe == timeframe:
-                    self._mark(analyser, changes)
+                    self.mark(analyser, changes)
         self.on_commit()
 
-    def _mark(self, analyser: Analyser, changes: Iterable[ChangedBars]) -> None:
+    def mark(self, analyser: Analyser, changes: Iterable[ChangedBars]) -> None:
         """Rows that depend on changed bars: up to `reach` bars after the last of them."""
         length = analyser.length
         end = self.bars.last_bar(length, self.position.final_or_start) + 1

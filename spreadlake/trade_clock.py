@@ -86,6 +86,13 @@ class TradeClock:
             self.watermark_ms = max(self.watermark_ms or 0, self._claims.pop(symbol).last)
         return bool(ended)
 
+    def reach(self, time_ms: int) -> bool:
+        """Something else than trades tells that it is this late; whether the clock had to move."""
+        if not self._is_ahead(time_ms) and time_ms <= (self.watermark_ms or 0):
+            return False
+        self._follow_claims(time_ms)
+        return True
+
     def greatest(self, times_ms: NDArray[np.int64], known_ms: int | None) -> int:
         """The greatest of these times and the known one, but for those that are ahead.
 
@@ -136,13 +143,18 @@ class TradeClock:
         reached = _borne_out(self._claims, begins=begins)
         if reached is None:
             return
+        self._follow_claims(reached)
+        for symbol, (_, last, trades) in self._claims.items():  # which begin anew
+            self._claims[symbol] = _Claim(last, last, max(1, trades - begins))
+
+    def _follow_claims(self, time_ms: int) -> None:
+        """Goes there, and on to what is near to that."""
+        reached: int | None = time_ms
         while reached is not None:
             self.watermark_ms = reached
             near = [s for s, claim in self._claims.items() if not self._is_ahead(claim.last)]
             further = max((self._claims.pop(symbol).last for symbol in near), default=reached)
             reached = further if further > reached else None
-        for symbol, (_, last, trades) in self._claims.items():  # which begin anew
-            self._claims[symbol] = _Claim(last, last, max(1, trades - begins))
 
 
 def _borne_out(claims: Mapping[Hashable, _Claim], *, begins: bool) -> int | None:

@@ -1,34 +1,62 @@
-"""Bars from klines, where a symbol has no trades of its own: before it joins, at first or again.
+"""Bars from klines, where a symbol has no trades of its own: before, between, after, or none."""
 
-Klines are taken symbol by symbol, when there are new ones; those of a symbol without a trade wait
-for its first.
-"""
-
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from analytics_job.bars.kline_runs import KlineRuns
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
-from analytics_job.ticks.tail import TickTail
 from spreadlake.quant.resample import bars_before
 
 
 class KlineBars:
     """Writes bars of a symbol's klines; runs inside the caller's transaction."""
 
-    def __init__(self, bars: BarStore, spans: SpanStore) -> None:
+    def __init__(self, bars: BarStore, spans: SpanStore, runs: KlineRuns) -> None:
         self._bars = bars
         self._spans = spans
+        self._runs = runs
 
-    def write(self, timeframe: str, symbol: str, klines: pl.DataFrame) -> list[ChangedBars]:
-        """Bars of a timeframe from a symbol's 1m klines, where no own trade made one."""
-        length = self._bars.lengths[timeframe]
-        if length % 60 or klines.is_empty():
-            return []
-        made = [self._made(symbol, length, run) for run in self._runs(klines)]
-        bars = self._without_own(symbol, length, pl.concat(made))
+    def margin(self, start: int, end: int) -> tuple[int, int]:
+        """The first and the last kline that bars which touch the seconds [start, end) are made of.
+
+        A hole before them may be carried over up to them, and one after them up to what follows.
+        """
+        longest = max((n for n in self._bars.lengths.values() if n % 60 == 0), default=60)
+        reach = 2 * (longest + self._spans.spans.limit + 60)
+        return start - reach, end + reach
+
+    def take(
+        self, symbol: str, klines: pl.DataFrame, start: int, end: int, final: int
+    ) -> dict[str, list[ChangedBars]]:
+        """Bars of every timeframe that touch [start, end), of 1m klines that reach over `margin`.
+
+        Bars that end after the second `final` are left for later.
+        """
+        inside = klines.filter((pl.col("time") >= start) & (pl.col("time") < end))
+        self._runs.add(symbol, ((t, t + 60) for t in inside["time"].to_list()))
+        runs = list(self._pieces(klines))
+        return {
+            timeframe: self._write(timeframe, symbol, runs, (start, end, final))
+            for timeframe, length in self._bars.lengths.items()
+            if length % 60 == 0 and runs
+        }
+
+    def _write(
+        self,
+        timeframe: str,
+        symbol: str,
+        runs: Sequence[pl.DataFrame],
+        span: tuple[int, int, int],
+    ) -> list[ChangedBars]:
+        length, (start, end, final) = self._bars.lengths[timeframe], span
+        # Carried bars before and after them, too: as many as are no break.
+        limit, time = self._spans.spans.limit, pl.col("time")
+        low, high = (start - limit) // length * length, -(-(end + limit) // length) * length
+        made = pl.concat([self._made(symbol, length, run) for run in runs])
+        wanted = made.filter((time >= low) & (time < high) & (time + length <= final))
+        bars = self._without_own(symbol, length, wanted)
         if bars.is_empty():
             return []
         low, high = int(bars["time"][0]), int(bars["time"][-1]) + length
@@ -39,10 +67,10 @@ class KlineBars:
         self._bars.write(timeframe, new)
         return [ChangedBars(symbol, int(new["time"][0]), int(new["time"][-1]) + length)]
 
-    def _runs(self, klines: pl.DataFrame) -> Sequence[pl.DataFrame]:
+    def _pieces(self, klines: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Klines with no more than a break's limit missing between them."""
         hole = pl.col("time").diff().fill_null(60) - 60 > self._spans.spans.limit
-        return (
+        yield from (
             klines.sort("time")
             .with_columns(run=hole.cum_sum())
             .partition_by("run", include_key=False, maintain_order=True)
@@ -58,52 +86,8 @@ class KlineBars:
     def _without_own(self, symbol: str, length: int, bars: pl.DataFrame) -> pl.DataFrame:
         if bars.is_empty():
             return bars
-        join = self._spans.joined(symbol, 2**62)
-        bars = bars.filter(pl.col("time") < join // length * length)
-        if bars.is_empty():
-            return bars
-        low, high = int(bars["time"].min()), int(bars["time"].max()) + length  # type: ignore[arg-type]
+        low, high = int(bars["time"][0]), int(bars["time"][-1]) + length
         for start, end in self._spans.own(symbol, low, high):
             inside = (pl.col("time") + length > start) & (pl.col("time") < end)
             bars = bars.filter(~inside)
         return bars
-
-
-class KlineReader:
-    """Reads the klines of a symbol again only when some of it were stored, or it joined anew."""
-
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        tail: TickTail,
-        bars: BarStore,
-        spans: SpanStore,
-        take: Callable[[str, pl.DataFrame, int], None],
-    ) -> None:
-        """`take` is given a symbol, all of its klines, and their version."""
-        self._db = db
-        self._tail = tail
-        self._bars = bars
-        self._spans = spans
-        self._take = take
-        self._version = 0
-        self._waiting: dict[str, int] = {}
-
-    def take(self) -> None:
-        """What can be taken now; the rest waits for its symbol's first trade."""
-        version = self._tail.klines_version()
-        if version != self._version or (version and self._spans.joined_lately):
-            self._spans.joined_lately = False
-            taken = self._taken()
-            found = self._tail.kline_versions()
-            self._waiting = {s: n for s, n in found.items() if taken.get(s) != n}
-            self._version = version
-        for symbol, number in list(self._waiting.items()):
-            if self._bars.has(symbol):
-                self._take(symbol, self._tail.klines(symbol), number)
-                del self._waiting[symbol]
-
-    def _taken(self) -> dict[str, int]:
-        """Of each symbol whose klines were taken, which ones."""
-        rows = self._db.execute("SELECT key, value FROM progress WHERE key GLOB 'klines:*'")
-        return {key.removeprefix("klines:"): value for key, value in rows.fetchall()}

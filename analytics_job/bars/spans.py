@@ -11,6 +11,9 @@ import polars as pl
 
 from spreadlake.quant.breaks import Spans
 
+# Of `progress`: symbols that joined, and whose klines from before were not looked at since.
+JOINED = "kline_join:"
+
 
 class SpanStore:
     """Spans of trading, and their tables; writes inside the caller's transaction."""
@@ -22,7 +25,7 @@ class SpanStore:
             db.execute('SELECT "start", "end" FROM breaks').fetchall()
         )
         self.spans = Spans(limit, self._load())
-        self.joined_lately = False  # whoever takes klines looks at it, and sets it back
+        self.joined_lately = True  # whoever takes klines looks at it, and sets it back
 
     def _load(self) -> list[tuple[int, int]]:
         first = self._db.execute("SELECT MIN(time) FROM joins").fetchone()[0]
@@ -57,8 +60,9 @@ class SpanStore:
             span = self.spans.span_of(time)
             low, high = span or (time, time)
             self._db.execute("INSERT OR IGNORE INTO joins VALUES (?, ?)", (symbol, time))
-            # Its klines from before are bars now.
-            self._db.execute("DELETE FROM progress WHERE key = ?", (f"klines:{symbol}",))
+            # Whoever makes bars of klines carries the last one up to here.
+            key = f"{JOINED}{symbol}:{time}"
+            self._db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (key, time))
             self.joined_lately = True
             self._db.execute(
                 "DELETE FROM joins WHERE symbol = ?1 AND time > (SELECT MIN(time) FROM joins "

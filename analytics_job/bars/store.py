@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from analytics_job.bars.kline_runs import KlineRuns, first_in_a_row
 from analytics_job.bars.spans import SpanStore, merge_ranges
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.analytics.rows import archived_until, read_bars
@@ -17,7 +18,6 @@ _NAMES = ", ".join(BARS_SCHEMA.names())
 _LAST_SCHEMA = pl.Schema({"symbol": pl.String, "close": pl.Float64})
 # Late seconds closer than this are read back as one range.
 _NEAR_SECONDS = 60
-_RUN_BARS = 2_000  # looked through at a time
 _LOOK_SECONDS = 3_600  # archived bars looked through at a time
 
 
@@ -40,6 +40,7 @@ class BarStore:
         self._lake = lake
         self._store = spans
         self._spans = spans.spans
+        self.kline_runs = KlineRuns(db, spans.spans.limit)
         self.lengths = {
             name: timeframe_seconds(name) for name in dict.fromkeys(["1s", *timeframes])
         }
@@ -138,7 +139,10 @@ class BarStore:
     def last_bar(self, length: int, final: int) -> int:
         """Number of the last bar of `length` that is final; bars may be missing before it."""
         covered = self._spans.last_before(final)
-        return min(final // length - 1, -1 if covered is None else covered // length)
+        last = -1 if covered is None else covered
+        if length % 60 == 0:
+            last = max(last, min(self.kline_runs.end, final) - 1)
+        return min(final // length - 1, last // length)
 
     def bar_ranges(self, length: int, start: int, end: int) -> list[tuple[int, int]]:
         """Bars [low, high) of those that end in (start, end] and were traded in, in order."""
@@ -149,17 +153,22 @@ class BarStore:
     def run_start(self, timeframe: str, symbol: str, number: int) -> int:
         """The first of a symbol's bars in a row up to the bar `number`; it is its own if alone."""
         length = self.lengths[timeframe]
-        first = min(number, self._store.joined(symbol, (number + 1) * length - 1) // length)
-        while length % 60 == 0 and not self.cuts(length, first, first + 1):  # klines before it
-            begin = first - _RUN_BARS
-            rows = self.read(timeframe, begin * length, first * length, [symbol])["time"]
-            there = set((rows // length).to_list())
-            before = next((n for n in range(first, begin, -1) if n - 1 not in there), begin)
-            stop = max(self.cuts(length, before, first), default=before)
-            if stop > begin:
-                return stop
-            first = begin
-        return first
+        own = self._store.own(symbol, 0, (number + 1) * length)
+        ranges = [(start // length, -(-end // length)) for start, end in own]
+        if length % 60 == 0:
+            ranges += self._kline_ranges(symbol, length)
+        first = first_in_a_row(ranges, number)
+        return max(self.cuts(length, first + 1, number + 1), default=first)
+
+    def _kline_ranges(self, symbol: str, length: int) -> list[tuple[int, int]]:
+        """Bars [low, high) that klines make, with those that carry them up to the next join."""
+        ranges = []
+        for start, end in self.kline_runs.of(symbol):
+            join = self._store.next_join(symbol, end)
+            near = join is not None and join - end <= self._spans.limit
+            stop = (join or 0) // length if near else -(-end // length)
+            ranges.append((-(-start // length), stop))
+        return ranges
 
     def cuts(self, length: int, low: int, high: int) -> list[int]:
         """Bars in [low, high) before which no window reaches, though there may be bars."""

@@ -32,7 +32,7 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
         return
     with atomic(db):
         # Longer bars of klines are made again.
-        db.execute("DELETE FROM progress WHERE key GLOB 'klines:*'")
+        db.execute("DELETE FROM progress WHERE key IN ('klines_seq', 'klines_at')")
         for timeframe in set(kept) - set(wanted):
             pipeline.bars_due.forget(timeframe)
         for timeframe in set(wanted) - set(kept):

@@ -92,12 +92,14 @@ def _clear_progress(db: sqlite3.Connection, pipeline: Pipeline, start: int | Non
     low = 0 if start is None else start
     db.execute('DELETE FROM breaks WHERE "end" >= ?', (low,))
     db.execute("DELETE FROM joins WHERE time >= ?", (low,))
+    if start is None:
+        db.execute("DELETE FROM kline_runs")
     db.execute("DELETE FROM hours_due")
     db.execute('DELETE FROM rows_due WHERE "start" >= ?', (low,))
     db.execute('UPDATE rows_due SET "end" = ? WHERE "end" > ?', (low, low))
     db.execute(
         "DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time', 'covered_time') "
-        "OR key GLOB 'klines:*'"
+        "OR key GLOB 'kline*'"
     )
     db.execute("UPDATE progress SET value = min(value, ?) WHERE key GLOB 'build:*'", (low,))
     covered = pipeline.spans.spans.last_before(low)

@@ -12,7 +12,12 @@ from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trad
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.lake.ticks.hot import rows_after, rows_until
-from spreadlake.lake.ticks.klines import kline_symbols, read_klines
+from spreadlake.lake.ticks.klines import (
+    KlineChange,
+    kline_changes,
+    newest_kline_change,
+    read_klines,
+)
 from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
 from spreadlake.schemas import KLINES_SCHEMA
@@ -77,32 +82,23 @@ class TickTail:
         db = self._connection()
         return NO_END if db is None else read_end(db)
 
-    def klines_version(self) -> int:
-        """Rises whenever the collector has stored klines."""
+    def kline_changes(self, after: int) -> list[KlineChange]:
+        """What was stored of klines since the change `after`."""
         db = self._connection()
         if db is None:
-            return 0
-        row = db.execute("SELECT TOTAL(value) FROM counters WHERE name = 'klines'").fetchone()
-        return int(row[0])
+            return []
+        newest = newest_kline_change(db)
+        if after == newest:
+            return []
+        return kline_changes(db, after if after < newest else 0)  # the file may have begun anew
 
-    def kline_versions(self) -> dict[str, int]:
-        """Of each symbol that has klines, a number that rises whenever some are stored."""
+    def klines(self, symbol: str, first: int, last: int) -> pl.DataFrame:
+        """The 1m klines of a symbol that open from `first` to `last` (KLINES_SCHEMA)."""
         db = self._connection()
         if db is None:
-            return {}
-        counts = dict(
-            db.execute("SELECT symbol, value FROM counters WHERE name = 'klines'").fetchall()
-        )
-        others = int(counts.pop("", 0))  # of nobody knows whom
-        return {symbol: int(counts.get(symbol, 0)) + others for symbol in kline_symbols(db)}
-
-    def klines(self, symbol: str) -> pl.DataFrame:
-        """The stored 1m klines of a symbol: the columns of `klines`."""
-        db = self._connection()
-        if db is None:
-            raise LookupError("klines are read only where kline_versions says there are some")
+            raise LookupError("klines are read only where kline_changes says there are some")
         with explaining(self._lake.ticks_db):
-            rows = read_klines(db, symbol, "1m")
+            rows = read_klines(db, symbol, "1m", first, last)
         return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
 
     def close(self) -> None:

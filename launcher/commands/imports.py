@@ -13,7 +13,7 @@ from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ticks.gaps import left_out
-from spreadlake.lake.ticks.klines import waiting_klines
+from spreadlake.lake.ticks.klines import symbols_of_klines_alone
 from spreadlake.service import StopSignal
 from spreadlake.words import count
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from importer.reader import OnBytes
     from importer.run import OnFile
     from spreadlake.binance.dumps import DumpFile
+
+
+_NAMED = 3  # symbols in a line
 
 
 def import_files(
@@ -103,19 +106,18 @@ def _summary(done: list["Imported"], lake: Lake) -> str:
 
 
 def _notes(lake: Lake) -> list[str]:
-    """Lines about trades between the imported ones that no file had, and klines that wait."""
+    """Lines about trades between the imported ones that no file had, and klines without trades."""
     with closing(open_reader(lake.ticks_db)) as db:
         missing = [
             f"{one.symbol}: {one.trades:,} trades in between were in no file "
             f"({count(one.ranges, 'gap')}); import the days that are missing"
             for one in left_out(db)
         ]
-        waiting = [
-            f"{symbol}: klines become bars before the first trade, and there is none yet; "
-            "import aggTrades of the days after, or capture"
-            for symbol in waiting_klines(db)
-        ]
-    return missing + waiting
+        alone = symbols_of_klines_alone(db)
+    if not alone:
+        return missing
+    named = ", ".join(alone[:_NAMED]) + (f" and {len(alone) - _NAMED} more" * (len(alone) > _NAMED))
+    return [*missing, f"{named}: klines and no trades, which make bars from 1m up, none of seconds"]
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def _headline(report: LakeReport) -> Text:
         f"lake {report.lake} ({of}{', ' if report.trade_kind else ''}{report.trade_kind or ''})"
     ]
     lines.append(f"{report.ticks:,} trades, the latest {_when(report, report.last_trade_at)}")
+    lines += _klines(report)
     analysed = "not analysed yet"
     if report.watermark_at is not None:
         analysed = f"analysed up to {_when(report, report.watermark_at)}"
@@ -69,6 +70,20 @@ def _connections(report: LakeReport) -> list[str]:
         for one in report.connections
     )
     return [f"connections: {'; '.join(each)}"]
+
+
+def _klines(report: LakeReport) -> list[str]:
+    """How far klines reach, and what there is where there is nothing else."""
+    klines = report.klines
+    if klines is None:
+        return []
+    span = f"from {iso_utc(klines.first)} to {iso_utc(klines.end)}"
+    line = f"1m klines of {count(klines.symbols, 'symbol')}, {span}"
+    if klines.unprocessed:
+        line += "; some are yet to be analysed"
+    if not report.ticks:
+        line += ": bars from 1m up are made of them, and none of seconds, which need trades"
+    return [line]
 
 
 def _slow_tests(report: LakeReport) -> list[str]:

@@ -41,7 +41,7 @@ class BarSource(NamedTuple):
         stored = _longest_divisor({name for name, symbol, _ in known if symbol in symbols}, length)
         firsts = {symbol: time for name, symbol, time in known if name == stored}
         if missing := [symbol for symbol in symbols if symbol not in firsts]:
-            raise InputError(f"there are no {stored} bars of {', '.join(missing)} yet")
+            raise InputError(_none_yet(stored, missing))
         step = timeframe_seconds(stored)
         seconds = {s: time for name, s, time in known if name == "1s"}
         traded = {s: seconds[s] // step * step for s in symbols if s in seconds}
@@ -63,7 +63,7 @@ class BarSource(NamedTuple):
         _require_symbols(everyone, sorted(wanted) or ["any symbol"])
         stored = _longest_divisor({name for name, symbol in known if symbol in wanted}, length)
         there = {symbol for name, symbol in known if name == stored} & wanted
-        late = dict.fromkeys(sorted(wanted - there), f"no {stored} bars yet")
+        late = dict.fromkeys(sorted(wanted - there), f"no {stored} bars{_by_klines(stored)}")
         return cls.of(db, lake, timeframe, sorted(there)), late
 
     def matrix(
@@ -111,9 +111,27 @@ def _longest_divisor(stored: set[str], length: int) -> str:
         there = ", ".join(sorted(stored, key=timeframe_seconds))
         raise InputError(
             f"bars of {length} s cannot be made of those that the lake has ({there}); "
-            "name a timeframe that is a multiple of one of them"
+            f"name a timeframe that is a multiple of one of them{_of_minutes(stored)}"
         )
     return max(fitting, key=timeframe_seconds)
+
+
+def _of_minutes(stored: set[str]) -> str:
+    """Why there are no shorter bars, where no symbol has trades."""
+    if "1s" in stored:
+        return ""
+    return "; all of these are made of klines, and seconds only of trades: capture or import them"
+
+
+def _none_yet(stored: str, missing: Sequence[str]) -> str:
+    names = ", ".join(missing)
+    return f"there are no {stored} bars of {names}{_by_klines(stored)}"
+
+
+def _by_klines(stored: str) -> str:
+    if timeframe_seconds(stored) % 60 == 0:
+        return " yet"
+    return " yet: of it there are klines alone, which make bars of whole minutes, and no trades"
 
 
 def _first(first: int, traded: int | None, length: int) -> int:

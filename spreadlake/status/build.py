@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from spreadlake.lake import Lake
+from spreadlake.lake.ticks.klines import KlineExtent, kline_extent, newest_kline_change
 from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status.analytics import (
     Looked,
@@ -20,6 +21,7 @@ from spreadlake.status.model import (
     ConnectionReport,
     FileReport,
     GapReport,
+    KlineReport,
     LakeReport,
     MissingReport,
     PairReport,
@@ -50,6 +52,8 @@ class _Capture:
     newest_seq: int | None = None
     missing: list[MissingReport] = field(default_factory=list)
     connections: list[ConnectionReport] = field(default_factory=list)
+    klines: KlineExtent | None = None
+    newest_kline: int = 0
 
 
 @dataclass
@@ -119,7 +123,15 @@ def _assemble(
         files=files,
         missing=capture.missing,
         connections=capture.connections,
+        klines=_klines(capture, analysis),
     )
+
+
+def _klines(capture: _Capture, analysis: _Analysis) -> KlineReport | None:
+    if capture.klines is None:
+        return None
+    taken = analysis.progress.get("klines_seq", 0)
+    return KlineReport(*capture.klines, unprocessed=taken < capture.newest_kline)
 
 
 def _unprocessed(capture: _Capture, analysis: _Analysis) -> int | None:
@@ -139,6 +151,8 @@ def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | N
         report_gaps(db),
         newest_seq(db),
         connections=report_connections(db),
+        klines=kline_extent(db),
+        newest_kline=newest_kline_change(db),
     )
 
 

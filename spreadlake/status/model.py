@@ -143,6 +143,19 @@ class MissingReport:
 
 
 @dataclass(frozen=True)
+class KlineReport:
+    """Of how many symbols there are 1m klines, and of which time [first, end).
+
+    `unprocessed` says that the analytics job has yet to take some of them in.
+    """
+
+    symbols: int
+    first: int
+    end: int
+    unprocessed: bool
+
+
+@dataclass(frozen=True)
 class LakeReport:
     """Everything `spreadlake status` tells.
 
@@ -172,3 +185,4 @@ class LakeReport:
     not_trading: dict[str, str] = field(default_factory=dict)
     missing: list[MissingReport] = field(default_factory=list)
     connections: list[ConnectionReport] = field(default_factory=list)
+    klines: KlineReport | None = None

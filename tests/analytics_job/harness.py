@@ -16,12 +16,12 @@ from spreadlake.lake import (
     HOUR_MS,
     TRADES_SCHEMA,
     Lake,
-    add_counters,
     atomic,
     open_reader,
     open_ticks_writer,
     read_status,
 )
+from spreadlake.lake.ticks.klines import save_klines
 from spreadlake.quant.arrays import Floats
 from spreadlake.trades import COLUMNS
 from tests.patience import PATIENCE, Deadline
@@ -56,10 +56,8 @@ class TestLake:
 
     def store_klines(self, klines: Sequence[tuple[Any, ...]]) -> None:
         with atomic(self.db):
-            self.db.executemany(
-                f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * 11)})", klines
-            )
-            add_counters(self.db, {("klines", ""): len(klines)})
+            for symbol in dict.fromkeys(row[0] for row in klines):
+                save_klines(self.db, symbol, [row for row in klines if row[0] == symbol])
 
     def roll(self, symbol: str, hour_ms: int) -> None:
         """As the collector does with a finished hour: to its partition, then out of SQLite."""

@@ -75,7 +75,7 @@ def test_days_that_are_missing_are_told(tmp_path: Path) -> None:
 def test_klines_without_trades_wait(tmp_path: Path) -> None:
     klines = write_dump(tmp_path, "BTCUSDT-1m-2024-08-07.zip", kline_lines(MIDNIGHT - DAY, count=3))
     told = invoke("import", klines, "--data", "lake", cwd=tmp_path).stdout
-    assert "BTCUSDT: klines become bars before the first trade, and there is none yet" in told
+    assert "BTCUSDT: klines and no trades, which make bars from 1m up, none of seconds" in told
     told = invoke("import", day_file(tmp_path, ROWS), "--data", "lake", cwd=tmp_path).stdout
     assert "klines" not in told
 

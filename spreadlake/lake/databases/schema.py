@@ -172,6 +172,28 @@ ALTER TABLE ticks ADD COLUMN qty_ex_rpi REAL;
 ALTER TABLE ticks ADD COLUMN received_ms INTEGER;
 """
 
-TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS, _TICKS_UNIVERSE, _TICKS_DETAILS]
-ANALYTICS_STEPS = [_ANALYTICS_1, _ANALYTICS_BREAKS, _ANALYTICS_HEDGE_BARS, _ANALYTICS_BREAK_ENDS]
+# What of `klines` came when, so that who makes bars of them reads what is new and no more.
+_TICKS_KLINE_CHANGES = """
+CREATE TABLE kline_changes(
+  seq INTEGER PRIMARY KEY, symbol TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+INSERT INTO kline_changes(symbol, first, last)
+  SELECT symbol, min(time), max(time) FROM klines WHERE timeframe = '1m'
+  GROUP BY symbol ORDER BY symbol;
+"""
+
+# Of which time klines of a symbol are in its bars: [start, end), holes shorter than a break in it.
+_ANALYTICS_KLINE_RUNS = """
+CREATE TABLE kline_runs(
+  symbol TEXT NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  PRIMARY KEY(symbol, "start")) WITHOUT ROWID;
+"""
+
+TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS, _TICKS_UNIVERSE, _TICKS_DETAILS, _TICKS_KLINE_CHANGES]
+ANALYTICS_STEPS = [
+    _ANALYTICS_1,
+    _ANALYTICS_BREAKS,
+    _ANALYTICS_HEDGE_BARS,
+    _ANALYTICS_BREAK_ENDS,
+    _ANALYTICS_KLINE_RUNS,
+]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -1,7 +1,8 @@
-"""The rows of `klines`: the exchange's own bars, of the time before a symbol's first trade."""
+"""The rows of `klines`: the exchange's own bars, of times that a symbol has no trades of."""
 
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from spreadlake.lake.databases.status import add_counters
 
@@ -11,25 +12,77 @@ KLINE_COLUMNS = (
 )  # fmt: skip
 _NAMES = ", ".join(KLINE_COLUMNS)
 
-# Each symbol once, by a seek each.
-_SYMBOLS = """WITH RECURSIVE known(symbol) AS (
-  SELECT MIN(symbol) FROM klines UNION ALL
-  SELECT (SELECT MIN(symbol) FROM klines WHERE symbol > known.symbol) FROM known
-  WHERE known.symbol IS NOT NULL)
-SELECT symbol FROM known WHERE symbol IS NOT NULL"""
+_INDEX = KLINE_COLUMNS.index("time")
+# As the table was begun in a lake of before that its collector has not opened since.
+_CHANGES_OF_BEFORE = """SELECT row_number() OVER (ORDER BY symbol) AS seq, symbol, first, last FROM
+  (SELECT symbol, min(time) AS first, max(time) AS last FROM klines WHERE timeframe = '1m'
+   GROUP BY symbol)"""
+
+
+class KlineChange(NamedTuple):
+    """Klines of a symbol that open from `first` to `last` (s) were stored, or stored again."""
+
+    seq: int
+    symbol: str
+    first: int
+    last: int
+
+
+class KlineExtent(NamedTuple):
+    """Of how many symbols there are klines, and of which time [first, end) in seconds."""
+
+    symbols: int
+    first: int
+    end: int
 
 
 def save_klines(db: sqlite3.Connection, symbol: str, rows: Sequence[Sequence[object]]) -> None:
     """Stores klines of one symbol (KLINE_COLUMNS); those that are there are replaced.
 
-    Inside the caller's transaction. Whoever has made bars of a symbol's klines looks at them again
-    when their counter has risen: so it counts those that are replaced as well.
+    Inside the caller's transaction. Whoever has made bars of them finds by `kline_changes` what to
+    look at again, be it new or replaced.
     """
     db.executemany(
         f"INSERT OR REPLACE INTO klines VALUES ({', '.join('?' * len(KLINE_COLUMNS))})", rows
     )
     if rows:
+        times = [int(str(row[_INDEX])) for row in rows]
+        record_kline_change(db, symbol, min(times), max(times))
         add_counters(db, {("klines", symbol): len(rows)})
+
+
+def record_kline_change(db: sqlite3.Connection, symbol: str, first: int, last: int) -> None:
+    """Klines of these times were stored; inside the caller's transaction."""
+    db.execute(
+        "INSERT INTO kline_changes(symbol, first, last) VALUES (?, ?, ?)", (symbol, first, last)
+    )
+
+
+def kline_changes(db: sqlite3.Connection, after: int, most: int = -1) -> list[KlineChange]:
+    """What was stored of klines since the change `after`, in that order."""
+    rows = db.execute(
+        f"SELECT seq, symbol, first, last FROM {_changes(db)} WHERE seq > ? ORDER BY seq LIMIT ?",
+        (after, most),
+    )
+    return [KlineChange(*row) for row in rows.fetchall()]
+
+
+def newest_kline_change(db: sqlite3.Connection) -> int:
+    """The `seq` of the last change; 0 where there are no klines."""
+    return int(db.execute(f"SELECT ifnull(max(seq), 0) FROM {_changes(db)}").fetchone()[0])
+
+
+def kline_extent(db: sqlite3.Connection) -> KlineExtent | None:
+    """How far klines reach; None where there are none."""
+    symbols, first, last = db.execute(
+        f"SELECT count(DISTINCT symbol), min(first), max(last) FROM {_changes(db)}"
+    ).fetchone()
+    return KlineExtent(symbols, first, last + 60) if symbols else None
+
+
+def _changes(db: sqlite3.Connection) -> str:
+    known = "SELECT 1 FROM sqlite_master WHERE name = 'kline_changes'"
+    return "kline_changes" if db.execute(known).fetchone() else f"({_CHANGES_OF_BEFORE})"
 
 
 def read_klines(
@@ -43,20 +96,15 @@ def read_klines(
     ).fetchall()
 
 
-def kline_symbols(db: sqlite3.Connection) -> list[str]:
-    """The symbols that have klines."""
-    return [symbol for (symbol,) in db.execute(_SYMBOLS)]
-
-
 def kline_days(db: sqlite3.Connection) -> list[tuple[str, int]]:
     """(symbol, days since 1970) that have klines."""
     return db.execute("SELECT DISTINCT symbol, time / 86400 FROM klines").fetchall()
 
 
-def waiting_klines(db: sqlite3.Connection) -> list[str]:
-    """Symbols that have klines and no trade yet: the job can make no bars of these."""
+def symbols_of_klines_alone(db: sqlite3.Connection) -> list[str]:
+    """Symbols that have klines and no trade: they have no bars that are shorter than a minute."""
     rows = db.execute(
-        "SELECT DISTINCT symbol FROM klines EXCEPT SELECT symbol FROM symbols ORDER BY 1"
+        f"SELECT DISTINCT symbol FROM {_changes(db)} EXCEPT SELECT symbol FROM symbols ORDER BY 1"
     )
     return [symbol for (symbol,) in rows]
 

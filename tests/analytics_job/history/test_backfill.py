@@ -197,19 +197,12 @@ def test_only_klines_that_are_new_are_read(
 ) -> None:
     read, given = TickTail.klines, []
 
-    def noted(self: TickTail, symbol: str) -> Any:
+    def noted(self: TickTail, symbol: str, first: int, last: int) -> Any:
         given.append(symbol)
-        return read(self, symbol)
+        return read(self, symbol, first, last)
 
     def klines(symbol: str, first: int) -> None:
-        row = (symbol, "1m", first, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1)
-        with lake.db:
-            lake.db.execute(f"INSERT INTO klines VALUES ({', '.join('?' * 11)})", row)
-            lake.db.execute(
-                "INSERT INTO counters VALUES ('klines', ?, 1) "
-                "ON CONFLICT DO UPDATE SET value = value + 1",
-                (symbol,),
-            )
+        lake.store_klines([(symbol, "1m", first, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1)])
 
     monkeypatch.setattr(TickTail, "klines", noted)
     for symbol in SYMBOLS:
