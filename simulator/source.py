@@ -128,6 +128,15 @@ class TradesQuery(NamedTuple):
     end_ms: int | None = None
 
 
+class FundingRecord(NamedTuple):
+    """A funding: when (Unix ms), and rate and mark price as decimal text."""
+
+    symbol: str
+    time_ms: int
+    rate: str
+    mark_price: str
+
+
 class Source(Protocol):
     """Market data to serve: a synthetic market, or a recording."""
 
@@ -156,3 +165,6 @@ class Source(Protocol):
 
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """The same one part after another, so that nobody has to hold the trades of days."""
+
+    def funding(self, symbol: str, start_ms: int, end_ms: int) -> Iterable[FundingRecord]:
+        """The fundings of `symbol` in [start_ms, end_ms), in order of time."""

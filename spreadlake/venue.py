@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from spreadlake.funding import FundingRate
 from spreadlake.trades import Ignored, TradeEvent
 
 T = TypeVar("T")
@@ -54,6 +55,19 @@ class Kline(NamedTuple):
     quote_volume: float
     taker_buy_volume: float
     trades: int
+
+
+@dataclass(frozen=True)
+class FundingPage:
+    """An answer with funding rates, of any symbols, in order of time.
+
+    `records` are how many the exchange gave: as many as were asked for may not be all. `refused`
+    are sentences on those that cannot be true, which are not among `rates`.
+    """
+
+    rates: Sequence[FundingRate]
+    records: int
+    refused: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,13 @@ class Venue(Protocol):
     """What a request for trades weighs."""
     KLINES_PAGE: int
     """Most klines in one answer."""
+    FUNDING_PAGE: int
+    """Most funding rates in one answer; 0 where the exchange has none."""
+    FUNDING_REQUESTS: tuple[int, float]
+    """Requests for funding rates that the collector allows itself, in so many seconds.
+
+    They have a limit of their own, which other programs at the address share, and weigh nothing.
+    """
     REMEDIES: Mapping[int, str]
     """What to do about a handshake that is refused, by HTTP status."""
 
@@ -154,6 +175,11 @@ class Venue(Protocol):
 
     def klines_weight(self, limit: int) -> int:
         """What a request for `limit` klines weighs."""
+
+    def funding(
+        self, symbol: str | None, start_ms: int, end_ms: int | None = None
+    ) -> Request[FundingPage]:
+        """The first `FUNDING_PAGE` rates of start_ms <= time <= end_ms; None: of all symbols."""
 
     def listing(self) -> Request[list[Listed]]:
         """All contracts of the exchange."""

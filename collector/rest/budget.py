@@ -3,17 +3,18 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-_WINDOW = 60.0
+_MINUTE = 60.0
 
 
 @dataclass
 class WeightBudget:
-    """At most `per_minute` in any 60 s, and nothing while the exchange has told us to wait.
+    """At most `most` in any `window` seconds, and nothing while the exchange told us to wait.
 
     The exchange counts by address: what it says was used, by whomever, is used up here as well.
     """
 
-    per_minute: int
+    most: int
+    window: float = _MINUTE
     _spent: deque[tuple[float, int]] = field(default_factory=deque)
     _used: int = 0
     _blocked_until: float = float("-inf")
@@ -26,14 +27,14 @@ class WeightBudget:
         """Seconds until a request of `weight` may be sent; 0 for now."""
         self._forget(now)
         wait = max(0.0, self._blocked_until - now)
-        excess = self._used + min(weight, self.per_minute) - self.per_minute
+        excess = self._used + min(weight, self.most) - self.most
         for at, spent in self._spent:
             if excess <= 0:
                 break
             excess -= spent
-            wait = max(wait, at + _WINDOW - now)
-        if self._counted(now) + min(weight, self.per_minute) > self.per_minute:
-            wait = max(wait, self._reported_at + _WINDOW - now)
+            wait = max(wait, at + self.window - now)
+        if self._counted(now) + min(weight, self.most) > self.most:
+            wait = max(wait, self._reported_at + self.window - now)
         return wait
 
     def spend(self, weight: int, now: float) -> None:
@@ -58,10 +59,10 @@ class WeightBudget:
     def _counted(self, now: float) -> int:
         """What the exchange has counted in its minute, and what we sent since it said so."""
         # Its minute is over at the latest when ours is, from when it was heard.
-        if now - self._reported_at >= _WINDOW:
+        if now - self._reported_at >= self.window:
             return 0
         return self._reported + sum(w for at, w in self._spent if at > self._reported_of)
 
     def _forget(self, now: float) -> None:
-        while self._spent and self._spent[0][0] <= now - _WINDOW:
+        while self._spent and self._spent[0][0] <= now - self.window:
             self._used -= self._spent.popleft()[1]

@@ -14,7 +14,7 @@ from collector.log_lines import RateLimitedLog
 from collector.network.access import Access
 from collector.rest.budget import WeightBudget
 from spreadlake.trades import TradeEvent
-from spreadlake.venue import Kline, Listed, Request
+from spreadlake.venue import FundingPage, Kline, Listed, Request
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,10 +46,19 @@ class RestRefusedError(RestError):
         self.by_status = by_status
 
 
+class _Line:
+    """Requests that share a budget wait their turn in it, in order."""
+
+    def __init__(self, budget: WeightBudget) -> None:
+        self.budget = budget
+        self.turn = asyncio.Lock()
+
+
 class RestClient:
     """All requests of the collector share its budget and wait their turn in it, in order.
 
-    Those that were let go are under way side by side.
+    But for those for funding rates, whose limit is another one. Those that were let go are under
+    way side by side.
     """
 
     def __init__(
@@ -62,7 +71,8 @@ class RestClient:
         self._venue = access.venue
         self.counts: Counter[str] = Counter()
         self._budget = budget
-        self._turn = asyncio.Lock()
+        self._line = _Line(budget)
+        self._funding_line = _Line(WeightBudget(*access.venue.FUNDING_REQUESTS))
         # `timeout` is for each byte to come; an answer that trickles must end as well.
         self._whole = 3 * timeout
         self._tell = RateLimitedLog(log.info, _TOLD)
@@ -110,8 +120,15 @@ class RestClient:
         """The quote volume of the last 24 hours of every contract that trades, by symbol."""
         return await self._get(self._venue.volumes())
 
-    async def _get(self, request: Request[T]) -> T:
-        sent = await self._wait_for(request.weight)
+    async def funding(
+        self, symbol: str | None, start_ms: int, end_ms: int | None = None
+    ) -> FundingPage:
+        """A page of funding rates in order of time, from `start_ms` on; None: of all symbols."""
+        request = self._venue.funding(symbol, start_ms, end_ms)
+        return await self._get(request, self._funding_line)
+
+    async def _get(self, request: Request[T], line: _Line | None = None) -> T:
+        sent = await self._wait_for(request.weight, line or self._line)
         self.counts["rest_requests"] += 1
         try:
             response = await self._send(request)
@@ -137,14 +154,14 @@ class RestClient:
         except Exception as error:  # what leads through a proxy has errors of its own
             raise RestError(f"{request.name}: {self._access.explain(error)}") from error
 
-    async def _wait_for(self, weight: int) -> float:
+    async def _wait_for(self, weight: int, line: _Line) -> float:
         """Returns when a request of `weight` may be sent: at this time, by the monotonic clock."""
-        async with self._turn:
-            while delay := self._budget.delay(weight, now := time.monotonic()):
-                if others := self._budget.others(now):
-                    self._tell(_OTHERS, others, self._budget.per_minute)
+        async with line.turn:
+            while delay := line.budget.delay(weight, now := time.monotonic()):
+                if others := line.budget.others(now):
+                    self._tell(_OTHERS, others, line.budget.most)
                 await asyncio.sleep(delay)
-            self._budget.spend(weight, now)
+            line.budget.spend(weight, now)
             return now
 
     def _not_the_exchange(self, response: httpx.Response) -> str:
@@ -161,7 +178,9 @@ class RestClient:
         now_ms = time.time_ns() // 1_000_000
         refusal = self._venue.refusal(status, response.headers, response.content, now_ms)
         if refusal.wait is not None:
-            self._budget.block(refusal.wait, time.monotonic())
+            # A ban is of the address, and so is what leads to one.
+            for line in (self._line, self._funding_line):
+                line.budget.block(refusal.wait, time.monotonic())
             return RestError(
                 f"HTTP {status}: over the exchange's limit, waiting {refusal.wait:.0f} s"
             )

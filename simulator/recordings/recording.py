@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.recordings.lines import RecordedLine, read_merged
 from simulator.recordings.survey import Survey, survey
-from simulator.source import Batch, Contract, Frame, Play, TradeColumns, TradesQuery
+from simulator.source import Batch, Contract, Frame, FundingRecord, Play, TradeColumns, TradesQuery
 from spreadlake.binance.decode import KINDS
 from spreadlake.binance.frames import rest_trade, stream_of, trade_in
 from spreadlake.binance.rest import REST_KIND
@@ -134,6 +134,10 @@ class Recording:
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """All of them at once: the files are read for each part."""
         yield self.columns(symbol, start_ms, end_ms)
+
+    def funding(self, *_: object) -> Iterable[FundingRecord]:
+        """None: a recording of trades does not tell, and made-up ones would be taken for real."""
+        return ()
 
     def _trades(
         self, symbol: str, wanted: Callable[[TradeEvent], bool]

@@ -1,10 +1,11 @@
 """What the exchange allows its clients. Pure: the time is given."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from spreadlake.binance.errors import BANNED, TOO_MANY_REQUESTS
+from spreadlake.binance.funding import FUNDING_LIMIT, FUNDING_WINDOW
 from spreadlake.binance.limits import WEIGHT_PER_MINUTE
 from spreadlake.binance.streams import (
     CONNECTION_SECONDS,
@@ -23,11 +24,14 @@ class Limits:
     answers 429, the address is banned for `ban_seconds`, twice as long each further time.
     `write_buffer` is how many bytes a slow reader may be behind before it is cut off.
     `others_weight` is what other programs at the client's address have used of each window.
+    Requests for funding rates are counted apart: `funding_requests` in each `funding_window`.
     """
 
     weight_per_minute: int = WEIGHT_PER_MINUTE
     weight_window: float = 60.0
     others_weight: int = 0
+    funding_requests: int = FUNDING_LIMIT
+    funding_window: float = FUNDING_WINDOW
     ban_after: int = 10
     ban_seconds: float = 120.0
     ping_interval: float | None = PING_SECONDS
@@ -36,6 +40,16 @@ class Limits:
     messages_per_second: int = MESSAGES_PER_SECOND
     streams_per_connection: int = STREAMS_PER_CONNECTION
     write_buffer: int = 64 * 2**20
+
+    @property
+    def of_funding(self) -> "Limits":
+        """What requests for funding rates are allowed, each of them as a weight of 1."""
+        return replace(
+            self,
+            weight_per_minute=self.funding_requests,
+            weight_window=self.funding_window,
+            others_weight=0,
+        )
 
 
 class OverLimit(NamedTuple):

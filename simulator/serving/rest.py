@@ -4,11 +4,13 @@ Source: Binance open platform, USDⓈ-M futures, "Market data endpoints" and "Er
 """
 
 from collections.abc import Mapping
+from itertools import filterfalse
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from simulator.serving.funding import funding_rows
 from simulator.serving.klines import INTERVALS, klines
 from simulator.serving.limits import OverLimit
 from simulator.serving.listing import Listing
@@ -16,6 +18,7 @@ from simulator.serving.statuses import Statuses
 from simulator.source import Source, TradesQuery
 from spreadlake.binance import rest as api
 from spreadlake.binance.errors import BANNED, Code, ErrorBody
+from spreadlake.binance.funding import DEFAULT_FUNDING_PAGE, FUNDING, FUNDING_PAGE
 from spreadlake.binance.limits import RETRY_AFTER, banned_until
 
 _HOUR_MS = 3_600_000
@@ -68,6 +71,11 @@ def request_weight(target: str) -> int:
     return api.klines_weight(int(limit) if limit.isdecimal() else api.DEFAULT_PAGE)
 
 
+def is_of_funding(target: str) -> bool:
+    """Whether a request counts for the limit that funding rates have of their own."""
+    return urlsplit(target).path == api.PREFIX + FUNDING
+
+
 class Rest:
     """Serves the endpoints from `source`; `weight_limit` is what the list of contracts tells."""
 
@@ -89,6 +97,7 @@ class Rest:
             api.TRADES: self._trades,
             api.KLINES: self._klines,
             api.TICKERS: self._tickers,
+            FUNDING: self._funding,
         }
 
     def serve(self, target: str, now_ms: int) -> Reply:
@@ -161,6 +170,16 @@ class Rest:
         contract = self._source.instruments[symbol]
         return klines(trades, contract, step, opening, count, close_before)
 
+    def _funding(self, query: dict[str, str], now_ms: int) -> bytes:
+        asked = query.get(api.SYMBOL) is not None
+        listed = self._source.instruments
+        symbols = [self._symbol(query)] if asked else [*filterfalse(self._statuses.is_over, listed)]
+        limit = _limit(query, FUNDING_PAGE, DEFAULT_FUNDING_PAGE)
+        start, end = _number(query, api.START), _number(query, api.END)
+        _check_times(start, end)
+        until = {symbol: self._statuses.shown_until(symbol, now_ms) for symbol in symbols}
+        return msgspec.json.encode(funding_rows(self._source, until, limit, start, end))
+
     def _symbol(self, query: dict[str, str]) -> str:
         symbol = query.get(api.SYMBOL)
         if not symbol:
@@ -210,10 +229,10 @@ def _number(query: dict[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _limit(query: dict[str, str], most: int) -> int:
+def _limit(query: dict[str, str], most: int, default: int = api.DEFAULT_PAGE) -> int:
     limit = _number(query, api.LIMIT)
     if limit is None:
-        return api.DEFAULT_PAGE
+        return default
     if not 1 <= limit <= most:
         raise _BadRequestError(
             Code.INVALID_PARAMETER, "Data sent for parameter 'limit' is not valid."

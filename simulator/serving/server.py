@@ -19,7 +19,7 @@ from simulator.serving.hub import Hub
 from simulator.serving.limits import Limits, MessageRate, WeightCounter
 from simulator.serving.listing import Facts, Listing
 from simulator.serving.player import Pacing, Player, Speed
-from simulator.serving.rest import Reply, Rest, refused, request_weight
+from simulator.serving.rest import Reply, Rest, is_of_funding, refused, request_weight
 from simulator.serving.statuses import Statuses
 from simulator.serving.subscriptions import Subscriptions
 from simulator.source import Source, TradeColumns
@@ -72,6 +72,7 @@ class SimulatedExchange:
         self._limits = limits or Limits()
         self.faults = faults or Faults()
         self._budget = WeightCounter(self._limits)
+        self._funding_budget = WeightCounter(self._limits.of_funding)
         self._given_statuses = statuses or {}
         self._given_facts = facts or {}
         self._handshakes = 0
@@ -221,7 +222,10 @@ class SimulatedExchange:
         return None
 
     async def _answer(self, target: str) -> Reply:
-        refusal = self._budget.spend(request_weight(target), time.monotonic())
+        if is_of_funding(target):
+            refusal = self._funding_budget.spend(1, time.monotonic())
+        else:
+            refusal = self._budget.spend(request_weight(target), time.monotonic())
         if refusal is not None:
             reply = refused(refusal, self._limits.weight_per_minute, self.clock_ms())
         else:

@@ -44,6 +44,11 @@ def instrument(symbol: str) -> Instrument:
     return KNOWN.get(symbol) or _plausible(symbol)
 
 
+def is_known(symbol: str) -> bool:
+    """Whether it is one of the large contracts that are described by name."""
+    return symbol in _KNOWN
+
+
 def _plausible(symbol: str) -> Instrument:
     digits = key_of("instrument", symbol)
     magnitude = digits % 6 - 3

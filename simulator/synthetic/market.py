@@ -6,7 +6,8 @@ from operator import itemgetter
 
 import numpy as np
 
-from simulator.source import Batch, Frame, Play, TradeColumns, TradesQuery
+from simulator.source import Batch, Frame, FundingRecord, Play, TradeColumns, TradesQuery
+from simulator.synthetic.funding import FundingModel
 from simulator.synthetic.instruments import Instrument
 from simulator.synthetic.model import TYPICAL_NOTIONAL, Block, MarketModel
 from spreadlake.binance.decode import KINDS
@@ -34,6 +35,7 @@ class SyntheticMarket:
         rate: float | Mapping[str, float] | None = None,
     ) -> None:
         self._model = MarketModel(seed, symbols, rate)
+        self._funding = FundingModel(seed, self._model)
         self._streams: dict[str, tuple[str, str]] = {
             stream_name(symbol, kind): (symbol, kind)
             for symbol in self._model.instruments
@@ -141,3 +143,7 @@ class SyntheticMarket:
     def parts(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
         """The same in parts of about two hours."""
         return self._model.parts(symbol, start_ms, end_ms)
+
+    def funding(self, symbol: str, start_ms: int, end_ms: int) -> Iterator[FundingRecord]:
+        """The fundings of `symbol` in [start_ms, end_ms), in order of time."""
+        return self._funding.records(symbol, start_ms, end_ms)

@@ -8,10 +8,12 @@ log price = level + market · common path + altcoins · second path + own · spr
 spread reverts within seconds and sometimes jumps. It is the spread that pair trading looks for.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,6 +50,7 @@ TYPICAL_NOTIONAL = 900.0
 # which is about what a processor's cache holds.
 _FEW_BLOCKS = 3
 _BLOCKS_AT_ONCE = 128
+_MOMENTS = 1000  # that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,24 @@ class MarketModel:
         self._market = key_of(seed, "market")
         self._altcoins = key_of(seed, "altcoins")
         self._activity = key_of(seed, "activity")
+        self._paths = lru_cache(_MOMENTS)(self._paths_at)
         # Blocks of different symbols begin at different moments, so that no one instant of the
         # minute has to make them all.
         self._phases = {
             symbol: key_of("phase", symbol) % _SECONDS * 1000 for symbol in self.instruments
         }
+
+    def mark_price(self, symbol: str, second: int) -> float:
+        """What the symbol is worth at a moment: its trades are around it, by their own noise."""
+        traded, (common, second_path) = self.instruments[symbol], self._paths(second)
+        moved = traded.market * common + traded.altcoins * second_path
+        return traded.price * math.exp(_VOLATILITY * moved)
+
+    def _paths_at(self, second: int) -> tuple[float, float]:
+        """The paths that all symbols share, at one moment."""
+        moment = np.array([float(second)])
+        common = brownian(self._market, moment, shortest=1)
+        return float(common[0]), float(brownian(self._altcoins, moment)[0])
 
     def trades_per_block(self, symbol: str) -> int:
         """How many trades every block of `symbol` holds."""

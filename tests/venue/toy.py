@@ -6,6 +6,7 @@ import msgspec
 
 from spreadlake.trades import FrameError, Ignored, OffMarket, TradeEvent
 from spreadlake.venue import (
+    FundingPage,
     Headers,
     Kline,
     Listed,
@@ -22,6 +23,8 @@ CONNECTION_ATTEMPTS = (1000, 1.0)
 TRADES_PAGE = 3
 TRADES_WEIGHT = 1
 KLINES_PAGE = 10
+FUNDING_PAGE = 0
+FUNDING_REQUESTS = (1, 1.0)
 REMEDIES: Mapping[int, str] = {402: "pay first"}
 
 
@@ -95,6 +98,10 @@ def klines(
     if end_ms is not None:
         parameters["until"] = end_ms
     return Request("/v9/bars", parameters, klines_weight(limit), lambda _: [])
+
+
+def funding(symbol: str | None, start_ms: int, end_ms: int | None = None) -> Request[FundingPage]:
+    raise NotImplementedError
 
 
 def listing() -> Request[list[Listed]]:

@@ -188,7 +188,23 @@ CREATE TABLE kline_runs(
   PRIMARY KEY(symbol, "start")) WITHOUT ROWID;
 """
 
-TICKS_STEPS = [_TICKS_1, _TICKS_EMPTY_IDS, _TICKS_UNIVERSE, _TICKS_DETAILS, _TICKS_KLINE_CHANGES]
+# Funding rates; and of which time, [first_ms, until_ms), all of those of a symbol are held.
+_TICKS_FUNDING = """
+CREATE TABLE funding(
+  symbol TEXT NOT NULL, time_ms INTEGER NOT NULL, rate REAL NOT NULL, mark_price REAL,
+  PRIMARY KEY(symbol, time_ms)) WITHOUT ROWID;
+CREATE TABLE funding_spans(
+  symbol TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+TICKS_STEPS = [
+    _TICKS_1,
+    _TICKS_EMPTY_IDS,
+    _TICKS_UNIVERSE,
+    _TICKS_DETAILS,
+    _TICKS_KLINE_CHANGES,
+    _TICKS_FUNDING,
+]
 ANALYTICS_STEPS = [
     _ANALYTICS_1,
     _ANALYTICS_BREAKS,

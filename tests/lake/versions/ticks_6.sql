@@ -1,0 +1,17 @@
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE ticks( seq INTEGER PRIMARY KEY, symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, time_ms INTEGER NOT NULL, price REAL NOT NULL, qty REAL NOT NULL, buyer_is_maker INTEGER NOT NULL, first_trade_id INTEGER, last_trade_id INTEGER, qty_ex_rpi REAL, received_ms INTEGER, UNIQUE(symbol, trade_id));
+CREATE INDEX ticks_by_time ON ticks(time_ms);
+CREATE TABLE symbols( symbol TEXT PRIMARY KEY, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, last_time_ms INTEGER NOT NULL, last_price REAL NOT NULL, ticks INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps( id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, found_ms INTEGER NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL CHECK(state IN ('open', 'repaired', 'lost')), closed_ms INTEGER, message TEXT NOT NULL DEFAULT '');
+CREATE INDEX gaps_open ON gaps(symbol, first_id) WHERE state = 'open';
+CREATE INDEX gaps_lost ON gaps(symbol) WHERE state = 'lost';
+CREATE TABLE rolls( symbol TEXT NOT NULL, hour_ms INTEGER NOT NULL, rows INTEGER NOT NULL, max_seq INTEGER NOT NULL, rolled_ms INTEGER NOT NULL, PRIMARY KEY(symbol, hour_ms)) WITHOUT ROWID;
+CREATE INDEX rolls_by_seq ON rolls(max_seq);
+CREATE TABLE klines( symbol TEXT NOT NULL, timeframe TEXT NOT NULL, time INTEGER NOT NULL, open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL, quote_volume REAL NOT NULL, taker_buy_volume REAL NOT NULL, trades INTEGER NOT NULL, PRIMARY KEY(symbol, timeframe, time)) WITHOUT ROWID;
+CREATE TABLE counters( name TEXT NOT NULL, symbol TEXT NOT NULL DEFAULT '', value REAL NOT NULL, PRIMARY KEY(name, symbol)) WITHOUT ROWID;
+CREATE TABLE service_status( key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE empty_ids( symbol TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, PRIMARY KEY(symbol, first_id)) WITHOUT ROWID;
+CREATE TABLE universe( symbol TEXT PRIMARY KEY, place INTEGER, reason TEXT NOT NULL, status TEXT NOT NULL, contract TEXT NOT NULL, quote TEXT NOT NULL, quote_volume REAL, rank INTEGER, listed_ms INTEGER, delivery_ms INTEGER, since_ms INTEGER) WITHOUT ROWID;
+CREATE TABLE kline_changes( seq INTEGER PRIMARY KEY, symbol TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+CREATE TABLE funding( symbol TEXT NOT NULL, time_ms INTEGER NOT NULL, rate REAL NOT NULL, mark_price REAL, PRIMARY KEY(symbol, time_ms)) WITHOUT ROWID;
+CREATE TABLE funding_spans( symbol TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
