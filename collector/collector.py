@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from collector.funding.rates import FundingRates
 from collector.heartbeat import Heartbeat
 from collector.history.warm_start import WarmStart
 from collector.repair.repairer import Repairer, confirm_open
@@ -138,6 +139,7 @@ class Collector:
             Repairer(resources, self._groups.still_to_come).run(),
             self._listing.run(),
             self._warm_start.run(),
+            FundingRates(resources).run(),
             Roller(resources).run(),
             *([resources.recorder.run()] if resources.recorder else []),
             *([self._reload(resources.configuration).run()] if resources.configuration else []),

@@ -40,6 +40,8 @@ class Timing:
     first_live: float = 3.0
     # What of the history could not be had is asked for again after this.
     history_again: float = 60.0
+    # What is missing of the funding rates is looked at this often.
+    funding_interval: float = 5.0
     # The exchange's list of symbols is asked for again after this, sooner while one that does not
     # trade now is waited for, and where there was no answer.
     listing_again: float = 3600.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from spreadlake.binance.errors import BANNED, TOO_MANY_REQUESTS
-from spreadlake.binance.funding import FUNDING_LIMIT, FUNDING_WINDOW
+from spreadlake.binance.funding_rates import FUNDING_LIMIT, FUNDING_WINDOW
 from spreadlake.binance.limits import WEIGHT_PER_MINUTE
 from spreadlake.binance.streams import (
     CONNECTION_SECONDS,

@@ -18,7 +18,7 @@ from simulator.serving.statuses import Statuses
 from simulator.source import Source, TradesQuery
 from spreadlake.binance import rest as api
 from spreadlake.binance.errors import BANNED, Code, ErrorBody
-from spreadlake.binance.funding import DEFAULT_FUNDING_PAGE, FUNDING, FUNDING_PAGE
+from spreadlake.binance.funding_rates import DEFAULT_FUNDING_PAGE, FUNDING, FUNDING_PAGE
 from spreadlake.binance.limits import RETRY_AFTER, banned_until
 
 _HOUR_MS = 3_600_000

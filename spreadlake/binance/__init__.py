@@ -1,13 +1,13 @@
 """Binance's USDⓈ-M futures: a `spreadlake.venue.Venue`, which is this module itself. Pure.
 
 Each side of the wire is defined once, for the client and for the simulated exchange: `streams`,
-`decode` and `encode` (frames), `rest`, `funding`, `limits`, `errors`, `listings`, `hosts`. The
-files of public dumps are in `dumps`, apart because they are frames of polars.
+`decode` and `encode` (frames), `rest`, `funding_rates`, `limits`, `errors`, `listings`, `hosts`.
+The files of public dumps are in `dumps`, apart because they are frames of polars.
 """
 
 from spreadlake.binance.decode import FrameDecoder
 from spreadlake.binance.errors import REMEDIES, refuses
-from spreadlake.binance.funding import FUNDING_PAGE, FUNDING_REQUESTS, funding
+from spreadlake.binance.funding_rates import FUNDING_PAGE, FUNDING_REQUESTS, funding
 from spreadlake.binance.hosts import venue_of
 from spreadlake.binance.limits import refusal, seconds_to_wait, used_weight
 from spreadlake.binance.rest import (

@@ -123,6 +123,9 @@ class CollectorSettings(Section):
     warm_start_minutes: int = Field(
         15, ge=0, le=1440, description="minutes of trades fetched first into an empty lake; 0: none"
     )
+    funding: bool = Field(
+        True, description="funding rates of the captured symbols, from their first trade on"
+    )
     repair_hours: float = Field(
         48.0,
         ge=0,

@@ -35,6 +35,7 @@ FAST = Timing(
     copy_late=5.0,
     outrun=0.5,
     first_live=30.0,
+    funding_interval=0.05,
     listing_waiting=0.1,
     listing_unanswered=0.05,
     silence_interval=0.1,
@@ -56,7 +57,7 @@ def way(url: str, setting: str = "exchange.rest_url") -> Access:
 
 
 def settings_for(exchange: Any, **collector: Any) -> Settings:
-    """One connection, no warm start, and REST as free as may be, unless told otherwise."""
+    """One connection, no warm start, no funding, REST as free as may be, unless told otherwise."""
     return load_settings(
         None,
         symbols=SYMBOLS,
@@ -64,6 +65,7 @@ def settings_for(exchange: Any, **collector: Any) -> Settings:
         collector={
             "connections_per_symbol": 1,
             "warm_start_minutes": 0,
+            "funding": False,
             "request_weight": 2400,
             **collector,
         },

@@ -11,7 +11,7 @@ import pytest
 from simulator import Limits, Recording, SyntheticMarket, exchange_in_thread
 from simulator.serving.rest import Reply, Rest
 from simulator.serving.statuses import Statuses
-from spreadlake.binance.funding import decode_funding
+from spreadlake.binance.funding_rates import decode_funding
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "AAUSDT", "ABUSDT", "ACUSDT", "ADUSDT", "AEUSDT"]
 HOUR = 3_600_000

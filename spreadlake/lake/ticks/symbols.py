@@ -56,6 +56,19 @@ def newest_trade_ms(db: sqlite3.Connection) -> int | None:
     return latest
 
 
+def first_trade_ms(db: sqlite3.Connection, symbol: str) -> int | None:
+    """About when the first trade of a symbol was (Unix ms), of one in Parquet its hour's start.
+
+    None where the lake holds none.
+    """
+    times = (
+        "SELECT time_ms FROM ticks WHERE symbol = ? ORDER BY trade_id LIMIT 1",
+        "SELECT min(hour_ms) FROM rolls WHERE symbol = ?",
+    )
+    found = [row[0] for query in times for row in db.execute(query, (symbol,))]
+    return min((time_ms for time_ms in found if time_ms is not None), default=None)
+
+
 def held_ids(db: sqlite3.Connection, symbol: str) -> "HeldIds | None":
     """The ids of a symbol that the lake says it has; None where it has none."""
     from spreadlake.lake.ticks.id_ranges import HeldIds  # noqa: PLC0415

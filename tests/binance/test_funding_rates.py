@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from spreadlake.binance.funding import decode_funding, funding
+from spreadlake.binance.funding_rates import decode_funding, funding
 from spreadlake.funding import FundingRate
 
 AT = 1_698_768_000_007

@@ -1,0 +1,1 @@
+"""Funding rates of the captured symbols, fetched over REST: what was, and each new one."""
