@@ -46,7 +46,7 @@ def instrument(symbol: str) -> Instrument:
 
 def is_known(symbol: str) -> bool:
     """Whether it is one of the large contracts that are described by name."""
-    return symbol in _KNOWN
+    return symbol in KNOWN
 
 
 def _plausible(symbol: str) -> Instrument:
