@@ -117,7 +117,9 @@ def test_sql_on_the_ticks_has_one_owner() -> None:
     But for what a step of the schema fills a new table with.
     """
     owners = ("spreadlake.lake.ticks.", "spreadlake.lake.databases.schema")
-    tables = "ticks|gaps|rolls|symbols|klines|kline_changes|empty_ids|funding|funding_spans|universe"
+    tables = (
+        "ticks|gaps|rolls|symbols|klines|kline_changes|empty_ids|funding|funding_spans|universe"
+    )
     statement = re.compile(rf"\b(FROM|INTO|UPDATE|JOIN)\s+({tables})\b")
     found = {
         name_of(path): [text for text in texts_of(path) if statement.search(text)]
