@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -15,6 +16,7 @@ from exporter.notifications import notification_families, read_notifications
 from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
 from exporter.services import WatchedServices, read_services, service_families
 from exporter.storage import read_storage, storage_families
+from exporter.universe import read_captured, universe_families
 from spreadlake import __version__
 from spreadlake.lake import Lake
 from spreadlake.status import LakeSnapshot
@@ -30,7 +32,10 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
     return {
         # First: the snapshot ages while the others are read, and so would the heartbeats in it.
         "services": lambda look: service_families(read_services(look, services)),
-        "capture": lambda look: capture_families(read_capture(look), symbols),
+        "capture": lambda look: chain(
+            capture_families(read_capture(look), symbols),
+            universe_families(read_captured(look)),
+        ),
         "pairs": lambda look: pair_families(read_pairs(look)),
         "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),
         "alerts": lambda look: alert_families(read_alerts(look)),

@@ -18,6 +18,7 @@ from launcher.commands import (
     services,
     simulate,
     status,
+    symbols,
 )
 from launcher.commands.config import config_app
 from launcher.commands.output import tolerate_terminals
@@ -40,6 +41,7 @@ app.command("up")(pipeline.up)
 app.command("dashboards")(dashboards.dashboards)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
+app.command("symbols")(symbols.symbols)
 app.command("csv")(csv.csv)
 app.command("screen")(screen.screen)
 app.command("collect")(services.collect)

@@ -23,6 +23,9 @@ def status(
     data: DataOption = Path("data"),
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every symbol and pair in the tables, however many.")
+    ] = False,
 ) -> None:
     """Tell how a lake and its services are.
 
@@ -34,7 +37,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=1, allow_nan=False))
     else:
-        _print(report)
+        _print(report, every=every)
 
 
 def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
@@ -49,7 +52,7 @@ def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
     return probe_exporter(settings.exporter.host, settings.exporter.port, lake)
 
 
-def _print(report: LakeReport) -> None:
+def _print(report: LakeReport, *, every: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 slow to import
 
     from launcher.commands.status_tables import as_tables  # noqa: PLC0415
@@ -57,7 +60,7 @@ def _print(report: LakeReport) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
-    console.print(as_tables(report))
+    console.print(as_tables(report, every))
 
 
 _SECONDS = 1.0

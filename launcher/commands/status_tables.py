@@ -20,17 +20,23 @@ STATE_STYLES = {
     "unknown": "yellow",
 }
 
+_MOST_ROWS = 40  # of symbols, and of pairs
+_FEW = 5  # deliveries
 
 _MISSING_REMEDY = (
     "put these files back in ticks/, or import the dumps of these days again: spreadlake import"
 )
 
 
-def as_tables(report: LakeReport) -> RenderableType:
-    """Everything in the report; a part that is empty is left out."""
+def as_tables(report: LakeReport, every: bool = False) -> RenderableType:
+    """Everything in the report; a part that is empty is left out.
+
+    Of very many symbols and pairs those that matter most are shown, unless it is to be `every` one.
+    """
+    most = len(report.symbols) + len(report.pairs) if every else _MOST_ROWS
     parts: list[RenderableType] = [_headline(report), _services(report.services)]
     if report.symbols:
-        parts.append(_symbols(report))
+        parts.append(_symbols(report, most))
     if report.not_trading:
         parts.append(_not_trading(report.not_trading))
     if report.missing:
@@ -38,7 +44,7 @@ def as_tables(report: LakeReport) -> RenderableType:
     if report.gaps:
         parts.append(_gaps(report))
     if report.pairs:
-        parts.append(_pairs(report.pairs))
+        parts.append(_pairs(report.pairs, most))
     if report.alerts:
         parts.append(_alerts(report))
     parts.append(Text("files: " + ", ".join(f"{f.name} {size(f.bytes)}" for f in report.files)))
@@ -57,7 +63,26 @@ def _headline(report: LakeReport) -> Text:
         analysed = f"analysed up to {_when(report, report.watermark_at)}"
     if report.ticks_unprocessed:
         analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
+    lines += _universe(report)
     return Text("\n".join([*lines, *_connections(report), analysed, *_slow_tests(report)]))
+
+
+def _universe(report: LakeReport) -> list[str]:
+    """Who is captured, in a line, and what is announced of them."""
+    universe = report.universe
+    if not universe.known:
+        return []
+    looked = age(report.reported_at, universe.looked_at)
+    lines = [
+        f"{count(universe.captured, 'symbol')} captured of {universe.known:,} known (spreadlake "
+        f"symbols); the exchange's list was read {looked}"
+    ]
+    lines += [f"since then: {universe.trouble}"] if universe.trouble else []
+    ends = [f"{symbol} at {iso_utc(int(at))}" for symbol, at in universe.deliveries.items()]
+    if ends:
+        more = f" and {len(ends) - _FEW} more" if len(ends) > _FEW else ""
+        lines.append(f"delivery announced: {', '.join(ends[:_FEW])}{more}")
+    return lines
 
 
 def _connections(report: LakeReport) -> list[str]:
@@ -102,7 +127,8 @@ def _when(report: LakeReport, then: float | None) -> str:
     return f"{iso_utc(int(then))} ({age(report.reported_at, then)})"
 
 
-def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+def new_table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table; `right` are the columns of numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         justify = "right" if column in right else "left"
@@ -111,16 +137,21 @@ def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def _services(services: list[ServiceReport]) -> Table:
-    table = _table("services", "service", "state", "")
+    table = new_table("services", "service", "state", "")
     for service in services:
         table.add_row(service.name, _state(service.state), service.message)
     return table
 
 
-def _symbols(report: LakeReport) -> Table:
+def _symbols(report: LakeReport, most: int) -> Table:
     numbers = ("price", "trades", "open gaps", "lost gaps")
-    table = _table("symbols", "symbol", *numbers, "latest trade", right=numbers)
-    for s in report.symbols:
+    title, shown = "symbols", report.symbols
+    if len(shown) > most:
+        title += f": {most} of {len(shown):,}, gaps first, then the longest without a trade (--all)"
+        by_need = sorted(shown, key=lambda s: (-s.gaps_open, -s.gaps_lost, s.last_trade_at or 0))
+        shown = by_need[:most]
+    table = new_table(title, "symbol", *numbers, "latest trade", right=numbers)
+    for s in shown:
         latest = age(report.reported_at, s.last_trade_at)
         gaps = [Text(str(n), style="bold red" if n else "") for n in (s.gaps_open, s.gaps_lost)]
         table.add_row(s.symbol, number(s.price), f"{s.ticks:,}", *gaps, latest)
@@ -128,14 +159,14 @@ def _symbols(report: LakeReport) -> Table:
 
 
 def _not_trading(statuses: dict[str, str]) -> Table:
-    table = _table("not trading now", "symbol", "status")
+    table = new_table("not trading now", "symbol", "status")
     for symbol, status in statuses.items():
         table.add_row(symbol, Text(status, style="yellow"))
     return table
 
 
 def _missing(report: LakeReport) -> Table:
-    table = _table(
+    table = new_table(
         "Parquet files that are gone", "symbol", "from", "to", "trades", right=("trades",)
     )
     for part in report.missing:
@@ -144,7 +175,7 @@ def _missing(report: LakeReport) -> Table:
 
 
 def _gaps(report: LakeReport) -> Table:
-    table = _table(
+    table = new_table(
         "gaps not repaired",
         "symbol",
         "ids",
@@ -162,9 +193,13 @@ def _gaps(report: LakeReport) -> Table:
     return table
 
 
-def _pairs(pairs: list[PairReport]) -> Table:
+def _pairs(pairs: list[PairReport], most: int) -> Table:
     numbers = ("window", "lookback", "z", "corr", "beta")
-    table = _table("pairs", "pair", "bars", *numbers, "state", "", right=numbers)
+    title = "pairs"
+    if len(pairs) > most:
+        title += f": {most} of {len(pairs):,} series, the most stretched first (--all)"
+        pairs = sorted(pairs, key=lambda p: -abs(p.zscore or 0.0))[:most]
+    table = new_table(title, "pair", "bars", *numbers, "state", "", right=numbers)
     for p in pairs:
         values = [signed(p.zscore), signed(p.correlation), number(p.beta, 6)]
         series = [p.pair, p.timeframe, str(p.window), str(p.lookback)]
@@ -175,7 +210,7 @@ def _pairs(pairs: list[PairReport]) -> Table:
 
 def _alerts(report: LakeReport) -> Table:
     numbers = ("window", "lookback", "threshold", "opened at z", "peak z")
-    table = _table("open alerts", "rule", "pair", "bars", *numbers, "open since", right=numbers)
+    table = new_table("open alerts", "rule", "pair", "bars", *numbers, "open since", right=numbers)
     for a in report.alerts:
         levels = [f"{a.threshold:g}", signed(a.opened_zscore), signed(a.peak_zscore)]
         series = [a.rule, a.pair, a.timeframe, str(a.window), str(a.lookback)]

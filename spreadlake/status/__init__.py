@@ -34,6 +34,12 @@ from spreadlake.status.services import (
 )
 from spreadlake.status.snapshots import LakeSnapshot, snapshot
 from spreadlake.status.ticks import last_trade_ms, report_symbols
+from spreadlake.status.universe import (
+    SymbolChoice,
+    UniverseReport,
+    read_choices,
+    report_universe,
+)
 
 __all__ = [
     "AlertReport",
@@ -44,13 +50,16 @@ __all__ = [
     "LakeSnapshot",
     "PairReport",
     "ServiceReport",
+    "SymbolChoice",
     "SymbolReport",
     "TestsBacklog",
+    "UniverseReport",
     "bar_span",
     "database_sizes",
     "last_trade_ms",
     "look_until_sure",
     "never_started",
+    "read_choices",
     "read_latest",
     "read_latest_pairs",
     "read_latest_tests",
@@ -59,6 +68,7 @@ __all__ = [
     "read_tests_backlog",
     "report_on",
     "report_symbols",
+    "report_universe",
     "require_lake",
     "service_in",
     "snapshot",

@@ -39,6 +39,7 @@ from spreadlake.status.ticks import (
     report_gaps,
     report_symbols,
 )
+from spreadlake.status.universe import UniverseReport, report_universe
 
 
 @dataclass
@@ -54,6 +55,7 @@ class _Capture:
     connections: list[ConnectionReport] = field(default_factory=list)
     klines: KlineExtent | None = None
     newest_kline: int = 0
+    universe: UniverseReport = field(default_factory=UniverseReport)
 
 
 @dataclass
@@ -124,6 +126,7 @@ def _assemble(
         missing=capture.missing,
         connections=capture.connections,
         klines=_klines(capture, analysis),
+        universe=capture.universe,
     )
 
 
@@ -153,6 +156,7 @@ def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | N
         connections=report_connections(db),
         klines=kline_extent(db),
         newest_kline=newest_kline_change(db),
+        universe=report_universe(db),
     )
 
 

@@ -6,6 +6,8 @@ The field names are the keys of `spreadlake status --json`.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spreadlake.status.universe import UniverseReport
+
 ServiceState = Literal["running", "late", "stopped", "never started", "unknown"]
 
 
@@ -164,6 +166,7 @@ class LakeReport:
     exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
     `slow_tests` are the slow statistics that wait. `missing` are trades whose files are
     gone: they are not among `ticks`. `connections` are those that carry each symbol at once.
+    `universe` says how many symbols are captured, and which of them end.
     """
 
     lake: str
@@ -186,3 +189,4 @@ class LakeReport:
     missing: list[MissingReport] = field(default_factory=list)
     connections: list[ConnectionReport] = field(default_factory=list)
     klines: KlineReport | None = None
+    universe: UniverseReport = field(default_factory=UniverseReport)

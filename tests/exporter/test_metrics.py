@@ -15,6 +15,7 @@ from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
 from spreadlake.lake.databases.status import add_counters, set_status
+from spreadlake.lake.ticks.universe import UniverseRow, save_universe
 from spreadlake.status import LakeSnapshot
 from tests.exporter.serving import get, labels, scrape, series, serving
 from tests.fixture_lake import (
@@ -283,3 +284,21 @@ def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
         body = get(f"{address}/metrics?name[]=spreadlake_pair_beta")[2].decode()
     names = {line.split("{")[0] for line in body.splitlines() if not line.startswith("#")}
     assert names == {"spreadlake_pair_beta"}
+
+
+def test_an_announced_delivery_is_a_sample_of_a_captured_symbol_only(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    rows = [
+        UniverseRow("BTCUSDT", 0, "in"),
+        UniverseRow("OLDUSDT", 1, "in", delivery_ms=1_800_000_000_000),
+        UniverseRow("GONEUSDT", None, "out", delivery_ms=1_700_000_000_000),
+    ]
+    with closing(open_ticks_writer(lake)) as db, atomic(db):
+        save_universe(db, rows, "all of them", 1_790_000_000_500)
+    with serving(lake) as address:
+        samples = scrape(address)
+    announced = {labels(symbol="OLDUSDT"): 1_800_000_000}
+    assert samples["spreadlake_symbol_delivery_timestamp_seconds"] == announced
+    assert samples["spreadlake_symbols_captured"] == {labels(): 2}
+    assert samples["spreadlake_universe_look_timestamp_seconds"] == {labels(): 1_790_000_000.5}
+    assert samples["spreadlake_universe_look_failing"] == {labels(): 0}
