@@ -5,7 +5,15 @@ import sys
 
 from spreadlake.blas import pin_blas_threads
 
-PARTS = ("analytics", "cointegration", "capture", "freshness", "screen", "settings")
+PARTS = (
+    "analytics",
+    "cointegration",
+    "capture",
+    "freshness",
+    "market_job",
+    "screen",
+    "settings",
+)
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ IN_THE_ENVIRONMENT = {
     ),
     "half of JSON": (
         ("SPREADLAKE_STORAGE__ANALYTICS_HOURS", '{"1s": 48'),
-        ["written as JSON", '{"1s": 48.0, "1m": 720.0}'],
+        ["written as JSON", '{"1s": 12.0, "1m": 720.0}'],
     ),
     "wrong value": (("SPREADLAKE_EXPORTER__PORT", "x"), ["exporter.port = 'x'", "whole number"]),
     "wrong value in JSON": (
