@@ -1,4 +1,4 @@
-"""Stores 1m klines: the job makes bars of them for the time before a symbol's first trade."""
+"""Stores 1m klines in Parquet: the job makes bars of them where a symbol has no trades."""
 
 import sqlite3
 from typing import Any
@@ -6,35 +6,34 @@ from typing import Any
 import polars as pl
 
 from importer.merge import ConflictError
-from spreadlake.lake import atomic
-from spreadlake.lake.ticks.klines import read_klines, save_klines
+from spreadlake.lake import Lake, add_counters, atomic
+from spreadlake.lake.ticks.kline_files import add_klines, klines_between
+from spreadlake.lake.ticks.klines import record_kline_change
 from spreadlake.schemas import KLINES_SCHEMA
 from spreadlake.times import iso_utc
 
 _KEY = ["symbol", "timeframe", "time"]
 
 
-def store_klines(db: sqlite3.Connection, new: pl.DataFrame) -> int:
+def store_klines(db: sqlite3.Connection, lake: Lake, new: pl.DataFrame) -> int:
     """Stores klines of one symbol (KLINES_SCHEMA); returns how many were not there.
 
     ConflictError where the lake holds another kline of the same minute: then none are stored.
+    After a crash the files may have klines that were not recorded: those are recorded again.
     """
     once = new.unique()
     _refuse_two_of_a_minute(once)
-    held = _held(db, once)
-    _refuse_contradictions(once, held)
-    fresh = once.join(held, on=_KEY, how="anti")
-    with atomic(db):
-        save_klines(db, str(once["symbol"][0]), fresh.rows())
-    return fresh.height
-
-
-def _held(db: sqlite3.Connection, new: pl.DataFrame) -> pl.DataFrame:
-    symbol, first, last = new.select(
+    symbol, first, last = once.select(
         pl.col("symbol").first(), pl.col("time").min(), last=pl.col("time").max()
     ).row(0)
-    rows = read_klines(db, symbol, "1m", first, last)
-    return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
+    held = klines_between(db, lake, symbol, first, last)
+    _refuse_contradictions(once, held)
+    fresh = once.join(held, on=_KEY, how="anti")
+    add_klines(lake, symbol, fresh)
+    with atomic(db):
+        record_kline_change(db, symbol, first, last)
+        add_counters(db, {("klines", symbol): fresh.height})
+    return fresh.height
 
 
 def _refuse_two_of_a_minute(klines: pl.DataFrame) -> None:

@@ -28,7 +28,7 @@ from spreadlake.lake import (
     writer_lock,
 )
 from spreadlake.lake.ticks.hot import hot_ends
-from spreadlake.lake.ticks.klines import kline_days
+from spreadlake.lake.ticks.klines import kline_changes
 from spreadlake.lake.ticks.source_end import SourceEnd, read_end, record_end
 from spreadlake.lake.ticks.symbols import read_symbols
 
@@ -177,11 +177,12 @@ class _Import:
             record.add(*writer.write(hour_ms, records))
 
     def _klines(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
-        records = fresh = 0
-        for klines in read_dump(dump, on_bytes):
-            records += klines.height
-            fresh += store_klines(self._db, klines)
-        return Imported(dump, records, fresh)
+        # A month at most: a file of some 45,000 minutes.
+        klines = list(read_dump(dump, on_bytes))
+        if not klines:
+            return Imported(dump, 0, 0)
+        records = pl.concat(klines)
+        return Imported(dump, records.height, store_klines(self._db, self._lake, records))
 
     def _check(self) -> None:
         if self._stopped():
@@ -208,8 +209,10 @@ def _coverage(lake: Lake, db: sqlite3.Connection) -> Coverage:
     for row in read_symbols(db):
         days.setdefault(row.symbol, set()).update(_hot_days(db, row.symbol))
     klines: dict[str, set[date]] = {}
-    for symbol, number in kline_days(db):
-        klines.setdefault(symbol, set()).add(date(1970, 1, 1) + timedelta(days=number))
+    for change in kline_changes(db, 0):
+        numbers = range(change.first // 86_400, change.last // 86_400 + 1)
+        known = klines.setdefault(change.symbol, set())
+        known.update(date(1970, 1, 1) + timedelta(days=number) for number in numbers)
     return Coverage(days, klines)
 
 

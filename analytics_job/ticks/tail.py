@@ -12,15 +12,14 @@ from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trad
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.lake.ticks.hot import rows_after, rows_until
+from spreadlake.lake.ticks.kline_files import klines_between
 from spreadlake.lake.ticks.klines import (
     KlineChange,
     kline_changes,
     newest_kline_change,
-    read_klines,
 )
 from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
-from spreadlake.schemas import KLINES_SCHEMA
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +97,7 @@ class TickTail:
         if db is None:
             raise LookupError("klines are read only where kline_changes says there are some")
         with explaining(self._lake.ticks_db):
-            rows = read_klines(db, symbol, "1m", first, last)
-        return pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row")
+            return klines_between(db, self._lake, symbol, first, last)
 
     def close(self) -> None:
         """Closes the connection."""

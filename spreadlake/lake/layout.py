@@ -38,6 +38,17 @@ class Lake:
         """Root of the tick partitions."""
         return self.root / "ticks"
 
+    @property
+    def klines_dir(self) -> Path:
+        """Root of the files of imported klines."""
+        return self.root / "klines"
+
+    def kline_partition(self, symbol: str, second: int) -> Path:
+        """`klines/timeframe=1m/symbol=S/month=YYYY-MM/month.parquet`, the UTC month of `second`."""
+        month = datetime.fromtimestamp(second, UTC)
+        folder = self.klines_dir / "timeframe=1m" / f"symbol={symbol}" / f"month={month:%Y-%m}"
+        return folder / "month.parquet"
+
     def accepted_config(self, service: str) -> Path:
         """The configuration that a running service last accepted."""
         return self.root / "accepted" / f"{service}.toml"

@@ -8,6 +8,8 @@ from typing import Any
 
 from importer import Imported, import_dumps
 from spreadlake.lake import Lake, atomic, claim, open_reader, open_ticks_writer, read_trades
+from spreadlake.lake.ticks.kline_files import klines_between
+from spreadlake.lake.ticks.klines import save_klines
 from tests.importer.dumps import DAY, MIDNIGHT
 from tests.trades import TICKS, Trade
 
@@ -22,6 +24,12 @@ def held(root: Path, *symbols: str) -> list[Trade]:
     """All trades, hot and cold, by symbol, time and id."""
     frame = read_trades(Lake(root), MIDNIGHT - FAR, MIDNIGHT + FAR, symbols or None)
     return [Trade(*values) for values in frame.rows()]
+
+
+def klines(root: Path, symbol: str = "BTCUSDT") -> list[tuple[Any, ...]]:
+    """The klines of a symbol, hot and cold, in order of time."""
+    with closing(open_reader(Lake(root).ticks_db)) as db:
+        return klines_between(db, Lake(root), symbol, 0, 2**33).rows()
 
 
 def partitions(root: Path) -> list[str]:
@@ -54,6 +62,14 @@ def store_hot(root: Path, trades: Sequence[Trade], first_seq: int = 1) -> None:
                 [(first_seq + n, *trade) for n, trade in enumerate(trades)],
             )
             _count(db, trades)
+
+
+def store_hot_klines(root: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Klines of a symbol as the collector leaves them in SQLite."""
+    with closing(open_ticks_writer(Lake(root))) as db:
+        claim(db, Lake(root), "aggTrade", "exchange")
+        with atomic(db):
+            save_klines(db, str(rows[0][0]), rows)
 
 
 def _count(db: sqlite3.Connection, trades: Sequence[Trade]) -> None:

@@ -24,7 +24,7 @@ from tests.importer.dumps import (
     trades,
     write_dump,
 )
-from tests.importer.lakes import gaps, held, import_all, row, rows, store_hot
+from tests.importer.lakes import gaps, held, import_all, klines, row, rows, store_hot
 from tests.paths import ROOT
 from tests.trades import Trade
 
@@ -250,9 +250,8 @@ def test_klines_in_any_unit_of_time_are_the_same(tmp_path: Path, header: bool, u
 
     lines = [finer(line) for line in kline_lines(count=5, header=header)]
     import_all(tmp_path / "lake", write_dump(tmp_path, "BTCUSDT-1m-2024-08-08.zip", lines))
-    assert rows(tmp_path / "lake", "SELECT time FROM klines ORDER BY time") == [
-        (MIDNIGHT // 1000 + 60 * n,) for n in range(5)
-    ]
+    times = [MIDNIGHT // 1000 + 60 * n for n in range(5)]
+    assert [kline[2] for kline in klines(tmp_path / "lake")] == times
 
 
 def test_trades_in_ns_are_the_same(tmp_path: Path) -> None:

@@ -96,11 +96,6 @@ def read_klines(
     ).fetchall()
 
 
-def kline_days(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    """(symbol, days since 1970) that have klines."""
-    return db.execute("SELECT DISTINCT symbol, time / 86400 FROM klines").fetchall()
-
-
 def symbols_of_klines_alone(db: sqlite3.Connection) -> list[str]:
     """Symbols that have klines and no trade: they have no bars that are shorter than a minute."""
     rows = db.execute(

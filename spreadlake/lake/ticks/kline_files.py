@@ -1,0 +1,82 @@
+"""Imported klines: a month of a symbol is a file, so that a year of a market is not in `ticks.db`.
+
+Files hold the columns that their path does not name. A minute may be here and in SQLite as well:
+readers take SQLite's, which is the newer.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from spreadlake.lake.layout import Lake
+from spreadlake.lake.parquet import read_whole, write_durably
+from spreadlake.lake.ticks.klines import read_klines
+from spreadlake.schemas import KLINES_SCHEMA
+
+_PATH = ("symbol", "timeframe")
+
+
+def klines_between(
+    db: sqlite3.Connection, lake: Lake, symbol: str, first: int, last: int
+) -> pl.DataFrame:
+    """The 1m klines of a symbol with first <= time <= last, hot and cold, in order of time.
+
+    KLINES_SCHEMA. DamagedFileError where a file cannot be read.
+    """
+    hot = pl.DataFrame(
+        read_klines(db, symbol, "1m", first, last), schema=KLINES_SCHEMA, orient="row"
+    )
+    within = pl.col("time").is_between(first, last)
+    paths = [path for path in _paths(lake, symbol, first, last) if path.exists()]
+    if not paths:
+        return hot
+    cold = [_read(path, symbol).filter(within) for path in paths]
+    return pl.concat([hot, *cold]).unique("time", keep="first").sort("time")
+
+
+def add_klines(lake: Lake, symbol: str, klines: pl.DataFrame) -> None:
+    """Puts klines of one symbol (KLINES_SCHEMA) in the files of their months, each as a whole."""
+    if klines.is_empty():
+        return
+    months = klines.with_columns(path=_month(pl.col("time"))).partition_by(
+        "path", include_key=False, maintain_order=True
+    )
+    for new in months:
+        path = lake.kline_partition(symbol, int(new["time"][0]))
+        held = _read(path, symbol) if path.exists() else KLINES_SCHEMA.to_frame()
+        rows = pl.concat([new, held]).unique("time", keep="first").sort("time")
+        if not rows.equals(held):
+            write_durably(rows.drop(_PATH), path)
+
+
+def _read(path: Path, symbol: str) -> pl.DataFrame:
+    return read_whole(path, KLINES_SCHEMA, {"symbol": symbol, "timeframe": "1m"})
+
+
+def _month(time: pl.Expr) -> pl.Expr:
+    return pl.from_epoch(time).dt.strftime("%Y-%m")
+
+
+def _paths(lake: Lake, symbol: str, first: int, last: int) -> Iterator[Path]:
+    """The files of the months from that of `first` to that of `last`."""
+    second = max(0, first)
+    folder = lake.kline_partition(symbol, second).parent.parent
+    if not folder.is_dir():
+        return
+    month, end = _number(second), _number(max(0, min(last, 2**36)))
+    for path in sorted(folder.glob("month=*/month.parquet")):
+        if month <= _number_of(path) <= end:
+            yield path
+
+
+def _number(second: int) -> int:
+    at = datetime.fromtimestamp(second, UTC)
+    return at.year * 12 + at.month
+
+
+def _number_of(path: Path) -> int:
+    year, month = path.parent.name.removeprefix("month=").split("-")
+    return int(year) * 12 + int(month)
