@@ -75,7 +75,7 @@ def import_dumps(
     what cannot be imported, before anything is written where names and dates can tell, LakeError
     while a collector runs, or where the lake holds other trades, and StoppedError.
     """
-    dumps = [_dump_at(path) for path in paths]
+    dumps = [dump_at(path) for path in paths]
     with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
         check_claim(lake, TRADE_KIND, "exchange", VENUE)
         coverage = _coverage(lake, db)
@@ -105,7 +105,8 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _dump_at(path: Path) -> DumpFile:
+def dump_at(path: Path) -> DumpFile:
+    """The dump at `path`; InputError where there is none, or its name says nothing."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; name the files in it, such as {path}/*.zip")
     if "*" in path.name:

@@ -195,6 +195,7 @@ SAID_TO_USERS = {
     "launcher.commands.imports",
     "launcher.commands.replay",
     "launcher.commands.simulate",
+    "launcher.commands.verify",
 }
 # Who chooses an exchange, or is made for one: everybody else asks the `spreadlake.venue.Venue` it
 # was given. A dump and a recording are of one exchange, and so is the simulated one.
@@ -203,7 +204,8 @@ CHOOSES_A_VENUE = {
     "importer.plan",
     "importer.reader",
     "importer.run",
-    "launcher.commands.imports",
+    "importer.verify",
+    "launcher.commands.file_progress",
     "launcher.commands.pipeline",
     "launcher.commands.simulate",
     "spreadlake.lake.ticks.identity",

@@ -19,6 +19,7 @@ from launcher.commands import (
     simulate,
     status,
     symbols,
+    verify,
 )
 from launcher.commands.config import config_app
 from launcher.commands.output import tolerate_terminals
@@ -49,6 +50,7 @@ app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)
 app.command("notify")(services.notify)
 app.command("import")(imports.import_files)
+app.command("verify")(verify.verify)
 app.command("roll")(services.roll)
 app.command("simulate")(simulate.simulate)
 app.add_typer(config_app, name="config")

@@ -1,14 +1,13 @@
 """`spreadlake import`: Binance's public dump files into a lake."""
 
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from launcher.commands.file_progress import file_progress
 from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption
 from spreadlake.lake import Lake, open_reader
@@ -19,9 +18,6 @@ from spreadlake.words import count
 
 if TYPE_CHECKING:
     from importer import Imported
-    from importer.reader import OnBytes
-    from importer.run import OnFile
-    from spreadlake.binance.dumps import DumpFile
 
 
 _NAMED = 3  # symbols in a line
@@ -53,7 +49,7 @@ def import_files(
     stop = StopSignal()
     done = []
     try:
-        with _progress() as on_file:
+        with file_progress() as on_file:
             for imported in import_dumps(Lake(data), files, on_file, stop.is_set, skip):
                 typer.echo(_line(imported))
                 done.append(imported)
@@ -118,34 +114,3 @@ def _notes(lake: Lake) -> list[str]:
         return missing
     named = ", ".join(alone[:_NAMED]) + (f" and {len(alone) - _NAMED} more" * (len(alone) > _NAMED))
     return [*missing, f"{named}: klines and no trades, which make bars from 1m up, none of seconds"]
-
-
-@contextmanager
-def _progress() -> Iterator["OnFile"]:
-    """A bar for the file in hand where there is a terminal, nothing otherwise."""
-    from rich.console import Console  # noqa: PLC0415 slow to import
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def on_file(dump: "DumpFile", doing: str) -> "OnBytes":
-            total = dump.path.stat().st_size
-            bar.reset(task, total=total, description=f"{doing} {dump.path.name}")
-            return lambda position: bar.update(task, completed=position)
-
-        yield on_file

@@ -1,4 +1,4 @@
-"""A month of a busy symbol is imported in little memory."""
+"""A month of a busy symbol is imported, and compared with the lake, in little memory."""
 
 import subprocess
 import sys
@@ -16,14 +16,19 @@ PIECE = 500_000
 
 # The child tells the peak of its own memory; ru_maxrss would have that of the tests in it, which
 # the child is forked from.
-IMPORT = """
+RUN = """
 import re, sys
 from pathlib import Path
 from importer import import_dumps
+from importer.verify import verify_dumps
 from spreadlake.lake import Lake
-paths = [Path(sys.argv[1])]
-for one in import_dumps(Lake(Path(sys.argv[2])), paths, lambda dump, doing: lambda position: None):
-    print(one.fresh)
+paths, lake = [Path(sys.argv[1])], Lake(Path(sys.argv[2]))
+act, count = {
+    "import": (import_dumps, lambda one: one.fresh),
+    "verify": (verify_dumps, lambda one: sum(hour.equal for hour in one.hours)),
+}[sys.argv[3]]
+for one in act(lake, paths, lambda dump, doing: lambda position: None):
+    print(count(one))
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
@@ -50,14 +55,15 @@ def write_month(path: Path) -> int:
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-aggTrades-2024-08.zip"
     size = write_month(path)
-    result = subprocess.run(
-        [sys.executable, "-c", IMPORT, str(path), str(tmp_path / "lake")],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    fresh, peak_kb = map(int, result.stdout.split())
-    assert fresh == ROWS
-    assert peak_kb * 1024 < 300 * 2**20 < size
+    for what in ("import", "verify"):
+        result = subprocess.run(
+            [sys.executable, "-c", RUN, str(path), str(tmp_path / "lake"), what],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        trades, peak_kb = map(int, result.stdout.split())
+        assert trades == ROWS
+        assert peak_kb * 1024 < 300 * 2**20 < size

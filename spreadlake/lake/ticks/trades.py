@@ -90,12 +90,9 @@ def _read_hot(
     """Hot rows, and the hours that were in Parquet when they were read."""
     reader = nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db))
     with explaining(lake.ticks_db), reader as ticks:
-        rows = rows_between(ticks, start_ms, end_ms, schema.names())
+        rows = rows_between(ticks, start_ms, end_ms, schema.names(), symbols)
         rolled = rolled_between(ticks, symbols, start_ms, end_ms)
-    frame = trades_of(rows, schema)
-    if symbols is not None:
-        frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
-    return frame, rolled
+    return trades_of(rows, schema), rolled
 
 
 def _refuse_missing(lake: Lake, rolled: Sequence[RolledHour], there: Set[Path]) -> None:
