@@ -66,6 +66,7 @@ class Heartbeat:
             "reused": sorted(store.contradictions.reused),
             "next_roll_ms": None if watermark is None else next_roll_ms(watermark, after),
             "history": remaining.text if remaining else "",
+            "warm_start": remaining.status if remaining else None,
             "trouble": self._resources.writer.trouble,
             "refused": configuration.refused if configuration else "",
         }

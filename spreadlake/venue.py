@@ -127,7 +127,7 @@ class Venue(Protocol):
     TRADES_WEIGHT: int
     """What a request for trades weighs."""
     KLINES_PAGE: int
-    """Most klines in one answer."""
+    """Klines to ask for at once where many are wanted: so many weigh the least."""
     FUNDING_PAGE: int
     """Most funding rates in one answer; 0 where the exchange has none."""
     FUNDING_REQUESTS: tuple[int, float]

@@ -1,7 +1,7 @@
 """Which history is still to be fetched, on record, so that a start that was interrupted goes on."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from collector.history.remaining import Traded
@@ -27,7 +27,8 @@ class MissingHistory:
         self._store = store
         self._settings = settings
         self._by_id = settings.exchange.trades == venue.REST_KIND
-        self._saved = _read(store)
+        self._saved = self._saving = _read(store)
+        self._whole: Set[str] = frozenset()
         self.klines: list[str] = []
         self.trades: dict[str, int | None] = {}
         self.add(settings.symbol_list)
@@ -37,10 +38,12 @@ class MissingHistory:
         if not self._settings.collector.warm_start_minutes:
             return
         new = {symbol for symbol in symbols if self._store.last_id(symbol) is None}
-        klines, trades = self._saved["klines"], self._saved["trades"]
+        klines, trades = set(self._saved["klines"]), self._saved["trades"]
+        there = set(self.klines)
         for symbol in symbols:
-            if symbol not in self.klines and (symbol in new or symbol in klines):
+            if symbol not in there and (symbol in new or symbol in klines):
                 self.klines.append(symbol)
+                there.add(symbol)
             if self._by_id and symbol not in self.trades and (symbol in new or symbol in trades):
                 self.trades[symbol] = None if symbol in new else trades[symbol]
 
@@ -57,10 +60,25 @@ class MissingHistory:
 
     def save(self) -> None:
         """Writes it down, where it is not what the lake says already."""
-        now = {"klines": list(self.klines), "trades": dict(self.trades)}
-        if now != self._saved:
-            self._store.write_status({_KEY: now})
-            self._saved = now
+        if status := self.unsaved():
+            self._store.write_status(status)
+            self.saved()
+
+    def unsaved(self, but: Set[str] = frozenset()) -> dict[str, Any]:
+        """The status value to be written, by its key; empty where the lake says it already.
+
+        `but` are symbols whose klines are written with it: they lack none once it is `saved`.
+        """
+        klines = [symbol for symbol in self.klines if symbol not in but]
+        self._saving, self._whole = {"klines": klines, "trades": dict(self.trades)}, but
+        return {} if self._saving == self._saved else {_KEY: self._saving}
+
+    def saved(self) -> None:
+        """What `unsaved` last gave is durable now."""
+        self._saved = self._saving
+        for symbol in self._whole:
+            if symbol in self.klines:
+                self.klines.remove(symbol)
 
 
 def traded_of(db: sqlite3.Connection, span_s: int, page: int) -> dict[str, Traded]:

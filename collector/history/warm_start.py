@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from statistics import median_low
 
+from collector.history.klines import KlineHistory
 from collector.history.missing import MissingHistory, traded_of
 from collector.history.remaining import RemainingHistory, Traded, remaining_history
 from collector.log_lines import shortened
@@ -16,11 +17,14 @@ from collector.storage.batch import Batch
 from collector.timing import set_within
 from spreadlake.backoff import Backoff
 from spreadlake.config import Settings
+from spreadlake.lake.ticks.universe import read_universe
 from spreadlake.times import timeframe_seconds
 
 log = logging.getLogger(__name__)
 _MINUTE_MS = 60_000
 _ATTEMPTS = 3
+# From so many symbols on it is worth a request to know which of them trade most.
+_WORTH_ASKING = 20
 
 
 def kline_minutes(settings: Settings) -> int:
@@ -69,6 +73,8 @@ class WarmStart:
         self._added = asyncio.Event()
         self._traded: dict[str, Traded] = {}
         self._pages: Counter[str] = Counter()
+        self._klines = KlineHistory(resources, self._missing, self._attempt)
+        self._tried: set[str] = set()  # whose klines were asked for in this round
 
     @property
     def remaining(self) -> RemainingHistory | None:
@@ -81,6 +87,7 @@ class WarmStart:
             self._pages,
             self._settings.collector.request_weight,
             self._venue,
+            len(self._roster.symbols),
         )
 
     async def add(self, symbols: Sequence[str]) -> None:
@@ -125,15 +132,37 @@ class WarmStart:
 
     async def _fetch(self) -> None:
         """Klines of all first: they are cheap, and make bars of a minute and longer ready."""
+        self._tried.clear()
         await self._tell()
-        for symbol in sorted(self._missing.klines, key=self._volume, reverse=True):
-            if await self._attempt(symbol, self._klines) and symbol in self._missing.klines:
-                self._missing.klines.remove(symbol)
-                await self._save()
+        await self._new_klines()
         if self._missing.trades:
             await self._tell()
             await self._wait_for_live([*filter(self._roster.is_trading, self._missing.trades)])
             await self._trades()
+
+    async def _new_klines(self) -> None:
+        """Those of symbols that have come since they were last fetched, largest first."""
+        new = [symbol for symbol in self._missing.klines if symbol not in self._tried]
+        if not new:
+            return
+        self._tried.update(new)
+        volumes = await self._volumes(len(new))
+        new.sort(key=lambda symbol: volumes.get(symbol, 0.0), reverse=True)
+        await self._klines.fetch(new, kline_minutes(self._settings))
+        if not self._missing.klines:
+            log.info("1m klines of all symbols are there: minutes are ready")
+
+    async def _volumes(self, symbols: int) -> Mapping[str, float]:
+        """Quote volumes of the last 24 hours, as far as they are known; empty: they are not."""
+        look = await self._writer.persist(lambda: read_universe(self._store.db))
+        known = {row.symbol: row.quote_volume for row in look.rows if row.quote_volume is not None}
+        if known or symbols < _WORTH_ASKING:
+            return known
+        try:
+            return await self._rest.volumes()
+        except RestError as error:
+            log.info("klines are fetched in the order of symbols, not of volume: %s", error)
+            return {}
 
     async def _tell(self) -> None:
         span_s = self._settings.collector.warm_start_minutes * 60
@@ -151,13 +180,24 @@ class WarmStart:
         await self._writer.persist(self._missing.save)
 
     async def _trades(self) -> None:
-        """A page of each in turn, so that all of them soon have their newest minutes."""
-        turn = sorted(self._missing.trades, key=self._volume, reverse=True)
-        while turn:
+        """A page of each in turn, so that all of them soon have their newest minutes.
+
+        A symbol that comes meanwhile has its turn as well, and its klines before any more trades.
+        """
+        seen: set[str] = set()
+        turn: list[str] = []
+        while True:
+            turn += sorted(self._missing.trades.keys() - seen, key=self._volume, reverse=True)
+            seen.update(turn)
+            if not turn:
+                return
             turn = [symbol for symbol in turn if await self._goes_on(symbol)]
 
     async def _goes_on(self, symbol: str) -> bool:
         """Fetches one page; whether there is another one to be had now."""
+        await self._new_klines()
+        if symbol not in self._missing.trades:
+            return False  # it is not captured any more
         finished = await self._attempt(symbol, self._trades_before)
         if finished:
             self._missing.trades.pop(symbol, None)
@@ -221,18 +261,3 @@ class WarmStart:
             start_ms = self._missing.trades[symbol] = self._start_ms
             await self._save()
         return start_ms
-
-    async def _klines(self, symbol: str) -> bool:
-        missing, end_ms = kline_minutes(self._settings), None
-        while missing > 0:
-            # The newest minute is not over yet: it is asked for and left out.
-            newest = 0 if end_ms else 1
-            limit = min(missing + newest, self._venue.KLINES_PAGE)
-            rows = await self._rest.klines(symbol, "1m", limit, end_ms)
-            over = rows[: len(rows) - newest]
-            if not over:
-                break
-            page = over
-            await self._writer.persist(lambda: self._store.write_klines(symbol, "1m", page))  # noqa: B023
-            missing, end_ms = missing - len(over), rows[0].open_ms - 1
-        return True

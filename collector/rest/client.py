@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -73,6 +74,7 @@ class RestClient:
         self._budget = budget
         self._line = _Line(budget)
         self._funding_line = _Line(WeightBudget(*access.venue.FUNDING_REQUESTS))
+        self._klines_turn = asyncio.Lock()
         # `timeout` is for each byte to come; an answer that trickles must end as well.
         self._whole = 3 * timeout
         self._tell = RateLimitedLog(log.info, _TOLD)
@@ -110,7 +112,9 @@ class RestClient:
 
         Without `end_ms` the last one is not over yet.
         """
-        return await self._get(self._venue.klines(symbol, interval, limit, end_ms))
+        # One at a time, however many are wanted at once: a repair that comes then is the next.
+        request = self._venue.klines(symbol, interval, limit, end_ms)
+        return await self._get(request, turn=self._klines_turn)
 
     async def listing(self) -> list[Listed]:
         """All contracts of the exchange."""
@@ -127,8 +131,11 @@ class RestClient:
         request = self._venue.funding(symbol, start_ms, end_ms)
         return await self._get(request, self._funding_line)
 
-    async def _get(self, request: Request[T], line: _Line | None = None) -> T:
-        sent = await self._wait_for(request.weight, line or self._line)
+    async def _get(
+        self, request: Request[T], line: _Line | None = None, turn: asyncio.Lock | None = None
+    ) -> T:
+        async with turn or nullcontext():
+            sent = await self._wait_for(request.weight, line or self._line)
         self.counts["rest_requests"] += 1
         try:
             response = await self._send(request)

@@ -127,11 +127,21 @@ class TickStore:
         others = {self._symbols[code]: count for code, count in contradicting.items()}
         return Stored(ticks, sum(s.duplicates for s in plan.symbols), seconds, others)
 
-    def write_klines(self, symbol: str, timeframe: str, klines: Sequence[Kline]) -> None:
-        """Stores klines, times in Unix seconds; those that are there are replaced."""
-        rows = [(symbol, timeframe, kline.open_ms // 1000, *kline[1:]) for kline in klines]
+    def write_klines(
+        self,
+        pages: Iterable[tuple[str, Sequence[Kline]]],
+        timeframe: str,
+        status: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Stores klines of symbols, times in Unix seconds; those that are there are replaced.
+
+        All in one transaction, with the `status` values that belong to it.
+        """
         with atomic(self.db):
-            save_klines(self.db, symbol, rows)
+            for symbol, klines in pages:
+                rows = [(symbol, timeframe, kline.open_ms // 1000, *kline[1:]) for kline in klines]
+                save_klines(self.db, symbol, rows)
+            set_status(self.db, self._now_ms(), status or {})
 
     def write_status(self, values: Mapping[str, Any]) -> None:
         """Replaces status values."""

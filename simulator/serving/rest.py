@@ -148,7 +148,7 @@ class Rest:
         step = INTERVALS.get(query.get(api.INTERVAL, ""))
         if step is None:
             raise _BadRequestError(Code.INVALID_INTERVAL, "Invalid interval.")
-        limit = _limit(query, api.KLINES_PAGE)
+        limit = _limit(query, api.MOST_KLINES)
         start, end = _number(query, api.START), _number(query, api.END)
         _check_times(start, end)
         now_ms = self._statuses.shown_until(symbol, now_ms)

@@ -18,7 +18,9 @@ TRADES, KLINES, LISTING, PING, TIME = "aggTrades", "klines", "exchangeInfo", "pi
 TICKERS = "ticker/24hr"
 REST_KIND = "aggTrade"
 TRADES_PAGE = 1000
-KLINES_PAGE = 1500
+MOST_KLINES = 1500
+# Not the most there are in an answer: the most that weigh the least each.
+KLINES_PAGE = 499
 DEFAULT_PAGE = 500
 # Names of parameters.
 SYMBOL, LIMIT, FROM_ID, INTERVAL = "symbol", "limit", "fromId", "interval"

@@ -23,20 +23,32 @@ def test_weights_are_those_of_the_exchange(limit: int) -> None:
 
 def test_what_is_left_is_counted_in_minutes_of_the_budget() -> None:
     symbols = [f"S{n}" for n in range(500)]
-    at_first = remaining_history(symbols, symbols, 300, {}, {}, 1200, binance)
+    at_first = remaining_history(symbols, symbols, 300, {}, {}, 1200, binance, 500)
     assert at_first is not None
     assert at_first.weight == 500 * 2 + 500 * 20
     assert at_first.text == (
-        "klines of 500 symbols and trades of 500 symbols to fetch, at least about 9 min"
+        "klines of 500 symbols and trades of 500 symbols to fetch, at least about 9 min; "
+        "minutes are ready in about 1 min"
     )
+    later = remaining_history(symbols[20:], symbols, 300, {}, {}, 1200, binance, 500)
+    assert later is not None
+    assert later.text.startswith("klines of 480 of 500 symbols and trades of 500 symbols to fetch")
+    assert later.status == {
+        "symbols": 500, "klines_left": 480, "trades_left": 500, "minutes_ready": False,
+        "klines_seconds": 48.0, "seconds": 548.0, "at_most": False,
+    }  # fmt: skip
     told = {symbol: Traded(1.0, 5) for symbol in symbols}
-    then = remaining_history([], symbols, 300, told, {"S0": 3, "S1": 9}, 1200, binance)
+    fetched = {"S0": 3, "S1": 9}
+    then = remaining_history([], symbols, 300, told, fetched, 1200, binance, 501)
     assert then is not None
     assert then.weight == (498 * 5 + 2 + 1) * 20
-    assert then.text == "trades of 500 symbols to fetch, at most about 42 min"
+    assert then.text == (
+        "trades of 500 of 501 symbols to fetch, at most about 42 min; minutes are ready"
+    )
+    assert then.status["minutes_ready"] is True
     long = remaining_history(["S"], [], 1600, {}, {}, 1200, binance)
     assert long is not None
-    assert long.weight == 10 + binance.klines_weight(101)
+    assert long.weight == 3 * 2 + binance.klines_weight(1601 - 3 * 499)
     assert long.text.startswith("klines of 1 symbol to fetch, ")
     assert remaining_history([], [], 300, told, {}, 1200, binance) is None
 
