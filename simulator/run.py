@@ -1,12 +1,14 @@
 """The simulated exchange for code that blocks: a command, a child process, a test."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from simulator.serving.script import Event, happen
 from simulator.serving.server import SimulatedExchange
 from simulator.source import Source, TradeColumns
 from spreadlake.errors import InputError
@@ -14,18 +16,32 @@ from spreadlake.service import StopSignal
 
 OnReady = Callable[[str, str], None]
 
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.05
 
-def run_simulator(source: Source, stop: StopSignal, *, on_ready: OnReady, **options: Any) -> None:
+
+def run_simulator(
+    source: Source,
+    stop: StopSignal,
+    *,
+    on_ready: OnReady,
+    events: Sequence[Event] = (),
+    **options: Any,
+) -> None:
     """Serves `source` until `stop` is set; `options` are those of `SimulatedExchange`.
 
-    `on_ready` is called once with the WebSocket and the REST address. Raises InputError when
-    the address cannot be listened on.
+    The `events` of a script happen meanwhile. `on_ready` is called once with the WebSocket and the
+    REST address. Raises InputError when the address cannot be listened on.
     """
-    asyncio.run(_serve(source, stop, on_ready, options))
+    asyncio.run(_serve(source, stop, on_ready, events, options))
 
 
 async def _serve(
-    source: Source, stop: StopSignal, on_ready: OnReady, options: dict[str, Any]
+    source: Source,
+    stop: StopSignal,
+    on_ready: OnReady,
+    events: Sequence[Event],
+    options: dict[str, Any],
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -37,7 +53,21 @@ async def _serve(
     stop.on_set(stop_here)
     async with SimulatedExchange(source, **options) as exchange:
         on_ready(exchange.ws_url, exchange.rest_url)
-        await exchange.until(stopped)
+        happening = asyncio.create_task(play_script(events, exchange))
+        try:
+            await exchange.until(stopped)
+        finally:
+            happening.cancel()
+
+
+async def play_script(events: Sequence[Event], exchange: SimulatedExchange) -> None:
+    """Lets the events happen, each at its time, counted from now in the exchange's time."""
+    began_ms = exchange.clock_ms()
+    for event in events:
+        while exchange.clock_ms() < began_ms + event.at * 1000:  # noqa: ASYNC110 no event tells
+            await asyncio.sleep(_LOOK_SECONDS)
+        happen(event, exchange)
+        _log.info("script: %s %s", event.do, event.symbol or f"of all, {event.factor:g} times")
 
 
 class ExchangeHandle:

@@ -110,6 +110,14 @@ MarketOption = Annotated[
         help="A simulated market of so many symbols, as busy as a real one, and all captured.",
     ),
 ]
+ScriptOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--script",
+        metavar="FILE",
+        help="What happens at the simulated exchange: listings, halts, deliveries, bursts (TOML).",
+    ),
+]
 DurationOption = Annotated[
     float | None,
     typer.Option(

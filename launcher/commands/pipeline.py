@@ -17,6 +17,7 @@ from launcher.commands.options import (
     DataOption,
     DurationOption,
     MarketOption,
+    ScriptOption,
     parse_factor,
     parse_whole,
 )
@@ -57,6 +58,7 @@ def demo(
         typer.Option("--seed", metavar="N", parser=parse_whole, help="Of the simulated market."),
     ] = 1,
     symbols: MarketOption = None,
+    script: ScriptOption = None,
     grafana: GrafanaOption = False,
 ) -> None:
     """Run everything on a simulated exchange.
@@ -79,7 +81,8 @@ def demo(
         # and never back to before what is stored.
         last_ms = last_trade_ms(lake) or 0
         ahead = ["--start-ms", last_ms] if last_ms > time.time() * 1000 else []
-        many = [] if symbols is None else ["--symbols", symbols]
+        many: list[object] = [] if symbols is None else ["--symbols", symbols]
+        many += [] if script is None else ["--script", script.absolute()]
         return ["--speed", speed, "--seed", seed, *many, *ahead]
 
     title = "spreadlake demo, a simulated market"

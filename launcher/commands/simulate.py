@@ -2,8 +2,9 @@
 
 import logging
 import math
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ from launcher.commands.options import (
     ConfigOption,
     DurationOption,
     MarketOption,
+    ScriptOption,
     SpeedOption,
     parse_factor,
     parse_port,
@@ -22,9 +24,6 @@ from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.errors import InputError
 from spreadlake.logs import configure_logs
 from spreadlake.service import StopSignal
-
-if TYPE_CHECKING:
-    from simulator import SyntheticMarket
 
 _log = logging.getLogger(__name__)
 _MARKET = 50  # symbols of the market where rules choose them
@@ -57,6 +56,7 @@ def simulate(
             "--symbols it is that of all together, about 1 each without it.",
         ),
     ] = None,
+    script: ScriptOption = None,
     start_ms: Annotated[
         int | None,
         typer.Option(
@@ -78,17 +78,31 @@ def simulate(
 
     It serves a synthetic market, or recordings, in the wire format of the real exchange.
     """
-    from simulator import Recording, SyntheticMarket, run_simulator  # noqa: PLC0415
+    from simulator import (  # noqa: PLC0415
+        Event,
+        Recording,
+        SyntheticMarket,
+        bursts,
+        facts_before,
+        read_script,
+        run_simulator,
+    )
 
     configure_logs("simulator")
     stop = StopSignal(duration)
     source: Recording | SyntheticMarket
     expected: list[str] = []
+    events: list[Event] = []
+    if recordings and script:
+        raise InputError("--script is of a synthetic market; leave out the recordings or it")
     if recordings:
         source = Recording(recordings, kind=check_kind(kind))
         expected = [stream_name(symbol, source.kind) for symbol in expect or []]
     else:
-        source = _market(seed, symbols, rate, load_settings(find_config(config)))
+        start_ms = start_ms or time.time_ns() // 1_000_000
+        names, rates = _market(symbols, rate, load_settings(find_config(config)))
+        events = read_script(script, names) if script else []
+        source = SyntheticMarket(seed, names, rates, bursts(events, start_ms))
     run_simulator(
         source,
         stop,
@@ -99,20 +113,22 @@ def simulate(
         expected=expected,
         hold=bool(expected),
         start_ms=start_ms,
+        events=events,
+        facts=facts_before(events),
     )
 
 
 def _market(
-    seed: int, count: int | None, rate: float | None, settings: Settings
-) -> "SyntheticMarket":
-    """The symbols of the settings, or a whole market of `count`."""
-    from simulator import SyntheticMarket, market_rates, market_symbols  # noqa: PLC0415
+    count: int | None, rate: float | None, settings: Settings
+) -> tuple[list[str], float | dict[str, float] | None]:
+    """The symbols of the settings, or a whole market of `count`, and how often they trade."""
+    from simulator import market_rates, market_symbols  # noqa: PLC0415
 
     if count is None and settings.symbols != "all":
-        return SyntheticMarket(seed, settings.symbol_list, rate)
+        return settings.symbol_list, rate
     symbols = market_symbols(_MARKET if count is None else count)
     total = float(len(symbols)) if rate is None else rate
-    return SyntheticMarket(seed, symbols, market_rates(symbols, total))
+    return symbols, market_rates(symbols, total)
 
 
 def check_kind(kind: str | None) -> str | None:

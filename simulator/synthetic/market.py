@@ -7,6 +7,7 @@ from operator import itemgetter
 import numpy as np
 
 from simulator.source import Batch, Frame, FundingRecord, Play, TradeColumns, TradesQuery
+from simulator.synthetic.bursts import Burst
 from simulator.synthetic.funding import FundingModel
 from simulator.synthetic.instruments import Instrument
 from simulator.synthetic.model import TYPICAL_NOTIONAL, Block, MarketModel
@@ -25,7 +26,8 @@ class SyntheticMarket:
 
     The same `seed` gives the same trades at the same times with the same ids, in every process
     and on every day. `rate` is the trades a second of every symbol, or of each by its name;
-    by default 5 to 15, depending on the symbol. Another rate gives other ids.
+    by default 5 to 15, depending on the symbol. Another rate gives other ids, and
+    so do `bursts`, in which all symbols trade more often.
     """
 
     def __init__(
@@ -33,8 +35,9 @@ class SyntheticMarket:
         seed: int = 1,
         symbols: Iterable[str] = (),
         rate: float | Mapping[str, float] | None = None,
+        bursts: Iterable[Burst] = (),
     ) -> None:
-        self._model = MarketModel(seed, symbols, rate)
+        self._model = MarketModel(seed, symbols, rate, bursts)
         self._funding = FundingModel(seed, self._model)
         self._streams: dict[str, tuple[str, str]] = {
             stream_name(symbol, kind): (symbol, kind)
@@ -105,12 +108,12 @@ class SyntheticMarket:
     def rest_trades(self, query: TradesQuery) -> list[bytes]:
         """Aggregate trades as REST gives them, one JSON object each."""
         first, after = self._id_range(query)
-        per_block = self._model.trades_per_block(query.symbol)
+        ids = self._model.ids(query.symbol)
         rows: list[bytes] = []
         while first < after:
-            number, low = divmod(first, per_block)
-            high = min(per_block, low + after - first)
-            block = self._model.block(query.symbol, number)
+            block = self._model.block(query.symbol, ids.number_of(first))
+            low = first - block.first_id
+            high = min(len(block), low + after - first)
             rows += encode_rest(self._units(query.symbol, block, low, high))
             first += high - low
         return rows

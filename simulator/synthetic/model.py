@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from simulator.source import TradeColumns
+from simulator.synthetic.bursts import BlockIds, Burst, Bursts
 from simulator.synthetic.instruments import Instrument, instrument
 from simulator.synthetic.noise import (
     Bools,
@@ -74,7 +75,11 @@ class MarketModel:
     """Makes blocks and keeps the latest few; safe to use from several threads."""
 
     def __init__(
-        self, seed: int, symbols: Iterable[str], rate: float | Mapping[str, float] | None = None
+        self,
+        seed: int,
+        symbols: Iterable[str],
+        rate: float | Mapping[str, float] | None = None,
+        bursts: Iterable[Burst] = (),
     ) -> None:
         self._seed = seed
         self._rate = rate
@@ -91,6 +96,8 @@ class MarketModel:
         self._phases = {
             symbol: key_of("phase", symbol) % _SECONDS * 1000 for symbol in self.instruments
         }
+        self._bursts = Bursts(bursts)
+        self._ids = {symbol: self._block_ids(symbol) for symbol in self.instruments}
 
     def mark_price(self, symbol: str, second: int) -> float:
         """What the symbol is worth at a moment: its trades are around it, by their own noise."""
@@ -104,8 +111,23 @@ class MarketModel:
         common = brownian(self._market, moment, shortest=1)
         return float(common[0]), float(brownian(self._altcoins, moment)[0])
 
+    def _block_ids(self, symbol: str) -> BlockIds:
+        """The ids of its blocks: those that a burst reaches into hold more trades."""
+        usual, more = self.trades_per_block(symbol), {}
+        for start_ms, end_ms in self._bursts.spans_ms():
+            first, last = self.block_at(symbol, start_ms), self.block_at(symbol, end_ms - 1)
+            for number in range(first, last + 1):
+                begin = (number * BLOCK_MS + self._phases[symbol]) // 1000
+                factors = self._bursts.factors(begin + np.arange(_SECONDS))
+                more[number] = round(usual * float(factors.mean())) - usual
+        return BlockIds(usual, more)
+
+    def ids(self, symbol: str) -> BlockIds:
+        """Which ids its blocks hold."""
+        return self._ids[symbol]
+
     def trades_per_block(self, symbol: str) -> int:
-        """How many trades every block of `symbol` holds."""
+        """How many trades a block of `symbol` holds without a burst."""
         rate = self._rate
         if rate is None:
             rate = self.instruments[symbol].rate
@@ -153,7 +175,7 @@ class MarketModel:
         """
         first = self.block_at(traded.symbol, start_ms)
         after = self.block_at(traded.symbol, end_ms - 1) + 1
-        if after - first <= _FEW_BLOCKS:
+        if after - first <= _FEW_BLOCKS or not self._ids[traded.symbol].is_usual(first, after):
             yield from self.blocks(traded.symbol, start_ms, end_ms)
             return
         for number in range(first, after, _BLOCKS_AT_ONCE):
@@ -171,10 +193,13 @@ class MarketModel:
         )
 
     def _make(self, traded: Instrument, number: int, many: int = 1) -> Block:
-        """Block `number` and those after it, `many` in all: the same trades as one by one."""
-        count = self.trades_per_block(traded.symbol)
+        """Block `number` and those after it, `many` in all: the same trades as one by one.
+
+        Many at once are all as usual.
+        """
+        count = self._ids[traded.symbol].count(number)
         start_ms = number * BLOCK_MS + self._phases[traded.symbol]
-        first_id = number * count
+        first_id = self._ids[traded.symbol].first(number)
         ids = np.arange(first_id, first_id + many * count)
         times_ms = self._times(traded.symbol, start_ms, ids, many)
         grid_ms = start_ms + _GRID_MS * np.arange(many * BLOCK_MS // _GRID_MS + 2)
@@ -214,6 +239,7 @@ class MarketModel:
         weight[everywhere < _ALL_QUIET] = 0.0
         weight[uniform(key_of(own, "quiet"), seconds) < _ONE_QUIET] = 0.0
         weight[::_SECONDS] += 1e-6
+        weight *= self._bursts.factors(seconds)
         passed = np.zeros((many, _SECONDS + 1))
         np.cumsum(weight.reshape(many, _SECONDS), axis=1, out=passed[:, 1:])
         # Whole seconds without weight make steps in the inverse, which interpolation jumps over.
