@@ -16,6 +16,7 @@ from analytics_job.alerts.rules import watched_series
 from analytics_job.alerts.store import AlertStore
 from analytics_job.bars.backlog import BarsDue
 from analytics_job.bars.klines import KlineBars
+from analytics_job.bars.old import OldBars
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
 from analytics_job.pairs.analyser import Analyser
@@ -59,7 +60,8 @@ class Pipeline:
         self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
         self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
         self.bars_due = BarsDue(db, self.bars)
-        self.kline_bars = KlineBars(self.bars, self.spans, self.bars.kline_runs)
+        old = OldBars(db, lake, settings.storage.analytics_hours)
+        self.kline_bars = KlineBars(self.bars, self.spans, self.bars.kline_runs, old)
         self.position = read_position(db)
         self._complete_ms = 0
         self.read_seq = self.position.seq

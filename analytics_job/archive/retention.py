@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
 from spreadlake.lake.databases.connections import shrink
@@ -18,7 +19,6 @@ from spreadlake.series import TABLES, Table
 
 log = logging.getLogger(__name__)
 
-DEFAULT_HOURS = 720.0
 _LOOK_MS = 60_000  # of exchange time, between two looks at what is old enough
 _FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from analytics_job.bars.kline_runs import KlineRuns
+from analytics_job.bars.old import OldBars
 from analytics_job.bars.spans import SpanStore
 from analytics_job.bars.store import BarStore, ChangedBars
 from spreadlake.quant.resample import bars_before
@@ -13,8 +14,9 @@ from spreadlake.quant.resample import bars_before
 class KlineBars:
     """Writes bars of a symbol's klines; runs inside the caller's transaction."""
 
-    def __init__(self, bars: BarStore, spans: SpanStore, runs: KlineRuns) -> None:
+    def __init__(self, bars: BarStore, spans: SpanStore, runs: KlineRuns, old: OldBars) -> None:
         self._bars = bars
+        self._old = old
         self._spans = spans
         self._runs = runs
 
@@ -64,7 +66,9 @@ class KlineBars:
         new = bars.join(known, on=bars.columns, how="anti", maintain_order="left")
         if new.is_empty():
             return []
-        self._bars.write(timeframe, new)
+        hot, archived = self._old.take(timeframe, symbol, new, final)
+        self._bars.note_firsts(timeframe, archived)
+        self._bars.write(timeframe, hot)
         return [ChangedBars(symbol, int(new["time"][0]), int(new["time"][-1]) + length)]
 
     def _pieces(self, klines: pl.DataFrame) -> Iterator[pl.DataFrame]:

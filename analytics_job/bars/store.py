@@ -95,6 +95,10 @@ class BarStore:
             f"VALUES ('{timeframe}', {', '.join('?' * len(BARS_SCHEMA))})",
             bars.rows(),
         )
+        self.note_firsts(timeframe, bars)
+
+    def note_firsts(self, timeframe: str, bars: pl.DataFrame) -> None:
+        """Remembers when each symbol begins; bars of BARS_SCHEMA that are written anywhere."""
         firsts = bars.group_by("symbol").agg(pl.col("time").min())
         self._db.executemany(
             f"INSERT INTO first_bars(timeframe, symbol, time) VALUES ('{timeframe}', ?, ?) "

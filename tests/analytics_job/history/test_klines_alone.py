@@ -1,5 +1,6 @@
 """Klines without any trade are a lake: bars, rows, alerts; trades of any time may come to them."""
 
+from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from analytics_job.history import klines as kline_history
 from analytics_job.job import AnalyticsJob
+from spreadlake.lake import open_reader
+from spreadlake.lake.analytics.rows import read_bars
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
 from tests.trades import Trade
@@ -22,6 +25,7 @@ CONFIG = harness.settings(
     lookbacks=[20],
     max_stale_bars=8,
     job={"tests_interval": 600},
+    storage={"analytics_hours": {"1m": 1e5, "5m": 1e5}},
     alerts=[
         {"name": "z", "window": 6, "threshold": 0.8, "timeframe": "1m"},
         *(
@@ -240,6 +244,41 @@ def test_a_rebuild_gives_the_same_tables(tmp_path: Path, expected: dict[str, Any
         job.close()
         assert _tables(lake) == expected
         lake.close()
+
+
+def _all_bars(lake: harness.TestLake, timeframe: str) -> list[Any]:
+    with closing(open_reader(lake.lake.analytics_db)) as db:
+        return read_bars(db, lake.lake, SYMBOLS, timeframe, 0, 2**33).rows()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (2, 0, 1, 4, 3), (2, 3, 4, 1, 0)], ids=str)
+def test_old_bars_go_to_their_files_at_once(
+    tmp_path: Path, expected: dict[str, Any], order: tuple[int, ...]
+) -> None:
+    """Whatever is in SQLite already, and whatever comes to the same day later."""
+    lake = harness.TestLake(tmp_path)
+    keep = CONFIG.storage.model_copy(update={"analytics_hours": {"1m": 48.0, "5m": 48.0}})
+    job = AnalyticsJob(lake.lake, CONFIG.model_copy(update={"storage": keep}))
+    for at in order:
+        _give(lake, EVENTS[at])
+        job.step()
+        job.finish_tests()
+    if order[:2] == (2, 0):  # the day was old from the beginning
+        hot = [b for b in lake.table("bars") if b["time"] < YEARS_LATER and b["timeframe"] == "1m"]
+        assert len(hot) < 2 * MINUTES
+        assert list((tmp_path / "bars" / "timeframe=1m").rglob("*.parquet"))
+    while job.roll_piece():
+        pass
+    hot = [b for b in lake.table("bars") if b["time"] < YEARS_LATER and b["timeframe"] == "1m"]
+    assert hot == []
+    for timeframe in ("1m", "5m"):
+        bars = [b for b in expected["bars"] if b["timeframe"] == timeframe]
+        want = [tuple(v for k, v in b.items() if k != "timeframe") for b in bars]
+        assert _all_bars(lake, timeframe) == want
+    states = [s for s in lake.table("pair_status") if s["timeframe"] == "1m"]
+    assert states == [s for s in expected["pair_status"] if s["timeframe"] == "1m"]
+    job.close()
+    lake.close()
 
 
 def test_a_rebuild_of_klines_alone(tmp_path: Path) -> None:
