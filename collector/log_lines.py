@@ -56,3 +56,9 @@ def shortened(symbols: Sequence[str]) -> str:
 def symbols_counted(number: int) -> str:
     """`1 symbol`, `2 symbols`."""
     return f"{number} symbol{'' if number == 1 else 's'}"
+
+
+def several(reasons: Sequence[str]) -> str:
+    """The first few of them as they are, and how many more there are."""
+    more = len(reasons) - _NAMED
+    return "; ".join(reasons[:_NAMED]) + (f"; and {more} more like these" if more > 0 else "")

@@ -12,7 +12,7 @@ from collector.network.access import read_access
 from collector.record.recorder import Recorder
 from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
-from collector.roll import over_before, roll_all, tell_unfinished
+from collector.roll import compact_all, over_before, roll_all, tell_unfinished
 from collector.storage.rescue import rescue
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
@@ -84,9 +84,10 @@ def _keep_what_was_removed(db: sqlite3.Connection, lake: Lake, presence: Presenc
 
 
 def roll(context: ServiceContext) -> None:
-    """Rolls finished hours now; LakeError while a collector runs, which does so by itself.
+    """Rolls finished hours and compacts finished days now.
 
-    LakeError as well, once all others are rolled, for partitions that cannot be written.
+    LakeError while a collector runs, which does so by itself; as well, once all others are done,
+    for partitions that cannot be written and days that cannot be put together.
 
     Options: `before` (Unix ms): only hours that end by then; without it all that have ended. With
     it an hour is over when trades or the local clock say so; one that is not over stays.
@@ -97,10 +98,21 @@ def roll(context: ServiceContext) -> None:
         wanted_ms = context.options.get("before")
         before_ms = over_before(db, wanted_ms)
         try:
-            roll_all(lake, db, before_ms)
+            _roll_and_compact(lake, db, before_ms)
             tell_unfinished(db, wanted_ms)
         finally:
             WalKeeper(db, lake.ticks_db).empty()
+
+
+def _roll_and_compact(lake: Lake, db: sqlite3.Connection, before_ms: int) -> None:
+    left = list[str]()
+    for step in (roll_all, compact_all):
+        try:
+            step(lake, db, before_ms)
+        except LakeError as error:
+            left.append(str(error))
+    if left:
+        raise LakeError(". ".join(left))
 
 
 @contextmanager

@@ -10,18 +10,19 @@ import polars as pl
 
 from importer.merge import ConflictError, agreeing, row_in_words, trades_in
 from spreadlake.errors import InputError
-from spreadlake.lake import Lake
+from spreadlake.lake import HOUR_MS, Lake
 from spreadlake.lake.ticks.hot import HotHour, HotPart, greatest_seq, hot_part, rows_by_id
 from spreadlake.lake.ticks.id_ranges import Ids
 from spreadlake.lake.ticks.partitions import (
+    cold_hour,
     hot_trades,
     ids_in_partition,
     merged,
     partition_or_none,
     trades_of,
-    write_partition,
+    write_hour_of,
 )
-from spreadlake.lake.ticks.rolls import rolled_rows
+from spreadlake.lake.ticks.rolls import rolled_of
 from spreadlake.lake.ticks.symbols import held_ids, read_symbol
 from spreadlake.schemas import TICKS_SCHEMA
 from spreadlake.times import iso_utc
@@ -34,6 +35,7 @@ class ImportedHour:
 
     `hot` says which rows of it are still in SQLite as well; `lost` are the rows of a partition that
     was recorded and not there any more, `skipped` the file's records that contradict the lake.
+    Of the rows `day_rows` are in the file of the whole day, which stays as it is.
     """
 
     hour_ms: int
@@ -42,6 +44,7 @@ class ImportedHour:
     hot: HotPart | None
     lost: int = 0
     skipped: int = 0
+    day_rows: int = 0
 
 
 class HourWriter:
@@ -69,21 +72,21 @@ class HourWriter:
 
         ConflictError where the lake holds other trades by the same id.
         """
-        path = self._lake.tick_partition(self._symbol, hour_ms)
-        cold = partition_or_none(path)
-        recorded = self._written.get(hour_ms, rolled_rows(self._db, self._symbol, hour_ms))
+        place = cold_hour(self._lake, self._symbol, hour_ms)
+        cold = place.trades
+        recorded = self._written.get(hour_ms, self._recorded_rows(hour_ms))
         hot_hour = HotHour(hour_ms, self._bound)
         summary = hot_part(self._db, hot_hour, self._symbol)
         hot = hot_trades(self._db, hot_hour, summary) if summary else TICKS_SCHEMA.to_frame()
         here = merged(hot, cold) if summary else cold
         held = merged(here, self._hot_by_id(records)) if self._bound else cold
-        new = self._in_this_hour(agreeing(records, held, self._skip), held, path)
+        new = self._in_this_hour(agreeing(records, held, self._skip), held, hour_ms)
         self._refuse_another_contract(new.join(held, on="trade_id", how="anti"))
         rows = merged(here, trades_in(new))
         if not rows.equals(cold):
-            write_partition(path, rows, hot, summary)
+            write_hour_of(place, rows, hot, summary)
         if new.height and rows.height:
-            self._remember(path, new, rows)
+            self._remember(place.path, new, rows)
         self._written[hour_ms] = rows.height
         # A crash after the renaming leaves a partition with more rows than were recorded; the hot
         # ones among them were counted when they were stored.
@@ -95,8 +98,13 @@ class HourWriter:
             summary,
             lost=recorded if cold.is_empty() else 0,
             skipped=records.unique().height - new.height,
+            day_rows=place.compacted.height,
         )
         return hour, new
+
+    def _recorded_rows(self, hour_ms: int) -> int:
+        hours = rolled_of(self._db, self._symbol, hour_ms, hour_ms + 1)
+        return hours[hour_ms].rows if hour_ms in hours else 0
 
     def _hot_by_id(self, records: pl.DataFrame) -> pl.DataFrame:
         """Rows in SQLite that carry an id of the records, of whatever hour."""
@@ -104,10 +112,11 @@ class HourWriter:
         rows = trades_of(rows_by_id(self._db, self._symbol, *span))
         return rows.filter(pl.col("trade_id").is_in(records["trade_id"].implode()))
 
-    def _in_this_hour(self, new: pl.DataFrame, held: pl.DataFrame, path: Path) -> pl.DataFrame:
+    def _in_this_hour(self, new: pl.DataFrame, held: pl.DataFrame, hour_ms: int) -> pl.DataFrame:
         """A trade that the lake has, but not in this hour, has another time there."""
+        path = self._lake.tick_partition(self._symbol, hour_ms)
         missing = new.join(held, on="trade_id", how="anti")["trade_id"].unique().sort().to_numpy()
-        for frame in self._partitions_with(self._elsewhere(missing, path), path):
+        for frame in self._partitions_with(self._elsewhere(missing, path), path, hour_ms):
             if not self._skip:
                 raise ConflictError(_in_two_hours(new, frame))
             new = new.join(frame.select("trade_id"), on="trade_id", how="anti")
@@ -148,17 +157,18 @@ class HourWriter:
         if self._index is not None:
             self._index[path] = held
 
-    def _partitions_with(self, ids: Ids, but: Path) -> Iterator[pl.DataFrame]:
-        """Rows with one of `ids` in the other partitions; mostly there are no ids to look for."""
+    def _partitions_with(self, ids: Ids, but: Path, hour_ms: int) -> Iterator[pl.DataFrame]:
+        """Rows of other hours with one of `ids`; mostly there are no ids to look for."""
         if not ids.size:
             return
         if self._index is None:
             folder = self._lake.ticks_dir / f"symbol={self._symbol}"
             self._index = {p: ids_in_partition(p) for p in sorted(folder.glob("date=*/*.parquet"))}
+        elsewhere = pl.col("time_ms") // HOUR_MS * HOUR_MS != hour_ms
         for path, held in self._index.items():
             if path != but and held.first <= ids[-1] and held.last >= ids[0]:
-                frame = partition_or_none(path)
-                found = frame.filter(pl.col("trade_id").is_in(ids)).sort("trade_id")
+                wanted = pl.col("trade_id").is_in(ids.tolist())
+                found = partition_or_none(path, where=elsewhere & wanted).sort("trade_id")
                 if found.height:
                     yield found
 

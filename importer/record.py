@@ -16,7 +16,7 @@ from spreadlake.lake import atomic
 from spreadlake.lake.ticks.gaps import IMPORT, Gap, fill_gap, gaps_of, insert_gap
 from spreadlake.lake.ticks.hot import delete_part, give_back_pages
 from spreadlake.lake.ticks.id_ranges import GapChange, IdCollector, Ids, subtract_ranges
-from spreadlake.lake.ticks.rolls import record_rolls_as_new, rolled_of
+from spreadlake.lake.ticks.rolls import RolledHour, record_rolls_as_new, rolled_of
 from spreadlake.lake.ticks.symbols import (
     SymbolRow,
     empty_ids,
@@ -119,13 +119,17 @@ def _record_rolls(db: sqlite3.Connection, record: FileRecord, now_ms: int) -> No
     an hour up to the next trade, and so never across all the hours that are still to come.
     """
     recorded = rolled_of(db, record.symbol)
-    rows = {hour.hour_ms: hour.rows for hour in record.hours}
+    found = {
+        hour.hour_ms: RolledHour(record.symbol, hour.hour_ms, hour.rows, hour.day_rows)
+        for hour in record.hours
+    }
     # What comes back is told again as well: the job may have been without it.
     back = {hour.hour_ms for hour in record.hours if hour.lost}
-    hours = {hour: n for hour, n in rows.items() if recorded.get(hour) != n or hour in back}
+    hours = {at: hour for at, hour in found.items() if recorded.get(at) != hour or at in back}
     newest_ms = newest_trade_ms(db)
     ahead = not hours or newest_ms is None or min(hours) > newest_ms
-    record_rolls_as_new(db, record.symbol, sorted(hours.items(), reverse=not ahead), now_ms)
+    in_order = (hours[at] for at in sorted(hours, reverse=not ahead))
+    record_rolls_as_new(db, record.symbol, in_order, now_ms)
 
 
 def _extend_symbol(

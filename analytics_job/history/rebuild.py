@@ -14,7 +14,7 @@ from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.hot import next_hour
 from spreadlake.lake.ticks.rolls import missing_error, missing_hours
-from spreadlake.lake.ticks.trades import trades_span
+from spreadlake.lake.ticks.trades import cold_hours, trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
 
 log = logging.getLogger(__name__)
@@ -122,9 +122,8 @@ def _queue(db: sqlite3.Connection, lake: Lake, start: int | None) -> None:
 
 def _hours(lake: Lake, start_ms: int) -> list[int]:
     """Hours from `start_ms` on that have trades, hot or rolled."""
-    paths = lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
-    hours = {hour for _, hour in map(lake.partition_hour, paths) if hour >= start_ms}
     with closing(open_reader(lake.ticks_db)) as ticks:
+        hours = {hour for hour in cold_hours(ticks, lake) if hour >= start_ms}
         hour = next_hour(ticks, start_ms)
         while hour is not None:
             hours.add(hour.hour_ms)

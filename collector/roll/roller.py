@@ -1,4 +1,7 @@
-"""Rolls finished hours: beside the capture a piece at a time, or all of them at once."""
+"""Rolls finished hours: beside the capture a piece at a time, or all of them at once.
+
+Beside the capture finished days are compacted as well, when no hour waits.
+"""
 
 import asyncio
 import logging
@@ -7,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collector.log_lines import RateLimitedLog, symbols_counted
+from collector.log_lines import RateLimitedLog, several, symbols_counted
 from collector.resources import Resources
+from collector.roll.compactor import Compactor
 from collector.roll.finished import finished_before
 from collector.roll.writing import WrittenHour, write_hour
 from spreadlake.errors import LakeError
@@ -30,7 +34,6 @@ _PAGES = 500
 Step = Callable[[], object]
 # An hour that could not be rolled as a whole is looked at again after so many seconds.
 _AGAIN = 600.0
-_NAMED = 3
 
 
 def roll_all(lake: Lake, db: sqlite3.Connection, before_ms: int) -> int:
@@ -48,14 +51,9 @@ def roll_all(lake: Lake, db: sqlite3.Connection, before_ms: int) -> int:
     log.info("hours rolled: %d", hours)
     if left:
         raise LakeError(
-            f"{_several(left)}. The trades of these stay in ticks.db, all others were rolled"
+            f"{several(left)}. The trades of these stay in ticks.db, all others were rolled"
         )
     return hours
-
-
-def _several(reasons: list[str]) -> str:
-    more = len(reasons) - _NAMED
-    return "; ".join(reasons[:_NAMED]) + (f"; and {more} more like these" if more > 0 else "")
 
 
 def _deletions(db: sqlite3.Connection, hour: HotHour, written: WrittenHour) -> Iterator[Step]:
@@ -83,13 +81,14 @@ def _deletions(db: sqlite3.Connection, hour: HotHour, written: WrittenHour) -> I
 
 
 class Roller:
-    """Rolls what is finished, again and again, while trades are captured."""
+    """Rolls and compacts what is finished, again and again, while trades are captured."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._lake = resources.lake
         self._db = resources.store.db
         self._stop = threading.Event()
+        self._compactor = Compactor(resources, self._stop)
         self._writing: list[asyncio.Task[WrittenHour]] = []
         self._again: dict[int, float] = {}
         self._warn = RateLimitedLog(log.error, 60.0)
@@ -105,18 +104,26 @@ class Roller:
             # Nobody else may write partitions before this thread has ended.
             self._stop.set()
             await asyncio.gather(*self._writing, return_exceptions=True)
+            await self._compactor.close()
 
     async def _pass(self) -> None:
-        watermark = self._resources.store.watermark_ms
-        if watermark is None:
+        before_ms = self._finished_ms()
+        if before_ms is None:
             return
-        before_ms = finished_before(watermark, self._resources.settings.storage.roll_after_hours)
         try:
             await self._roll(before_ms)
+            # The next hour is not to wait for all of a day.
+            await self._compactor.run(before_ms, lambda: self._finished_ms() == before_ms)
         except (OSError, sqlite3.Error, LakeError) as error:
             if isinstance(error, sqlite3.Error) and not passes(error):
                 raise explain(error, self._lake.ticks_db) from error
             self._warn("an hour could not be rolled and stays in ticks.db: %s", error)
+
+    def _finished_ms(self) -> int | None:
+        watermark = self._resources.store.watermark_ms
+        if watermark is None:
+            return None
+        return finished_before(watermark, self._resources.settings.storage.roll_after_hours)
 
     async def _roll(self, before_ms: int) -> None:
         hour = await self._next(0)
@@ -138,7 +145,7 @@ class Roller:
                 "whose trades stay in ticks.db: %s",
                 _name(hour),
                 len(written.left),
-                _several(written.left),
+                several(written.left),
             )
         if written.parts:
             log.info("rolled %s of the hour %s", symbols_counted(len(written.parts)), _name(hour))

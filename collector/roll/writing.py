@@ -1,31 +1,31 @@
 """Puts the partitions of an hour in place; one that cannot be costs only itself."""
 
-import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ticks.hot import HotHour, HotPart, hot_parts
-from spreadlake.lake.ticks.rolls import RolledHour, missing_error, rolled_rows
+from spreadlake.lake.ticks.rolls import refuse_missing
 
 
 @dataclass(frozen=True)
 class WrittenHour:
-    """The symbols whose partition is in place, with the rows it has, and why others have none.
+    """The symbols whose trades are in place, with how many there are, and why others have none.
+
+    Of those trades the second number says how many the file of the whole day holds.
 
     The rows of those others stay in SQLite.
     """
 
-    parts: list[tuple[HotPart, int]] = field(default_factory=list)
+    parts: list[tuple[HotPart, int, int]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     @property
     def symbols(self) -> list[str]:
         """Those whose rows may be deleted."""
-        return [part.symbol for part, _ in self.parts]
+        return [part.symbol for part, *_ in self.parts]
 
 
 def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
@@ -36,10 +36,10 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
     """
     # Polars is needed once an hour, and not small.
     from spreadlake.lake.ticks.partitions import (  # noqa: PLC0415
+        cold_hour,
         hot_trades,
         merged,
-        partition_or_none,
-        write_partition,
+        write_hour_of,
     )
 
     written = WrittenHour()
@@ -48,21 +48,12 @@ def write_hour(lake: Lake, hour: HotHour, stop: threading.Event) -> WrittenHour:
             if stop.is_set():
                 raise InterruptedError
             hot = hot_trades(db, hour, part)
-            path = lake.tick_partition(part.symbol, hour.hour_ms)
             try:
-                _refuse_missing(lake, db, part.symbol, hour.hour_ms, path)
-                rows = merged(hot, partition_or_none(path))
-                write_partition(path, rows, hot, part)
-                written.parts.append((part, rows.height))
+                refuse_missing(lake, db, part.symbol, hour.hour_ms)
+                cold = cold_hour(lake, part.symbol, hour.hour_ms)
+                rows = merged(hot, cold.trades)
+                write_hour_of(cold, rows, hot, part)
+                written.parts.append((part, rows.height, cold.compacted.height))
             except LakeError as error:
                 written.left.append(str(error))
     return written
-
-
-def _refuse_missing(
-    lake: Lake, db: sqlite3.Connection, symbol: str, hour_ms: int, path: Path
-) -> None:
-    """A new file in the place of one that is gone would hide that its trades are missing."""
-    rows = 0 if path.exists() else rolled_rows(db, symbol, hour_ms)
-    if rows:
-        raise missing_error(lake, [RolledHour(symbol, hour_ms, rows)])

@@ -5,11 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+DAY_FILE = "day.parquet"
 
 
 def hour_of(time_ms: int) -> int:
     """The start, in Unix ms, of the UTC hour that holds `time_ms`."""
     return time_ms - time_ms % HOUR_MS
+
+
+def day_of(time_ms: int) -> int:
+    """The start, in Unix ms, of the UTC day that holds `time_ms`."""
+    return time_ms - time_ms % DAY_MS
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,18 @@ class Lake:
         hour = datetime.fromtimestamp(hour_ms // 1000, UTC)
         folder = self.ticks_dir / f"symbol={symbol}" / f"date={hour:%Y-%m-%d}"
         return folder / f"{hour:%H}.parquet"
+
+    def tick_day(self, symbol: str, time_ms: int) -> Path:
+        """`ticks/symbol=S/date=YYYY-MM-DD/day.parquet` for the UTC day that holds `time_ms`."""
+        return self.tick_partition(symbol, hour_of(time_ms)).with_name(DAY_FILE)
+
+    def partition_span(self, path: Path) -> tuple[str, int, int]:
+        """What a file of `ticks_dir` may hold: (symbol, first ms, end in ms)."""
+        if path.name != DAY_FILE:
+            symbol, hour_ms = self.partition_hour(path)
+            return symbol, hour_ms, hour_ms + HOUR_MS
+        symbol, midnight = self.partition_hour(path.with_stem("00"))
+        return symbol, midnight, midnight + DAY_MS
 
     def partition_hour(self, path: Path) -> tuple[str, int]:
         """The inverse of `tick_partition`: (symbol, start of the hour in ms)."""

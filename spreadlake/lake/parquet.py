@@ -23,8 +23,12 @@ def read_whole(
     schema: pl.Schema,
     named: Mapping[str, str] | None = None,
     may_lack: Collection[str] = (),
+    where: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """All rows of a Parquet file of the lake, as today's `schema` has them, whoever wrote it when.
+
+    With `where`, a condition on columns that every such file holds, only those that it holds for:
+    parts of the file that its statistics rule out are not read.
 
     `named` are columns whose value the path says: newer files do not hold them, older ones do.
     `may_lack` are columns that files from before them do not hold: NULL in every row. Columns may
@@ -33,9 +37,9 @@ def read_whole(
     """
     named = named or {}
     try:
-        file = pl.scan_parquet(path, hive_partitioning=False)
+        file = pl.scan_parquet(path, hive_partitioning=False, glob=False)
         wanted = [name for name in file.collect_schema() if name in schema or name in named]
-        found = file.select(wanted).collect()
+        found = (file if where is None else file.filter(where)).select(wanted).collect()
         _refuse_others(found, named)
         literals = {name: pl.lit(value) for name, value in named.items()}
         absent = {name: pl.lit(None) for name in may_lack if name not in found.columns}
@@ -68,8 +72,8 @@ def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -
     the rows as they were read back, and raises what speaks against them. LakeError if the file
     does not read back as it was written, or Polars cannot write it; OSError where the disk fails.
     """
-    _make_folders(path.parent)
-    beside = _beside(path)
+    make_folders(path.parent)
+    beside = beside_of(path)
     try:
         _write(frame, beside)
         written = pl.read_parquet(beside, hive_partitioning=False)
@@ -83,10 +87,10 @@ def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -
     finally:
         # Gone already, unless something went wrong; on a full disk its room is needed.
         beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _beside(path: Path) -> Path:
+def beside_of(path: Path) -> Path:
     """Where a file is written: always the same name, so that what a crash leaves is written over.
 
     Readers that take a whole folder as one table read every file that is in it, whatever its name:
@@ -110,14 +114,15 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _make_folders(folder: Path) -> None:
+def make_folders(folder: Path) -> None:
+    """Makes a folder and those above it, as durable as the files to come."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in missing:
-        _sync_folder(one.parent)
+        sync_folder(one.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is durable once its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:

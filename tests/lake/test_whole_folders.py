@@ -17,7 +17,9 @@ from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.partitions import read_partition, save_partition
 from spreadlake.series import TableName
 from spreadlake.trades import TICK_COLUMNS
-from tests.collector.lakes import START_MS
+from tests.collector import compacting
+from tests.collector.compacting import all_trades, compact, late_trade, rolled_day
+from tests.collector.lakes import START_MS, fill
 from tests.collector.rolling import END_MS, everything, roll_until, three_hours
 from tests.importer.dumps import MIDNIGHT, day_file, trades
 from tests.importer.lakes import held, import_all
@@ -60,6 +62,23 @@ def test_ticks_of_the_collector_and_of_an_import(
     found = read(str(tmp_path / "other" / "ticks"))
     assert sorted(tuple(row[name] for name in TRADE) for row in found) == rows
     assert {str(row["date"]) for row in found} == {"2024-08-08"}
+
+
+def test_ticks_of_days_and_hours(
+    tmp_path: Path, read: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    """Whole days, an hour of a day that is not over, and a late trade beside its day."""
+    lake = rolled_day(tmp_path)
+    compact(lake)
+    fill(lake, [late_trade()])
+    roll_until(lake, compacting.END_MS)
+    names = {path.name for path in lake.ticks_dir.rglob("*.parquet")}
+    assert names == {"day.parquet", "21.parquet", "00.parquet"}
+    found = read(str(lake.ticks_dir))
+    assert sorted(tuple(row[name] for name in TRADE) for row in found) == sorted(
+        all_trades(lake).select(TRADE).rows()
+    )
+    assert {str(row["date"]) for row in found} == {"2023-11-14", "2023-11-15"}
 
 
 ARCHIVED: dict[TableName, dict[str, Any]] = {

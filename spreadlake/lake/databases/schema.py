@@ -197,6 +197,19 @@ CREATE TABLE funding_spans(
   symbol TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+# How many rows of a rolled hour the file of its whole day holds; days whose hours may be left
+# beside that file; and what was removed to make room, whose sequence numbers are not given again.
+_TICKS_DAYS = """
+ALTER TABLE rolls ADD COLUMN day_rows INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rolls_to_compact ON rolls(hour_ms, symbol) WHERE rows > day_rows;
+CREATE TABLE compacting(
+  symbol TEXT NOT NULL, day_ms INTEGER NOT NULL, PRIMARY KEY(symbol, day_ms)) WITHOUT ROWID;
+CREATE TABLE removed(
+  symbol TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, rows INTEGER NOT NULL,
+  max_seq INTEGER NOT NULL, removed_ms INTEGER NOT NULL,
+  PRIMARY KEY(symbol, start_ms)) WITHOUT ROWID;
+"""
+
 TICKS_STEPS = [
     _TICKS_1,
     _TICKS_EMPTY_IDS,
@@ -204,6 +217,7 @@ TICKS_STEPS = [
     _TICKS_DETAILS,
     _TICKS_KLINE_CHANGES,
     _TICKS_FUNDING,
+    _TICKS_DAYS,
 ]
 ANALYTICS_STEPS = [
     _ANALYTICS_1,

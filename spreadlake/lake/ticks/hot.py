@@ -215,11 +215,14 @@ def hot_span(db: sqlite3.Connection) -> tuple[int | None, int | None]:
 
 
 def record_roll(
-    db: sqlite3.Connection, hour: HotHour, parts: Sequence[tuple[HotPart, int]], now_ms: int
+    db: sqlite3.Connection, hour: HotHour, parts: Sequence[tuple[HotPart, int, int]], now_ms: int
 ) -> None:
-    """Records that the partitions of an hour are in place, with the rows each of them has."""
+    """Records that the trades of an hour are in place: how many, and in the day's file of them."""
     with atomic(db):
-        rolls = (Roll(part.symbol, hour.hour_ms, rows, part.max_seq) for part, rows in parts)
+        rolls = (
+            Roll(part.symbol, hour.hour_ms, rows, part.max_seq, day_rows)
+            for part, rows, day_rows in parts
+        )
         record_rolls(db, rolls, now_ms)
         add_counters(db, {("rolled_hours", ""): 1, ("rolled_partitions", ""): len(parts)})
 

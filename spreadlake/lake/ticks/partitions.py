@@ -1,14 +1,19 @@
-"""One partition: an hour of one symbol as a Parquet file, checked against SQLite."""
+"""The trades of one symbol in Parquet: an hour or a whole day a file, checked against SQLite.
+
+Once a day is compacted its trades are in the day's file, and the file of an hour beside that holds
+what came later. Whoever reads both reads the hour first: it goes once the day's file holds all.
+"""
 
 import errno
 import math
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
-from spreadlake.errors import LakeError
-from spreadlake.lake.layout import HOUR_MS
+from spreadlake.errors import DamagedFileError, LakeError
+from spreadlake.lake.layout import HOUR_MS, Lake
 from spreadlake.lake.parquet import Check, read_whole, write_durably
 from spreadlake.lake.ticks.hot import HotHour, HotPart, read_rows
 from spreadlake.schemas import TICKS_SCHEMA
@@ -20,17 +25,49 @@ _LATER = TICK_COLUMNS[len(COLUMNS) :]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def read_partition(path: Path, schema: pl.Schema = TICKS_SCHEMA) -> pl.DataFrame:
-    """All trades of one hour, as `schema` has them; what older files do not hold is NULL.
+class ColdHour(NamedTuple):
+    """An hour of one symbol in Parquet: what its own file holds, and what the day's does."""
 
-    DamagedFileError if the file cannot be read.
+    path: Path  # of its own file
+    own: pl.DataFrame
+    compacted: pl.DataFrame
+
+    @property
+    def trades(self) -> pl.DataFrame:
+        """All of them, each once, by time and id."""
+        return merged(self.own, self.compacted) if self.compacted.height else self.own
+
+
+def read_partition(
+    path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
+) -> pl.DataFrame:
+    """All trades of a file, or those that `where` holds for, as `schema` has them.
+
+    What older files do not hold is NULL. DamagedFileError if the file cannot be read.
     """
-    return read_whole(path, schema, {"symbol": _symbol_of(path)}, _LATER)
+    return read_whole(path, schema, {"symbol": _symbol_of(path)}, _LATER, where)
 
 
-def partition_or_none(path: Path) -> pl.DataFrame:
-    """The same; no trades where there is no file."""
-    return read_partition(path) if path.exists() else TICKS_SCHEMA.to_frame()
+def partition_or_none(
+    path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
+) -> pl.DataFrame:
+    """The same; no trades where there is no file, or none any more."""
+    if path.exists():
+        try:
+            return read_partition(path, schema, where)
+        except DamagedFileError:
+            if path.exists():
+                raise
+    return schema.to_frame()
+
+
+def cold_hour(lake: Lake, symbol: str, hour_ms: int) -> ColdHour:
+    """The trades of an hour that are in Parquet."""
+    path = lake.tick_partition(symbol, hour_ms)
+    own = partition_or_none(path)
+    within = pl.col("time_ms").is_between(hour_ms, hour_ms + HOUR_MS, closed="left")
+    day = partition_or_none(lake.tick_day(symbol, hour_ms), where=within)
+    return ColdHour(path, own, day)
 
 
 def ids_in_partition(path: Path) -> IdRange:
@@ -43,6 +80,12 @@ def ids_in_partition(path: Path) -> IdRange:
         metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)
     ]
     return IdRange(min(g.min for g in groups), max(g.max for g in groups))
+
+
+def hours_in_partition(path: Path) -> set[int]:
+    """The starts (ms) of the hours that a file has trades of."""
+    hours = read_partition(path)["time_ms"] // HOUR_MS * HOUR_MS
+    return set(hours.unique())
 
 
 def hot_trades(db: sqlite3.Connection, hour: HotHour, part: HotPart) -> pl.DataFrame:
@@ -72,31 +115,44 @@ def merged(*frames: pl.DataFrame) -> pl.DataFrame:
     return found.sort("time_ms", "trade_id")
 
 
-def write_partition(
-    path: Path, rows: pl.DataFrame, hot: pl.DataFrame, summary: HotPart | None
+def write_hour_of(
+    cold: ColdHour, rows: pl.DataFrame, hot: pl.DataFrame, summary: HotPart | None
 ) -> None:
-    """Puts `rows` at `path`: those of `hot` are among them, and may be deleted once this is done.
+    """Puts `rows`, an hour's trades, in place: what the day's file holds of them stays there.
 
-    As durably as `save_partition` does. LakeError for trouble with this one partition: the folder
-    cannot be written, or what was written is not what SQLite says of the hot rows in `summary`
-    (None: there are none); then `path` stays as it was. OSError where the disk is full.
+    Those of `hot` are among them, and may be deleted once this is done. As durably as
+    `save_partition` does. LakeError for trouble with this one hour: its folder cannot be written,
+    or what is there then is not what SQLite says of the hot rows in `summary` (None: there are
+    none); its file stays as it was. OSError where the disk is full.
     """
+    own = rows
+    if cold.compacted.height:
+        # What says more of a trade than the day does stands beside it as well, for the next day.
+        own = rows.join(
+            cold.compacted, on=rows.columns, how="anti", nulls_equal=True, maintain_order="left"
+        )
 
     def check(written: pl.DataFrame) -> None:
-        own = written.join(hot.select("trade_id"), on="trade_id", how="semi")
-        if summary is not None and not _agrees(own, summary):
-            raise LakeError(f"{path} would not hold what SQLite does; the hour stays in ticks.db")
+        there = pl.concat([written, cold.compacted.select(written.columns)])
+        held = there.unique("trade_id", keep="first").join(hot, on="trade_id", how="semi")
+        if summary is not None and not _agrees(held, summary):
+            raise LakeError(
+                f"{cold.path} would not hold what SQLite does; the hour stays in ticks.db"
+            )
 
+    if own.is_empty() and cold.compacted.height:
+        check(own)
+        return
     try:
-        save_partition(rows, path, check)
+        save_partition(own, cold.path, check)
     except OSError as error:
         if error.errno in _FULL:
             raise
-        raise LakeError(f"{path} cannot be written: {error}") from error
+        raise LakeError(f"{cold.path} cannot be written: {error}") from error
 
 
 def save_partition(trades: pl.DataFrame, path: Path, check: Check | None = None) -> None:
-    """Puts the trades of one hour at `path`, as `write_durably` does.
+    """Puts the trades of an hour at `path`, as `write_durably` does.
 
     The file does not hold `symbol`, which its path says: readers would find it twice.
     """

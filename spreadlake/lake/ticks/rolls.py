@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spreadlake.errors import MissingFileError
-from spreadlake.lake.layout import HOUR_MS, Lake
+from spreadlake.lake.layout import DAY_FILE, HOUR_MS, Lake, day_of
 from spreadlake.lake.ticks.symbols import read_symbols
 from spreadlake.times import iso_utc
 
@@ -22,20 +22,29 @@ _NAMED = 3  # spans of hours that are named one by one
 
 
 class Roll(NamedTuple):
-    """An hour of one symbol that is in Parquet: the rows of its file, the greatest seq of them."""
+    """An hour of one symbol that is in Parquet: how many rows, and the greatest seq of them.
+
+    `day_rows` of them are in the file of the whole day, all others in the hour's own.
+    """
 
     symbol: str
     hour_ms: int
     rows: int
     max_seq: int
+    day_rows: int = 0
 
 
 class RolledHour(NamedTuple):
-    """An hour of one symbol that was rolled, and the rows that its file had."""
+    """An hour of one symbol that was rolled, how many rows it had, and the day's file of them."""
 
     symbol: str
     hour_ms: int
     rows: int
+    day_rows: int = 0
+
+    def is_there(self, hour_file: bool, day_file: bool) -> bool:
+        """Whether all that it had can be there, where these files are or are not."""
+        return (hour_file or self.rows <= self.day_rows) and (day_file or not self.day_rows)
 
 
 def newest_seq(db: sqlite3.Connection) -> int:
@@ -53,33 +62,46 @@ def record_rolls(db: sqlite3.Connection, rolls: Iterable[Roll], now_ms: int) -> 
     An hour's `max_seq` never falls, whichever rows of it come last: the numbers above it would
     otherwise be given a second time, and the job would pass the second trade over.
     """
+    recorded = list(rolls)
     db.executemany(
-        "INSERT INTO rolls VALUES (?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
+        "INSERT INTO rolls(symbol, hour_ms, rows, max_seq, day_rows, rolled_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(symbol, hour_ms) DO UPDATE SET "
         "rows = excluded.rows, max_seq = max(max_seq, excluded.max_seq), "
-        "rolled_ms = excluded.rolled_ms",
-        [(*roll, now_ms) for roll in rolls],
+        "day_rows = excluded.day_rows, rolled_ms = excluded.rolled_ms",
+        [(*roll, now_ms) for roll in recorded],
+    )
+    # What stands beside a day's file is to become a part of it.
+    db.executemany(
+        "INSERT OR IGNORE INTO compacting VALUES (?, ?)",
+        [(roll.symbol, day_of(roll.hour_ms)) for roll in recorded if roll.day_rows],
     )
 
 
 def record_rolls_as_new(
-    db: sqlite3.Connection, symbol: str, hours: Iterable[tuple[int, int]], now_ms: int
+    db: sqlite3.Connection, symbol: str, hours: Iterable[RolledHour], now_ms: int
 ) -> None:
-    """Records hours (start in ms, rows) under seqs that were never given, in this order.
+    """Records hours of one symbol under seqs that were never given, in this order.
 
     So the job takes in every one of them, as if its trades had come just now. Each hour's seq is
     as many further as it has rows: so seqs count what is yet to be analysed.
     """
     seq, rolls = newest_seq(db), list[Roll]()
-    for hour_ms, rows in hours:
-        seq += rows
-        rolls.append(Roll(symbol, hour_ms, rows, seq))
+    for hour in hours:
+        seq += hour.rows
+        rolls.append(Roll(symbol, hour.hour_ms, hour.rows, seq, hour.day_rows))
     record_rolls(db, rolls, now_ms)
 
 
-def rolled_of(db: sqlite3.Connection, symbol: str) -> dict[int, int]:
-    """The rows of each hour (start in ms) of a symbol that is in Parquet."""
-    rows = db.execute("SELECT hour_ms, rows FROM rolls WHERE symbol = ?", (symbol,))
-    return dict(rows.fetchall())
+def rolled_of(
+    db: sqlite3.Connection, symbol: str, start_ms: int = 0, end_ms: int = 2**62
+) -> dict[int, RolledHour]:
+    """The hours of a symbol that are in Parquet and begin in [start_ms, end_ms), by their start."""
+    rows = db.execute(
+        "SELECT symbol, hour_ms, rows, day_rows FROM rolls "
+        "WHERE symbol = ? AND hour_ms >= ? AND hour_ms < ? ORDER BY hour_ms",
+        (symbol, start_ms, end_ms),
+    )
+    return {hour.hour_ms: hour for hour in map(RolledHour._make, rows.fetchall())}
 
 
 def rolls_after(db: sqlite3.Connection, seq: int, last: int) -> list[Roll]:
@@ -101,12 +123,9 @@ def rolls_until(db: sqlite3.Connection, start_ms: int, end_ms: int, seq: int) ->
     return [Roll(*row) for row in rows]
 
 
-def rolled_rows(db: sqlite3.Connection, symbol: str, hour_ms: int) -> int:
-    """The rows of an hour that are in Parquet; 0 where it was not rolled."""
-    row = db.execute(
-        "SELECT rows FROM rolls WHERE symbol = ? AND hour_ms = ?", (symbol, hour_ms)
-    ).fetchone()
-    return int(row[0]) if row else 0
+def recorded_hours(db: sqlite3.Connection) -> set[int]:
+    """The starts (ms) of all hours that were rolled, of whatever symbol."""
+    return {hour for (hour,) in db.execute("SELECT DISTINCT hour_ms FROM rolls")}
 
 
 def rolled_between(
@@ -116,8 +135,9 @@ def rolled_between(
     names = [row.symbol for row in read_symbols(db)] if symbols is None else list(symbols)
     # In this order, so that each symbol is a seek into the key.
     rows = db.execute(
-        "SELECT r.symbol, r.hour_ms, r.rows FROM json_each(?) AS s CROSS JOIN rolls AS r "
-        "ON r.symbol = s.value WHERE r.hour_ms > ? AND r.hour_ms < ?",
+        "SELECT r.symbol, r.hour_ms, r.rows, r.day_rows "
+        "FROM json_each(?) AS s CROSS JOIN rolls AS r ON r.symbol = s.value "
+        "WHERE r.hour_ms > ? AND r.hour_ms < ?",
         (json.dumps(names), start_ms - HOUR_MS, end_ms),
     ).fetchall()
     return [RolledHour(*row) for row in rows]
@@ -137,7 +157,8 @@ def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[
     Reads the folders, one a day of each symbol, and no file.
     """
     rows = db.execute(
-        "SELECT symbol, hour_ms, rows FROM rolls WHERE hour_ms > ? ORDER BY symbol, hour_ms",
+        "SELECT symbol, hour_ms, rows, day_rows FROM rolls WHERE hour_ms > ? "
+        "ORDER BY symbol, hour_ms",
         (from_ms - HOUR_MS,),
     ).fetchall()
     return list(_absent(lake, (RolledHour(*row) for row in rows)))
@@ -145,15 +166,30 @@ def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[
 
 def _absent(lake: Lake, hours: Iterable[RolledHour]) -> Iterator[RolledHour]:
     names = [lake.tick_partition("", hour * HOUR_MS).name for hour in range(_HOURS)]
-    for _, of_day in groupby(hours, lambda hour: (hour.symbol, hour.hour_ms // (_HOURS * HOUR_MS))):
+    for _, of_day in groupby(hours, lambda hour: (hour.symbol, day_of(hour.hour_ms))):
         rolled = list(of_day)
-        there = _files_in(lake.tick_partition(rolled[0].symbol, rolled[0].hour_ms).parent)
+        there = files_in(lake.tick_day(rolled[0].symbol, rolled[0].hour_ms).parent)
         for hour in rolled:
-            if names[hour.hour_ms // HOUR_MS % _HOURS] not in there:
+            own = names[hour.hour_ms // HOUR_MS % _HOURS] in there
+            if not hour.is_there(own, DAY_FILE in there):
                 yield hour
 
 
-def _files_in(folder: Path) -> set[str]:
+def refuse_missing(lake: Lake, db: sqlite3.Connection, symbol: str, hour_ms: int) -> None:
+    """MissingFileError where an hour was rolled, and a file of it is gone.
+
+    A new file in its place would hide that its trades are missing.
+    """
+    hour = rolled_of(db, symbol, hour_ms, hour_ms + 1).get(hour_ms)
+    if hour is None:
+        return
+    own, day = lake.tick_partition(symbol, hour_ms), lake.tick_day(symbol, hour_ms)
+    if not hour.is_there(own.exists(), day.exists()):
+        raise missing_error(lake, [hour])
+
+
+def files_in(folder: Path) -> set[str]:
+    """The names of what is in a folder; none where it is not there."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name for entry in entries}
@@ -164,7 +200,7 @@ def _files_in(folder: Path) -> set[str]:
 def hour_spans(hours: Iterable[RolledHour]) -> Iterator[tuple[str, int, int, int]]:
     """(symbol, start, end in ms, rows) of hours that follow one another."""
     span: tuple[str, int, int, int] | None = None
-    for symbol, hour_ms, rows in sorted(hours):
+    for symbol, hour_ms, rows, _ in sorted(hours):
         if span is not None and span[0] == symbol and span[2] == hour_ms:
             span = (symbol, span[1], hour_ms + HOUR_MS, span[3] + rows)
             continue

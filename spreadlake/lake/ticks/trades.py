@@ -1,7 +1,7 @@
 """Reads trades from SQLite and Parquet as one: each trade once, whatever is being rolled."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +10,21 @@ import polars as pl
 
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
-from spreadlake.lake.layout import HOUR_MS, Lake, hour_of
+from spreadlake.lake.layout import DAY_MS, HOUR_MS, Lake, day_of, hour_of
 from spreadlake.lake.ticks.hot import hot_span, rows_between
-from spreadlake.lake.ticks.partitions import read_partition, trades_of
-from spreadlake.lake.ticks.rolls import RolledHour, missing_error, newest_seq, rolled_between
+from spreadlake.lake.ticks.partitions import hours_in_partition, partition_or_none, trades_of
+from spreadlake.lake.ticks.rolls import (
+    RolledHour,
+    files_in,
+    missing_error,
+    newest_seq,
+    recorded_hours,
+    rolled_between,
+    rolled_of,
+)
 from spreadlake.schemas import TRADES_SCHEMA
+
+_LOOKS = 3
 
 
 class TradeSpan(NamedTuple):
@@ -30,14 +40,28 @@ def trades_span(lake: Lake) -> TradeSpan | None:
     with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
         low, high = hot_span(db)
         last_seq = newest_seq(db)
-    hours = [
-        lake.partition_hour(path)[1] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
+    spans = [
+        lake.partition_span(path)[1:] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
     ]
-    lows = [time for time in (low, min(hours, default=None)) if time is not None]
-    highs = [*(hour + HOUR_MS - 1 for hour in hours), *([] if high is None else [high])]
+    lows = [
+        time for time in (low, min((start for start, _ in spans), default=None)) if time is not None
+    ]
+    highs = [*(end - 1 for _, end in spans), *([] if high is None else [high])]
     if not lows:
         return None
     return TradeSpan(min(lows), max(highs), last_seq)
+
+
+def cold_hours(db: sqlite3.Connection, lake: Lake) -> set[int]:
+    """The starts (ms) of hours of which there are trades in Parquet, of whatever symbol."""
+    hours = recorded_hours(db)
+    for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet"):
+        symbol, start_ms, end_ms = lake.partition_span(path)
+        if end_ms - start_ms == HOUR_MS:
+            hours.add(start_ms)
+        elif not rolled_of(db, symbol, start_ms, end_ms):
+            hours.update(hours_in_partition(path))
+    return hours
 
 
 def read_trades(
@@ -52,18 +76,23 @@ def read_trades(
 
     With the columns of `schema`: TRADES_SCHEMA, or TICKS_SCHEMA for all that the lake keeps.
 
-    SQLite is read before Parquet: rolling renames a finished file before it deletes the rows, so
-    a trade that is on its way is seen in at least one place, and the duplicate falls out by id.
-    `db` is a reader of `ticks.db` to use instead of a new one. MissingFileError where a partition
-    was written and is not there any more: an hour without its trades is not an hour without trades.
+    SQLite is read before Parquet, and hours before their day: what moves on is put in its new
+    place before it leaves the one before, so a trade that is on its way is seen in at least one of
+    them, and the duplicate falls out by id. `db` is a reader of `ticks.db` to use instead of a new
+    one. MissingFileError where a partition was written and is not there any more: an hour without
+    its trades is not an hour without trades.
     """
-    hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
-    paths = list(_partitions(lake, start_ms, end_ms, symbols))
-    _refuse_missing(lake, rolled, set(paths))
-    within = pl.col("time_ms").is_between(start_ms, end_ms, closed="left")
-    cold = [read_partition(path, schema).filter(within) for path in paths]
+    for again in reversed(range(_LOOKS)):
+        hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
+        cold = _Cold(lake, start_ms, end_ms, schema)
+        frames = [hot, *(frame for symbol in cold.symbols(symbols) for frame in cold.read(symbol))]
+        missing = [hour for hour in rolled if not cold.has(hour)]
+        if not missing:
+            break
+        if not again:  # what was on its way at first has its place on record by now
+            raise missing_error(lake, missing)
     return (
-        pl.concat([hot, *cold])
+        pl.concat(frames)
         .unique(["symbol", "trade_id"], keep="first")
         .sort("symbol", "time_ms", "trade_id")
     )
@@ -95,23 +124,45 @@ def _read_hot(
     return trades_of(rows, schema), rolled
 
 
-def _refuse_missing(lake: Lake, rolled: Sequence[RolledHour], there: Set[Path]) -> None:
-    missing = [hour for hour in rolled if lake.tick_partition(*hour[:2]) not in there]
-    if missing:
-        raise missing_error(lake, missing)
+class _Cold:
+    """Reads what Parquet holds of [start_ms, end_ms), and remembers which files there were."""
 
+    def __init__(self, lake: Lake, start_ms: int, end_ms: int, schema: pl.Schema) -> None:
+        self._lake = lake
+        self._schema = schema
+        self._start_ms, self._end_ms = start_ms, end_ms
+        self._seen: set[Path] = set()
 
-def _partitions(
-    lake: Lake, start_ms: int, end_ms: int, symbols: Sequence[str] | None
-) -> Iterator[Path]:
-    if not lake.ticks_dir.is_dir():
-        return
-    if symbols is None:
-        symbols = sorted(
-            folder.name.removeprefix("symbol=") for folder in lake.ticks_dir.glob("symbol=*")
-        )
-    for symbol in symbols:
-        for hour in range(hour_of(start_ms), end_ms, HOUR_MS):
-            path = lake.tick_partition(symbol, hour)
-            if path.exists():
-                yield path
+    def symbols(self, wanted: Sequence[str] | None) -> Sequence[str]:
+        """Those that are wanted, or all that have a folder."""
+        if wanted is not None:
+            return wanted
+        folders = self._lake.ticks_dir.glob("symbol=*")
+        return sorted(folder.name.removeprefix("symbol=") for folder in folders)
+
+    def read(self, symbol: str) -> Iterator[pl.DataFrame]:
+        """The trades of a symbol, those of hours before those of their day."""
+        within = pl.col("time_ms").is_between(self._start_ms, self._end_ms, closed="left")
+        for day_ms in range(day_of(self._start_ms), self._end_ms, DAY_MS):
+            day = self._lake.tick_day(symbol, day_ms)
+            there = files_in(day.parent)
+            for hour_ms in range(
+                max(day_ms, hour_of(self._start_ms)), min(day_ms + DAY_MS, self._end_ms), HOUR_MS
+            ):
+                path = self._lake.tick_partition(symbol, hour_ms)
+                if path.name in there:
+                    yield from self._of(path, within)
+            # Looked for now, and not before: it may have just taken the place of the hours.
+            yield from self._of(day, within)
+
+    def has(self, hour: RolledHour) -> bool:
+        """Whether all files that an hour's trades are in were there."""
+        own = self._lake.tick_partition(hour.symbol, hour.hour_ms)
+        day = self._lake.tick_day(hour.symbol, hour.hour_ms)
+        return hour.is_there(own in self._seen, day in self._seen)
+
+    def _of(self, path: Path, within: pl.Expr) -> Iterator[pl.DataFrame]:
+        trades = partition_or_none(path, self._schema, within)
+        if trades.height or path.exists():
+            self._seen.add(path)
+            yield trades

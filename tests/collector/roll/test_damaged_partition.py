@@ -16,7 +16,7 @@ from collector.roll import roller
 from collector.roll.writing import WrittenHour, write_hour
 from simulator import SimulatedExchange
 from spreadlake.errors import LakeError
-from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake
+from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, read_trades
 from spreadlake.lake.ticks.hot import HotHour, delete_rows, next_hour
 from tests.collector.lakes import (
     PER_HOUR,
@@ -106,14 +106,14 @@ def test_a_panic_of_the_reader_is_damage_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path)
-    path, read = a_late_trade(lake), pl.read_parquet
+    path, read = a_late_trade(lake), pl.scan_parquet
 
-    def panic(source: Path, **options: object) -> pl.DataFrame:
+    def panic(source: Path, **options: object) -> pl.LazyFrame:
         if source == path:
             raise pl.exceptions.PanicException("index out of bounds")
         return read(source, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pl, "read_parquet", panic)
+    monkeypatch.setattr(pl, "scan_parquet", panic)
     with pytest.raises(LakeError, match=r"cannot be read \(index out of bounds\)"):
         roll_until(lake, END_MS)
     assert hot(lake) == [(A, LATE)]
@@ -228,7 +228,7 @@ def test_beside_the_capture_it_is_told_once_and_left_alone_for_a_while(
     asyncio.run(scenario())
     assert written == [START_MS + hour * HOUR_MS for hour in range(3)]
     assert old_rows(lake) == [(A, LATE)]
-    told = [r.getMessage() for r in caplog.records if "cannot be read" in r.getMessage()]
+    told = [r.getMessage() for r in caplog.records if "whose trades stay" in r.getMessage()]
     assert len(told) == 1
     assert "2023-11-14 23:00 UTC is rolled but for 1 of its symbols, whose trades stay" in told[0]
     assert str(path) in told[0]
@@ -252,7 +252,9 @@ def test_beside_the_capture_it_rolls_when_it_can_be_read_again(
                 await until(lambda: not old_rows(lake))
 
     asyncio.run(scenario())
-    assert ids_in(path) == list(range(PER_HOUR))
+    # In its hour's file, or by now in that of its day.
+    found = read_trades(lake, START_MS, START_MS + HOUR_MS, [A])
+    assert found["trade_id"].to_list() == list(range(PER_HOUR))
 
 
 def test_rows_that_stay_are_passed_over_once(tmp_path: Path) -> None:

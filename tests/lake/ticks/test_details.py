@@ -73,6 +73,7 @@ def old_lake(root: Path) -> Lake:
         rows = db.execute(f"SELECT {names} FROM ticks").fetchall()
         others = ("meta", "symbols", "rolls", "counters")
         kept = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in others}
+        kept["rolls"] = [row[:5] for row in kept["rolls"]]  # later versions have more
     for file in lake.root.glob("ticks.db*"):
         file.unlink()
     with closing(sqlite3.connect(lake.ticks_db, isolation_level=None)) as db:
