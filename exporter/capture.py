@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
+from exporter.latency import latency_families
 from spreadlake.lake import read_counters, read_status
 from spreadlake.lake.ticks.universe import captured_symbols
 from spreadlake.status import LakeSnapshot, SymbolReport, report_symbols, status_of
@@ -97,6 +98,7 @@ def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Me
     totals = _totals(capture.counters)
     for name, metric, text in _OVERALL:
         yield counter(metric, text, [((), totals.get(name, 0.0))])
+    yield from latency_families(capture.counters)
     yield gauge(
         "spreadlake_connections",
         "Connections to the exchange that are open.",

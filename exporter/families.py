@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 SERIES_LABELS = ("pair", "timeframe", "window", "lookback")
 ALERT_LABELS = (*SERIES_LABELS, "rule")
@@ -19,6 +24,11 @@ def gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str]
 def counter(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()) -> Metric:
     """A counter named `<name>_total`."""
     return _with_samples(CounterMetricFamily(name, text, labels=labels), samples)
+
+
+def histogram(name: str, text: str, buckets: Sequence[tuple[str, float]], total: float) -> Metric:
+    """A histogram: (upper bound, how many are not above it) up to +Inf, and the sum of all."""
+    return HistogramMetricFamily(name, text, buckets=list(buckets), sum_value=total)
 
 
 def _with_samples(

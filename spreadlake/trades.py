@@ -19,7 +19,8 @@ class TradeEvent(Struct, gc=False):
 
     `time_ms` is the exchange's trade time; `trade_id` rises by 1 per symbol. The fields from
     `first_trade_id` on are None where they are not known: the single trades that an aggregate took
-    (first and last id), its quantity without RPI orders, and the local clock when it came (ms).
+    (first and last id), its quantity without RPI orders, the local clock when it came, and the
+    exchange's when it was told, which is not stored (ms).
     """
 
     symbol: str
@@ -32,6 +33,7 @@ class TradeEvent(Struct, gc=False):
     last_trade_id: int | None = None
     qty_ex_rpi: float | None = None
     received_ms: int | None = None
+    event_ms: int | None = None
 
 
 class FrameError(ValueError):

@@ -19,6 +19,7 @@ from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import GapStore
 from collector.storage.id_tracker import IdTracker, Plan, SymbolPlan
 from collector.storage.last_trades import Last, Newest, newest_after
+from collector.storage.latencies import Latencies
 from collector.storage.redundancy import Redundancy, Worth
 from spreadlake.lake import add_counters, atomic, set_status
 from spreadlake.lake.ticks.gaps import Gap
@@ -74,6 +75,7 @@ class TickStore:
         self._causes: dict[str, str] = {}
         # A transaction cannot hold its own duration, so each counts the one before it.
         self.commit_seconds = 0.0
+        self._latencies = Latencies()
         self.gaps = GapStore(db)
         self._load(on_record)
 
@@ -111,13 +113,14 @@ class TickStore:
                 counts = self._counts(batch, plan, refused, differing)
                 counts |= {("ahead", str(s)): n for s, n in newest.clock.refuted.items()}
                 worth = self._weigh(batch, arrived, plan)
-                counts |= worth.counts
+                counts |= worth.counts | self._latencies.take(batch, plan)
                 add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
         seconds = time.perf_counter() - started
         self._apply(batch, plan, newest, seconds)
+        self._latencies.settle(self._now_ms())
         self.redundancy.settle(worth)
         self.contradictions.settle(plan, refused, differing)
         return self._stored(plan, refused + differing, seconds)
@@ -147,6 +150,8 @@ class TickStore:
         """Replaces status values."""
         with atomic(self.db):
             set_status(self.db, self._now_ms(), values)
+            add_counters(self.db, self._latencies.waiting)
+        self._latencies.waiting = {}
 
     def confirm(self, gaps: Sequence[Gap]) -> None:
         """Counts gaps that stayed open as real."""

@@ -18,12 +18,17 @@ def metrics_table() -> str:
         (
             f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
             family.type,
-            ", ".join(f"`{label}`" for label in getattr(family, "_labelnames", ())),
+            ", ".join(f"`{label}`" for label in _labels(family)),
             family.documentation,
         )
         for family in _families()
     ]
     return table(("metric", "type", "labels", "what it tells"), rows)
+
+
+def _labels(family: Metric) -> tuple[str, ...]:
+    names = tuple(getattr(family, "_labelnames", ()))
+    return (*names, "le") if family.type == "histogram" else names
 
 
 def _families() -> list[Metric]:

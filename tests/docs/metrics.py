@@ -23,8 +23,14 @@ def exported() -> tuple[Metric, ...]:
 
 
 def exported_names() -> set[str]:
-    """Names as Prometheus stores them: a counter's end in _total."""
-    return {name_of(family) for family in exported()}
+    """Names as Prometheus stores them: a counter's end in _total, a histogram has three."""
+    parts = {
+        f"{family.name}_{part}"
+        for family in exported()
+        if family.type == "histogram"
+        for part in ("bucket", "sum", "count")
+    }
+    return parts | {name_of(family) for family in exported()}
 
 
 def name_of(family: Metric) -> str:

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exporter.job import job_families, read_job
@@ -16,6 +17,7 @@ from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
 from spreadlake.lake.databases.status import add_counters, set_status
 from spreadlake.lake.ticks.universe import UniverseRow, save_universe
+from spreadlake.latency import RECEIVE, counted
 from spreadlake.status import LakeSnapshot
 from tests.exporter.serving import get, labels, scrape, series, serving
 from tests.fixture_lake import (
@@ -62,6 +64,24 @@ def test_what_each_connection_is_worth(tmp_path: Path) -> None:
     assert samples["spreadlake_trades_first_total"] == {one: 30, two: 10}
     assert samples["spreadlake_trades_repeated_total"] == {two: 30}
     assert samples["spreadlake_single_connection_gaps_total"] == {two: 4}
+
+
+def test_latencies_are_histograms_that_begin_with_nothing(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with serving(lake) as address:
+        before = scrape(address)
+    with closing(open_ticks_writer(lake)) as db, atomic(db):
+        add_counters(db, counted(RECEIVE, np.array([3, 5, 6, 70_000, -1])))
+    with serving(lake) as address:
+        samples = scrape(address)
+    name = "spreadlake_trade_receive_latency_seconds"
+    assert before[f"{name}_count"] == {labels(): 0}
+    assert set(before[f"{name}_bucket"].values()) == {0}
+    assert samples[f"{name}_count"] == {labels(): 5}
+    assert samples[f"{name}_sum"] == {labels(): pytest.approx(70.014)}
+    buckets = samples[f"{name}_bucket"]
+    assert [buckets[labels(le=le)] for le in ("0.005", "0.01", "60.0", "+Inf")] == [3, 4, 4, 5]
+    assert samples["spreadlake_trades_before_event_total"] == {labels(): 1}
 
 
 def test_only_a_ready_series_has_a_zscore(tmp_path: Path) -> None:
