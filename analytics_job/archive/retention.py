@@ -2,7 +2,8 @@
 
 A piece is written beside, synced, read back and compared, renamed, and only then deleted from
 SQLite. A crash in between leaves rows in both places, where readers take SQLite's; the next pass
-merges them again. Rows that are computed anew for an archived piece wait in SQLite for it.
+merges them again. Rows that are computed anew for an archived piece wait in SQLite for it. Then
+the hours of days that are over become one file, an hour of it at a time.
 """
 
 import logging
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from analytics_job.archive.compaction import Compaction
 from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
@@ -39,7 +41,10 @@ class Retention:
         self._db = db
         self._lake = lake
         self._hours = hours
+        self._compaction = Compaction(db, lake)
         self._pieces: Iterator[Piece] | None = None
+        self._days: Iterator[Iterator[None]] = iter(())
+        self._day: Iterator[None] = iter(())
         self._next_look_ms = 0
 
     def roll_piece(self, watermark_ms: int) -> bool:
@@ -51,21 +56,40 @@ class Retention:
             if watermark_ms < self._next_look_ms:
                 return False
             self._pieces = self._old_pieces(watermark_ms // 1000)
+            self._days = self._compaction.days(
+                lambda timeframe: self._cutoff(timeframe, watermark_ms // 1000)
+            )
         piece = next(self._pieces, None)
-        if piece is None:
-            self._pieces = None
-            self._next_look_ms = watermark_ms + _LOOK_MS
-            return False
-        self._roll(piece)
+        if piece is not None:
+            self._roll(piece)
+            return True
+        if self._compact():
+            return True
+        self._pieces = None
+        self._next_look_ms = watermark_ms + _LOOK_MS
+        return False
+
+    def _compact(self) -> bool:
+        """A part of the day that is being compacted, or the first one of the next."""
+        try:
+            next(self._day)
+        except StopIteration:
+            self._day = next(self._days, iter(()))
+            return next(self._day, self) is not self
         return True
+
+    def _cutoff(self, timeframe: str, now: int) -> int:
+        return now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
 
     def _old_pieces(self, now: int) -> Iterator[Piece]:
         for table in TABLES.values():
             for name, timeframe in self._named(table):
-                cutoff = now - int(self._hours.get(timeframe, DEFAULT_HOURS) * 3600)
+                cutoff = self._cutoff(timeframe, now)
                 first = self._first_time(table, name, timeframe, 0)
                 while first is not None:
                     piece = Piece.at(table, timeframe, name, first)
+                    if piece.whole_day.path(self._lake).exists():
+                        piece = piece.whole_day
                     if piece.end > cutoff:
                         break
                     yield piece
@@ -116,6 +140,7 @@ class Retention:
                 "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
                 (f"archived:{piece.timeframe}", piece.end),
             )
+            self._compaction.came(piece)
         table = piece.table.name
         key = ", ".join((*piece.table.key, "time"))
         deleted = _DELETE_ROWS

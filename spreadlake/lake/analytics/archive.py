@@ -1,7 +1,9 @@
 """Bars, pair analytics and tests that were rolled to Parquet: where the files are, and their rows.
 
 `<table>/timeframe=T/<symbol|pair>=NAME/date=YYYY-MM-DD/PIECE.parquet`: a piece is an hour (HH) of
-timeframes below a minute, and a whole day (`day`) of the others. A `/` in a pair is written %2F,
+timeframes below a minute, and a whole day (`day`) of the others. Once all hours of a day are there
+they become one file as well; what comes for that day later is merged into it, so that hours beside
+a day are only what a crash has left: the day has the newer rows. A `/` in a pair is written %2F,
 as Hive does. Files hold the columns of their table but those that the path names, so that every
 reader of Parquet takes the folder as one table. Older files hold these as well, and lack columns
 that are newer than they are.
@@ -16,6 +18,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
+from spreadlake.errors import DamagedFileError
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.parquet import read_whole, write_durably
 from spreadlake.series import TABLES, Table
@@ -42,6 +45,18 @@ class Piece(NamedTuple):
         start = time // size * size
         return cls(table, timeframe, name, start, start + size)
 
+    @property
+    def whole_day(self) -> "Piece":
+        """The day that it is of, or is."""
+        start = self.start // _DAY * _DAY
+        return self._replace(start=start, end=start + _DAY)
+
+    def hours(self, lake: Lake) -> "list[Piece]":
+        """The hours of its day that are in files of their own, by time."""
+        folder = self.path(lake).parent
+        starts = sorted(_hours_in(folder)) if self.end - self.start == _DAY else []
+        return [self._replace(start=start, end=start + _HOUR) for start in starts]
+
     def path(self, lake: Lake) -> Path:
         """Where its file is, or would be."""
         begin = datetime.fromtimestamp(self.start, UTC)
@@ -66,13 +81,14 @@ def piece_of(lake: Lake, path: Path) -> Piece | None:
         if path.is_relative_to(lake.root / table.name):
             timeframe, name, _ = path.parent.relative_to(lake.root / table.name).parts
             timeframe = timeframe.removeprefix("timeframe=")
-            start = _start(path, piece_seconds(timeframe))
             name = unquote(name.removeprefix(f"{table.key[0]}="))
-            return Piece.at(table, timeframe, name, start)
+            if path.stem == "day":
+                return Piece.at(table, timeframe, name, _midnight(path.parent)).whole_day
+            return Piece.at(table, timeframe, name, _midnight(path.parent) + int(path.stem) * _HOUR)
     return None
 
 
-def pieces(
+def days(
     lake: Lake,
     table: Table,
     timeframe: str,
@@ -82,17 +98,59 @@ def pieces(
     *,
     newest_first: bool = False,
 ) -> Iterator[Piece]:
-    """Those whose file may hold times of [start, end), in order; asks only for days there are."""
+    """The days of [start, end) that have a folder, in order."""
+    for folder in sorted(
+        _folder(lake, table, timeframe, name).glob("date=*"), reverse=newest_first
+    ):
+        midnight = _midnight(folder)
+        if midnight < end and midnight + _DAY > start:
+            yield Piece(table, timeframe, name, midnight, midnight + _DAY)
+
+
+def read_day(
+    db: sqlite3.Connection, lake: Lake, day: Piece, start: int, end: int
+) -> list[pl.DataFrame]:
+    """What Parquet holds of a day from `start` to before `end`; of two rows the first one counts.
+
+    The files of hours are read before the day's, which takes their place: nothing is missed while
+    that happens.
+    """
+    inside = (pl.col("time") >= start) & (pl.col("time") < end)
+    hours = [
+        frame
+        for hour in day.hours(lake)
+        if hour.end > start and hour.start < end
+        for frame in _if_there(db, lake, hour, inside)
+    ]
+    return [*_if_there(db, lake, day, inside), *hours]
+
+
+def first_piece(
+    lake: Lake, table: Table, timeframe: str, name: str, start: int, end: int
+) -> tuple[int, int] | None:
+    """(start, end) of the first piece of time in [start, end) that may have rows in Parquet."""
     size = piece_seconds(timeframe)
-    days = _folder(lake, table, timeframe, name).glob("date=*")
-    for day in sorted(days, reverse=newest_first):
-        midnight = _midnight(day)
-        if midnight + _DAY <= start or midnight >= end:
-            continue
-        for path in sorted(day.glob("*.parquet"), reverse=newest_first):
-            piece = Piece.at(table, timeframe, name, _start(path, size))
-            if piece.end > start and piece.start < end:
-                yield piece
+    for day in days(lake, table, timeframe, name, start, end):
+        if day.path(lake).exists():
+            first = max(day.start, start) // size * size
+            return first, first + size
+        for hour in day.hours(lake):
+            if hour.end > start and hour.start < end:
+                return hour.start, hour.end
+    return None
+
+
+def _if_there(
+    db: sqlite3.Connection, lake: Lake, piece: Piece, where: pl.Expr
+) -> Iterator[pl.DataFrame]:
+    path = piece.path(lake)
+    if not path.exists():
+        return
+    try:
+        yield read_piece(db, lake, piece, where)
+    except DamagedFileError:
+        if path.exists():
+            raise
 
 
 def declared(db: sqlite3.Connection, table: Table) -> tuple[pl.Schema, list[str]]:
@@ -112,14 +170,16 @@ def fetch_frame(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def read_piece(db: sqlite3.Connection, lake: Lake, piece: Piece) -> pl.DataFrame:
-    """The rows of one file, with the columns that the table has in `db` now.
+def read_piece(
+    db: sqlite3.Connection, lake: Lake, piece: Piece, where: pl.Expr | None = None
+) -> pl.DataFrame:
+    """The rows of one file, or those that `where` holds for, with the table's columns in `db`.
 
     A column that may be NULL, and that the file is older than, is NULL; so a column that is added
     to an archived table may be NULL. DamagedFileError if the file cannot be read.
     """
     schema, may_lack = declared(db, piece.table)
-    return read_whole(piece.path(lake), schema, piece.said_by_path, may_lack)
+    return read_whole(piece.path(lake), schema, piece.said_by_path, may_lack, where)
 
 
 def write_piece(rows: pl.DataFrame, lake: Lake, piece: Piece) -> None:
@@ -127,8 +187,13 @@ def write_piece(rows: pl.DataFrame, lake: Lake, piece: Piece) -> None:
     write_durably(rows.drop(piece.said_by_path), piece.path(lake))
 
 
-def _start(path: Path, size: int) -> int:
-    return _midnight(path.parent) + (int(path.stem) * _HOUR if size == _HOUR else 0)
+def _hours_in(folder: Path) -> set[int]:
+    names = {f"{hour:02}.parquet": hour for hour in range(24)}
+    try:
+        there = [names[one.name] for one in folder.iterdir() if one.name in names]
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    return {_midnight(folder) + hour * _HOUR for hour in there}
 
 
 def _midnight(day: Path) -> int:

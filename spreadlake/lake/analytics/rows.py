@@ -7,7 +7,7 @@ first, and then asks, misses none.
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from spreadlake.lake.layout import Lake
@@ -106,15 +106,13 @@ def last_time(db: sqlite3.Connection, lake: Lake, key: Key, before: int) -> int 
     archived = archived_until(db, key.timeframe)
     if not archived or (hot is not None and hot >= archived):
         return None if hot is None else int(hot)
-    import polars as pl  # noqa: PLC0415
-
-    from spreadlake.lake.analytics.archive import pieces, read_piece  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import days, read_day  # noqa: PLC0415
 
     span = (hot or 0, min(before, archived))
-    for piece in pieces(lake, table, key.timeframe, key[0], *span, newest_first=True):
-        rows = read_piece(db, lake, piece).filter(pl.col("time") < before, *_same(key))
-        if rows.height:
-            return max(int(rows["time"].max()), hot or 0)  # type: ignore[arg-type]
+    for day in days(lake, table, key.timeframe, key[0], *span, newest_first=True):
+        rows = [frame.filter(*_same(key)) for frame in read_day(db, lake, day, *span)]
+        if times := [int(frame["time"].max()) for frame in rows if frame.height]:  # type: ignore[arg-type]
+            return max(*times, hot or 0)
     return None if hot is None else int(hot)
 
 
@@ -145,17 +143,17 @@ def _with_archived(
     """The rows of SQLite, and those of Parquet that are not among them."""
     import polars as pl  # noqa: PLC0415
 
-    from spreadlake.lake.analytics.archive import declared, pieces, read_piece  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import days, declared, read_day  # noqa: PLC0415
 
     schema, _ = declared(db, key.table)
     frame = pl.DataFrame(hot, schema={name: schema[name] for name in columns}, orient="row")
     end = min(end, archived_until(db, key.timeframe))
     if start >= end:
         return frame
-    inside = (pl.col("time") >= start) & (pl.col("time") < end)
     cold = [
-        read_piece(db, lake, piece).filter(inside, *_same(key)).select(columns)
-        for piece in pieces(lake, key.table, key.timeframe, key[0], start, end)
+        rows.filter(*_same(key)).select(columns)
+        for day in days(lake, key.table, key.timeframe, key[0], start, end)
+        for rows in read_day(db, lake, day, start, end)
     ]
     if not any(piece.height for piece in cold):
         return frame
@@ -173,15 +171,19 @@ def _first_span(
     db: sqlite3.Connection, lake: Lake, key: Key, start: int, end: int
 ) -> tuple[int, int] | None:
     """The part of [start, end) that is of the first piece where there may be rows."""
-    from spreadlake.lake.analytics.archive import Piece, pieces  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import Piece, first_piece  # noqa: PLC0415
 
     (hot,) = db.execute(
         f"SELECT MIN(time) FROM {key.table.name} WHERE {key.table.is_series} "
         "AND time >= ? AND time < ?",
         (*key, start, end),
     ).fetchone()
-    found = list(islice(pieces(lake, key.table, key.timeframe, key[0], start, end), 1))
+    cold = first_piece(lake, key.table, key.timeframe, key[0], start, end)
+    found = [] if cold is None else [cold]
     if hot is not None:
-        found.append(Piece.at(key.table, key.timeframe, key[0], hot))
-    first = min(found, key=lambda piece: piece.start, default=None)
-    return None if first is None else (max(first.start, start), min(first.end, end))
+        piece = Piece.at(key.table, key.timeframe, key[0], hot)
+        found.append((piece.start, piece.end))
+    if not found:
+        return None
+    first, last = min(found)
+    return max(first, start), min(last, end)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.analytics.archive import Piece, fetch_frame, piece_seconds, pieces, write_piece
+from spreadlake.lake.analytics.archive import Piece, days, fetch_frame, piece_seconds, write_piece
 from spreadlake.lake.analytics.rows import first_rows, last_time, read_bars, read_frame, read_rows
 from spreadlake.series import BARS, PAIR_ANALYTICS, BarKey, SeriesKey
 
@@ -95,9 +95,12 @@ def test_pieces_come_in_order_and_only_those_that_are_asked_for(
     put_bars(db, "1s", times, 1.0)
     for start in range(MIDNIGHT - 2 * HOUR, MIDNIGHT + 2 * HOUR, HOUR):
         archive(db, lake, Piece.at(BARS, "1s", "BTCUSDT", start))
-    found = pieces(lake, BARS, "1s", "BTCUSDT", times[1], times[6])
-    assert [piece.start for piece in found] == [MIDNIGHT + n * HOUR for n in (-2, -1, 0)]
-    assert list(pieces(lake, BARS, "1s", "ETHUSDT", 0, 2**40)) == []
+    found = days(lake, BARS, "1s", "BTCUSDT", times[1], times[6])
+    assert [day.start for day in found] == [MIDNIGHT - DAY, MIDNIGHT]
+    assert list(days(lake, BARS, "1s", "BTCUSDT", MIDNIGHT, 2**40)) == [
+        Piece(BARS, "1s", "BTCUSDT", MIDNIGHT, MIDNIGHT + DAY)
+    ]
+    assert list(days(lake, BARS, "1s", "ETHUSDT", 0, 2**40)) == []
     key = BarKey("BTCUSDT", "1s")
     assert read_rows(db, lake, key, ["time"], times[1], times[6]) == [(t,) for t in times[1:6]]
     bars = read_bars(db, lake, ["BTCUSDT", "ETHUSDT"], "1s", times[1], times[6])
