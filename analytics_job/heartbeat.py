@@ -59,6 +59,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self.refused = ""  # why an edited configuration is not what goes on
+        self.screen = ""  # what came of the last screen
         self.work = WorkReporter()
         self.due = 0.0  # of the monotonic clock
         self._started_ms = time.time_ns() // 1_000_000
@@ -94,6 +95,7 @@ class Heartbeat:
             "work": self.work.line(),
             "refused": self.refused,
             "archive": archive,
+            "screen": self.screen,
         }
         with atomic(db):
             set_status(db, now_ms, {"job": status})

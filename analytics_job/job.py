@@ -24,6 +24,7 @@ from analytics_job.history.configuration import (
 from analytics_job.history.klines import KlineHistory
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
+from analytics_job.screens.screener import Screener
 from analytics_job.stationarity.worker import Result, StationarityWorker, compute_due, store_results
 from analytics_job.ticks.tail import TickTail
 from spreadlake.config import Settings
@@ -47,6 +48,7 @@ class AnalyticsJob:
         self._open()
         self._tail = TickTail(lake)
         self._slow: StationarityWorker | None = None
+        self._screener: Screener | None = None
         self._damage: DamagedFileError | None = None
         self._not_rolled, self._rolls_failed = "", False
         self._complaint_due = 0.0
@@ -136,9 +138,9 @@ class AnalyticsJob:
             self._rolls_failed = False
         return more
 
-    def start_slow_tests(self) -> None:
-        """From now on the slow statistics are computed in a process of their own."""
-        self._slow = StationarityWorker()
+    def start_beside(self) -> None:
+        """From now on slow statistics and screens are computed, in processes of their own."""
+        self._slow, self._screener = StationarityWorker(), Screener(self._lake)
 
     def run_slow_tests(self) -> None:
         """One batch of slow statistics; called on a thread of its own."""
@@ -151,6 +153,18 @@ class AnalyticsJob:
             self._damage = error
         except (sqlite3.Error, LakeError):
             return  # the step, which meets the same, tells it
+
+    def run_screens(self) -> None:
+        """Takes the screen that is due; called on a thread of its own."""
+        if self._screener is None:
+            return
+        settings, final = self._settings, self._pipeline.position.final
+        try:
+            with closing(open_reader(self._lake.analytics_db)) as db:
+                self._screener.run(db, settings, settings.symbols, final)
+        except (sqlite3.Error, LakeError):
+            return  # the step, which meets the same, tells it
+        self.heartbeat.screen = self._screener.message
 
     def finish_tests(self) -> None:
         """Computes all slow statistics that are due, here and now."""
@@ -166,10 +180,11 @@ class AnalyticsJob:
             self.step()
             self.finish_tests()
 
-    def stop_slow_tests(self) -> None:
-        """Ends the process of the slow statistics; what it had not finished stays due."""
-        if self._slow is not None:
-            self._slow.close()
+    def stop_beside(self) -> None:
+        """Ends the processes beside the steps; what they had not finished stays due."""
+        for one in (self._slow, self._screener):
+            if one is not None:
+                one.close()
 
     def close(self) -> None:
         """Leaves a last status and closes the databases."""
@@ -222,6 +237,8 @@ class AnalyticsJob:
             self._may_be_due = False
         self._take_in_all()
         self._store_slow_results()
+        if self._screener is not None:
+            self._screener.store(self._db)
         self._wal.keep()
 
     def _take_in_all(self) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 # What is read once: by the job, by the exporter and by the notifier.
 _AT_NEXT_START = ("job.interval", "exporter.", "notify.")
-_SLOW_SECONDS = 1.0  # between looks at what slow statistics are due
+_SLOW_SECONDS = 1.0  # between looks at what slow statistics, and screens, are due
 _HISTORY_SECONDS = 0.2  # for imported hours and late rows, after what is new in a step
 _ROLL_SECONDS = 2.0  # between pieces of old analytics that roll to Parquet
 
@@ -83,9 +83,10 @@ def _run_scheduled(
         scheduler = Scheduler()
         scheduler.add("step", step, settings.job.interval, early=arrivals)
         scheduler.add("slow", job.run_slow_tests, _SLOW_SECONDS, thread="slow")
+        scheduler.add("screens", job.run_screens, _SLOW_SECONDS, thread="screens")
         # On the step's own thread, a piece at a time, so that steps go on in between.
         scheduler.add("roll", job.roll_piece, _ROLL_SECONDS)
-        job.start_slow_tests()
+        job.start_beside()
         log.info("analysing every %g s, and when a bar has become final", settings.job.interval)
-        scheduler.run(stop, on_end=job.stop_slow_tests)
+        scheduler.run(stop, on_end=job.stop_beside)
     job.step()  # what came since the last one

@@ -14,6 +14,7 @@ from exporter.families import gauge
 from exporter.job import job_families, read_job
 from exporter.notifications import notification_families, read_notifications
 from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
+from exporter.screens import read_screens, screen_families
 from exporter.services import WatchedServices, read_services, service_families
 from exporter.storage import read_storage, storage_families
 from exporter.universe import read_captured, universe_families
@@ -40,6 +41,7 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
         "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),
         "alerts": lambda look: alert_families(read_alerts(look)),
         "job": lambda look: job_families(read_job(look)),
+        "screens": lambda look: screen_families(read_screens(look)),
         "notifications": lambda look: notification_families(read_notifications(look)),
         "storage": lambda look: storage_families(read_storage(look.lake)),
     }

@@ -1,28 +1,20 @@
 """Computes the slow statistics beside the steps, in a process of its own."""
 
-import logging
-import os
 import queue
-import signal
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from analytics_job.alerts.store import AlertStore
+from analytics_job.background import NicedProcess
 from analytics_job.stationarity.closes import DueBatch, read_closes
 from analytics_job.stationarity.store import DueTest, StationarityStore, newest_due
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import Stationarity, stationarity_of_pairs
 
-log = logging.getLogger(__name__)
-
 _BATCH = 512
 _POLL_SECONDS = 0.1
-_CLEANED_UP_SECONDS = 5.0
 
 Result = tuple[DueTest, Stationarity]
 
@@ -50,39 +42,25 @@ class StationarityWorker:
     """Takes what is due on a thread, computes in a niced process, and hands results to the step."""
 
     def __init__(self) -> None:
-        self._pool = _pool()
+        self._process = NicedProcess("slow statistics")
         self._batches: queue.Queue[_Batch] = queue.Queue()
-        self._closing = threading.Event()
 
     def run(self, db: sqlite3.Connection, lake: Lake, store: StationarityStore) -> None:
-        """One batch, read through `db`: returns when its results have been stored by a step."""
+        """One batch, read through `db`: returns when its results have been stored by a step.
+
+        If the job is ending, or the process did, the tests stay due.
+        """
         due = newest_due(db, _BATCH)
-        if not due or self._closing.is_set():
+        if not due or self._process.closing.is_set():
             return
         store.begin_batch()
         batches = read_closes(db, lake, due)
-        tests = self._computed(batches)
+        tests = self._process.compute(_compute, batches)
         if not tests:
             return
         self._batches.put(_Batch(store, _results(batches, tests)))
-        while self._batches.unfinished_tasks and not self._closing.wait(_POLL_SECONDS):
+        while self._batches.unfinished_tasks and not self._process.closing.wait(_POLL_SECONDS):
             pass
-
-    def _computed(self, batches: list[DueBatch]) -> list[list[Stationarity]]:
-        """Nothing if the job is ending, or the process did: the tests stay due."""
-        try:
-            future = self._pool.submit(_compute, batches)
-            while not future.done():
-                if self._closing.wait(_POLL_SECONDS):
-                    return []
-            return future.result()
-        except RuntimeError as error:  # the process ended, or was given up just now
-            if not self._closing.is_set():
-                if not isinstance(error, BrokenExecutor):
-                    raise
-                log.warning("the process of the slow statistics ended; starting another")
-                self._pool = _pool()
-            return []
 
     @contextmanager
     def finished(self, store: StationarityStore) -> Iterator[list[Result]]:
@@ -104,30 +82,13 @@ class StationarityWorker:
             self._batches.task_done()
 
     def close(self) -> None:
-        """Gives up what is being computed: it stays due.
-
-        The process is ended, not waited for: on a busy machine it, being niced, could keep the
-        job from stopping in time.
-        """
-        self._closing.set()
-        workers = list((self._pool._processes or {}).values())
-        manager = getattr(self._pool, "_executor_manager_thread", None)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.terminate()
-        if manager is not None:
-            # It has nothing left to wait for; an interpreter that ends while it cleans up prints a
-            # traceback of its own.
-            manager.join(_CLEANED_UP_SECONDS)
+        """Gives up what is being computed: it stays due."""
+        self._process.close()
 
 
 class _Batch(NamedTuple):
     store: StationarityStore
     results: list[Result]
-
-
-def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, get_context("spawn"), initializer=_stand_back)
 
 
 def _compute(batches: list[DueBatch]) -> list[list[Stationarity]]:
@@ -140,17 +101,3 @@ def _results(batches: list[DueBatch], tests: list[list[Stationarity]]) -> list[R
         for batch, own in zip(batches, tests, strict=True)
         for result in zip(batch.due, own, strict=True)
     ]
-
-
-def _stand_back() -> None:
-    """The steps come first, and the job itself says when to stop; its death is the end as well."""
-    os.nice(10)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_job, daemon=True).start()
-
-
-def _end_with_job() -> None:
-    job = parent_process()
-    if job is not None:
-        job.join()  # on a pipe whose other end closes when the job dies, however it dies
-        os._exit(1)

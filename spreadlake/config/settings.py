@@ -11,6 +11,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from spreadlake.config.screening import ScreenSettings
 from spreadlake.config.sections import (
     AlertRule,
     CollectorSettings,
@@ -27,7 +28,7 @@ from spreadlake.config.sections import (
 from spreadlake.config.universe import UniverseSettings
 from spreadlake.pairs import Pair
 from spreadlake.series import SeriesKey
-from spreadlake.times import MOST_BARS
+from spreadlake.times import MOST_BARS, timeframe_seconds
 
 ENV_PREFIX = "SPREADLAKE_"
 _MOST_LISTED = 30  # of what a message says is allowed
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     job: JobSettings = JobSettings()
     kalman: KalmanSettings = KalmanSettings()
     exporter: ExporterSettings = ExporterSettings()
+    screen: ScreenSettings = ScreenSettings()
     notify: NotifySettings = NotifySettings()
     alerts: list[AlertRule] = Field(
         [AlertRule(name="zscore")], description="alert rules; may be empty"
@@ -115,6 +117,7 @@ class Settings(BaseSettings):
         _no_repeats("alerts.name", [rule.name for rule in self.alerts])
         for rule in self.alerts:
             self._known_series(rule)
+        self._known_bars_of_screen()
         return self
 
     def _bounded_universe(self) -> None:
@@ -143,6 +146,14 @@ class Settings(BaseSettings):
                         f"pairs: {pair.name} uses {symbol}, which is not in symbols "
                         f"({_listed(self.symbols)}); add it there"
                     )
+
+    def _known_bars_of_screen(self) -> None:
+        length = timeframe_seconds(self.screen.timeframe)
+        if self.screen.enabled and all(length % timeframe_seconds(t) for t in self.timeframes):
+            raise ValueError(
+                f"screen: bars of {self.screen.timeframe} cannot be made of those that are "
+                f"computed ({_listed(self.timeframes)}); name a multiple of one of these"
+            )
 
     def _known_series(self, rule: AlertRule) -> None:
         watched: list[tuple[str, object, list[object]]] = [

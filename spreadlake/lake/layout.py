@@ -56,6 +56,11 @@ class Lake:
         folder = self.klines_dir / "timeframe=1m" / f"symbol={symbol}" / f"month={month:%Y-%m}"
         return folder / "month.parquet"
 
+    @property
+    def latest_screen(self) -> Path:
+        """The newest screen of the job, every pair of it."""
+        return self.root / "screens" / "latest.parquet"
+
     def accepted_config(self, service: str) -> Path:
         """The configuration that a running service last accepted."""
         return self.root / "accepted" / f"{service}.toml"

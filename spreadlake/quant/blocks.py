@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.arrays import Floats, Ints, of_legs
 
 _WIDE = 128  # from how many sums side by side on it pays to add them up place by place
 
@@ -148,7 +148,9 @@ def _running_products(x: Floats, at_a: Ints, at_b: Ints, keep: int) -> Floats:
     """The last `keep` running sums of x[:, at_a]·x[:, at_b]; none of the others is held."""
     places, _, blocks = x.shape
     if len(at_a) * blocks < _WIDE:
-        return running_sums(x[:, at_a] * x[:, at_b], keep)
+        by_leg = x.transpose(1, 0, 2)
+        products = of_legs(by_leg, at_a) * of_legs(by_leg, at_b)
+        return running_sums(products.transpose(1, 0, 2), keep)
     out = np.empty((keep, len(at_a), blocks))
     one, other, before = np.empty((3, len(at_a), blocks))
     for place in range(places if keep else 0):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.arrays import Floats, Ints, of_legs
 from spreadlake.quant.blocks import BlockLayout
 
 _CELLS = 32_768  # legs times rows at a time: what is computed on stays in the processor's cache
@@ -97,16 +97,16 @@ class LegWindows:
 
         Both legs of a pair begin at the same bar.
         """
-        mean_a = self.mean[at_a]
+        n, mean_a, saa = (of_legs(x, at_a) for x in (self.n, self.mean, self.squares))
+        mean_b, sbb = (of_legs(x, at_b) for x in (self.mean, self.squares))
         sab = np.empty(mean_a.shape)
         for part in self._parts:
             layout = part.layout
             layout.lay_out(
                 layout.window_products(part.ahead, part.behind, at_a, at_b), sab[:, part.rows]
             )
-        sab -= self._sums[at_a] * self._offset[at_b]
-        squares = self.squares[at_a], self.squares[at_b]
-        return Moments(self.n[at_a], mean_a, self.mean[at_b], *squares, sab)
+        sab -= of_legs(self._sums, at_a) * of_legs(self._offset, at_b)
+        return Moments(n, mean_a, mean_b, saa, sbb, sab)
 
 
 def rolling_sum(x: Floats, width: int, start: int, first: Ints, rows: int) -> Floats:

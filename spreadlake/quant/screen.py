@@ -21,6 +21,9 @@ Prices = Literal["log", "raw"]
 LEAST_LOOKBACK = 30
 """Bars below which the distributions of the tests say nothing."""
 
+PERSISTENT_PVALUE = 0.05
+"""p-value below which a pair passes, for `persistence`."""
+
 SCREEN_SCHEMA = pl.Schema(
     {
         "time": pl.Int64,
@@ -122,6 +125,37 @@ def ranked(
     )
     rows = rows if top is None else rows.head(top)
     return rows.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+def passing(rows: pl.DataFrame) -> list[str]:
+    """The pairs of a screen's rows that count for `persistence`, each as `A/B` by name."""
+    return (
+        rows.filter(pl.col("coint_pvalue") < PERSISTENT_PVALUE)
+        .select(_by_name())
+        .to_series()
+        .to_list()
+    )
+
+
+def with_persistence(rows: pl.DataFrame, passed: Sequence[Sequence[str]]) -> pl.DataFrame:
+    """The rows of a screen with `persistence`: the share of earlier screens that a pair passed.
+
+    `passed` are the pairs of each of these screens as `passing` gives them; without any it is
+    null.
+    """
+    if not passed:
+        return rows
+    names = pl.Series("pair", [name for one in passed for name in one], dtype=pl.String)
+    times = names.to_frame().group_by("pair").agg(pl.len().alias("times"))
+    share = pl.col("times").fill_null(0) / len(passed)
+    found = rows.with_columns(_by_name()).join(times, on="pair", how="left", maintain_order="left")
+    return found.with_columns(persistence=share).select(rows.columns)
+
+
+def _by_name() -> pl.Expr:
+    """A pair's name, the same whichever way round it is."""
+    legs = pl.min_horizontal("symbol_a", "symbol_b"), pl.max_horizontal("symbol_a", "symbol_b")
+    return pl.concat_str(legs, separator="/").alias("pair")
 
 
 def false_discovery_rates(pvalues: Floats) -> Floats:

@@ -13,9 +13,15 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.breaks import read_cuts
 from spreadlake.lake.analytics.rows import last_time
+from spreadlake.lake.analytics.screens import ScreenKey, passed_before
 from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
-from spreadlake.quant.screen import LEAST_LOOKBACK, ScreenOptions, screen_all_pairs
+from spreadlake.quant.screen import (
+    LEAST_LOOKBACK,
+    ScreenOptions,
+    screen_all_pairs,
+    with_persistence,
+)
 from spreadlake.research.bar_source import BarSource
 from spreadlake.series import BarKey
 from spreadlake.times import iso_utc
@@ -90,7 +96,8 @@ def take_screen(
     with closing(open_reader(lake.analytics_db)) as db:
         db.execute("BEGIN")  # all symbols as of one instant
         closes, begun, late = _read(db, lake, request, at)
-    time = (closes.end - 1) * closes.length
+        time = (closes.end - 1) * closes.length
+        passed = _passed(db, request, time)
     if after is not None and time <= after:
         raise NoScreenError(
             f"there is no newer bar at {_when(at)}: the last ended at "
@@ -106,7 +113,15 @@ def take_screen(
     close = _own_bars(closes.close, have)[kept]
     total = len(symbols) * (len(symbols) - 1) // 2
     rows = screen_all_pairs(symbols, close, volume[kept], options, time, _counted(advance, total))
-    return Screen(time, closes.length, symbols, left_out, rows, at)
+    return Screen(time, closes.length, symbols, left_out, with_persistence(rows, passed), at)
+
+
+def _passed(db: sqlite3.Connection, request: ScreenRequest, time: int) -> list[list[str]]:
+    """Which pairs passed the screens of the hour before that the job kept."""
+    options = request.options
+    if options.prices != "log":  # the job's are
+        return []
+    return passed_before(db, ScreenKey(request.timeframe, options.lookback, options.window), time)
 
 
 def _read(

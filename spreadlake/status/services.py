@@ -117,8 +117,9 @@ def _notes(status: dict[str, Any]) -> Iterator[str]:
         yield f"; recent history: {history}"
     if refused := status.get("refused"):
         yield f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
-    if archive := status.get("archive"):
-        yield f"; {archive}"
+    for key in ("archive", "screen"):
+        if said := status.get(key):
+            yield f"; {said}"
 
 
 def _trouble(status: dict[str, Any]) -> tuple[str, str]:

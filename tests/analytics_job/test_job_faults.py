@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from analytics_job.job import AnalyticsJob
-from analytics_job.stationarity.worker import _compute
 from spreadlake.lake import Lake
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
@@ -153,9 +152,9 @@ def test_results_of_slow_tests_that_meet_a_locked_database_are_computed_again(
     job = _job(lake)
     lake.store(TRADES)
     job.step()
-    job.start_slow_tests()
+    job.start_beside()
     assert job._slow is not None
-    monkeypatch.setattr(job._slow, "_computed", _compute)
+    monkeypatch.setattr(job._slow._process, "compute", lambda compute, due: compute(due))
     slow = threading.Thread(target=_run_while_due, args=(job, lake))
     slow.start()
     locked = _lock(lake)
@@ -171,7 +170,7 @@ def test_results_of_slow_tests_that_meet_a_locked_database_are_computed_again(
         return not slow.is_alive()
 
     harness.wait_until(done)
-    job.stop_slow_tests()
+    job.stop_beside()
     job.close()
     assert _tables(lake) == _expected(tmp_path / "once")
     lake.close()

@@ -84,6 +84,24 @@ def test_latencies_are_histograms_that_begin_with_nothing(tmp_path: Path) -> Non
     assert samples["spreadlake_trades_before_event_total"] == {labels(): 1}
 
 
+def test_the_newest_screen_of_each_kind_is_told(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with serving(lake) as address:
+        assert scrape(address).get("spreadlake_screen_pairs", {}) == {}
+    screens = [("1m", 240, 60, time, 500, 124_750, time // 60, 2.5) for time in (60, 120)]
+    screens.append(("1s", 300, 60, 90, 3, 3, 0, 0.1))
+    with writing(open_analytics_writer(lake)) as db:
+        marks = ", ".join("?" * len(screens[0]))
+        db.executemany(f"INSERT INTO screens VALUES ({marks})", screens)
+    with serving(lake) as address:
+        samples = scrape(address)
+    keys = [labels(timeframe=t, lookback=k, window="60") for t, k in (("1m", "240"), ("1s", "300"))]
+    found = samples["spreadlake_screen_cointegrated_pairs"]
+    assert found == dict(zip(keys, (2.0, 0.0), strict=True))
+    assert samples["spreadlake_screen_timestamp_seconds"][keys[0]] == 120
+    assert samples["spreadlake_screen_pairs"][keys[0]] == 124_750
+
+
 def test_only_a_ready_series_has_a_zscore(tmp_path: Path) -> None:
     with serving(make_lake(tmp_path)) as address:
         samples = scrape(address)
@@ -298,7 +316,8 @@ def statements(root: Path, bars: int) -> int:
 
 def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
     assert list(parts_of(load_settings(None).symbols)) == [
-        "services", "capture", "pairs", "pair_tests", "alerts", "job", "notifications", "storage",
+        "services", "capture", "pairs", "pair_tests", "alerts", "job", "screens", "notifications",
+        "storage",
     ]  # fmt: skip
     with serving(make_lake(tmp_path)) as address:
         body = get(f"{address}/metrics?name[]=spreadlake_pair_beta")[2].decode()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from grafana.source.alerts import ALERTS
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
 from tests.grafana.rendering import all_dashboards, dashboard, query
 from tests.grafana.stack import Stack, browsing, running_stack, visiting
@@ -70,7 +71,7 @@ def test_grafana_has_no_complaint_about_the_provisioning(stack: Stack) -> None:
     found = {board["uid"] for board in stack.get("/api/search?type=dash-db").json()}
     assert found == {board["uid"] for board in all_dashboards()}
     rules = stack.get("/api/v1/provisioning/alert-rules").json()
-    assert len(rules) == 11
+    assert len(rules) == len(ALERTS) + 1  # and that of the pairs
     (folder,) = stack.get("/api/folders").json()
     assert {rule["folderUID"] for rule in rules} == {folder["uid"]}
     log = (stack.lake.lake.root / "grafana" / "log" / "grafana.log").read_text()

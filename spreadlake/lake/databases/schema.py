@@ -210,6 +210,27 @@ CREATE TABLE removed(
   PRIMARY KEY(symbol, start_ms)) WITHOUT ROWID;
 """
 
+# Screens: how many pairs each found, its first rows, and for an hour all that passed (a JSON list
+# of pairs, by name), of which `persistence` is made.
+_SCREEN_KEY = """
+  timeframe TEXT NOT NULL, lookback_bars INTEGER NOT NULL, window_bars INTEGER NOT NULL,
+  time INTEGER NOT NULL,"""
+_ANALYTICS_SCREENS = f"""
+CREATE TABLE screens({_SCREEN_KEY}
+  symbols INTEGER NOT NULL, pairs INTEGER NOT NULL, cointegrated INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY(timeframe, lookback_bars, window_bars, time)) WITHOUT ROWID;
+CREATE TABLE screen_pairs({_SCREEN_KEY}
+  rank INTEGER NOT NULL, symbol_a TEXT NOT NULL, symbol_b TEXT NOT NULL, coint_t REAL,
+  coint_lag INTEGER, coint_pvalue REAL, qvalue REAL, beta REAL, alpha REAL, r_squared REAL,
+  return_correlation REAL, half_life REAL, crossings INTEGER, spread REAL, zscore REAL,
+  spread_std_bps REAL, cost_bps REAL, edge_bps REAL, volume_a REAL, volume_b REAL,
+  persistence REAL,
+  PRIMARY KEY(timeframe, lookback_bars, window_bars, time, rank)) WITHOUT ROWID;
+CREATE TABLE screen_passed({_SCREEN_KEY} pairs TEXT NOT NULL,
+  PRIMARY KEY(timeframe, lookback_bars, window_bars, time)) WITHOUT ROWID;
+"""
+
 TICKS_STEPS = [
     _TICKS_1,
     _TICKS_EMPTY_IDS,
@@ -225,5 +246,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_HEDGE_BARS,
     _ANALYTICS_BREAK_ENDS,
     _ANALYTICS_KLINE_RUNS,
+    _ANALYTICS_SCREENS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]

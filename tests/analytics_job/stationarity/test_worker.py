@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from analytics_job.background import _pool
 from analytics_job.job import AnalyticsJob
 from analytics_job.stationarity.closes import read_closes
-from analytics_job.stationarity.worker import StationarityWorker, _compute, _pool
+from analytics_job.stationarity.worker import StationarityWorker
 from spreadlake.quant.stationarity import stationarity
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
@@ -156,7 +157,7 @@ def running(tmp_path: Path) -> Iterator[tuple[harness.TestLake, AnalyticsJob]]:
     """A job whose slow statistics run on a thread and a process of their own."""
     lake = harness.TestLake(tmp_path)
     job = AnalyticsJob(lake.lake, CONFIG)
-    job.start_slow_tests()
+    job.start_beside()
     stop = threading.Event()
 
     def run_slow_tests() -> None:
@@ -167,7 +168,7 @@ def running(tmp_path: Path) -> Iterator[tuple[harness.TestLake, AnalyticsJob]]:
     thread.start()
     yield lake, job
     stop.set()
-    job.stop_slow_tests()
+    job.stop_beside()
     thread.join()
     job.close()
     lake.close()
@@ -203,13 +204,15 @@ def test_live_in_small_steps_gives_the_same_rows(
         lake.store([*rest[at : at + 10], *held[at // 10 : at // 10 + 1]])
         job.step()
     assert job._slow is not None
-    first = job._slow._pool
-    harness.wait_until(lambda: bool(first._processes))
+    process = job._slow._process
+    harness.wait_until(lambda: process._pool is not None and bool(process._pool._processes))
+    first = process._pool
+    assert first is not None
     for pid in list(first._processes):
         os.kill(pid, signal.SIGKILL)
     lake.store(held + last)
     _until_tested(lake, job)
-    assert job._slow._pool is not first
+    assert process._pool is not first
     assert _tables(lake) == expected
 
 
@@ -226,14 +229,14 @@ def test_results_of_closes_that_changed_meanwhile_are_not_stored(
     job._slow = slow
     taken = threading.Event()
 
-    def late_trade(batches: Any) -> Any:
+    def late_trade(compute: Any, batches: Any) -> Any:
         lake.store([held])
         job.step()
         monkeypatch.undo()
         taken.set()  # until then this thread has the job to itself
-        return _compute(batches)
+        return compute(batches)
 
-    monkeypatch.setattr(slow, "_computed", late_trade)
+    monkeypatch.setattr(slow._process, "compute", late_trade)
     thread = threading.Thread(target=job.run_slow_tests)
     thread.start()
     assert taken.wait(PATIENCE)
@@ -254,10 +257,10 @@ def test_what_was_not_computed_when_the_job_ended_stays_due(
     job = AnalyticsJob(lake.lake, CONFIG)
     lake.store(TRADES)
     job.step()
-    job.start_slow_tests()
+    job.start_beside()
     thread = threading.Thread(target=job.run_slow_tests)
     thread.start()
-    job.stop_slow_tests()  # while the process is still starting
+    job.stop_beside()  # while the process is still starting
     harness.wait_until(lambda: not thread.is_alive())
     job.close()
     due = lake.table("tests_due")
@@ -293,6 +296,10 @@ def test_a_job_that_ends_while_closes_are_read_is_no_fault(
     lake.close()
 
 
+def _here(compute: Any, batches: Any) -> Any:
+    return compute(batches)
+
+
 def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analytics_job.stationarity.worker._BATCH", 5)
     lake = harness.TestLake(tmp_path)
@@ -302,7 +309,7 @@ def test_the_newest_are_computed_first(tmp_path: Path, monkeypatch: pytest.Monke
     newest = sorted((row["time"] for row in lake.table("tests_due")), reverse=True)[:5]
     slow = StationarityWorker()
     job._slow = slow
-    monkeypatch.setattr(slow, "_computed", _compute)
+    monkeypatch.setattr(slow._process, "compute", _here)
     thread = threading.Thread(target=job.run_slow_tests)
     thread.start()
     _step_until_ended(job, thread)

@@ -1,0 +1,1 @@
+"""The screen of every pair, taken again and again beside the steps."""

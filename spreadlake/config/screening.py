@@ -1,0 +1,30 @@
+"""The section of the live screen: every field says what it means."""
+
+from pydantic import Field
+
+from spreadlake.config.sections import Section, Timeframe
+from spreadlake.times import MOST_BARS
+
+_LEAST_LOOKBACK = 30  # below it the distributions of the tests say nothing
+
+
+class ScreenSettings(Section):
+    """Every pair of the captured symbols, tested again and again."""
+
+    enabled: bool = Field(False, description="whether the analytics job screens")
+    timeframe: Timeframe = Field("1m", description="length of the bars")
+    lookback: int = Field(240, ge=_LEAST_LOOKBACK, le=MOST_BARS, description="bars of the tests")
+    window: int = Field(60, ge=3, le=MOST_BARS, description="bars of the z-score")
+    interval: float = Field(
+        60.0, ge=1, le=86_400, description="seconds between screens, and a bar at the least"
+    )
+    top: int = Field(200, ge=1, le=10_000, description="pairs kept of each screen")
+    min_quote_volume: float = Field(
+        0.0, ge=0, description="quote volume asked of each leg, in the lookback"
+    )
+    fee_bps: float = Field(5.0, ge=0, le=10_000, description="fee of each fill, in bps")
+    slippage_bps: float = Field(0.0, ge=0, le=10_000, description="slippage of each fill, in bps")
+    max_qvalue: float = Field(
+        0.05, gt=0, le=1, description="q-value up to which a pair counts as cointegrated"
+    )
+    keep_hours: float = Field(72.0, ge=1, description="hours that screens are kept")

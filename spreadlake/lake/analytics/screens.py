@@ -1,0 +1,68 @@
+"""Screens as `analytics.db` keeps them: what each found, its first rows, which pairs passed."""
+
+import json
+import sqlite3
+from typing import NamedTuple
+
+PERSISTENCE_SECONDS = 3_600
+"""How far back `persistence` looks."""
+
+
+class ScreenKey(NamedTuple):
+    """Screens of bars of one length, over so many bars; they are of logarithms of prices."""
+
+    timeframe: str
+    lookback: int
+    window: int
+
+
+class ScreenSummary(NamedTuple):
+    """One screen at the bar `time`: symbols and pairs tested, how many are cointegrated.
+
+    `seconds` is how long it took.
+    """
+
+    time: int
+    symbols: int
+    pairs: int
+    cointegrated: int
+    seconds: float
+
+
+_OF_KEY = "timeframe = ? AND lookback_bars = ? AND window_bars = ?"
+_COLUMNS = "time, symbols, pairs, cointegrated, seconds"
+
+
+def newest_screen(db: sqlite3.Connection, key: ScreenKey) -> ScreenSummary | None:
+    """The last screen of `key`; None where there is none."""
+    if not _are_kept(db):
+        return None
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM screens WHERE {_OF_KEY} ORDER BY time DESC LIMIT 1", key
+    ).fetchone()
+    return None if row is None else ScreenSummary(*row)
+
+
+def newest_screens(db: sqlite3.Connection) -> dict[ScreenKey, ScreenSummary]:
+    """The last screen of each key that there is."""
+    if not _are_kept(db):
+        return {}
+    keys = db.execute("SELECT DISTINCT timeframe, lookback_bars, window_bars FROM screens")
+    found = {key: newest_screen(db, key) for key in (ScreenKey(*row) for row in keys.fetchall())}
+    return {key: summary for key, summary in found.items() if summary is not None}
+
+
+def passed_before(db: sqlite3.Connection, key: ScreenKey, time: int) -> list[list[str]]:
+    """The pairs that passed each screen of the hour before the bar `time`, by name."""
+    if not _are_kept(db):
+        return []
+    rows = db.execute(
+        f"SELECT pairs FROM screen_passed WHERE {_OF_KEY} AND time >= ? AND time < ?",
+        (*key, time - PERSISTENCE_SECONDS, time),
+    )
+    return [json.loads(pairs) for (pairs,) in rows.fetchall()]
+
+
+def _are_kept(db: sqlite3.Connection) -> bool:
+    """Not in an older lake that its job has not opened since."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'screens'").fetchone() is not None
