@@ -13,6 +13,7 @@ PARTS = (
     "market_job",
     "screen",
     "settings",
+    "warm_start",
 )
 
 

@@ -25,6 +25,7 @@ _MINUTE_MS = 60_000
 _ATTEMPTS = 3
 # From so many symbols on it is worth a request to know which of them trade most.
 _WORTH_ASKING = 20
+_WORTH_SHARE = 10  # where it is no more than such a part of the budget
 
 
 def kline_minutes(settings: Settings) -> int:
@@ -156,7 +157,8 @@ class WarmStart:
         """Quote volumes of the last 24 hours, as far as they are known; empty: they are not."""
         look = await self._writer.persist(lambda: read_universe(self._store.db))
         known = {row.symbol: row.quote_volume for row in look.rows if row.quote_volume is not None}
-        if known or symbols < _WORTH_ASKING:
+        weight = self._venue.volumes().weight * _WORTH_SHARE
+        if known or symbols < _WORTH_ASKING or weight > self._settings.collector.request_weight:
             return known
         try:
             return await self._rest.volumes()
