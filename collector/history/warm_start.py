@@ -240,7 +240,8 @@ class WarmStart:
             page = await self._rest.trades_from(symbol, max(0, first - most))
             page = [trade for trade in page if trade.trade_id < first]
         self._pages[symbol] += 1
-        if not page:
+        # One that was dropped while the page was on its way is not taken up again.
+        if not page or symbol not in self._missing.trades:
             return True
         # Not the last one's alone, which may be dated wrongly.
         start_ms = await self._back_to(symbol, median_low(trade.time_ms for trade in page[-3:]))

@@ -88,17 +88,23 @@ class UniverseKeeper:
         self._settings = settings
 
     def next_look_in(self) -> float:
-        """Seconds until there is a reason to look again before it is time, infinite without one.
+        """Seconds until there is a reason to look again, infinite without one.
 
-        A captured symbol begins or ends then, as announced, or volumes are still to be had.
+        It is time, a captured symbol begins or ends, as announced, or volumes are still to be had.
         """
         if self._volumes_trouble:
             return self._timing.listing_unanswered
+        usual = self._looks_apart if self.chooses else inf
         now_ms = _now_ms()
         contracts = (self._roster.listed.get(symbol) for symbol in self._roster.symbols)
         announced = (at for one in contracts if one for at in (one.listed_ms, one.delivery_ms))
         soonest = min((at for at in announced if at and at > now_ms), default=inf)
-        return (soonest - now_ms) / 1000 + _AFTERWARDS
+        return min(usual, (soonest - now_ms) / 1000 + _AFTERWARDS)
+
+    @property
+    def _looks_apart(self) -> float:
+        """Seconds between two looks where rules choose."""
+        return min(self._timing.listing_again, self._settings.universe.look_minutes * 60)
 
     async def take(self, listed: Sequence[Listed], first: bool = False) -> bool:
         """Takes a list of all contracts, and changes what is captured; False: it is not believed.
@@ -138,7 +144,7 @@ class UniverseKeeper:
         return not_believed(known, listed, _now_ms())
 
     async def _ask_volumes(self, listed: Sequence[Listed]) -> None:
-        if time.monotonic() - self._volumes_at < self._timing.listing_again * _AGAIN:
+        if time.monotonic() - self._volumes_at < self._looks_apart * _AGAIN:
             return
         try:
             volumes = await self._rest.volumes()

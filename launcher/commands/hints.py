@@ -32,6 +32,8 @@ def commands(lake: Lake, settings: Settings) -> list[str]:
     """What can be typed to look at the lake, now and when all is over."""
     command, data = command_name(), shlex.quote(str(lake.root))
     lines = [f"status   {command} status --data {data}"]
+    if settings.symbols == "all":
+        lines.append(f"symbols  {command} symbols --data {data}")
     if (s := settings.first_series) is not None:
         series = f"--pair {s.pair} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"csv      {command} csv --data {data} {series}")

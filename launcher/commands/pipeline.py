@@ -37,6 +37,14 @@ GrafanaOption = Annotated[
 ]
 
 
+# A day's listings and deliveries may come within minutes there.
+_WHOLE_MARKET = {
+    "SPREADLAKE_SYMBOLS": "all",
+    "SPREADLAKE_PAIRS": "[]",
+    "SPREADLAKE_UNIVERSE__LOOK_MINUTES": "0.25",
+}
+
+
 def demo(
     data: Annotated[
         Path | None,
@@ -68,7 +76,7 @@ def demo(
     lake = Lake(_demo_data() if data is None else data)
     settings = load_settings(config)
     if symbols is not None and settings.symbols != "all":
-        os.environ.update({"SPREADLAKE_SYMBOLS": "all", "SPREADLAKE_PAIRS": "[]"})
+        os.environ.update(_WHOLE_MARKET)
         settings = load_settings(config)
     notes = []
     if config is None and (own := find_config(None)):

@@ -26,9 +26,9 @@ Quote = Annotated[str, AfterValidator(_check_quote)]
 class UniverseSettings(Section):
     """Which contracts of the exchange are captured where symbols are "all" (or left out).
 
-    Looked at again every hour. A symbol comes in at `min_quote_volume` and goes out a fifth below
-    it; at the border of `top` it goes out a tenth of `top` below it, and comes in for certain a
-    tenth above.
+    Looked at again every `look_minutes`. A symbol comes in at `min_quote_volume` and goes out a
+    fifth below it; at the border of `top` it goes out a tenth of `top` below it, and comes in for
+    certain a tenth above.
     """
 
     quote: Annotated[list[Quote], BeforeValidator(_listed)] = Field(
@@ -52,6 +52,12 @@ class UniverseSettings(Section):
         [], description="symbols that are always captured, beside those of the other rules"
     )
     exclude: list[Symbol] = Field([], description="symbols that are never captured")
+    look_minutes: float = Field(
+        60.0,
+        ge=0.1,
+        le=1440,
+        description="minutes between two looks at what the exchange lists and how it trades",
+    )
 
     @model_validator(mode="after")
     def _one_side(self) -> "UniverseSettings":

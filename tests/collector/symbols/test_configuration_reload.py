@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from collector.service import serve
-from simulator import SimulatedExchange
+from simulator import Facts, SimulatedExchange
 from spreadlake.config import AcceptedCopy, watch_config
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ticks.universe import captured_symbols
@@ -43,6 +43,7 @@ rest_url = "{exchange.rest_url}"
 [collector]
 warm_start_minutes = 1
 request_weight = 2400
+connections_per_symbol = 1
 {more}
 """)
     beside.replace(path)
@@ -179,3 +180,41 @@ def test_a_new_symbol_has_the_history_that_the_edit_looks_back_on(tmp_path: Path
                 await until(lambda: rows_of(lake, klines) == [(700,)])
 
     asyncio.run(scenario())
+
+
+def test_names_become_rules_and_rules_become_others_while_trades_are_captured(
+    tmp_path: Path,
+) -> None:
+    def choose(path: Path, exchange: SimulatedExchange, rules: str) -> None:
+        write(path, exchange, [A], f"[universe]\nlook_minutes = 60\n{rules}")
+        text = path.read_text(encoding="utf-8").replace(f'symbols = ["{A}"]\n', "")
+        beside = path.with_suffix(".rules")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+
+    async def scenario() -> dict[str, int]:
+        lake, path = Lake(tmp_path / "lake"), tmp_path / "spreadlake.toml"
+        volumes = {symbol: Facts(quote_volume=9.0 - n) for n, symbol in enumerate(SYMBOLS)}
+        async with SimulatedExchange(market(), facts=volumes) as exchange:
+            write(path, exchange, [A])
+            async with collecting(lake, path):
+                await until(lambda: held(lake, A) > 50 and captured(lake) == [A])
+                choose(path, exchange, "top = 2")
+                await until(lambda: captured(lake) == [A, B])
+                choose(path, exchange, f'include = ["{UNKNOWN}"]')
+                await until(lambda: UNKNOWN in status(lake, "collector")["refused"])
+                assert captured(lake) == [A, B]
+                choose(path, exchange, f'exclude = ["{A}"]')
+                await until(lambda: captured(lake) == [B, C])
+                await until(lambda: held(lake, C) > 50)
+                write(path, exchange, [C, A])
+                await until(lambda: captured(lake) == [C, A])
+                assert status(lake, "collector")["refused"] == ""
+                before = held(lake, A)
+                await until(lambda: held(lake, A) > before + 200 and not open_gaps(lake))
+            assert counter(lake, "reconnects") == 0
+            return differences(lake, exchange)
+
+    found = asyncio.run(scenario())
+    assert found.pop("right") > 300
+    assert found == {"missing": 0, "twice": 0, "wrong": 0}

@@ -44,13 +44,17 @@ def market(names: Sequence[str] = NAMES) -> SyntheticMarket:
     return SyntheticMarket(seed=1, symbols=names, rate=20.0)
 
 
-def chosen(exchange: Any, **rules: Any) -> Settings:
+def chosen(exchange: Any, connections: int = 1, **rules: Any) -> Settings:
     return load_settings(
         None,
         symbols="all",
         universe=rules,
         exchange={"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
-        collector={"warm_start_minutes": 1, "request_weight": 2400},
+        collector={
+            "warm_start_minutes": 1,
+            "request_weight": 2400,
+            "connections_per_symbol": connections,
+        },
     )
 
 
@@ -80,6 +84,7 @@ def run(
     faults: Faults | None = None,
     statuses: dict[str, str] | None = None,
     facts: dict[str, Facts] | None = None,
+    connections: int = 1,
     **rules: Any,
 ) -> dict[str, int]:
     """A collector with these rules while `during` (a coroutine function) runs; the differences."""
@@ -89,7 +94,7 @@ def run(
         async with SimulatedExchange(
             market(names), faults=faults, statuses=statuses, facts=given
         ) as exchange:
-            async with collecting(lake, chosen(exchange, **rules), OFTEN):
+            async with collecting(lake, chosen(exchange, connections, **rules), OFTEN):
                 await during(exchange)
                 await until(lambda: ticks(lake) > 0 and not open_gaps(lake))
             return differences(lake, exchange)
@@ -141,7 +146,10 @@ def test_quote_volume_top_include_and_exclude(tmp_path: Path) -> None:
     run(lake, during, quote="USDT", top=2, include=["GOLDUSDT"], exclude=["ETHUSDT"])
 
 
-def test_a_new_listing_joins_with_its_history_and_nothing_restarts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_a_new_listing_joins_with_its_history_and_nothing_restarts(
+    tmp_path: Path, connections: int
+) -> None:
     lake = Lake(tmp_path)
 
     async def during(exchange: SimulatedExchange) -> None:
@@ -153,10 +161,11 @@ def test_a_new_listing_joins_with_its_history_and_nothing_restarts(tmp_path: Pat
         klines = "SELECT count(*) FROM klines WHERE symbol = 'SOLUSDT'"
         await until(lambda: int(str(rows_of(lake, klines)[0][0])) > 100)
         assert counter(lake, "reconnects") == 0
-        assert exchange.status()["connections"] == 1
+        await until(lambda: exchange.status()["connections"] == connections)
         assert rows_of(lake, "SELECT * FROM gaps") == []
 
-    run(lake, during, names=NAMES[:3], facts={"SOLUSDT": Facts(listed=False)})
+    facts = {"SOLUSDT": Facts(listed=False)}
+    run(lake, during, names=NAMES[:3], facts=facts, connections=connections)
 
 
 def test_one_that_is_announced_is_waited_for_and_captured_from_its_first_trade(
