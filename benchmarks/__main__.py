@@ -11,6 +11,7 @@ PARTS = (
     "capture",
     "freshness",
     "market_job",
+    "minutes",
     "screen",
     "settings",
     "warm_start",

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spreadlake.status.model import LakeReport, PairReport, ServiceReport
-from spreadlake.times import iso_utc
+from spreadlake.times import iso_utc, timeframe_seconds
 from spreadlake.words import age, count, duration, number, signed, size
 
 STATE_STYLES = {
@@ -44,7 +44,7 @@ def as_tables(report: LakeReport, every: bool = False) -> RenderableType:
     if report.gaps:
         parts.append(_gaps(report))
     if report.pairs:
-        parts.append(_pairs(report.pairs, most))
+        parts.append(_pairs(report.pairs, most, trades=bool(report.ticks)))
     if report.alerts:
         parts.append(_alerts(report))
     parts.append(Text("files: " + ", ".join(f"{f.name} {size(f.bytes)}" for f in report.files)))
@@ -193,7 +193,7 @@ def _gaps(report: LakeReport) -> Table:
     return table
 
 
-def _pairs(pairs: list[PairReport], most: int) -> Table:
+def _pairs(pairs: list[PairReport], most: int, *, trades: bool) -> Table:
     numbers = ("window", "lookback", "z", "corr", "beta")
     title = "pairs"
     if len(pairs) > most:
@@ -204,6 +204,8 @@ def _pairs(pairs: list[PairReport], most: int) -> Table:
         values = [signed(p.zscore), signed(p.correlation), number(p.beta, 6)]
         series = [p.pair, p.timeframe, str(p.window), str(p.lookback)]
         message = "" if p.state == "ready" else p.message
+        if not trades and timeframe_seconds(p.timeframe) % 60:
+            message += "; these bars need trades"
         table.add_row(*series, *values, _state(p.state), message)
     return table
 

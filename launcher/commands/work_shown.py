@@ -146,13 +146,14 @@ def rebuilding(lake: Lake, start: float | None, *, once: bool = False) -> Iterat
 
 
 def _summary(lake: Lake, start: float | None) -> str | None:
-    """What the lake has from `start` on; None without trades."""
+    """What the lake has from `start` on; None without bars."""
     with snapshot(lake.analytics_db) as db:
         if db is None:
             return None
         final = read_progress(db).get("final_time")
         symbols, first = db.execute(
-            "SELECT count(*), min(time) FROM first_bars WHERE timeframe = '1s'"
+            "SELECT count(DISTINCT symbol), coalesce(min(CASE timeframe WHEN '1s' THEN time END), "
+            "min(time)) FROM first_bars"  # of klines alone there are no seconds
         ).fetchone()
         series = [SeriesKey(*row) for row in db.execute(_SERIES)]
         filled = sum(bool(first_rows(db, lake, key, ["time"], 0, 2**40, 1)) for key in series)
