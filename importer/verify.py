@@ -130,7 +130,8 @@ class _Verifying:
                     self._lake, hour_ms, hour_ms + HOUR_MS, symbols, self._db, TICKS_SCHEMA
                 )
         except DamagedFileError as error:
-            self._unreadable.append(str(error))
+            if str(error) not in self._unreadable:  # a file may hold a whole day
+                self._unreadable.append(str(error))
             return None
         if self._dump.start_ms <= hour_ms < self._dump.end_ms:
             return held

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from collector.roll.compactor import compact_all
 from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.lake.ticks.gaps import Gap, insert_gap
 from spreadlake.trades import IdRange
@@ -22,7 +23,7 @@ from tests.importer.dumps import (
     trades,
     write_dump,
 )
-from tests.importer.lakes import import_all, rows, store_hot
+from tests.importer.lakes import import_all, partitions, rows, store_hot
 from tests.lake.ticks.test_details import old_lake
 from tests.running import invoke, run
 from tests.trades import TICKS, Trade, as_trade
@@ -214,6 +215,20 @@ def test_a_file_of_the_lake_that_is_gone_is_told_and_the_rest_compared(
     assert (code, hours(told)) == (1, [("01", 60, gone, 0, {}), ("02", 60, gone, 0, {})])
     assert len(told["files"][0]["unreadable"]) == 2
     assert "spreadlake import" in told["files"][0]["unreadable"][0]
+
+
+def test_a_day_in_one_file_is_read_as_its_hours_are(tmp_path: Path, lake: Path) -> None:
+    dump = day_file(tmp_path, ROWS)
+    import_all(lake, dump)
+    with closing(open_ticks_writer(Lake(lake))) as db:
+        assert compact_all(Lake(lake), db, MIDNIGHT + 3 * DAY) == 1
+    day = Lake(lake).tick_day("BTCUSDT", MIDNIGHT)
+    assert partitions(lake) == [str(day.relative_to(lake))]
+    assert verified(lake, dump)[0] == 0
+    day.write_bytes(b"PAR1")
+    code, told = verified(lake, dump)
+    assert (code, [hour[2] for hour in hours(told)]) == (1, [{"file_gone": 60}] * 3)
+    assert len(told["files"][0]["unreadable"]) == 1
 
 
 def test_records_without_a_quantity_are_no_trades(tmp_path: Path, lake: Path) -> None:
