@@ -13,7 +13,7 @@ from typing import IO
 
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.databases.errors import LakeConnection, explain
-from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_STEPS
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_LATER, TICKS_STEPS
 from spreadlake.lake.layout import Lake
 from spreadlake.locks import try_lock
 
@@ -139,11 +139,26 @@ def _open_shared(path: Path, mode: str = "mode=ro") -> LakeConnection:
     try:
         db.path, db.doing = path, "read"
         db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        _check_version(db, path)
+        if _check_version(db, path) < len(TICKS_STEPS) and path.name == "ticks.db":
+            _add_later_columns(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _add_later_columns(db: sqlite3.Connection) -> None:
+    """What a writer of this version would add to an older database, as a reader sees it now.
+
+    Once the writer has added them, `*` has the columns itself, and the first of a name counts.
+    """
+    for table, columns in TICKS_LATER.items():
+        there = {name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})")}
+        added = [f"{value} AS {name}" for name, value in columns.items() if name not in there]
+        if there and added:
+            db.execute(
+                f"CREATE TEMP VIEW {table} AS SELECT *, {', '.join(added)} FROM main.{table}"
+            )
 
 
 def _is_closed_to_us(error: sqlite3.Error) -> bool:

@@ -231,6 +231,14 @@ CREATE TABLE screen_passed({_SCREEN_KEY} pairs TEXT NOT NULL,
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time)) WITHOUT ROWID;
 """
 
+# Columns of tables there were before, and their value in rows of before: readers ask for them also
+# where no writer has brought the database up to date.
+TICKS_LATER = {
+    "ticks": dict.fromkeys(
+        ("first_trade_id", "last_trade_id", "qty_ex_rpi", "received_ms"), "NULL"
+    ),
+    "rolls": {"day_rows": "0"},
+}
 TICKS_STEPS = [
     _TICKS_1,
     _TICKS_EMPTY_IDS,

@@ -139,13 +139,8 @@ def rows_between(
     columns: Sequence[str] = COLUMNS,
     symbols: Sequence[str] | None = None,
 ) -> list[tuple[object, ...]]:
-    """The `columns` of the rows with start_ms <= time_ms < end_ms; symbols None: of all of them.
-
-    A lake that no writer of this version has opened yet lacks columns: they are NULL.
-    """
-    there = {name for _, name, *_ in db.execute("PRAGMA table_info(ticks)")}
-    wanted = ", ".join(name if name in there else "NULL" for name in columns)
-    query = f"SELECT {wanted} FROM ticks WHERE time_ms >= ? AND time_ms < ?"
+    """The `columns` of the rows with start_ms <= time_ms < end_ms; symbols None: of all of them."""
+    query = f"SELECT {', '.join(columns)} FROM ticks WHERE time_ms >= ? AND time_ms < ?"
     if symbols is None:
         return db.execute(query, (start_ms, end_ms)).fetchall()
     # The + keeps to the index of the times: by symbol all rows of it would be looked at.

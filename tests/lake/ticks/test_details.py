@@ -14,7 +14,7 @@ import pytest
 
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
-from spreadlake.lake import HOUR_MS, TICKS_SCHEMA, Lake, read_trades
+from spreadlake.lake import HOUR_MS, TICKS_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.partitions import merged, read_partition
 from spreadlake.trades import COLUMNS, TICK_COLUMNS, TradeEvent
@@ -107,6 +107,23 @@ def test_an_old_lake_is_taken_over_and_goes_on(tmp_path: Path) -> None:
     for path in lake.ticks_dir.rglob("*.parquet"):
         assert pq.read_schema(path).names == list(TICK_COLUMNS[1:])
     assert read_trades(lake, before, END_MS).columns == list(COLUMNS)
+
+
+def test_a_reader_sees_an_old_lake_before_and_after_its_writer_takes_it_over(
+    tmp_path: Path,
+) -> None:
+    lake = old_lake(tmp_path)
+    nothing = [(None,) * len(DETAILS)] * (2 * PER_HOUR)
+    with closing(open_reader(lake.ticks_db)) as reader:
+        for _ in range(2):
+            found = read_trades(lake, START_MS, END_MS, [A], reader, TICKS_SCHEMA)
+            assert found.select(DETAILS).rows() == nothing
+            assert held(lake) == nothing
+            quick_writer(lake).close()  # brings it up to date
+        with closing(quick_writer(lake)) as db:
+            TickStore(db, [A]).write(Batch([detailed(2 * PER_HOUR)]))
+        found = read_trades(lake, START_MS, END_MS, [A], reader, TICKS_SCHEMA)
+        assert found.select(DETAILS).rows()[-1] == details_of(detailed(2 * PER_HOUR))
 
 
 def test_of_two_that_are_one_trade_the_first_counts_and_the_other_fills_in() -> None:
