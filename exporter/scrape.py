@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from exporter.alerts import alert_families, read_alerts
 from exporter.capture import capture_families, read_capture
 from exporter.families import gauge
+from exporter.funding import funding_families, read_funding_rates
 from exporter.job import job_families, read_job
 from exporter.notifications import notification_families, read_notifications
 from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
@@ -36,6 +37,7 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
         "capture": lambda look: chain(
             capture_families(read_capture(look), symbols),
             universe_families(read_captured(look)),
+            funding_families(read_funding_rates(look, symbols)),
         ),
         "pairs": lambda look: pair_families(read_pairs(look)),
         "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),

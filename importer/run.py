@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from importer.funding import store_funding
 from importer.hour_writer import HourWriter
 from importer.hours import HourBuffer
 from importer.klines import store_klines
@@ -141,9 +142,9 @@ class _Import:
 
     def run(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
         """Imports one file; InputError where it contradicts the lake."""
-        take = self._trades if dump.kind == "trades" else self._klines
+        takes = {"trades": self._trades, "klines": self._klines, "funding": self._funding}
         try:
-            return take(dump, on_bytes)
+            return takes[dump.kind](dump, on_bytes)
         except ConflictError as error:
             raise InputError(
                 f"{dump.path} contradicts the lake {self._lake.root}: {error}. Nothing of that "
@@ -184,6 +185,14 @@ class _Import:
             return Imported(dump, 0, 0)
         records = pl.concat(klines)
         return Imported(dump, records.height, store_klines(self._db, self._lake, records))
+
+    def _funding(self, dump: DumpFile, on_bytes: OnBytes) -> Imported:
+        rates = list(read_dump(dump, on_bytes))  # of a month: some hundreds
+        if not rates:
+            return Imported(dump, 0, 0)
+        records = pl.concat(rates)
+        fresh, skipped = store_funding(self._db, records, self._skip)
+        return Imported(dump, records.height, fresh, skipped=skipped)
 
     def _check(self) -> None:
         if self._stopped():

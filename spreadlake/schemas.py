@@ -42,3 +42,12 @@ BARS_SCHEMA = pl.Schema(
 
 _SYMBOL, *_REST = BARS_SCHEMA.items()
 KLINES_SCHEMA = pl.Schema([_SYMBOL, ("timeframe", pl.String()), *_REST])
+
+FUNDING_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String,
+        "time_ms": pl.Int64,
+        "rate": pl.Float64,
+        "mark_price": pl.Float64,
+    }
+)

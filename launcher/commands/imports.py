@@ -28,7 +28,7 @@ def import_files(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="aggTrades or 1m klines, .zip, .csv or .csv.gz, a day or a month each.",
+            help="aggTrades, 1m klines or fundingRate; .zip, .csv or .csv.gz, a day or month each.",
         ),
     ],
     data: DataOption = Path("data"),
@@ -59,8 +59,11 @@ def import_files(
     typer.echo(_summary(done, Lake(data)))
 
 
+_WHAT = {"funding": "funding rates"}
+
+
 def _line(imported: "Imported") -> str:
-    what = imported.dump.kind
+    what = _WHAT.get(imported.dump.kind, imported.dump.kind)
     known = imported.records - imported.fresh - imported.empty - imported.skipped
     parts = [f"{imported.dump.path.name}: {imported.fresh:,} {what}"]
     if known:
@@ -92,6 +95,8 @@ def _summary(done: list["Imported"], lake: Lake) -> str:
             "nothing new: all of it was there already" if read else "nothing is in these files"
         )
         return "\n".join([nothing, *notes])
+    if all(imported.dump.kind == "funding" for imported in done):
+        return "\n".join([*notes, "the rates are in the lake; nothing is to be analysed anew"])
     lines = [
         *notes,
         "the analytics job takes this in when it runs, beside what is live; without live trades "

@@ -14,6 +14,7 @@ from spreadlake.errors import InputError
         ("BTCUSDT-aggTrades-2024-08-08.csv", "BTCUSDT", "trades", (8, 8), (8, 8)),
         ("ETHUSDT-aggTrades-2024-02.zip", "ETHUSDT", "trades", (2, 1), (2, 29)),
         ("ETHUSDT-1m-2024-12.csv", "ETHUSDT", "klines", (12, 1), (12, 31)),
+        ("ETHUSDT-fundingRate-2024-12.zip", "ETHUSDT", "funding", (12, 1), (12, 31)),
         ("BTCUSDT_240927-1m-2024-08-08.zip", "BTCUSDT_240927", "klines", (8, 8), (8, 8)),
         ("1000PEPEUSDT-aggTrades-2024-08-08.zip", "1000PEPEUSDT", "trades", (8, 8), (8, 8)),
     ],

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from spreadlake.binance.dumps.names import DumpFile, DumpKind
-from spreadlake.schemas import KLINES_SCHEMA, TICKS_SCHEMA
+from spreadlake.binance.funding_rates import MOST_RATE
+from spreadlake.schemas import FUNDING_SCHEMA, KLINES_SCHEMA, TICKS_SCHEMA
 
 _DAY_MS = 86_400_000
 _MICROSECONDS = 100_000_000_000_000  # as ms it would be the year 5138
@@ -97,6 +98,18 @@ def _id_or_null(frame: pl.DataFrame, column: str) -> pl.Expr:
     return pl.when(pl.col(column).is_between(0, _MOST_ID, closed="left")).then(pl.col(column))
 
 
+def _funding(frame: pl.DataFrame, dump: DumpFile) -> pl.DataFrame:
+    rates = frame.select(
+        symbol=pl.lit(dump.symbol),
+        time_ms=_milliseconds("calc_time"),
+        rate=pl.col("last_funding_rate"),
+        mark_price=pl.lit(None),
+    ).cast(FUNDING_SCHEMA)
+    possible = pl.col("rate").is_between(-MOST_RATE, MOST_RATE)
+    _refuse(rates, dump, _outside("time_ms", dump), ~possible)
+    return rates
+
+
 def _milliseconds(column: str) -> pl.Expr:
     time = pl.col(column)
     finer = pl.when(time >= _NANOSECONDS).then(time // 1_000_000).otherwise(time // 1000)
@@ -157,5 +170,11 @@ LAYOUTS: Mapping[DumpKind, Layout] = {
         | dict.fromkeys((*_PRICES, "volume", "quote_volume", "taker_buy_volume"), float)
         | {"count": int},
         _klines,
+    ),
+    "funding": Layout(
+        "fundingRate",
+        ("calc_time", "funding_interval_hours", "last_funding_rate"),
+        {"calc_time": int, "last_funding_rate": float},
+        _funding,
     ),
 }

@@ -1,6 +1,6 @@
 """File names of Binance's public dumps, which say what is in the file. Pure.
 
-Source: Binance public data, `data/futures/um/daily|monthly/aggTrades|klines`.
+Source: Binance public data, `data/futures/um/daily|monthly/aggTrades|klines|fundingRate`.
 """
 
 import re
@@ -13,16 +13,20 @@ from typing import Literal
 from spreadlake.errors import InputError
 from spreadlake.pairs import check_symbol, is_coin_margined
 
-DumpKind = Literal["trades", "klines"]
+DumpKind = Literal["trades", "klines", "funding"]
 
 _NAME = re.compile(
     r"(?P<symbol>.+?)-(?P<kind>[A-Za-z0-9]+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.(?:csv|csv\.gz|zip)"
 )
 # What a dump calls its records → what they are in a lake.
-_KINDS: Mapping[str, DumpKind] = {"aggTrades": "trades", "1m": "klines"}
+_KINDS: Mapping[str, DumpKind] = {
+    "aggTrades": "trades",
+    "1m": "klines",
+    "fundingRate": "funding",
+}
 _EXPECTED = (
     "a dump is named as Binance names it: BTCUSDT-aggTrades-2024-08-08.zip, "
-    "BTCUSDT-aggTrades-2024-08.csv or BTCUSDT-1m-2024-08-08.zip"
+    "BTCUSDT-aggTrades-2024-08.csv, BTCUSDT-1m-2024-08-08.zip or BTCUSDT-fundingRate-2024-08.zip"
 )
 
 
@@ -77,7 +81,7 @@ def _kind(path: Path, kind: str) -> DumpKind:
         )
     raise InputError(
         f"{path} holds {kind} records; aggTrades and 1m klines can be imported "
-        "(longer bars are made of these)"
+        "(longer bars are made of these), and fundingRate"
     )
 
 
