@@ -6,11 +6,13 @@ It runs in a process of its own and speaks just enough of the protocol for the c
 import base64
 import hashlib
 import multiprocessing
+import queue
+import random
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -21,6 +23,11 @@ _CHUNK = 2**18
 _TICK = 0.02
 _START_MS = 1_760_000_000_000
 _FIRST_ID = 10**9
+SYMBOLS = tuple(f"S{number:03d}USDT" for number in range(500))
+# The liveliest of the symbols trades a hundred times as often as the last.
+_WEIGHTS = [1 / (1 + number / 5) for number in range(len(SYMBOLS))]
+# Symbols of trades are drawn beforehand, and again from the start when they are used up.
+_DRAWN = 100_003
 
 _PING, _PONG = 0x89, 0x8A
 
@@ -55,17 +62,19 @@ def flood(frames: int) -> Iterator[Firehose]:
 
 
 @contextmanager
-def trickle(rate: float) -> Iterator[Firehose]:
-    """Sends `rate` trades a second of each symbol that a client names in its address.
+def trickle(phases: Sequence[tuple[float, float]]) -> Iterator[Firehose]:
+    """Sends trades of `SYMBOLS` at the rates of `phases`, (seconds, trades a second), in turn.
 
-    Event and trade time are the local time of sending.
+    They begin with the first client; after the last of them nothing more comes. Clients get the
+    symbols that they name in their address, all of them the same frames. Event and trade time are
+    the local time of sending.
     """
-    with _serving(_trickling, rate) as firehose:
+    with _serving(_trickling, phases) as firehose:
         yield firehose
 
 
 @contextmanager
-def _serving(make: Callable[[Any], Send], argument: float) -> Iterator[Firehose]:
+def _serving(make: Callable[[Any], Send], argument: object) -> Iterator[Firehose]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(theirs, make, argument), daemon=True)
@@ -77,7 +86,7 @@ def _serving(make: Callable[[Any], Send], argument: float) -> Iterator[Firehose]
         process.join()
 
 
-def _run(begun: Connection, make: Callable[[Any], Send], argument: float) -> None:
+def _run(begun: Connection, make: Callable[[Any], Send], argument: object) -> None:
     send = make(argument)
     server = socket.create_server(("127.0.0.1", 0))
     begun.send(server.getsockname()[1])
@@ -144,23 +153,66 @@ def _flooding(frames: int) -> Send:
     return send
 
 
-def _trickling(rate: float) -> Send:
-    def send(client: Client, symbols: list[str]) -> None:
-        started, sent = time.monotonic(), 0
+class _Ticker:
+    """Makes each frame once, for all clients, and hands it on to the threads that send."""
+
+    def __init__(self, phases: Sequence[tuple[float, float]]) -> None:
+        self._phases = phases
+        self._clients: dict[queue.SimpleQueue[bytes], frozenset[str]] = {}
+        self._lock = threading.Lock()
+        self._started = False
+
+    def send(self, client: Client, symbols: list[str]) -> None:
+        """Sends to one client for good."""
+        waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        with self._lock:
+            self._clients[waiting] = frozenset(symbols)
+            if not self._started:
+                threading.Thread(target=self._run, daemon=True).start()
+                self._started = True
+        try:
+            while True:
+                client.send(waiting.get())
+        finally:
+            with self._lock:
+                del self._clients[waiting]
+
+    def _run(self) -> None:
+        drawn = random.Random(1).choices(range(len(SYMBOLS)), _WEIGHTS, k=_DRAWN)
+        started, sent, ids = time.monotonic(), 0, [_FIRST_ID] * len(SYMBOLS)
         while True:
-            due = int((time.monotonic() - started) * rate * len(symbols))
-            now_ms = time.time_ns() // 1_000_000
-            numbers = range(sent, due)
-            client.send(
-                b"".join(
-                    _frame(symbols[n % len(symbols)], _FIRST_ID + n // len(symbols), now_ms)
-                    for n in numbers
-                )
-            )
+            due, now_ms = self._due(time.monotonic() - started), time.time_ns() // 1_000_000
+            frames = []
+            for number in range(sent, due):
+                symbol = drawn[number % _DRAWN]
+                ids[symbol] += 1
+                name = SYMBOLS[symbol]
+                frames.append((name, _frame(name, ids[symbol], now_ms)))
             sent = due
+            if frames:
+                self._hand_on(frames)
             time.sleep(_TICK)
 
-    return send
+    def _due(self, seconds: float) -> int:
+        """How many trades are to have been sent."""
+        due = 0.0
+        for length, rate in self._phases:
+            due += rate * min(length, max(0.0, seconds))
+            seconds -= length
+        return int(due)
+
+    def _hand_on(self, frames: list[tuple[str, bytes]]) -> None:
+        joined: dict[frozenset[str], bytes] = {}
+        with self._lock:
+            for waiting, symbols in self._clients.items():
+                if symbols not in joined:
+                    joined[symbols] = b"".join(text for name, text in frames if name in symbols)
+                if joined[symbols]:
+                    waiting.put(joined[symbols])
+
+
+def _trickling(phases: Sequence[tuple[float, float]]) -> Send:
+    return _Ticker(phases).send
 
 
 def _frame(symbol: str, trade_id: int, time_ms: int) -> bytes:

@@ -1,12 +1,12 @@
 """The synthetic market as a source of the simulated exchange."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from itertools import chain
-from operator import itemgetter
 
 import numpy as np
 
 from simulator.source import Batch, Frame, FundingRecord, Play, TradeColumns, TradesQuery
+from simulator.synthetic.ahead import Ahead, Timed
 from simulator.synthetic.bursts import Burst
 from simulator.synthetic.funding import FundingModel
 from simulator.synthetic.instruments import Instrument
@@ -17,6 +17,8 @@ from spreadlake.binance.streams import stream_name
 
 _FRAMES_AT_MAX = 16_000
 _LONGEST_WINDOW_MS = 60_000
+# Frames are made for so many windows at a time.
+_WINDOWS_AHEAD = 50
 # Events leave the exchange 1 to 8 ms after the trade.
 _EVENT_DELAYS = 8
 
@@ -58,22 +60,27 @@ class SyntheticMarket:
     def play(self, play: Play) -> Generator[Batch]:
         """Every trade once, in order of time over all symbols."""
         now = play.start_ms
+        ahead = Ahead(self._frames, now)
         while play.end_ms is None or now < play.end_ms:
-            wanted = sorted(self._streams.keys() & set(play.streams()))
+            wanted = self._streams.keys() & set(play.streams())
             window = play.window_ms or self._throughput_window(wanted)
             later = now + max(1, round(min(window, _LONGEST_WINDOW_MS)))
+            length = 0 if play.window_ms is None else _WINDOWS_AHEAD * (later - now)
             if play.end_ms is not None:
                 later = min(later, play.end_ms)
-            yield Batch(later, later, self._frames(wanted, now, later))
+            yield Batch(later, later, ahead.until(later, wanted, min(length, _LONGEST_WINDOW_MS)))
             now = later
 
-    def _throughput_window(self, streams: list[str]) -> float:
+    def _throughput_window(self, streams: Iterable[str]) -> float:
         blocks = sum(self._model.trades_per_block(self._streams[name][0]) for name in streams)
         return _FRAMES_AT_MAX * 60_000 / max(blocks, 1)
 
-    def _frames(self, streams: list[str], start_ms: int, end_ms: int) -> list[Frame]:
-        timed = [self._timed_frames(stream, start_ms, end_ms) for stream in streams]
-        return [frame for _, frame in sorted(chain.from_iterable(timed), key=itemgetter(0))]
+    def _frames(self, streams: Collection[str], start_ms: int, end_ms: int) -> Timed:
+        if start_ms >= end_ms:
+            return []
+        return list(
+            chain.from_iterable(self._timed_frames(one, start_ms, end_ms) for one in streams)
+        )
 
     def _timed_frames(self, stream: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, Frame]]:
         symbol, kind = self._streams[stream]
