@@ -116,12 +116,13 @@ class UniverseKeeper:
             await self.tell(f"the exchange's list of symbols is not believed: {doubt}")
             return False
         self._roster.take(listed)
+        known = self._record.deliveries  # who joins is recorded before the end of this
         if self.chooses:
             if first:
                 self._refuse(listed)
             await self._ask_volumes(listed)
             await self._choose(listed)
-        self._tell_deliveries()
+        self._tell_deliveries(known)
         self._record.looked_ms, self._record.trouble = _now_ms(), self._volumes_trouble
         await self.record()
         return True
@@ -204,9 +205,8 @@ class UniverseKeeper:
             reason += f"; it seems to be renamed to {new}" if new else ""
         log.warning("%s is captured no longer: %s; what is stored stays", symbol, reason)
 
-    def _tell_deliveries(self) -> None:
+    def _tell_deliveries(self, known: Mapping[str, int]) -> None:
         """When captured symbols end, as soon as that is announced, moved or taken back."""
-        known = self._record.deliveries
         for symbol in self._roster.symbols:
             contract = self._roster.listed.get(symbol)
             if contract is None or contract.delivery_ms == known.get(symbol):

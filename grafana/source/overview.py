@@ -143,7 +143,8 @@ def _open_alerts() -> table.Panel:
 def _matrix() -> table.Panel:
     panel = rows(
         "Correlation of returns, last ${lookback} bars",
-        "Pearson, of log returns, every symbol with every other.",
+        "Pearson, of log returns, every symbol with every other; of very many the 30 with the "
+        "greatest volume.",
         "No bars yet: they come with the first trades.",
     )
     panel.decimals(2).color_scheme(by_steps()).thresholds(steps("transparent", *_SCALE))

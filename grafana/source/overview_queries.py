@@ -71,6 +71,9 @@ FROM alert_events AS e LEFT JOIN pair_analytics AS a
   ON {_newest_row("e")}
 WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
 
+# So many symbols, those with the greatest volume of late: of hundreds nobody could read it.
+_MOST_SYMBOLS = 30
+
 # Correlation of the log returns of the last bars in a row, every symbol with every other: none from
 # before a break, or before bars that a symbol does not have. Each pair of symbols is computed once
 # and written on both sides of the diagonal.
@@ -80,12 +83,17 @@ MATRIX = f"""WITH args AS MATERIALIZED (
     SELECT (SELECT max(time) FROM bars AS b WHERE b.symbol = f.symbol
       AND b.timeframe = {TIMEFRAME} AND b.time <= {TO}) AS time
     FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME})),
+busiest AS MATERIALIZED (
+  SELECT f.symbol FROM args CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+  ORDER BY (SELECT sum(b.quote_volume) FROM bars AS b WHERE b.symbol = f.symbol
+    AND b.timeframe = {TIMEFRAME} AND b.time > since AND b.time <= newest) DESC, f.symbol
+  LIMIT {_MOST_SYMBOLS}),
 cuts AS MATERIALIZED ({break_ends("since", "newest")}),
 runs AS (
   SELECT b.symbol, b.time, b.close,
     ln(b.close / lag(b.close) OVER o) AS r,
     b.time / len - row_number() OVER o + sum(b.time IN (SELECT time FROM cuts)) OVER o AS run
-  FROM args CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+  FROM args CROSS JOIN busiest AS f
   CROSS JOIN bars AS b ON b.symbol = f.symbol AND b.timeframe = {TIMEFRAME}
     AND b.time > since AND b.time <= newest
   WINDOW o AS (PARTITION BY b.symbol ORDER BY b.time ROWS UNBOUNDED PRECEDING)),
@@ -105,5 +113,5 @@ pairs AS MATERIALIZED (
   FROM sums)
 SELECT '' AS _, a, b, correlation FROM pairs
 UNION ALL SELECT '', b, a, correlation FROM pairs
-UNION ALL SELECT '', symbol, symbol, 1.0 FROM first_bars WHERE timeframe = {TIMEFRAME}
+UNION ALL SELECT '', symbol, symbol, 1.0 FROM busiest
 ORDER BY 2, 3"""

@@ -31,6 +31,7 @@ from grafana.source.targets import promql
 
 _RATE = "[$__rate_interval]"
 _LAST_TRADE = "spreadlake_last_trade_timestamp_seconds"
+_MOST = 20  # symbols in one chart: of hundreds nobody could read it
 
 
 def pipeline_dashboard() -> build.Dashboard:
@@ -186,14 +187,16 @@ _STATS = (
 # Title, unit, height of an empty axis, description, queries.
 _CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
     (
-        "Trades stored a second", "short", 1, "By symbol.",
-        [(f"sum by (symbol) (rate(spreadlake_ticks_total{_RATE}))", "{{symbol}}")],
+        "Trades stored a second", "short", 1,
+        f"By symbol, at most the {_MOST} busiest at each moment.",
+        [(f"topk({_MOST}, sum by (symbol) (rate(spreadlake_ticks_total{_RATE})))", "{{symbol}}")],
     ),
     (
         "Age of the newest trade", "s", 1,
         "Now less the exchange time of each symbol's newest stored trade: the way from the "
-        "exchange to the disk, and the time between two trades.",
-        [(f"time() - {_LAST_TRADE}", "{{symbol}}")],
+        "exchange to the disk, and the time between two trades. At most the "
+        f"{_MOST} oldest at each moment.",
+        [(f"topk({_MOST}, time() - {_LAST_TRADE})", "{{symbol}}")],
     ),
     (
         "Gaps and repairs", "short", 1, "Ranges of missing trade ids, and what became of them.",
@@ -257,7 +260,7 @@ _CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
 _SINCE = (
     ("spreadlake_service_heartbeat_age_seconds", "{{service}}"),
     ('time() - timestamp(up{job="spreadlake"} == 1)', "scrape"),
-    (f"time() - {_LAST_TRADE}", "trade of {{symbol}}"),
+    (f"topk({_MOST}, time() - {_LAST_TRADE})", "trade of {{symbol}}"),
 )
 _COLOURS = {
     "BTCUSDT": LEG_A,

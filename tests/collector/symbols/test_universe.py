@@ -192,9 +192,11 @@ def test_a_delisting_is_known_before_and_leaves(
     async def during(exchange: SimulatedExchange) -> None:
         await until(lambda: held(lake, "ETHUSDT") > 100)
         exchange.set_facts("ETHUSDT", delivery_ms=delivery_ms)
+        exchange.set_facts("SOLUSDT", listed=True)  # seen in one look with it
         rows = f"SELECT symbol, place FROM universe WHERE delivery_ms = {delivery_ms}"
         await until(lambda: rows_of(lake, rows) == [("ETHUSDT", 1)])
-        assert "ETHUSDT ends at " in caplog.text
+        await until(lambda: "ETHUSDT ends at " in caplog.text)
+        await until(lambda: captured(lake) == NAMES[:3])
         exchange.set_status("ETHUSDT", "SETTLING")
         await until(lambda: captured(lake) == ["BTCUSDT", "SOLUSDT"])
         assert why(lake, "ETHUSDT") == "it never trades again (status SETTLING)"
@@ -202,7 +204,7 @@ def test_a_delisting_is_known_before_and_leaves(
         exchange.set_facts("ETHUSDT", listed=False)
         await until(lambda: "ETHUSDT" not in {row.symbol for row in look(lake).rows})
 
-    run(lake, during, names=NAMES[:3])
+    run(lake, during, names=NAMES[:3], facts={"SOLUSDT": Facts(listed=False)})
 
 
 def test_a_renamed_one_is_told_and_its_new_name_joins(
