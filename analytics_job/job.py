@@ -93,7 +93,9 @@ class AnalyticsJob:
         self._pipeline = Pipeline(self._db, self._lake, settings)
         self._history = History(self._db, self._lake, self._pipeline)
         self._pipeline.on_commit = self._on_commit
-        self._retention = Retention(self._db, self._lake, settings.storage.analytics_hours)
+        self._retention = Retention(
+            self._db, self._lake, settings.storage.analytics_hours, settings.storage.keep_days
+        )
         sync_breaks(self._db, self._pipeline)
         sync_timeframes(self._db, self._pipeline)
         if sync_series(self._db, self._pipeline, settings):

@@ -45,7 +45,7 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
         "job": lambda look: job_families(read_job(look)),
         "screens": lambda look: screen_families(read_screens(look)),
         "notifications": lambda look: notification_families(read_notifications(look)),
-        "storage": lambda look: storage_families(read_storage(look.lake)),
+        "storage": lambda look: storage_families(read_storage(look)),
     }
 
 

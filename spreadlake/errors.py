@@ -49,6 +49,10 @@ class MissingFileError(DamagedFileError):
     """A file of the lake was there, and is no more; what does not need it can go on."""
 
 
+class RemovedError(LakeError):
+    """What is asked for was removed on purpose, to make room; what does not need it can go on."""
+
+
 class UnavailableError(LakeError):
     """A database of the lake cannot be used now: locked, or its disk is full or failing.
 

@@ -4,11 +4,12 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 import polars as pl
 
 from analytics_job.pipeline import Pipeline
-from spreadlake.errors import DamagedFileError
+from spreadlake.errors import DamagedFileError, RemovedError
 from spreadlake.lake import Lake, add_counters, atomic, iter_trades
 from spreadlake.lake.analytics.archive import piece_of
 from spreadlake.pairs import parse_pair
@@ -70,11 +71,12 @@ def compute_again(db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> Non
         symbol, start, end = due
         begin = pl.DataFrame({"symbol": [symbol], "time_ms": [start * 1000]})
         found = False
-        for trades in iter_trades(lake, start * 1000, end * 1000, [symbol]):
-            late = trades.select("symbol", "time_ms")
-            # From the first second on, which carries what came before the piece.
-            pipeline.repair(late if found else pl.concat([begin, late]))
-            found = True
+        with suppress(RemovedError):
+            for trades in iter_trades(lake, start * 1000, end * 1000, [symbol]):
+                late = trades.select("symbol", "time_ms")
+                # From the first second on, which carries what came before the piece.
+                pipeline.repair(late if found else pl.concat([begin, late]))
+                found = True
         if not found:
             log.error("the lake has no trades of the time of %s: what it held is missing", name)
         with atomic(db):

@@ -9,14 +9,17 @@ the hours of days that are over become one file, an hour of it at a time.
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import polars as pl
 
 from analytics_job.archive.compaction import Compaction
+from analytics_job.archive.removal import Removal
 from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
 from spreadlake.lake.databases.connections import shrink
+from spreadlake.lake.sizes import ColdKind
 from spreadlake.series import TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -37,11 +40,18 @@ _SOURCES: Mapping[str, str] = {
 class Retention:
     """Keeps `hours` of each timeframe in SQLite."""
 
-    def __init__(self, db: sqlite3.Connection, lake: Lake, hours: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        lake: Lake,
+        hours: Mapping[str, float],
+        keep_days: Mapping[ColdKind, float] | None = None,
+    ) -> None:
         self._db = db
         self._lake = lake
         self._hours = hours
         self._compaction = Compaction(db, lake)
+        self._removal = Removal(db, lake, keep_days or {})
         self._pieces: Iterator[Piece] | None = None
         self._days: Iterator[Iterator[None]] = iter(())
         self._day: Iterator[None] = iter(())
@@ -56,8 +66,10 @@ class Retention:
             if watermark_ms < self._next_look_ms:
                 return False
             self._pieces = self._old_pieces(watermark_ms // 1000)
-            self._days = self._compaction.days(
-                lambda timeframe: self._cutoff(timeframe, watermark_ms // 1000)
+            now = watermark_ms // 1000
+            self._days = chain(
+                self._compaction.days(lambda timeframe: self._cutoff(timeframe, now)),
+                self._removal.work(now, lambda timeframe: self._cutoff(timeframe, now)),
             )
         piece = next(self._pieces, None)
         if piece is not None:

@@ -13,6 +13,7 @@ from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.hot import next_hour
+from spreadlake.lake.ticks.removal import removed_until
 from spreadlake.lake.ticks.rolls import missing_error, missing_hours
 from spreadlake.lake.ticks.trades import cold_hours, trades_span
 from spreadlake.times import iso_utc, timeframe_seconds
@@ -31,6 +32,7 @@ def begin_rebuild(
 
     A rebuild from the same second that was interrupted goes on from where it was.
     """
+    start = _after_removed(lake, start)
     wanted = -1 if start is None else start
     begun = db.execute("SELECT value FROM progress WHERE key = 'rebuild_from'").fetchone()
     unfinished = pipeline.hours_due.first() is not None or pipeline.rows_due.first() is not None
@@ -43,6 +45,21 @@ def begin_rebuild(
         _queue(db, lake, start)
         _forget_archived_tests(lake, start)
         db.execute("INSERT OR REPLACE INTO progress VALUES ('rebuild_from', ?)", (wanted,))
+
+
+def _after_removed(lake: Lake, start: int | None) -> int | None:
+    """Not before the end of what was removed to make room: what was computed of it stays."""
+    if not lake.ticks_db.exists():
+        return start
+    with closing(open_reader(lake.ticks_db)) as ticks:
+        end = removed_until(ticks) // 1000
+    if end <= (start or 0):
+        return start
+    log.warning(
+        "trades before %s were removed to make room: what was computed before that stays",
+        iso_utc(end),
+    )
+    return end
 
 
 def clear_from(db: sqlite3.Connection, pipeline: Pipeline, start: int | None) -> int | None:

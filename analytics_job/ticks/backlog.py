@@ -1,5 +1,6 @@
 """Keeps `hours_due`: hours of trades that are in the lake and not in any bar yet."""
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -7,7 +8,10 @@ from typing import NamedTuple
 import polars as pl
 
 from analytics_job.ticks.tail import TAIL_SCHEMA
+from spreadlake.errors import RemovedError
 from spreadlake.lake import HOUR_MS, Lake, read_trades
+
+log = logging.getLogger(__name__)
 
 
 class DueHour(NamedTuple):
@@ -74,5 +78,9 @@ def read_hours(lake: Lake, due: list[DueHour]) -> pl.DataFrame:
     """The trades of some symbols' same hour (TAIL_SCHEMA)."""
     hour, begin = due[0].hour_ms, min(one.from_ms for one in due)
     symbols = None if any(not one.symbol for one in due) else [one.symbol for one in due]
-    trades = read_trades(lake, begin, hour + HOUR_MS, symbols)
+    try:
+        trades = read_trades(lake, begin, hour + HOUR_MS, symbols)
+    except RemovedError as error:
+        log.warning("%s; what is computed of that time stays as it is", error)
+        return TAIL_SCHEMA.to_frame()
     return trades.with_columns(seq=pl.lit(0, pl.Int64)).select(TAIL_SCHEMA.names())

@@ -11,6 +11,7 @@ import polars as pl
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.presence import Presence
+from spreadlake.lake.layout import DAY_MS
 from spreadlake.lake.ticks.hot import rows_after, rows_until
 from spreadlake.lake.ticks.kline_files import klines_between
 from spreadlake.lake.ticks.klines import (
@@ -18,6 +19,7 @@ from spreadlake.lake.ticks.klines import (
     kline_changes,
     newest_kline_change,
 )
+from spreadlake.lake.ticks.removal import removed_days, removed_until
 from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
 
@@ -71,6 +73,7 @@ class TickTail:
             more = hot.height == self._limit
             last = int(hot["seq"][-1]) if hot.height else after
             rolls = rolls_after(db, after, last if more else 2**62)
+            hot = _without_removed(db, hot)
         finally:
             db.execute("ROLLBACK")
         seq = max([last, *(roll.max_seq for roll in rolls)])
@@ -120,6 +123,28 @@ class TickTail:
     def _read_hot(self, db: sqlite3.Connection, after: int) -> pl.DataFrame:
         rows = rows_after(db, after, self._limit)
         return pl.DataFrame(rows, schema=TAIL_SCHEMA, orient="row")
+
+
+def _without_removed(db: sqlite3.Connection, trades: pl.DataFrame) -> pl.DataFrame:
+    """Less those of days whose other trades were removed: bars of the rest would be wrong."""
+    until_ms = removed_until(db)
+    if trades.is_empty() or int(trades["time_ms"].min()) >= until_ms:  # type: ignore[arg-type]
+        return trades
+    days = removed_days(db, None, int(trades["time_ms"].min()), until_ms)  # type: ignore[arg-type]
+    gone = pl.DataFrame(
+        [(day.symbol, day.day_ms) for day in days],
+        schema={"symbol": pl.String, "day_ms": pl.Int64},
+        orient="row",
+    )
+    dated = trades.with_columns(day_ms=pl.col("time_ms") // DAY_MS * DAY_MS)
+    kept = dated.join(gone, on=["symbol", "day_ms"], how="anti", maintain_order="left")
+    if kept.height < trades.height:
+        log.warning(
+            "%d trades came late, of days whose trades were removed to make room: the bars of "
+            "these stay as they are",
+            trades.height - kept.height,
+        )
+    return kept.drop("day_ms")
 
 
 def waiting_trades(

@@ -14,6 +14,7 @@ from collector.log_lines import RateLimitedLog, several, symbols_counted
 from collector.resources import Resources
 from collector.roll.compactor import Compactor
 from collector.roll.finished import finished_before
+from collector.roll.remover import Remover
 from collector.roll.writing import WrittenHour, write_hour
 from spreadlake.errors import LakeError
 from spreadlake.lake import HOUR_MS, Lake
@@ -89,6 +90,7 @@ class Roller:
         self._db = resources.store.db
         self._stop = threading.Event()
         self._compactor = Compactor(resources, self._stop)
+        self._remover = Remover(resources, self._stop)
         self._writing: list[asyncio.Task[WrittenHour]] = []
         self._again: dict[int, float] = {}
         self._warn = RateLimitedLog(log.error, 60.0)
@@ -114,6 +116,7 @@ class Roller:
             await self._roll(before_ms)
             # The next hour is not to wait for all of a day.
             await self._compactor.run(before_ms, lambda: self._finished_ms() == before_ms)
+            await self._remover.run(self._resources.store.watermark_ms or 0)
         except (OSError, sqlite3.Error, LakeError) as error:
             if isinstance(error, sqlite3.Error) and not passes(error):
                 raise explain(error, self._lake.ticks_db) from error

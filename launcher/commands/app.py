@@ -18,6 +18,7 @@ from launcher.commands import (
     services,
     simulate,
     status,
+    storage,
     symbols,
     verify,
 )
@@ -42,6 +43,7 @@ app.command("up")(pipeline.up)
 app.command("dashboards")(dashboards.dashboards)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
+app.command("storage")(storage.storage)
 app.command("symbols")(symbols.symbols)
 app.command("csv")(csv.csv)
 app.command("screen")(screen.screen)

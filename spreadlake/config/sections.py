@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from spreadlake.lake.sizes import ColdKind
 from spreadlake.pairs import Pair, check_symbol, is_coin_margined
 from spreadlake.times import timeframe_seconds
 
@@ -146,6 +147,19 @@ class StorageSettings(Section):
         description="hours of bars and analytics kept in SQLite, by timeframe; older rows roll "
         "to Parquet; a timeframe not named here is kept for 720; 500 symbols take about 0.1 GB "
         "an hour of 1s bars",
+    )
+    keep_days: dict[ColdKind, Annotated[float, Field(ge=1)]] | None = Field(
+        None,
+        examples=[{"ticks": 365.0, "pair_analytics": 90.0}],
+        description="days of Parquet kept of ticks, bars, pair_analytics and pair_tests, counted "
+        "back from the newest trade; what is not named is kept for ever",
+    )
+    max_gib: float | None = Field(
+        None,
+        gt=0,
+        examples=[500.0],
+        description="most GiB that the lake may take: the oldest days in Parquet go first, of "
+        "whatever kind, and never what is in a database; unset: no limit",
     )
 
 

@@ -53,7 +53,25 @@ def newest_seq(db: sqlite3.Connection) -> int:
         "SELECT max(ifnull((SELECT max(seq) FROM ticks), 0), "
         "ifnull((SELECT max(max_seq) FROM rolls), 0))"
     ).fetchone()
-    return int(row[0])
+    if not knows_days(db):
+        return int(row[0])
+    (removed,) = db.execute("SELECT ifnull(max(max_seq), 0) FROM removed").fetchone()
+    return max(int(row[0]), int(removed))
+
+
+def knows_days(db: sqlite3.Connection) -> bool:
+    """Whether a lake knows of days and of what was removed; one that was only read since may not.
+
+    It does once its writer has opened it.
+    """
+    query = "SELECT 1 FROM pragma_table_info('rolls') WHERE name = 'day_rows'"
+    return db.execute(query).fetchone() is not None
+
+
+def _columns(db: sqlite3.Connection, of: str = "") -> str:
+    """The columns of a RolledHour; `of` is the table's name with a dot, where there are two."""
+    day_rows = f"{of}day_rows" if knows_days(db) else "0"
+    return f"{of}symbol, {of}hour_ms, {of}rows, {day_rows}"
 
 
 def record_rolls(db: sqlite3.Connection, rolls: Iterable[Roll], now_ms: int) -> None:
@@ -97,7 +115,7 @@ def rolled_of(
 ) -> dict[int, RolledHour]:
     """The hours of a symbol that are in Parquet and begin in [start_ms, end_ms), by their start."""
     rows = db.execute(
-        "SELECT symbol, hour_ms, rows, day_rows FROM rolls "
+        f"SELECT {_columns(db)} FROM rolls "
         "WHERE symbol = ? AND hour_ms >= ? AND hour_ms < ? ORDER BY hour_ms",
         (symbol, start_ms, end_ms),
     )
@@ -135,7 +153,7 @@ def rolled_between(
     names = [row.symbol for row in read_symbols(db)] if symbols is None else list(symbols)
     # In this order, so that each symbol is a seek into the key.
     rows = db.execute(
-        "SELECT r.symbol, r.hour_ms, r.rows, r.day_rows "
+        f"SELECT {_columns(db, 'r.')} "
         "FROM json_each(?) AS s CROSS JOIN rolls AS r ON r.symbol = s.value "
         "WHERE r.hour_ms > ? AND r.hour_ms < ?",
         (json.dumps(names), start_ms - HOUR_MS, end_ms),
@@ -157,8 +175,7 @@ def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[
     Reads the folders, one a day of each symbol, and no file.
     """
     rows = db.execute(
-        "SELECT symbol, hour_ms, rows, day_rows FROM rolls WHERE hour_ms > ? "
-        "ORDER BY symbol, hour_ms",
+        f"SELECT {_columns(db)} FROM rolls WHERE hour_ms > ? ORDER BY symbol, hour_ms",
         (from_ms - HOUR_MS,),
     ).fetchall()
     return list(_absent(lake, (RolledHour(*row) for row in rows)))

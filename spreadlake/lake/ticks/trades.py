@@ -13,6 +13,7 @@ from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.layout import DAY_MS, HOUR_MS, Lake, day_of, hour_of
 from spreadlake.lake.ticks.hot import hot_span, rows_between
 from spreadlake.lake.ticks.partitions import hours_in_partition, partition_or_none, trades_of
+from spreadlake.lake.ticks.removal import refuse_removed
 from spreadlake.lake.ticks.rolls import (
     RolledHour,
     files_in,
@@ -79,8 +80,8 @@ def read_trades(
     SQLite is read before Parquet, and hours before their day: what moves on is put in its new
     place before it leaves the one before, so a trade that is on its way is seen in at least one of
     them, and the duplicate falls out by id. `db` is a reader of `ticks.db` to use instead of a new
-    one. MissingFileError where a partition was written and is not there any more: an hour without
-    its trades is not an hour without trades.
+    one. MissingFileError where a partition was written and is not there any more, RemovedError
+    where it was removed to make room: an hour without its trades is not an hour without trades.
     """
     for again in reversed(range(_LOOKS)):
         hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
@@ -91,6 +92,8 @@ def read_trades(
             break
         if not again:  # what was on its way at first has its place on record by now
             raise missing_error(lake, missing)
+    with nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db)) as ticks:
+        refuse_removed(ticks, lake, symbols, start_ms, end_ms)
     return (
         pl.concat(frames)
         .unique(["symbol", "trade_id"], keep="first")
