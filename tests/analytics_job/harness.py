@@ -77,7 +77,8 @@ class TestLake:
         with atomic(self.db):
             top = self.db.execute(f"SELECT MAX(seq) FROM ticks WHERE {where}", key).fetchone()[0]
             self.db.execute(
-                "INSERT OR REPLACE INTO rolls VALUES (?, ?, ?, ?, 0)",
+                "INSERT OR REPLACE INTO rolls(symbol, hour_ms, rows, max_seq, rolled_ms) "
+                "VALUES (?, ?, ?, ?, 0)",
                 (symbol, hour_ms, frame.height, top),
             )
             self.db.execute(f"DELETE FROM ticks WHERE {where}", key)

@@ -131,7 +131,11 @@ def test_days_before_the_first_trade_that_were_imported_later_get_theirs(tmp_pat
             await until(lambda: is_whole(lake, MIDNIGHT - DAY, EIGHT + HOUR))
         with closing(open_ticks_writer(lake)) as db:
             early = MIDNIGHT - 9 * DAY
-            db.execute("INSERT INTO rolls VALUES ('ETHUSDT', ?, 1, 1, 1)", (early,))
+            db.execute(
+                "INSERT INTO rolls(symbol, hour_ms, rows, max_seq, rolled_ms) "
+                "VALUES ('ETHUSDT', ?, 1, 1, 1)",
+                (early,),
+            )
         async with playing(EIGHT + HOUR) as exchange, collecting(lake, settings_for(exchange)):
             wanted = [row for row in truth(early, EIGHT + HOUR) if row[0] == "ETHUSDT"]
             await until(lambda: [r for r in held(lake) if r[0] == "ETHUSDT"] == wanted)

@@ -219,7 +219,9 @@ def test_a_failed_transaction_leaves_nothing_behind(lake: Lake, db: sqlite3.Conn
 
 def test_seq_rises_even_when_all_rows_were_rolled_away(lake: Lake, db: sqlite3.Connection) -> None:
     TickStore(db, [A]).write(Batch(trades(1, 2, 3)))
-    db.execute("INSERT INTO rolls VALUES (?, 0, 3, 3, 0)", (A,))
+    db.execute(
+        "INSERT INTO rolls(symbol, hour_ms, rows, max_seq, rolled_ms) VALUES (?, 0, 3, 3, 0)", (A,)
+    )
     db.execute("DELETE FROM ticks")
     TickStore(db, [A]).write(Batch(trades(4)))
     assert reopened(lake, "SELECT seq FROM ticks") == [(4,)]
