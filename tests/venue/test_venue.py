@@ -53,7 +53,11 @@ class ToyServer:
             symbols=[A, B],
             pairs="all",
             exchange={"ws_url": f"ws://{where}", "rest_url": f"http://{where}", "trades": "trade"},
-            collector={"warm_start_minutes": 0, "request_weight": 2400},
+            collector={
+                "connections_per_symbol": 1,
+                "warm_start_minutes": 0,
+                "request_weight": 2400,
+            },
         )
 
     async def feed(self, connection: ServerConnection) -> None:
