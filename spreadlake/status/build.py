@@ -28,6 +28,7 @@ from spreadlake.status.model import (
     ServiceReport,
     SymbolReport,
     TestsBacklog,
+    WarmStartReport,
 )
 from spreadlake.status.services import never_started, read_service, service_in
 from spreadlake.status.snapshots import snapshot
@@ -35,6 +36,7 @@ from spreadlake.status.ticks import (
     read_identity,
     read_missing,
     read_not_trading,
+    read_warm_start,
     report_connections,
     report_gaps,
     report_symbols,
@@ -56,6 +58,7 @@ class _Capture:
     klines: KlineExtent | None = None
     newest_kline: int = 0
     universe: UniverseReport = field(default_factory=UniverseReport)
+    warm_start: WarmStartReport | None = None
 
 
 @dataclass
@@ -127,6 +130,7 @@ def _assemble(
         connections=capture.connections,
         klines=_klines(capture, analysis),
         universe=capture.universe,
+        warm_start=capture.warm_start,
     )
 
 
@@ -157,6 +161,7 @@ def _read_capture(db: sqlite3.Connection, now: float, heartbeats: Heartbeats | N
         klines=kline_extent(db),
         newest_kline=newest_kline_change(db),
         universe=report_universe(db),
+        warm_start=read_warm_start(db),
     )
 
 

@@ -158,6 +158,23 @@ class KlineReport:
 
 
 @dataclass(frozen=True)
+class WarmStartReport:
+    """How far recent history is: of `symbols` captured, those that lack klines, and trades.
+
+    `minutes_ready`: there are 1m klines of all. `klines_seconds` and `seconds` are what is left at
+    the budget of REST weight; `at_most` tells that it is not more.
+    """
+
+    symbols: int
+    klines_left: int
+    trades_left: int
+    minutes_ready: bool
+    klines_seconds: float
+    seconds: float
+    at_most: bool
+
+
+@dataclass(frozen=True)
 class LakeReport:
     """Everything `spreadlake status` tells.
 
@@ -190,3 +207,4 @@ class LakeReport:
     connections: list[ConnectionReport] = field(default_factory=list)
     klines: KlineReport | None = None
     universe: UniverseReport = field(default_factory=UniverseReport)
+    warm_start: WarmStartReport | None = None

@@ -7,7 +7,13 @@ from spreadlake.lake.databases.meta import read_meta
 from spreadlake.lake.ticks.gaps import Gap, gap_counts, newest_gaps
 from spreadlake.lake.ticks.rolls import hour_spans, missing_hours
 from spreadlake.lake.ticks.symbols import newest_trade_ms, read_symbols
-from spreadlake.status.model import ConnectionReport, GapReport, MissingReport, SymbolReport
+from spreadlake.status.model import (
+    ConnectionReport,
+    GapReport,
+    MissingReport,
+    SymbolReport,
+    WarmStartReport,
+)
 from spreadlake.status.snapshots import snapshot
 
 MOST_GAPS = 100
@@ -55,6 +61,13 @@ def report_connections(db: sqlite3.Connection) -> list[ConnectionReport]:
         )
         for number in numbers
     ]
+
+
+def read_warm_start(db: sqlite3.Connection) -> WarmStartReport | None:
+    """How far the collector is with recent history; None where nothing of it is missing."""
+    status = read_status(db).get("collector", ({}, 0))[0]
+    left = status.get("warm_start") if isinstance(status, dict) else None
+    return WarmStartReport(**left) if isinstance(left, dict) else None
 
 
 def report_gaps(db: sqlite3.Connection) -> list[GapReport]:

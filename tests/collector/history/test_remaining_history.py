@@ -71,6 +71,11 @@ def test_klines_of_all_come_before_any_trades_and_it_is_told(
                 at_most = "history: trades of 3 symbols to fetch, at most"
                 await until(lambda: at_most in collector_message(lake))
                 message = collector_message(lake)
+                left = report_on(lake, time.time(), sizes=False).warm_start
+                assert left is not None
+                assert (left.symbols, left.klines_left, left.trades_left) == (3, 0, 3)
+                assert left.minutes_ready
+                assert left.seconds > 60
         return message
 
     message = asyncio.run(scenario())
