@@ -64,7 +64,7 @@ def knows_days(db: sqlite3.Connection) -> bool:
 
     It does once its writer has opened it.
     """
-    query = "SELECT 1 FROM pragma_table_info('rolls') WHERE name = 'day_rows'"
+    query = "SELECT 1 FROM main.sqlite_master WHERE name = 'removed'"
     return db.execute(query).fetchone() is not None
 
 

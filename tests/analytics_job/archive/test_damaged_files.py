@@ -185,7 +185,7 @@ def test_what_cannot_be_read_or_written_now_costs_no_other_piece(
     job.heartbeat.due = 0
     job.step()
     assert harness.job_status(lake)["archive"] == ""
-    assert bad.exists()
+    assert bad.exists() or bad.with_name("day.parquet").exists()
     job.close()
     lake.close()
 
@@ -215,7 +215,7 @@ def test_a_damaged_file_says_which_it_is_and_whether_trying_again_may_help(
     def many(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(pl, "read_parquet", many)
+    monkeypatch.setattr(pl, "scan_parquet", many)
     with pytest.raises(LakeError) as refused:
         read_whole(path, pl.Schema({"c": pl.Int64}))
     assert isinstance(refused.value, DamagedFileError)

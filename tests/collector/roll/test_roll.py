@@ -14,12 +14,12 @@ from spreadlake.config import load_settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
     HOUR_MS,
-    TRADES_SCHEMA,
     Lake,
     hour_of,
     writer_lock,
 )
 from spreadlake.lake.ticks import partitions
+from spreadlake.schemas import TICKS_SCHEMA
 from spreadlake.service import ServiceContext
 from spreadlake.trades import TradeEvent
 from tests.collector.lakes import (
@@ -64,8 +64,8 @@ def test_a_partition_has_the_columns_of_ticks_sorted_by_time_and_id(lake: Lake) 
     other = Lake(lake.root / "other")
     roll_until(other, END_MS)
     frame = pl.read_parquet(other.tick_partition(A, START_MS), hive_partitioning=False)
-    names = [name for name in TRADES_SCHEMA if name != "symbol"]  # the path says it
-    assert frame.schema == {name: TRADES_SCHEMA[name] for name in names}
+    names = [name for name in TICKS_SCHEMA if name != "symbol"]  # the path says it
+    assert frame.schema == {name: TICKS_SCHEMA[name] for name in names}
     assert frame["trade_id"].to_list() == [3, 5, 1, 2]
 
 
