@@ -1,4 +1,6 @@
-"""Keeps screens: what each found, its first rows, and for an hour which pairs passed."""
+"""Keeps screens: what each found, its first rows, for an hour which pairs passed, and of the newest
+how its symbols correlate.
+"""
 
 import json
 import sqlite3
@@ -6,6 +8,7 @@ import sqlite3
 from analytics_job.screens.taking import COLUMNS, TakenScreen
 from spreadlake.lake import atomic
 from spreadlake.lake.analytics.screens import PERSISTENCE_SECONDS, ScreenKey, newest_screens
+from spreadlake.quant.correlation_map import CORRELATION_MAP_SCHEMA
 
 _KEY = "timeframe, lookback_bars, window_bars, time"
 _SUMMARY = (
@@ -16,6 +19,10 @@ _PASSED = f"INSERT OR REPLACE INTO screen_passed({_KEY}, pairs) VALUES (?, ?, ?,
 _ROW = (
     f"INSERT OR REPLACE INTO screen_pairs({_KEY}, {', '.join(COLUMNS)}) "
     f"VALUES ({', '.join('?' * (4 + len(COLUMNS)))})"
+)
+_CORRELATIONS = (
+    f"INSERT INTO screen_correlations({_KEY}, {', '.join(CORRELATION_MAP_SCHEMA.names())}) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _OLD = "timeframe = ? AND lookback_bars = ? AND window_bars = ? AND time < ?"
 
@@ -30,6 +37,8 @@ def store_screen(
         db.execute(_SUMMARY, (*at, *found))
         db.execute(_PASSED, (*at, json.dumps(taken.passed, separators=(",", ":"))))
         db.executemany(_ROW, [(*at, *row) for row in taken.rows])
+        db.execute("DELETE FROM screen_correlations")
+        db.executemany(_CORRELATIONS, [(*at, *row) for row in taken.correlations])
         for one in newest_screens(db):  # those of other settings grow old as well
             for table, kept in _kept(keep_seconds):
                 db.execute(f"DELETE FROM {table} WHERE {_OLD}", (*one, time - kept))

@@ -10,8 +10,11 @@ from spreadlake.lake import Lake
 from spreadlake.lake.analytics.screens import ScreenKey, ScreenSummary
 from spreadlake.lake.databases.errors import explain
 from spreadlake.lake.parquet import write_durably
+from spreadlake.quant.correlation_map import correlation_map
 from spreadlake.quant.screen import SCREEN_SCHEMA, passing, ranked
 from spreadlake.research import NoScreenError, Screen, ScreenRequest, take_screen
+
+_MAPPED = 30  # symbols of the correlation map: more are not read
 
 COLUMNS = tuple(name for name in SCREEN_SCHEMA.names() if name != "time")
 """Those of a stored row, after its key and its time."""
@@ -38,11 +41,15 @@ class Due(NamedTuple):
 
 
 class TakenScreen(NamedTuple):
-    """What is stored of a screen: its first rows (COLUMNS), and the names of those that passed."""
+    """What is stored of a screen: its first rows (COLUMNS), the names of those that passed.
+
+    `correlations` are rows of CORRELATION_MAP_SCHEMA.
+    """
 
     summary: ScreenSummary
     rows: list[tuple[Any, ...]]
     passed: list[str]
+    correlations: list[tuple[Any, ...]]
 
 
 def take(due: Due) -> TakenScreen | str:
@@ -65,4 +72,6 @@ def _taken(due: Due, screen: Screen, seconds: float) -> TakenScreen:
     rows = screen.rows
     found = int((rows["qvalue"] <= due.max_qvalue).sum())
     summary = ScreenSummary(screen.time, len(screen.symbols), rows.height, found, seconds)
-    return TakenScreen(summary, ranked(rows, top=due.top).select(COLUMNS).rows(), passing(rows))
+    first = ranked(rows, top=due.top).select(COLUMNS).rows()
+    correlations = correlation_map(rows, _MAPPED).rows()
+    return TakenScreen(summary, first, passing(rows), correlations)

@@ -11,6 +11,7 @@ from grafana.source.pair import pair_dashboard
 from grafana.source.pipeline import pipeline_dashboard
 from grafana.source.rules import grafana_rules, prometheus_rules
 from grafana.source.runbook import runbook_dashboard
+from grafana.source.screen import screen_dashboard
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +21,7 @@ def generated() -> dict[Path, str]:
     boards = [
         pair_dashboard(),
         overview_dashboard(),
+        screen_dashboard(),
         pipeline_dashboard(),
         runbook_dashboard(ROOT.parent / "docs" / "runbook.md"),
     ]

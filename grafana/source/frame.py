@@ -9,6 +9,7 @@ from grafana.source.variables import Variable
 
 PAIR_UID = "spreadlake-pair"
 OVERVIEW_UID = "spreadlake-overview"
+SCREEN_UID = "spreadlake-screen"
 PIPELINE_UID = "spreadlake-pipeline"
 RUNBOOK_UID = "spreadlake-runbook"
 
@@ -18,6 +19,7 @@ RANGE, RANGE_SECONDS = "now-15m", 900
 _TITLES = {
     PAIR_UID: "Pair",
     OVERVIEW_UID: "Overview",
+    SCREEN_UID: "Screen",
     PIPELINE_UID: "Pipeline",
     RUNBOOK_UID: "Runbook",
 }

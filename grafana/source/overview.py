@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
 
 from grafana.source import variables
+from grafana.source.correlations import coloured_matrix
 from grafana.source.frame import OVERVIEW_UID, PAIR_UID, framed
 from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
 from grafana.source.panels import (
@@ -141,27 +142,13 @@ def _open_alerts() -> table.Panel:
 
 
 def _matrix() -> table.Panel:
-    panel = rows(
+    panel = coloured_matrix(
         "Correlation of returns, last ${lookback} bars",
         "Pearson, of log returns, every symbol with every other; of very many the 30 with the "
         "greatest volume.",
         "No bars yet: they come with the first trades.",
+        ("a", "b", "correlation"),
     )
-    panel.decimals(2).color_scheme(by_steps()).thresholds(steps("transparent", *_SCALE))
-    panel.override_by_field_type(
-        "number",
-        props(
-            {
-                "custom.cellOptions": {"type": "color-background", "mode": "basic"},
-                "custom.align": "center",
-                "custom.minWidth": 60,
-            }
-        ),
-    )
-    panel.override_by_name("a\\b", props({"displayName": " ", "custom.width": 130}))
-    panel.with_transformation(or_say())
-    pivot = {"columnField": "b", "rowField": "a", "valueField": "correlation", "emptyValue": "null"}
-    panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=pivot))
     return reads(placed(panel, 7, 14, 14, 10, 10), LAKE, lake(MATRIX, ()))
 
 
@@ -193,15 +180,3 @@ _SPARKLINE = {
     },
     "color": {"mode": "fixed", "fixedColor": NEUTRAL},
 }
-# Blue for moving against each other, amber for moving together, nothing for neither; all dark
-# enough for white letters in either theme.
-_SCALE = (
-    (-2.0, "#005F94"),  # from below -1, because a cell without a number has the base colour
-    (-0.7, "#2F6F96"),
-    (-0.4, "#5F7F92"),
-    (-0.1, "transparent"),
-    (0.1, "#857A66"),
-    (0.4, "#8F7338"),
-    (0.7, "#996300"),
-    (0.999999, "transparent"),
-)

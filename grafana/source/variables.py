@@ -20,6 +20,9 @@ _SYMBOLS_B = f"""SELECT symbol FROM first_bars WHERE symbol <> {SYMBOL_A} GROUP 
 ORDER BY {SYMBOL_A} || '/' || symbol NOT IN (SELECT pair FROM pair_status), symbol"""
 
 _TIMEFRAMES = f"SELECT timeframe FROM first_bars GROUP BY timeframe {_BY_LENGTH}"
+# The kind that was screened last comes first.
+_SCREENS = """SELECT timeframe || ' ' || lookback_bars || ' ' || window_bars FROM screens
+GROUP BY timeframe, lookback_bars, window_bars ORDER BY max(time) DESC"""
 _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
 
 
@@ -67,15 +70,22 @@ def lookback(*, free: bool) -> build.QueryVariable:
 
 def threshold() -> build.CustomVariable:
     """|z| that counts as stretched; chosen or typed."""
-    choices = ("1", "1.5", "2", "2.5", "3", "4")
-    return (
-        build.CustomVariable("threshold")
-        .label("|z| threshold")
-        .values(",".join(choices))
-        .options([_option(choice, choice == "2") for choice in choices])
-        .current(_option("2", selected=True))
-        .allow_custom_value(True)
-    )
+    return _choice("threshold", "|z| threshold", ("1", "1.5", "2", "2.5", "3", "4"), "2")
+
+
+def screen() -> build.QueryVariable:
+    """Which screens: length of the bars, lookback and window, as one text."""
+    return _query("screen", "Screen", _SCREENS, "1m 240 60")
+
+
+def most_qvalue() -> build.CustomVariable:
+    """The greatest q-value that is listed; chosen or typed."""
+    return _choice("qvalue", "q ≤", ("0.01", "0.05", "0.1", "0.2", "1"), "1")
+
+
+def least_volume() -> build.CustomVariable:
+    """The least quote volume of each leg over the lookback; chosen or typed."""
+    return _choice("volume", "Volume ≥", ("0", "100000", "1000000", "10000000"), "0")
 
 
 def _bars(
@@ -85,6 +95,17 @@ def _bars(
     sql = f"""SELECT CAST(bars AS TEXT) FROM (
   SELECT {column} AS bars FROM pair_status GROUP BY 1{usual_ones} ORDER BY bars)"""
     return _query(name, label, sql, default).allow_custom_value(bool(usual))
+
+
+def _choice(name: str, label: str, choices: Sequence[str], default: str) -> build.CustomVariable:
+    return (
+        build.CustomVariable(name)
+        .label(label)
+        .values(",".join(choices))
+        .options([_option(choice, choice == default) for choice in choices])
+        .current(_option(default, selected=True))
+        .allow_custom_value(True)
+    )
 
 
 def _query(name: str, label: str, sql: str, default: str) -> build.QueryVariable:

@@ -231,6 +231,13 @@ CREATE TABLE screen_passed({_SCREEN_KEY} pairs TEXT NOT NULL,
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time)) WITHOUT ROWID;
 """
 
+# Of the newest screen: correlations of the symbols that traded most, `place` by `place`.
+_ANALYTICS_CORRELATIONS = f"""
+CREATE TABLE screen_correlations({_SCREEN_KEY}
+  place INTEGER NOT NULL, symbol_a TEXT NOT NULL, symbol_b TEXT NOT NULL, return_correlation REAL,
+  PRIMARY KEY(timeframe, lookback_bars, window_bars, time, place, symbol_b)) WITHOUT ROWID;
+"""
+
 # Columns of tables there were before, and their value in rows of before: readers ask for them also
 # where no writer has brought the database up to date.
 TICKS_LATER = {
@@ -255,5 +262,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_BREAK_ENDS,
     _ANALYTICS_KLINE_RUNS,
     _ANALYTICS_SCREENS,
+    _ANALYTICS_CORRELATIONS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -1,0 +1,172 @@
+"""The screen of every pair: its ranking, what was found over time, and what moves together."""
+
+from grafana_foundation_sdk.builders import common as build_common
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
+
+from grafana.source import variables
+from grafana.source.correlations import coloured_matrix
+from grafana.source.frame import PAIR_UID, SCREEN_UID, framed
+from grafana.source.panels import (
+    HIDDEN,
+    columns,
+    line,
+    lines,
+    number,
+    or_say,
+    placed,
+    props,
+    reads,
+    rows,
+)
+from grafana.source.screen_queries import (
+    CORRELATIONS,
+    FOUND,
+    MAP,
+    PERSISTENCE,
+    RANKING,
+    SUMMARY,
+)
+from grafana.source.style import GOOD, LAKE, LEG_A, PANELS
+from grafana.source.targets import from_panel, lake
+
+_SUMMARY = 1
+_NONE = "No screen yet: enable it under [screen] in spreadlake.toml; it needs its lookback of bars."
+_OPENS_PAIR = {
+    "title": "Open ${__value.text}",
+    "url": f"/d/{PAIR_UID}?var-symbol_a=${{__data.fields.symbol_a}}"
+    "&var-symbol_b=${__data.fields.symbol_b}&var-timeframe=${__data.fields.timeframe}"
+    "&var-window=${__data.fields.window_bars}&var-lookback=${__data.fields.lookback_bars}"
+    "&${datasource:queryparam}&${__url_time_range}",
+}
+
+
+def screen_dashboard() -> build.Dashboard:
+    """Which pairs go together now, of all there are."""
+    board = framed(
+        "Screen",
+        SCREEN_UID,
+        "Every pair of the captured symbols, tested for cointegration again and again",
+        [
+            variables.screen(),
+            variables.most_qvalue(),
+            variables.least_volume(),
+            variables.datasource(),
+        ],
+    )
+    for panel in (*_numbers(), _ranking(), _map(), _found(), _persistence(), _correlations()):
+        board.with_panel(panel)
+    return board
+
+
+def _numbers() -> list[stat.Panel]:
+    tested = number("Pairs tested", "tested")
+    found = number("Cointegrated", "cointegrated", "q-value up to screen.max_qvalue.")
+    age = number("Age", "age_text", "Now less the end of the bar that was screened.")
+    took = number("Took", "took", "From reading the bars to the ranking, behind the steps.")
+    reads(placed(tested, _SUMMARY, 0, 0, 9, 3), LAKE, lake(SUMMARY, ()))
+    for at, panel in enumerate((found, age, took)):
+        reads(placed(panel, at + 2, 9 + 5 * at, 0, 5, 3), PANELS, from_panel(_SUMMARY))
+    return [tested, found, age, took]
+
+
+def _ranking() -> table.Panel:
+    panel = rows(
+        "Pairs by p-value",
+        "The first pairs of the newest screen: A is regressed on B, in the better direction. "
+        "q bounds the share of false ones among those up to it; the edge is what a way back to the "
+        "mean leaves after costs. A click on a pair opens it.",
+        _NONE,
+    )
+    panel.override_by_name("pair", props({"links": [_OPENS_PAIR]}))
+    for name, title, digits, unit in _COLUMNS:
+        style: dict[str, object] = {"displayName": title, "custom.filterable": True}
+        style |= {"decimals": digits} if digits is not None else {}
+        panel.override_by_name(name, props(style | ({"unit": unit} if unit else {})))
+    for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars"):
+        panel.override_by_name(name, props(HIDDEN))
+    columns(panel, _WIDTHS)
+    return reads(placed(panel, 5, 0, 3, 24, 11), LAKE, lake(RANKING, ())).with_transformation(
+        or_say()
+    )
+
+
+def _map() -> xychart.Panel:
+    panel = (
+        xychart.Panel()
+        .title("Edge by q-value")
+        .description("Up and to the left is what is surely cointegrated and pays after costs.")
+        .no_value(_NONE)
+        .point_size(xychart.XychartFieldConfigPointSize().fixed(6))
+        .fill_opacity(60)
+        .legend(build_common.VizLegendOptions().show_legend(False))
+        .tooltip(build_common.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE))
+    )
+    log = {"type": "log", "log": 10}
+    panel.override_by_name(
+        "qvalue",
+        props({"displayName": "q", "custom.scaleDistribution": log, "custom.axisLabel": "q"}),
+    )
+    panel.override_by_name(
+        "edge_bps",
+        props(
+            {
+                "displayName": "edge, bps",
+                "custom.axisLabel": "edge, bps",
+                "color": {"mode": "fixed", "fixedColor": LEG_A},
+            }
+        ),
+    )
+    panel.override_by_name("_", props(HIDDEN))
+    return reads(placed(panel, 6, 0, 14, 12, 9), LAKE, lake(MAP, ()))
+
+
+def _found() -> timeseries.Panel:
+    panel = lines("Cointegrated pairs", "How many of all pairs each screen found.")
+    panel.no_value(_NONE).min(0).decimals(0)
+    panel.show_points(common.VisibilityMode.AUTO)
+    panel.override_by_name("cointegrated", line("cointegrated", GOOD))
+    return reads(placed(panel, 7, 12, 14, 12, 9), LAKE, lake(FOUND)).with_transformation(or_say())
+
+
+def _persistence() -> timeseries.Panel:
+    panel = lines(
+        "Persistence of those on top",
+        "The share of the screens of the hour before in which the pair had a p-value below 0.05; "
+        "gaps where it was not among the pairs that are kept.",
+    )
+    panel.no_value(_NONE).min(0).max(1).unit("percentunit")
+    panel.show_points(common.VisibilityMode.AUTO)
+    split = {"fields": ["pair"], "keepFields": False, "naming": {"asLabels": True}}
+    panel.with_transformation(DataTransformerConfig(id_val="partitionByValues", options=split))
+    panel.override_by_field_type("number", props({"displayName": "${__field.labels.pair}"}))
+    return reads(placed(panel, 8, 0, 23, 10, 13), LAKE, lake(PERSISTENCE))
+
+
+def _correlations() -> table.Panel:
+    panel = coloured_matrix(
+        "Correlation of returns, by what moves together",
+        "Pearson, of log returns over the window, of the symbols that traded most; neighbours are "
+        "those that are most alike.",
+        _NONE,
+        ("symbol_a", "symbol_b", "return_correlation"),
+    )
+    return reads(placed(panel, 9, 10, 23, 14, 13), LAKE, lake(CORRELATIONS, ()))
+
+
+_COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
+    ("rank", "#", 0, ""),
+    ("qvalue", "q", 4, ""),
+    ("zscore", "z", 2, ""),
+    ("edge_bps", "edge, bps", 1, ""),
+    ("cost_bps", "cost, bps", 1, ""),
+    ("half_life", "half-life, bars", 1, ""),
+    ("crossings", "crossings", 0, ""),
+    ("persistence", "persistence", 0, "percentunit"),
+    ("return_correlation", "return corr.", 3, ""),
+    ("beta", "β", 3, ""),
+    ("volume", "volume of the lesser leg", 1, "short"),
+)
+_WIDTHS = {"rank": 60, "pair": 220}
