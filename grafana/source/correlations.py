@@ -23,7 +23,7 @@ _SCALE = (
 def coloured_matrix(
     title: str, description: str, empty: str, columns: tuple[str, str, str]
 ) -> table.Panel:
-    """Rows of `columns` (row, column, correlation) as a matrix; `empty` is said if there is none."""
+    """Rows of (row, column, correlation) as a matrix; `empty` is said if there are none."""
     row, column, value = columns
     panel = rows(title, description, empty)
     panel.decimals(2).color_scheme(by_steps()).thresholds(steps("transparent", *_SCALE))

@@ -1,9 +1,11 @@
 """A lake of seeded synthetic bars, with analytics computed by the definitions alone."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +57,53 @@ def build_lake(root: Path, end: int, seconds: int = 2400) -> FixtureLake:
                 for window in WINDOWS:
                     _store_series(db, fixture, a, b, timeframe, window)
         _store_alerts(db, end)
+        _store_screens(db, end)
         db.executemany(
             "INSERT INTO progress VALUES (?, ?)",
             [("seq", 1), ("watermark_ms", (end + 1) * 1000 + 300), ("final_time", end + 1)],
         )
     return fixture
+
+
+def _store_screens(db: sqlite3.Connection, end: int) -> None:
+    """A screen a minute of bars of 1m, the last of them the newest that is over at `end`."""
+    rng = np.random.default_rng(8)
+    last = (end + 1) // 60 * 60 - 60
+    legs = list(combinations(SYMBOLS, 2))
+    for minute in range(30):
+        key = ("1m", 240, 60, last - 60 * minute)
+        db.execute("INSERT INTO screens VALUES (?, ?, ?, ?, 4, 6, ?, 0.4)", (*key, minute % 4))
+        for rank, (a, b) in enumerate(legs, start=1):
+            p, z, half, edge = rank / 50, rng.normal(0, 2), rng.uniform(2, 40), rng.normal(0, 9)
+            row = (
+                -3.0,
+                1,
+                p,
+                min(1.0, 2 * p),
+                1.2,
+                0.1,
+                0.8,
+                0.7,
+                half,
+                20,
+                0.1,
+                z,
+                8.0,
+                22.0,
+                edge,
+            )
+            volumes = (1e6 * rank, 2e5 * rank, None if minute == 29 else rng.uniform())
+            marks = ", ".join("?" * 25)
+            db.execute(
+                f"INSERT INTO screen_pairs VALUES ({marks})", (*key, rank, a, b, *row, *volumes)
+            )
+    for place, a in enumerate(SYMBOLS):
+        for at, b in enumerate(SYMBOLS):
+            value = 1.0 if a == b else 0.9 - 0.3 * abs(place - at)
+            db.execute(
+                "INSERT INTO screen_correlations VALUES ('1m', 240, 60, ?, ?, ?, ?, ?)",
+                (last, place, a, b, value),
+            )
 
 
 def _prices(seconds: int) -> dict[str, Floats]:

@@ -14,6 +14,9 @@ from tests.paths import ROOT
 
 DASHBOARDS = ROOT / "grafana" / "dashboards"
 DEFAULTS = {
+    "screen": "1m 240 60",
+    "qvalue": "1",
+    "volume": "0",
     "symbol_a": "BTCUSDT",
     "symbol_b": "ETHUSDT",
     "timeframe": "1s",

@@ -46,6 +46,7 @@ def test_dashboards_have_stable_uids_and_titles() -> None:
     assert {board["uid"]: board["title"] for board in all_dashboards()} == {
         "spreadlake-pair": "Pair",
         "spreadlake-overview": "Overview",
+        "spreadlake-screen": "Screen",
         "spreadlake-pipeline": "Pipeline",
         "spreadlake-runbook": "Runbook",
     }

@@ -30,6 +30,9 @@ RUBBISH = {
     "threshold": "two",
     "timeframe": "x'y",
     "symbol_b": "O'HARA",
+    "screen": "1m'; DROP TABLE screens; --",
+    "qvalue": "all",
+    "volume": "1e6'",
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
 from spreadlake.lake import read_status
+from spreadlake.quant.correlation_map import correlation_map
 from spreadlake.quant.screen import SCREEN_SCHEMA, ScreenOptions
 from spreadlake.research import ScreenRequest, take_screen
 from tests.analytics_job import harness
@@ -95,6 +96,8 @@ def test_a_screen_is_kept_as_the_command_would_show_it(lake: harness.TestLake) -
     assert stored.equals(want.rows.head(4), null_equal=True)
     whole = pl.read_parquet(lake.lake.latest_screen)
     assert whole.equals(want.rows, null_equal=True)
+    mapped = [tuple(row.values())[4:] for row in lake.table("screen_correlations")]
+    assert mapped == sorted(correlation_map(want.rows, 30).rows(), key=lambda row: (row[0], row[2]))
     assert "10 pairs of 5 symbols" in job.heartbeat.screen
     job.heartbeat.due = 0.0
     job.step()
