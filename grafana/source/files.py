@@ -40,4 +40,8 @@ def _text(board: Dashboard) -> str:
     for link in model.links or ():
         # The SDK would put it into a menu, where nobody looks.
         link.placement = None  # type: ignore[assignment]
+    for panel in model.panels or ():
+        if panel.type_val == "xychart":
+            # Without a version Grafana takes the options for those of before 11.1.
+            panel.plugin_version = "12.0.0"  # type: ignore[union-attr]
     return json.dumps(model, cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"

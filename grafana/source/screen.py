@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import stat, table, timeseries, xychart
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
+from grafana_foundation_sdk.models.xychart import SeriesMapping
 
 from grafana.source import variables
 from grafana.source.correlations import coloured_matrix
@@ -99,6 +100,8 @@ def _map() -> xychart.Panel:
         .title("Edge by q-value")
         .description("Up and to the left is what is surely cointegrated and pays after costs.")
         .no_value(_NONE)
+        .series([_series("qvalue", "edge_bps")])
+        .mapping(SeriesMapping.MANUAL)
         .point_size(xychart.XychartFieldConfigPointSize().fixed(6))
         .fill_opacity(60)
         .legend(build_common.VizLegendOptions().show_legend(False))
@@ -121,6 +124,25 @@ def _map() -> xychart.Panel:
     )
     panel.override_by_name("_", props(HIDDEN))
     return reads(placed(panel, 6, 0, 14, 12, 9), LAKE, lake(MAP, ()))
+
+
+def _series(x: str, y: str) -> xychart.XYSeriesConfig:
+    """The points of two columns of the table."""
+    first = xychart.MatcherConfig().id("byIndex").options(0)
+    return (
+        xychart.XYSeriesConfig()
+        .frame(xychart.XychartXYSeriesConfigFrame().matcher(first))
+        .x(
+            xychart.XychartXYSeriesConfigX().matcher(
+                xychart.MatcherConfig().id("byName").options(x)
+            )
+        )
+        .y(
+            xychart.XychartXYSeriesConfigY().matcher(
+                xychart.MatcherConfig().id("byName").options(y)
+            )
+        )
+    )
 
 
 def _found() -> timeseries.Panel:
@@ -169,4 +191,7 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("beta", "β", 3, ""),
     ("volume", "volume of the lesser leg", 1, "short"),
 )
-_WIDTHS = {"rank": 60, "pair": 220}
+_WIDTHS = {
+    "rank": 60, "pair": 200, "qvalue": 85, "zscore": 75, "edge_bps": 105, "cost_bps": 105,
+    "half_life": 140, "crossings": 105, "persistence": 120, "return_correlation": 120, "beta": 85,
+}  # fmt: skip

@@ -50,9 +50,9 @@ best AS MATERIALIZED (
   WHERE p.rank <= {_FOLLOWED})
 SELECT p.time AS time, printf('%s/%s', best.symbol_a, best.symbol_b) AS pair,
   CAST(p.persistence AS REAL) AS persistence
-FROM newest CROSS JOIN screens AS s CROSS JOIN screen_pairs AS p {_ROWS} CROSS JOIN best
-WHERE s.timeframe = newest.timeframe AND s.lookback_bars = newest.lookback_bars
-  AND s.window_bars = newest.window_bars AND s.time BETWEEN {FROM} AND {TO}
+FROM newest CROSS JOIN screen_pairs AS p CROSS JOIN best
+WHERE p.timeframe = newest.timeframe AND p.lookback_bars = newest.lookback_bars
+  AND p.window_bars = newest.window_bars AND p.time BETWEEN {FROM} AND {TO}
   AND min(p.symbol_a, p.symbol_b) = min(best.symbol_a, best.symbol_b)
   AND max(p.symbol_a, p.symbol_b) = max(best.symbol_a, best.symbol_b)
 ORDER BY p.time, best.place"""
