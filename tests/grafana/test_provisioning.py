@@ -59,7 +59,7 @@ def test_a_dashboard_is_well_formed(board: dict[str, Any]) -> None:
     assert board["timezone"] == "utc"
     assert board["refresh"] in ("2s", "")
     assert board["graphTooltip"] == 1, "the crosshair is shared"
-    assert len(board["links"]) == 3
+    assert len(board["links"]) == 4
     assert all("placement" not in link for link in board["links"]), "in view"
     for panel in panels:
         place = panel["gridPos"]
