@@ -66,9 +66,7 @@ def _write(parts: Iterable[pl.DataFrame], file: BinaryIO, written: list[_Part]) 
                 continue
             table = _plain(part.to_arrow())
             if writer is None:
-                writer = pq.ParquetWriter(
-                    file, table.schema, compression="zstd", store_schema=False
-                )
+                writer = _writer(file, table.schema)
             writer.write_table(table, row_group_size=_GROUP_ROWS)
             groups = -(-part.height // _GROUP_ROWS)
             written.append(_Part(group, group + groups, part.height, _digest(part)))
@@ -77,6 +75,20 @@ def _write(parts: Iterable[pl.DataFrame], file: BinaryIO, written: list[_Part]) 
     finally:
         if writer is not None:
             writer.close()
+
+
+def _writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
+    """Ids and times rise: their differences take a fraction of the room that they take."""
+    whole = [field.name for field in schema if pa.types.is_integer(field.type)]
+    return pq.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[field.name for field in schema if field.name not in whole],
+        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+        store_schema=False,
+    )
 
 
 def _plain(table: pa.Table) -> pa.Table:
