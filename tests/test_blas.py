@@ -26,7 +26,7 @@ try:
 except SystemExit as ended:
     assert not ended.code
 import numpy, scipy.linalg
-from analytics_job.stationarity.worker import _pool
+from analytics_job.background import _pool
 from tests.blas_threads import blas_threads
 pool = _pool()
 print(json.dumps([blas_threads(), pool.submit(blas_threads).result(60)]))

@@ -29,9 +29,9 @@ def storage(
     top: Annotated[int, typer.Option("--top", metavar="N", min=0, help="Symbols named.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
-    """Tell what takes how much room, how it grows, and how long the disk will last.
+    """Tell what takes how much room, and how long it lasts.
 
-    Beside running services as well. Growth is that of the last finished days.
+    It says how it grows as well, by the last finished days; running services do not matter.
     """
     lake = Lake(data)
     require_lake(lake)

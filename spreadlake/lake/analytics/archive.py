@@ -132,12 +132,26 @@ def first_piece(
     size = piece_seconds(timeframe)
     for day in days(lake, table, timeframe, name, start, end):
         if day.path(lake).exists():
-            first = max(day.start, start) // size * size
-            return first, first + size
+            time = _first_time(day.path(lake), max(day.start, start))
+            if time is not None and time < end:
+                return time // size * size, time // size * size + size
         for hour in day.hours(lake):
             if hour.end > start and hour.start < end:
                 return hour.start, hour.end
     return None
+
+
+def _first_time(path: Path, start: int) -> int | None:
+    """The first time from `start` on in a file; `start` where it cannot be read.
+
+    Whoever reads its rows says then what is wrong with it.
+    """
+    times = pl.scan_parquet(path, hive_partitioning=False).select("time")
+    try:
+        first = times.filter(pl.col("time") >= start).min().collect().item()
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return start
+    return None if first is None else int(first)
 
 
 def _if_there(
