@@ -29,6 +29,7 @@ import numpy, scipy.linalg
 from analytics_job.background import _pool
 from tests.blas_threads import blas_threads
 pool = _pool()
+pool.submit(exec, "import numpy, scipy.linalg").result(60)
 print(json.dumps([blas_threads(), pool.submit(blas_threads).result(60)]))
 pool.shutdown()
 """
