@@ -202,3 +202,13 @@ def test_normal_frames_that_hold_no_trade(value: dict[str, Any], what: str) -> N
 def test_malformed_frames_say_why(frame: bytes, message: str) -> None:
     with pytest.raises(FrameError, match=f"^{message}$"):
         FrameDecoder("aggTrade").decode(frame)
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_a_trade_that_does_not_name_its_market_is_of_it(combined: bool) -> None:
+    """So one that is malformed is told, and its id is not taken as that of no trade."""
+    event = {key: value for key, value in TRADE.items() if key != "X"}
+    assert isinstance(decoded(event, "trade", combined), MarketTrade)
+    with pytest.raises(FrameError) as told:
+        decoded(event | {"p": "0"}, "trade", combined)
+    assert isinstance(told.value.__cause__, Exception)
