@@ -88,8 +88,8 @@ def test_the_newest_screen_of_each_kind_is_told(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     with serving(lake) as address:
         assert scrape(address).get("spreadlake_screen_pairs", {}) == {}
-    screens = [("1m", 240, 60, time, 500, 124_750, time // 60, 2.5) for time in (60, 120)]
-    screens.append(("1s", 300, 60, 90, 3, 3, 0, 0.1))
+    screens = [(time, "1m", 240, 60, 500, 124_750, time // 60, 2.5) for time in (60, 120)]
+    screens.append((90, "1s", 300, 60, 3, 3, 0, 0.1))
     with writing(open_analytics_writer(lake)) as db:
         marks = ", ".join("?" * len(screens[0]))
         db.executemany(f"INSERT INTO screens VALUES ({marks})", screens)

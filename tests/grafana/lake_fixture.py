@@ -71,7 +71,7 @@ def _store_screens(db: sqlite3.Connection, end: int) -> None:
     last = (end + 1) // 60 * 60 - 60
     legs = list(combinations(SYMBOLS, 2))
     for minute in range(30):
-        key = ("1m", 240, 60, last - 60 * minute)
+        key = (last - 60 * minute, "1m", 240, 60)
         db.execute("INSERT INTO screens VALUES (?, ?, ?, ?, 4, 6, ?, 0.4)", (*key, minute % 4))
         for rank, (a, b) in enumerate(legs, start=1):
             p, z, half, edge = rank / 50, rng.normal(0, 2), rng.uniform(2, 40), rng.normal(0, 9)
@@ -101,7 +101,7 @@ def _store_screens(db: sqlite3.Connection, end: int) -> None:
         for at, b in enumerate(SYMBOLS):
             value = 1.0 if a == b else 0.9 - 0.3 * abs(place - at)
             db.execute(
-                "INSERT INTO screen_correlations VALUES ('1m', 240, 60, ?, ?, ?, ?, ?)",
+                "INSERT INTO screen_correlations VALUES (?, '1m', 240, 60, ?, ?, ?, ?)",
                 (last, place, a, b, value),
             )
 

@@ -285,7 +285,7 @@ def test_a_lake_of_any_version_is_shown_as_its_bars_are(
             db.execute(f"INSERT INTO {table}({columns}) SELECT {columns} FROM made.{table}")
         has_column = "hedge_bars" in names
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    has_screens = "screen_correlations" in tables
+    has_screens = "screens" in tables
     for board in all_dashboards():
         if board["uid"] == "spreadlake-screen" and not has_screens:
             continue

@@ -210,11 +210,12 @@ CREATE TABLE removed(
   PRIMARY KEY(symbol, start_ms)) WITHOUT ROWID;
 """
 
-# Screens: how many pairs each found, its first rows, and for an hour all that passed (a JSON list
-# of pairs, by name), of which `persistence` is made.
+# Screens: how many pairs each found, its first rows, for an hour all that passed (a JSON list of
+# pairs, by name), of which `persistence` is made; and of the newest how the symbols that traded
+# most correlate, `place` by `place`.
 _SCREEN_KEY = """
-  timeframe TEXT NOT NULL, lookback_bars INTEGER NOT NULL, window_bars INTEGER NOT NULL,
-  time INTEGER NOT NULL,"""
+  time INTEGER NOT NULL, timeframe TEXT NOT NULL, lookback_bars INTEGER NOT NULL,
+  window_bars INTEGER NOT NULL,"""
 _ANALYTICS_SCREENS = f"""
 CREATE TABLE screens({_SCREEN_KEY}
   symbols INTEGER NOT NULL, pairs INTEGER NOT NULL, cointegrated INTEGER NOT NULL,
@@ -229,10 +230,6 @@ CREATE TABLE screen_pairs({_SCREEN_KEY}
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time, rank)) WITHOUT ROWID;
 CREATE TABLE screen_passed({_SCREEN_KEY} pairs TEXT NOT NULL,
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time)) WITHOUT ROWID;
-"""
-
-# Of the newest screen: correlations of the symbols that traded most, `place` by `place`.
-_ANALYTICS_CORRELATIONS = f"""
 CREATE TABLE screen_correlations({_SCREEN_KEY}
   place INTEGER NOT NULL, symbol_a TEXT NOT NULL, symbol_b TEXT NOT NULL, return_correlation REAL,
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time, place, symbol_b)) WITHOUT ROWID;
@@ -246,6 +243,7 @@ TICKS_LATER = {
     ),
     "rolls": {"day_rows": "0"},
 }
+
 TICKS_STEPS = [
     _TICKS_1,
     _TICKS_EMPTY_IDS,
@@ -262,6 +260,5 @@ ANALYTICS_STEPS = [
     _ANALYTICS_BREAK_ENDS,
     _ANALYTICS_KLINE_RUNS,
     _ANALYTICS_SCREENS,
-    _ANALYTICS_CORRELATIONS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]
