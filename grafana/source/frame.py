@@ -13,6 +13,13 @@ SCREEN_UID = "spreadlake-screen"
 PIPELINE_UID = "spreadlake-pipeline"
 RUNBOOK_UID = "spreadlake-runbook"
 
+# What a row says of its series, for the pair's dashboard.
+SERIES_OF_ROW = (
+    "var-timeframe=${__data.fields.timeframe}&var-window=${__data.fields.window_bars}"
+    "&var-lookback=${__data.fields.lookback_bars}"
+)
+_SYMBOLS_OF_ROW = "var-symbol_a=${__data.fields.symbol_a}&var-symbol_b=${__data.fields.symbol_b}"
+
 # What a dashboard opens with.
 RANGE, RANGE_SECONDS = "now-15m", 900
 
@@ -57,6 +64,12 @@ def framed(
         if other != uid:
             board.link(_link(other))
     return board
+
+
+def opens_pair(chosen: str) -> dict[str, object]:
+    """A link of a row's cell to its pair's dashboard, with the variables `chosen`."""
+    query = f"{_SYMBOLS_OF_ROW}&{chosen}&${{datasource:queryparam}}&${{__url_time_range}}"
+    return {"title": "Open ${__value.text}", "url": f"/d/{PAIR_UID}?{query}"}
 
 
 def _timepicker() -> build.TimePicker:

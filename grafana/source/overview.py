@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Match
 
 from grafana.source import variables
 from grafana.source.correlations import coloured_matrix
-from grafana.source.frame import OVERVIEW_UID, PAIR_UID, framed
+from grafana.source.frame import OVERVIEW_UID, SERIES_OF_ROW, framed, opens_pair
 from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
 from grafana.source.panels import (
     HIDDEN,
@@ -37,11 +37,7 @@ _SUMMARY = 1
 _CHOSEN = "&".join(
     f"${{{name}:queryparam}}" for name in ("timeframe", "window", "lookback", "threshold")
 )
-_SYMBOLS = "var-symbol_a=${__data.fields.symbol_a}&var-symbol_b=${__data.fields.symbol_b}"
-_OF_ALERT = (
-    "var-timeframe=${__data.fields.timeframe}&var-window=${__data.fields.window_bars}"
-    "&var-lookback=${__data.fields.lookback_bars}&var-threshold=${__data.fields.threshold}"
-)
+_OF_ALERT = f"{SERIES_OF_ROW}&var-threshold=${{__data.fields.threshold}}"
 
 
 def overview_dashboard() -> build.Dashboard:
@@ -85,7 +81,7 @@ def _pairs() -> table.Panel:
         "A click on a pair opens it.",
         "No pair is configured with this timeframe, window and lookback.",
     )
-    panel.override_by_name("pair", props({"links": [_opens_pair(_CHOSEN)]}))
+    panel.override_by_name("pair", props({"links": [opens_pair(_CHOSEN)]}))
     cell = {"type": "color-text"}
     z = {"mappings": mapped(("^[▲▼]", ALARM), (".*", NEUTRAL)), "color": _UNCOLOURED}
     panel.override_by_name("z", props(z | {"custom.cellOptions": cell, "custom.align": "right"}))
@@ -129,7 +125,7 @@ def _join_sparks() -> list[DataTransformerConfig]:
 
 def _open_alerts() -> table.Panel:
     panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
-    panel.override_by_name("pair", props({"links": [_opens_pair(_OF_ALERT)]}))
+    panel.override_by_name("pair", props({"links": [opens_pair(_OF_ALERT)]}))
     for name, title in (("z_now", "z now"), ("z_peak", "at peak"), ("z_opened", "at open")):
         panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
     panel.override_by_name("since", props({"displayName": "open for"}))
@@ -150,11 +146,6 @@ def _matrix() -> table.Panel:
         ("a", "b", "correlation"),
     )
     return reads(placed(panel, 7, 14, 14, 10, 10), LAKE, lake(MATRIX, ()))
-
-
-def _opens_pair(chosen: str) -> dict[str, object]:
-    url = f"/d/{PAIR_UID}?{_SYMBOLS}&{chosen}&${{datasource:queryparam}}&${{__url_time_range}}"
-    return {"title": "Open ${__value.text}", "url": url}
 
 
 # Else a cell without a number has the colour of the first threshold, which is green.

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models.xychart import SeriesMapping
 
 from grafana.source import variables
 from grafana.source.correlations import coloured_matrix
-from grafana.source.frame import PAIR_UID, SCREEN_UID, framed
+from grafana.source.frame import SCREEN_UID, SERIES_OF_ROW, framed, opens_pair
 from grafana.source.panels import (
     HIDDEN,
     columns,
@@ -35,13 +35,6 @@ from grafana.source.targets import from_panel, lake
 
 _SUMMARY = 1
 _NONE = "No screen yet: enable it under [screen] in spreadlake.toml; it needs its lookback of bars."
-_OPENS_PAIR = {
-    "title": "Open ${__value.text}",
-    "url": f"/d/{PAIR_UID}?var-symbol_a=${{__data.fields.symbol_a}}"
-    "&var-symbol_b=${__data.fields.symbol_b}&var-timeframe=${__data.fields.timeframe}"
-    "&var-window=${__data.fields.window_bars}&var-lookback=${__data.fields.lookback_bars}"
-    "&${datasource:queryparam}&${__url_time_range}",
-}
 
 
 def screen_dashboard() -> build.Dashboard:
@@ -81,7 +74,7 @@ def _ranking() -> table.Panel:
         "mean leaves after costs. A click on a pair opens it.",
         _NONE,
     )
-    panel.override_by_name("pair", props({"links": [_OPENS_PAIR]}))
+    panel.override_by_name("pair", props({"links": [opens_pair(SERIES_OF_ROW)]}))
     for name, title, digits, unit in _COLUMNS:
         style: dict[str, object] = {"displayName": title, "custom.filterable": True}
         style |= {"decimals": digits} if digits is not None else {}

@@ -1,6 +1,6 @@
 """Queries of the screen's panels: of the rows that are kept, never of all pairs."""
 
-from grafana.source.sql import FROM, NOW, TO, duration
+from grafana.source.sql import FROM, NOW, TO, duration, seconds_of
 
 _SCREEN = "${screen:sqlstring}"
 _MOST_Q = "CAST(${qvalue:sqlstring} AS REAL)"
@@ -11,8 +11,7 @@ _FOLLOWED = 8  # pairs whose persistence is drawn: more lines are not told apart
 _KEY = f"""SELECT timeframe, lookback_bars, window_bars FROM screens
   WHERE timeframe || ' ' || lookback_bars || ' ' || window_bars = {_SCREEN} LIMIT 1"""
 _NEWEST = f"""newest AS MATERIALIZED (
-  SELECT s.*, CAST(s.timeframe AS INTEGER)
-    * CASE substr(s.timeframe, -1) WHEN 's' THEN 1 WHEN 'm' THEN 60 ELSE 3600 END AS len
+  SELECT s.*, {seconds_of("s.timeframe")} AS len
   FROM ({_KEY}) AS k CROSS JOIN screens AS s USING (timeframe, lookback_bars, window_bars)
   WHERE s.time <= {TO} ORDER BY s.time DESC LIMIT 1)"""
 _ROWS = "USING (timeframe, lookback_bars, window_bars, time)"
