@@ -45,6 +45,8 @@ class NicedProcess:
         except RuntimeError as error:  # it was given up just now, or ended before
             self._start_again(error)
             return None
+        if self.closing.is_set():  # what was cancelled is done as well
+            return None
         try:
             return future.result()
         except BrokenExecutor as error:

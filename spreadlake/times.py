@@ -11,6 +11,9 @@ from spreadlake.errors import InputError
 MOST_BARS = 100_000
 """The longest window or lookback, in bars."""
 
+LEAST_SCREENED_BARS = 30
+"""Bars below which the distributions of a screen's tests say nothing."""
+
 _TIMEFRAME = re.compile(r"([1-9][0-9]*)([smh])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SECONDS = (100_000_000, 10_000_000_000)  # 1973 to 2286; read as ms the same digits are 1970

@@ -1,6 +1,7 @@
 """Screens every pair when it is due, on a thread and a process of their own."""
 
 import logging
+import math
 import queue
 import sqlite3
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Screener:
         """What to take; None where the newest was taken, or tried, before."""
         screen = settings.screen
         length = timeframe_seconds(screen.timeframe)
-        step = -(-int(screen.interval) // length) * length
+        step = math.ceil(screen.interval / length) * length
         at = final // step * step
         options = ScreenOptions(
             screen.lookback, screen.window, "log", screen.fee_bps, screen.slippage_bps

@@ -3,9 +3,7 @@
 from pydantic import Field
 
 from spreadlake.config.sections import Section, Timeframe
-from spreadlake.times import MOST_BARS
-
-_LEAST_LOOKBACK = 30  # below it the distributions of the tests say nothing
+from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS
 
 
 class ScreenSettings(Section):
@@ -13,7 +11,9 @@ class ScreenSettings(Section):
 
     enabled: bool = Field(False, description="whether the analytics job screens")
     timeframe: Timeframe = Field("1m", description="length of the bars")
-    lookback: int = Field(240, ge=_LEAST_LOOKBACK, le=MOST_BARS, description="bars of the tests")
+    lookback: int = Field(
+        240, ge=LEAST_SCREENED_BARS, le=MOST_BARS, description="bars of the tests"
+    )
     window: int = Field(60, ge=3, le=MOST_BARS, description="bars of the z-score")
     interval: float = Field(
         60.0, ge=1, le=86_400, description="seconds between screens, and a bar at the least"

@@ -15,11 +15,9 @@ from spreadlake.quant.arrays import Floats
 from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.legs import Legs, log_returns
 from spreadlake.quant.screen_pairs import MARKET_PIECE, Market, measured
+from spreadlake.times import LEAST_SCREENED_BARS
 
 Prices = Literal["log", "raw"]
-
-LEAST_LOOKBACK = 30
-"""Bars below which the distributions of the tests say nothing."""
 
 PERSISTENT_PVALUE = 0.05
 """p-value below which a pair passes, for `persistence`."""
@@ -84,10 +82,10 @@ def screen_all_pairs(
     as many bars as the longer of lookback and window. Those of the lookback hold no NaN, and
     every symbol's vary; a NaN before them leaves its pairs without the window's numbers.
     volume: (symbols,) quote volume over the lookback. `advance` is told of every piece of pairs
-    that is done. Raises ValueError for a lookback below `LEAST_LOOKBACK`.
+    that is done. Raises ValueError for a lookback below `LEAST_SCREENED_BARS`.
     """
-    if options.lookback < LEAST_LOOKBACK:
-        raise ValueError(f"a lookback of {options.lookback} bars is below {LEAST_LOOKBACK}")
+    if options.lookback < LEAST_SCREENED_BARS:
+        raise ValueError(f"a lookback of {options.lookback} bars is below {LEAST_SCREENED_BARS}")
     by_name = sorted(range(len(symbols)), key=symbols.__getitem__)  # which leg comes first
     symbols, volume = [symbols[at] for at in by_name], volume[by_name]
     market = _market(close[by_name], options)

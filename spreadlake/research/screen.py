@@ -17,14 +17,13 @@ from spreadlake.lake.analytics.screens import ScreenKey, passed_before
 from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.screen import (
-    LEAST_LOOKBACK,
     ScreenOptions,
     screen_all_pairs,
     with_persistence,
 )
 from spreadlake.research.bar_source import BarSource
 from spreadlake.series import BarKey
-from spreadlake.times import iso_utc
+from spreadlake.times import LEAST_SCREENED_BARS, iso_utc
 
 Progress = Callable[[int, int], None]
 
@@ -88,10 +87,10 @@ def take_screen(
     nothing to screen then, or no bar that is newer than the one at `after`.
     """
     options = request.options
-    if options.lookback < LEAST_LOOKBACK:
+    if options.lookback < LEAST_SCREENED_BARS:
         raise InputError(
             f"a lookback of {options.lookback} bars is too short to test for cointegration; "
-            f"ask for {LEAST_LOOKBACK} or more"
+            f"ask for {LEAST_SCREENED_BARS} or more"
         )
     with closing(open_reader(lake.analytics_db)) as db:
         db.execute("BEGIN")  # all symbols as of one instant
