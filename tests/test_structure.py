@@ -53,6 +53,7 @@ MUST_BE_PURE = [
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
     "spreadlake.quant.alerts",
+    "spreadlake.quant.screen_alerts",
     "exporter.families",
     "notifier.news",
     "spreadlake.backoff",

@@ -31,9 +31,9 @@ class WatchedSeries:
 
 def watched_series(settings: Settings) -> list[WatchedSeries]:
     """Every rule on every series that it watches."""
-    every = settings.pair_list
+    every, rules = settings.pair_list, settings.pair_rules
     # Where rules choose the symbols, a pair that a rule names may not be there now.
-    computed = set(every) if any(rule.pairs != "all" for rule in settings.alerts) else set()
+    computed = set(every) if any(rule.pairs != "all" for rule in rules) else set()
     return [
         WatchedSeries(
             rule.name,
@@ -46,7 +46,7 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
                 rule.min_hedge_bars * lookback,
             ),
         )
-        for rule in settings.alerts
+        for rule in rules
         for pair in (
             every
             if rule.pairs == "all"

@@ -15,6 +15,8 @@ from spreadlake.series import PAIR_ANALYTICS, SeriesKey, StationarityKey
 from spreadlake.times import timeframe_seconds
 
 _IS_SERIES = PAIR_ANALYTICS.is_series
+# A rule of the same name may have been on the live screen, and its events are not found again.
+_IS_EVENT = f"{_IS_SERIES} AND id NOT IN (SELECT event_id FROM screen_alerts)"
 
 
 class AlertStore:
@@ -110,7 +112,7 @@ class AlertStore:
         events: dict[int, AlertEvent],
     ) -> None:
         self._db.execute(
-            f"DELETE FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
+            f"DELETE FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )
@@ -122,7 +124,7 @@ class AlertStore:
         An event that is open then is run again from its opening, to find its peak.
         """
         row = self._db.execute(
-            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
+            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
             "AND opened_at < ? AND (closed_at IS NULL OR closed_at >= ?) "
             "ORDER BY opened_at DESC LIMIT 1",
             (series.rule, *series.key, time, time),
@@ -187,7 +189,7 @@ class AlertStore:
     def _open_at(self, series: WatchedSeries, time: int) -> bool:
         """Whether a stored event is open after the row at `time`."""
         row = self._db.execute(
-            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_IS_SERIES} AND opened_at <= ? "
+            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_IS_EVENT} AND opened_at <= ? "
             "AND (closed_at IS NULL OR closed_at > ?) LIMIT 1",
             (series.rule, *series.key, time, time),
         ).fetchone()
@@ -195,7 +197,7 @@ class AlertStore:
 
     def _opened_between(self, series: WatchedSeries, start: int, end: int) -> set[int]:
         rows = self._db.execute(
-            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_IS_SERIES} "
+            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
             "AND opened_at >= ? AND opened_at < ?",
             (series.rule, *series.key, start, end),
         )

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from analytics_job.alerts.rules import WatchedSeries, rule_definition, watched_series
+from analytics_job.alerts.screened import sync_screen_rules
 from analytics_job.pairs.backlog import DueRows
 from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
@@ -114,10 +115,14 @@ def _history_of(pipeline: Pipeline, due: DueRows) -> list[tuple[int, int]]:
 
 
 def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
-    """Runs rules that are new or edited over the stored rows; drops what is no longer watched."""
+    """Runs rules that are new or edited over the stored rows; drops what is no longer watched.
+
+    Those on the live screen begin with the next one.
+    """
     stored = {row[:5]: row[6] for row in db.execute("SELECT * FROM alert_rules").fetchall()}
     watched = {(series.rule, *series.key): series for series in watched_series(settings)}
     with atomic(db):
+        sync_screen_rules(db, settings)
         for key in stored.keys() - watched.keys():
             _drop_rule(db, key)
         for key, series in watched.items():

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 # Rows of a series are redone from here on; `series` and `alert_rules` stay, so that the rows
 # before `start` are not computed again.
 _BY_TIME = {"bars": "time", "pair_analytics": "time", "pair_tests": "time", "tests_due": "time"}
+# Screens are not taken again, nor are the events of rules on them found again.
+_OF_PAIRS = "id NOT IN (SELECT event_id FROM screen_alerts)"
 
 
 def begin_rebuild(
@@ -74,15 +76,16 @@ def clear_from(db: sqlite3.Connection, pipeline: Pipeline, start: int | None) ->
     _forget_symbols(db, low)
     for table, column in _BY_TIME.items():
         db.execute(f"DELETE FROM {table} WHERE {column} >= ?", (low,))
-    db.execute("DELETE FROM alert_events WHERE opened_at >= ?", (low,))
+    db.execute(f"DELETE FROM alert_events WHERE opened_at >= ? AND {_OF_PAIRS}", (low,))
     db.execute(
-        "UPDATE alert_events SET closed_at = NULL, closed_zscore = NULL WHERE closed_at >= ?",
+        "UPDATE alert_events SET closed_at = NULL, closed_zscore = NULL "
+        f"WHERE closed_at >= ? AND {_OF_PAIRS}",
         (low,),
     )
     db.execute(
         "UPDATE alert_counts AS c SET opened = (SELECT COUNT(*) FROM alert_events AS e "
         "WHERE (e.rule, e.pair, e.timeframe, e.window_bars, e.lookback_bars) "
-        "= (c.rule, c.pair, c.timeframe, c.window_bars, c.lookback_bars))"
+        f"= (c.rule, c.pair, c.timeframe, c.window_bars, c.lookback_bars) AND {_OF_PAIRS})"
     )
     db.execute("DELETE FROM first_bars WHERE time >= ?", (low,))
     if start is None:

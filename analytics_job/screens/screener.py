@@ -1,12 +1,11 @@
 """Screens every pair when it is due, on a thread and a process of their own."""
 
 import logging
-import math
-import queue
 import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from analytics_job.alerts.screened import open_screen_events, screen_rules
 from analytics_job.background import NicedProcess
 from analytics_job.screens.store import store_screen
 from analytics_job.screens.taking import Due, TakenScreen, take
@@ -37,7 +36,7 @@ class Screener:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._process = NicedProcess("screens")
-        self._finished: queue.Queue[_Finished] = queue.Queue()
+        self._finished: _Finished | None = None  # until it is stored
         self._tried: tuple[ScreenKey, int] | None = None
         self.message = ""
 
@@ -55,7 +54,7 @@ class Screener:
         if not settings.screen.enabled:
             self.message, self._tried = "", None
             return
-        if final is None or not self._finished.empty():
+        if final is None or self._finished is not None:
             return
         due = self._due(db, settings, symbols, final)
         if due is None or self._process.closing.is_set():
@@ -66,7 +65,7 @@ class Screener:
             self.message = f"no screen at {iso_utc(due.at)}: {taken}"
         elif taken is not None:
             self.message = _in_words(taken, due)
-            self._finished.put(_Finished(due.key, taken, settings.screen.keep_hours * 3_600))
+            self._finished = _Finished(due.key, taken, settings.screen.keep_hours * 3_600)
 
     def _due(
         self, db: sqlite3.Connection, settings: Settings, symbols: Sequence[str], final: int
@@ -74,8 +73,7 @@ class Screener:
         """What to take; None where the newest was taken, or tried, before."""
         screen = settings.screen
         length = timeframe_seconds(screen.timeframe)
-        step = math.ceil(screen.interval / length) * length
-        at = final // step * step
+        at = final // screen.step_seconds * screen.step_seconds
         options = ScreenOptions(
             screen.lookback, screen.window, "log", screen.fee_bps, screen.slippage_bps
         )
@@ -95,19 +93,21 @@ class Screener:
             screen.min_quote_volume,
             settings.max_stale_bars,
         )
-        return Due(self._lake.root, request, at, after, screen.top, screen.max_qvalue)
+        rules, opened = screen_rules(settings), open_screen_events(db)
+        return Due(
+            self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, opened
+        )
 
     def store(self, db: sqlite3.Connection) -> None:
-        """Writes the screen that was taken since the last call, if there is one."""
-        try:
-            finished = self._finished.get_nowait()
-        except queue.Empty:
-            return
-        try:
+        """Writes the screen that was taken since the last call, if there is one.
+
+        Where that fails the step tells it, and tries again. No other is taken before: who is open
+        after this one has to be known.
+        """
+        finished = self._finished
+        if finished is not None:
             store_screen(db, finished.key, finished.taken, finished.keep_seconds)
-        except sqlite3.Error:
-            self._finished.put(finished)  # the step tells it, and tries again
-            raise
+            self._finished = None
 
     def close(self) -> None:
         """Gives up the screen that is being taken."""
@@ -117,7 +117,13 @@ class Screener:
 def _in_words(taken: TakenScreen, due: Due) -> str:
     time, symbols, pairs, found, seconds = taken.summary
     close = time + timeframe_seconds(due.request.timeframe)
+    left_out = "".join(
+        f"; {count(found.left_out, 'more pair')} than may have an open alert of rule {rule.name} "
+        f"(max_open {rule.levels.max_open:,})"
+        for rule, found in taken.alerts
+        if found.left_out
+    )
     return (
         f"screen at {iso_utc(close)}: {count(pairs, 'pair')} of {count(symbols, 'symbol')}, "
-        f"{found:,} with q ≤ {due.max_qvalue:g}, in {seconds:.1f} s"
+        f"{found:,} with q ≤ {due.max_qvalue:g}, in {seconds:.1f} s{left_out}"
     )

@@ -5,6 +5,7 @@ how its symbols correlate.
 import json
 import sqlite3
 
+from analytics_job.alerts.screened import store_found
 from analytics_job.screens.taking import COLUMNS, TakenScreen
 from spreadlake.lake import atomic
 from spreadlake.lake.analytics.screens import PERSISTENCE_SECONDS, ScreenKey, newest_screens
@@ -30,7 +31,10 @@ _OLD = "timeframe = ? AND lookback_bars = ? AND window_bars = ? AND time < ?"
 def store_screen(
     db: sqlite3.Connection, key: ScreenKey, taken: TakenScreen, keep_seconds: float
 ) -> None:
-    """Writes a screen, in one transaction, and forgets those that are older than is kept."""
+    """Writes a screen and the alerts that it opened or closed, in one transaction.
+
+    Those that are older than is kept are forgotten.
+    """
     time, *found = taken.summary
     at = (*key, time)
     with atomic(db):
@@ -39,6 +43,7 @@ def store_screen(
         db.executemany(_ROW, [(*at, *row) for row in taken.rows])
         db.execute("DELETE FROM screen_correlations")
         db.executemany(_CORRELATIONS, [(*at, *row) for row in taken.correlations])
+        store_found(db, time, taken.alerts)
         for one in newest_screens(db):  # those of other settings grow old as well
             for table, kept in _kept(keep_seconds):
                 db.execute(f"DELETE FROM {table} WHERE {_OLD}", (*one, time - kept))

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics_job.alerts.screened import OpenEvents, RuleFound, ScreenRule, scan_rules
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.screens import ScreenKey, ScreenSummary
@@ -23,7 +24,8 @@ COLUMNS = tuple(name for name in SCREEN_SCHEMA.names() if name != "time")
 class Due(NamedTuple):
     """A screen to take, as it was known at `at` (Unix seconds), and what is kept of it.
 
-    `after` is the bar of the one before, None where there is none.
+    `after` is the bar of the one before, None where there is none; `opened` are the events of the
+    alert rules that are open after that one.
     """
 
     root: Path
@@ -32,6 +34,8 @@ class Due(NamedTuple):
     after: int | None
     top: int
     max_qvalue: float
+    rules: tuple[ScreenRule, ...]
+    opened: OpenEvents
 
     @property
     def key(self) -> ScreenKey:
@@ -50,6 +54,7 @@ class TakenScreen(NamedTuple):
     rows: list[tuple[Any, ...]]
     passed: list[str]
     correlations: list[tuple[Any, ...]]
+    alerts: list[RuleFound]
 
 
 def take(due: Due) -> TakenScreen | str:
@@ -74,4 +79,5 @@ def _taken(due: Due, screen: Screen, seconds: float) -> TakenScreen:
     summary = ScreenSummary(screen.time, len(screen.symbols), rows.height, found, seconds)
     first = ranked(rows, top=due.top).select(COLUMNS).rows()
     correlations = correlation_map(rows, _MAPPED).rows()
-    return TakenScreen(summary, first, passing(rows), correlations)
+    alerts = scan_rules(due.rules, due.opened, rows, screen.time)
+    return TakenScreen(summary, first, passing(rows), correlations, alerts)

@@ -42,12 +42,13 @@ class Rate:
 
 
 def watched_series(settings: Settings) -> list[ShownSeries]:
-    """The series of each timeframe that the screen shows: what the first alert rule on it watches.
+    """The series of each timeframe that the screen shows: what the first rule on it watches.
 
     Where there is none on it, the window and the threshold are those of the first rule of all.
     """
-    first = _watched_by(settings, settings.alerts[:1])
-    known = {rule.timeframe: _watched_by(settings, [rule]) for rule in reversed(settings.alerts)}
+    rules = settings.pair_rules
+    first = _watched_by(settings, rules[:1])
+    known = {rule.timeframe: _watched_by(settings, [rule]) for rule in reversed(rules)}
     # What is watched most closely comes first.
     timeframes = sorted(settings.timeframes, key=lambda one: one != first.timeframe)
     return [known.get(one) or replace(first, timeframe=one) for one in timeframes]

@@ -1,8 +1,9 @@
 """Settings from `spreadlake.toml` and the environment."""
 
 from spreadlake.config.accepted import AcceptedCopy
+from spreadlake.config.alerting import AlertRule
 from spreadlake.config.load import find_config, load_settings
-from spreadlake.config.sections import AlertRule, KalmanSettings
+from spreadlake.config.sections import KalmanSettings
 from spreadlake.config.settings import Settings
 from spreadlake.config.watch import ConfigWatch, watch_config
 

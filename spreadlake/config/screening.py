@@ -1,9 +1,11 @@
 """The section of the live screen: every field says what it means."""
 
+import math
+
 from pydantic import Field
 
 from spreadlake.config.sections import Section, Timeframe
-from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS
+from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, timeframe_seconds
 
 
 class ScreenSettings(Section):
@@ -28,3 +30,9 @@ class ScreenSettings(Section):
         0.05, gt=0, le=1, description="q-value up to which a pair counts as cointegrated"
     )
     keep_hours: float = Field(72.0, ge=1, description="hours that screens are kept")
+
+    @property
+    def step_seconds(self) -> int:
+        """Seconds from one screen to the next: whole bars."""
+        length = timeframe_seconds(self.timeframe)
+        return math.ceil(self.interval / length) * length

@@ -4,10 +4,10 @@ The descriptions are shown in `spreadlake.example.toml` and in the reference.
 """
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from spreadlake.lake.sizes import ColdKind
 from spreadlake.pairs import Pair, check_symbol, is_coin_margined
@@ -222,60 +222,3 @@ class NotifySettings(Section):
     max_age_minutes: float = Field(
         60.0, gt=0, description="alerts that are older than this when they are found are not told"
     )
-
-
-class AlertRule(Section):
-    """An alert opens when |z| passes `threshold` and closes when |z| falls under `close_below`."""
-
-    name: str = Field(min_length=1, max_length=60, description="name of the rule")
-    pairs: PairList = Field("all", description='pairs it watches, or "all"')
-    timeframe: Timeframe = Field("1s", description="timeframe it watches")
-    window: int = Field(60, ge=2, description="z-score window it watches, in bars")
-    lookback: int | None = Field(
-        None, ge=2, examples=[300], description="lookback it watches; unset: all of them"
-    )
-    threshold: float = Field(2.0, gt=0, description="opens when |z| is greater")
-    close_below: float | None = Field(
-        None, gt=0, examples=[1.0], description="closes when |z| is less; unset: the threshold"
-    )
-    min_bars: int = Field(1, ge=1, description="bars in a row beyond the threshold before it opens")
-    min_hedge_bars: float = Field(
-        1.0,
-        ge=0,
-        le=1,
-        description="opens only where the hedge ratio is over this share of the lookback",
-    )
-    min_correlation: float | None = Field(
-        None,
-        ge=-1,
-        le=1,
-        examples=[0.5],
-        description="opens only where the correlation is at least this",
-    )
-    max_adf_pvalue: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        examples=[0.05],
-        description="opens only where the latest ADF p-value is at most this",
-    )
-    min_volume: float | None = Field(
-        None,
-        ge=0,
-        examples=[100000.0],
-        description="opens only where both legs traded this much in the window (quote)",
-    )
-
-    @model_validator(mode="after")
-    def _levels(self) -> Self:
-        if self.close_below is not None and self.close_below > self.threshold:
-            raise ValueError(
-                f"close_below {self.close_below} is above threshold {self.threshold}; "
-                "it must be the same or lower"
-            )
-        return self
-
-    @property
-    def close_level(self) -> float:
-        """|z| under which an open alert closes."""
-        return self.threshold if self.close_below is None else self.close_below

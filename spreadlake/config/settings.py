@@ -11,9 +11,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from spreadlake.config.alerting import AlertRule, check_screened
 from spreadlake.config.screening import ScreenSettings
 from spreadlake.config.sections import (
-    AlertRule,
     CollectorSettings,
     ExchangeSettings,
     ExporterSettings,
@@ -115,8 +115,10 @@ class Settings(BaseSettings):
             _no_reverses(self.pairs)
             self._known_symbols(self.pairs)
         _no_repeats("alerts.name", [rule.name for rule in self.alerts])
-        for rule in self.alerts:
+        for rule in self.pair_rules:
             self._known_series(rule)
+        for rule in self.screen_rules:
+            check_screened(rule, self.screen)
         self._known_bars_of_screen()
         return self
 
@@ -179,6 +181,16 @@ class Settings(BaseSettings):
                 known = pair in named
             if not known:
                 raise _not_computed(rule, "pairs", pair.name, [p.name for p in self.pair_list])
+
+    @property
+    def pair_rules(self) -> list[AlertRule]:
+        """The alert rules on pair analytics."""
+        return [rule for rule in self.alerts if rule.on == "pair"]
+
+    @property
+    def screen_rules(self) -> list[AlertRule]:
+        """The alert rules on the live screen."""
+        return [rule for rule in self.alerts if rule.on == "screen"]
 
     @property
     def symbol_list(self) -> list[str]:

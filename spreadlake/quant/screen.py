@@ -129,7 +129,7 @@ def passing(rows: pl.DataFrame) -> list[str]:
     """The pairs of a screen's rows that count for `persistence`, each as `A/B` by name."""
     return (
         rows.filter(pl.col("coint_pvalue") < PERSISTENT_PVALUE)
-        .select(_by_name())
+        .select(pair_by_name())
         .to_series()
         .to_list()
     )
@@ -146,12 +146,13 @@ def with_persistence(rows: pl.DataFrame, passed: Sequence[Sequence[str]]) -> pl.
     names = pl.Series("pair", [name for one in passed for name in one], dtype=pl.String)
     times = names.to_frame().group_by("pair").agg(pl.len().alias("times"))
     share = pl.col("times").fill_null(0) / len(passed)
-    found = rows.with_columns(_by_name()).join(times, on="pair", how="left", maintain_order="left")
+    named = rows.with_columns(pair_by_name())
+    found = named.join(times, on="pair", how="left", maintain_order="left")
     return found.with_columns(persistence=share).select(rows.columns)
 
 
-def _by_name() -> pl.Expr:
-    """A pair's name, the same whichever way round it is."""
+def pair_by_name() -> pl.Expr:
+    """A pair's name, `pair`: the same whichever way round it is."""
     legs = pl.min_horizontal("symbol_a", "symbol_b"), pl.max_horizontal("symbol_a", "symbol_b")
     return pl.concat_str(legs, separator="/").alias("pair")
 

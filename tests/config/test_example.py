@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from spreadlake.config import Settings, load_settings
+from spreadlake.config.alerting import ONLY_ON_PAIRS, ONLY_ON_SCREENS
 from spreadlake.config.example import example_toml
 
 EXAMPLE = Path(__file__).parent.parent.parent / "spreadlake.example.toml"
@@ -25,10 +26,25 @@ def test_it_loads_to_the_defaults() -> None:
 
 def test_it_loads_with_every_optional_key_as_well(tmp_path: Path) -> None:
     text = re.sub(r"^#(\w+ = )", r"\1", example_toml(), flags=re.MULTILINE)
-    full = tmp_path / "full.toml"
+    on_pairs = without(text, ONLY_ON_SCREENS)
+    rule = loaded(tmp_path, on_pairs).alerts[0]
+    assert None not in rule.model_dump(exclude=set(ONLY_ON_SCREENS)).values()
+    on_screens = without(text, ONLY_ON_PAIRS).replace('on = "pair"', 'on = "screen"')
+    rule = loaded(tmp_path, on_screens.replace("enabled = false", "enabled = true")).alerts[0]
+    assert None not in rule.model_dump(exclude=set(ONLY_ON_PAIRS)).values()
+
+
+def without(text: str, keys: Sequence[str]) -> str:
+    """The example's text where its rule has none of the keys."""
+    before, rule = text.split("[[alerts]]")
+    kept = [line for line in rule.splitlines() if line.partition(" = ")[0] not in keys]
+    return "[[alerts]]".join([before, "\n".join(kept)])
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    full = folder / "full.toml"
     full.write_text(text, encoding="utf-8")
-    rule = load_settings(full).alerts[0]
-    assert None not in rule.model_dump().values()
+    return load_settings(full)
 
 
 def test_every_key_is_in_it_with_its_description() -> None:

@@ -74,6 +74,30 @@ IN_A_FILE = {
         '[[alerts]]\nname = "x"\nthreshold = 2\nclose_below = 3',
         ["alerts[0]", "close_below 3.0 is above threshold 2.0"],
     ),
+    "rule on screens that are not taken": (
+        '[[alerts]]\nname = "x"\non = "screen"',
+        ["rule 'x' is on = \"screen\"", "screen.enabled is false", "enabled = true under [screen]"],
+    ),
+    "rule on screens with keys of pairs": (
+        '[screen]\nenabled = true\n[[alerts]]\nname = "x"\non = "screen"\nwindow = 60\n'
+        'pairs = [["BTCUSDT", "ETHUSDT"]]',
+        [
+            "window = 60 is asked of pair analytics",
+            "on a screen it is screen.window",
+            "pairs = [['BTCUSDT', 'ETHUSDT']]",
+            "leave pairs out",
+        ],
+    ),
+    "rule on pairs with keys of screens": (
+        '[[alerts]]\nname = "x"\nmax_qvalue = 0.01\nmin_persistence = 0',
+        ["max_qvalue = 0.01", 'set on = "screen"', "min_persistence = 0.0"],
+    ),
+    "rule on what": ('[[alerts]]\nname = "x"\non = "both"', ["alerts[0].on", "'pair' or 'screen'"]),
+    "persistence of screens hours apart": (
+        "[screen]\nenabled = true\ninterval = 4000\n"
+        '[[alerts]]\nname = "x"\non = "screen"\nmin_persistence = 0.5',
+        ["min_persistence = 0.5", "4,020 s apart", "screen.interval"],
+    ),
     "rules of one name": (
         '[[alerts]]\nname = "x"\n[[alerts]]\nname = "x"',
         ["alerts.name: x is there twice"],

@@ -235,6 +235,19 @@ CREATE TABLE screen_correlations({_SCREEN_KEY}
   PRIMARY KEY(timeframe, lookback_bars, window_bars, time, place, symbol_b)) WITHOUT ROWID;
 """
 
+# Rules on the live screen: what of the newest screen has met each, and found no place among those
+# that may be open; and what else the screen said of a pair whose event it opened. `seen_at` is the
+# newest screen with a z-score of it.
+_ANALYTICS_SCREEN_ALERTS = """
+CREATE TABLE screen_rules(
+  rule TEXT PRIMARY KEY, timeframe TEXT NOT NULL, lookback_bars INTEGER NOT NULL,
+  window_bars INTEGER NOT NULL, definition TEXT NOT NULL, opened INTEGER NOT NULL,
+  left_out INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE screen_alerts(
+  event_id INTEGER PRIMARY KEY, qvalue REAL NOT NULL, edge_bps REAL NOT NULL, half_life REAL,
+  persistence REAL, seen_at INTEGER NOT NULL);
+"""
+
 # Columns of tables there were before, and their value in rows of before: readers ask for them also
 # where no writer has brought the database up to date.
 TICKS_LATER = {
@@ -260,5 +273,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_BREAK_ENDS,
     _ANALYTICS_KLINE_RUNS,
     _ANALYTICS_SCREENS,
+    _ANALYTICS_SCREEN_ALERTS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]
