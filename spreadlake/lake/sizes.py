@@ -69,6 +69,18 @@ def measure(lake: Lake, pause: Callable[[], None] = lambda: None) -> Sizes:
     return sizes
 
 
+def parquet_bytes(folder: Path) -> int:
+    """The bytes of all Parquet files in a folder and in those within it."""
+    total, waiting = 0, [str(folder)]
+    while waiting:
+        for entry in _entries(waiting.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            elif entry.name.endswith(".parquet"):
+                total += _size(entry) or 0
+    return total
+
+
 def _count(entry: "os.DirEntry[str]", sizes: Sizes) -> None:
     """A file of the lake's own folder."""
     size = _size(entry)

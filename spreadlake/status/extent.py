@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
+from spreadlake.lake.sizes import parquet_bytes
 from spreadlake.status.model import FileReport
 from spreadlake.status.snapshots import snapshot
 from spreadlake.status.ticks import report_symbols
@@ -71,8 +72,7 @@ def sizes_of(lake: Lake) -> list[FileReport]:
     """The databases with their write-ahead logs, and the folder of Parquet partitions."""
     sizes = database_sizes(lake)
     if lake.ticks_dir.is_dir():
-        parquet = sum(_size(path) or 0 for path in lake.ticks_dir.rglob("*.parquet"))
-        sizes.append(FileReport(f"{lake.ticks_dir.name}/", parquet))
+        sizes.append(FileReport(f"{lake.ticks_dir.name}/", parquet_bytes(lake.ticks_dir)))
     return sizes
 
 

@@ -13,12 +13,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spreadlake.errors import MissingFileError
-from spreadlake.lake.layout import DAY_FILE, HOUR_MS, Lake, day_of
+from spreadlake.lake.layout import DAY_FILE, DAY_MS, HOUR_MS, Lake, day_of
 from spreadlake.lake.ticks.symbols import read_symbols
 from spreadlake.times import iso_utc
 
 _HOURS = 24  # of a folder
 _NAMED = 3  # spans of hours that are named one by one
+_COMPACTED = """
+WITH RECURSIVE days(symbol, day_ms) AS (
+  SELECT s.symbol, (
+    SELECT min(hour_ms) / :day * :day FROM rolls AS r
+    WHERE r.symbol = s.symbol AND hour_ms >= :low)
+  FROM symbols AS s
+  UNION ALL
+  SELECT d.symbol, (
+    SELECT min(hour_ms) / :day * :day FROM rolls AS r
+    WHERE r.symbol = d.symbol AND hour_ms >= d.day_ms + :day)
+  FROM days AS d WHERE d.day_ms IS NOT NULL)
+SELECT symbol, day_ms FROM days AS d WHERE EXISTS (
+  SELECT 1 FROM rolls AS r
+  WHERE r.symbol = d.symbol AND hour_ms >= max(:low, d.day_ms) AND hour_ms < d.day_ms + :day
+    AND day_rows > 0)
+"""
 
 
 class Roll(NamedTuple):
@@ -172,13 +188,46 @@ def missing_error(lake: Lake, missing: Iterable[RolledHour], more: str = "") -> 
 def missing_hours(db: sqlite3.Connection, lake: Lake, from_ms: int = 0) -> list[RolledHour]:
     """Hours that end after `from_ms`, were rolled, and whose files are not there, by symbol.
 
-    Reads the folders, one a day of each symbol, and no file.
+    Looks for the one file of each day that is compacted, and reads the folders of all others; no
+    file is read.
     """
-    rows = db.execute(
-        f"SELECT {_columns(db)} FROM rolls WHERE hour_ms > ? ORDER BY symbol, hour_ms",
-        (from_ms - HOUR_MS,),
+    low = from_ms - HOUR_MS + 1
+    days = {(symbol, day_of(hour_ms)) for symbol, hour_ms in _hours_of_their_own(db, low)}
+    days |= set(_without_day_file(lake, _compacted_days(db, low)))
+    hours = (
+        hour
+        for symbol, day_ms in sorted(days)
+        for hour in rolled_of(db, symbol, max(day_ms, low), day_ms + DAY_MS).values()
+    )
+    return list(_absent(lake, hours))
+
+
+def _hours_of_their_own(db: sqlite3.Connection, low: int) -> list[tuple[str, int]]:
+    """Hours from `low` (ms) on that a file of their own has trades of."""
+    own = "rows > day_rows" if knows_days(db) else "rows > 0"
+    return db.execute(
+        f"SELECT symbol, hour_ms FROM rolls WHERE {own} AND hour_ms >= ?", (low,)
     ).fetchall()
-    return list(_absent(lake, (RolledHour(*row) for row in rows)))
+
+
+def _compacted_days(db: sqlite3.Connection, low: int) -> list[tuple[str, int]]:
+    """Days with hours from `low` (ms) on that a file of the whole day has trades of.
+
+    One seek for each of a symbol's days, whose hours are not gone through.
+    """
+    if not knows_days(db):
+        return []
+    return db.execute(_COMPACTED, {"low": low, "day": DAY_MS}).fetchall()
+
+
+def _without_day_file(lake: Lake, days: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    # As texts: paths of pathlib take several times as long to make as the look does.
+    ticks, dated = str(lake.ticks_dir), dict[int, str]()
+    for symbol, day_ms in days:
+        if day_ms not in dated:
+            dated[day_ms] = lake.tick_day("", day_ms).parent.name
+        if not os.path.exists(f"{ticks}/symbol={symbol}/{dated[day_ms]}/{DAY_FILE}"):  # noqa: PTH110
+            yield symbol, day_ms
 
 
 def _absent(lake: Lake, hours: Iterable[RolledHour]) -> Iterator[RolledHour]:
