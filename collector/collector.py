@@ -37,7 +37,7 @@ class Collector:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._tasks = asyncio.TaskGroup()
-        self._silence_monitor = SilenceMonitor(resources)
+        self._silence_monitor = SilenceMonitor(resources, self._check_if_old)
         self._groups = ConnectionGroups(resources, self._flush_now, self._has_worked)
         self._batcher = Batcher(resources, self._groups.all, self._silence_monitor.observe)
         self._warm_start = WarmStart(resources)
@@ -77,6 +77,9 @@ class Collector:
     def check_now(self) -> None:
         """Asks the exchange at once how all symbols stand, and chooses anew where rules do."""
         self._listing.check_now()
+
+    def _check_if_old(self) -> None:
+        self._listing.check_if_old()
 
     async def add(self, symbols: Sequence[str]) -> None:
         """As `capture`; how they stand at the exchange is asked at once.

@@ -46,6 +46,10 @@ class Timing:
     # trade now is waited for, and where there was no answer.
     listing_again: float = 3600.0
     listing_waiting: float = 30.0
+    # A wait that lasts is asked about ever less often, down to this: a list is some megabyte.
+    listing_waiting_cap: float = 120.0
+    # It is asked for when a symbol falls silent, and the last answer is so old.
+    listing_quiet: float = 300.0
     listing_unanswered: float = 60.0
     silence_interval: float = 1.0
     # An edited configuration is taken on within this.

@@ -37,3 +37,10 @@ def universe_families(universe: UniverseReport) -> Iterator[Metric]:
         [((symbol,), at) for symbol, at in universe.deliveries.items()],
         ["symbol"],
     )
+    yield gauge(
+        "spreadlake_symbol_trading",
+        "1 where trades of a captured symbol are to be expected at any time, 0 where they are not: "
+        "it is halted, has ended, or has market hours.",
+        [((symbol,), float(trading)) for symbol, trading in universe.trading.items()],
+        ["symbol"],
+    )

@@ -31,7 +31,8 @@ class Listed(NamedTuple):
 
     `status`, the kind of `contract` and the asset it is quoted in are as the exchange calls them.
     `listed_ms` is when it first traded, or will, and `delivery_ms` when it ends, once that is
-    announced; Unix ms, None where that is not told.
+    announced; Unix ms, None where that is not told. `has_hours`: it trades in the hours of a market
+    only, whatever its status.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class Listed(NamedTuple):
     quote: str = ""
     listed_ms: int | None = None
     delivery_ms: int | None = None
+    has_hours: bool = False
 
 
 class Kline(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from collector.log_lines import shortened
 from collector.resources import Resources
@@ -24,7 +24,9 @@ _ASKED = 3
 class SilenceMonitor:
     """Asks the exchange whether a silence is real before it calls it a fault."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, on_quiet: Callable[[], None]) -> None:
+        """`on_quiet` is called where a symbol is silent: the exchange may have halted it."""
+        self._on_quiet = on_quiet
         self._store = resources.store
         self._writer = resources.writer
         self._rest = resources.rest
@@ -164,6 +166,7 @@ class SilenceMonitor:
         That trade is stored, so that those before it are found missing and repaired.
         """
         self._silence.questioned(symbol, time.monotonic())
+        self._on_quiet()
         latest = await self._ask(symbol)
         await asyncio.sleep(self._timing.disorder)
         if not latest or not self._is_newer(latest[-1]):

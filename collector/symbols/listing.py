@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from collector.log_lines import RateLimitedLog, shortened
@@ -44,11 +45,18 @@ class ListingCheck:
         self._restarted = restarted
         self._universe = universe
         self._told: dict[str, Standing] = {}
+        self._waited = 0  # looks since something changed
+        self._asked_at = 0.0
         self._due = asyncio.Event()
 
     def check_now(self) -> None:
         """Asks now: symbols were added."""
         self._due.set()
+
+    def check_if_old(self) -> None:
+        """Asks, unless it was just done: a symbol is silent, and may be halted."""
+        if time.monotonic() - self._asked_at >= self._timing.listing_quiet:
+            self._due.set()
 
     async def run(self) -> None:
         """Runs until cancelled.
@@ -75,6 +83,7 @@ class ListingCheck:
         if changed and standings and Standing.TRADES not in standings.values():
             log.warning("no symbol trades now; waiting until one of them does")
         self._told = standings
+        self._waited = 0 if changed else self._waited + 1
         if joined:
             log.warning("%s trades now, and is captured", shortened(joined))
             await self._joined(joined)
@@ -95,15 +104,21 @@ class ListingCheck:
 
     async def _pause(self) -> None:
         waits = Standing.WAITS in self._roster.standings().values()
-        seconds = self._timing.listing_waiting if waits else self._timing.listing_again
+        seconds = self._wait_seconds() if waits else self._timing.listing_again
         if self._universe is not None:
             seconds = min(seconds, self._universe.next_look_in())
         await set_within(self._due, seconds)
         self._due.clear()
 
+    def _wait_seconds(self) -> float:
+        """Twice as long with every look that brings no news."""
+        timing = self._timing
+        return min(timing.listing_waiting * 2.0 ** min(self._waited, 9), timing.listing_waiting_cap)
+
     async def _take_listing(self, first: bool) -> None:
         warn = RateLimitedLog(log.warning, _TOLD)
         while True:
+            self._asked_at = time.monotonic()
             try:
                 if await self._taken(await self._rest.listing(), first):
                     return

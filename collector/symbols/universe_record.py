@@ -15,7 +15,7 @@ from spreadlake.lake.ticks.universe import (
     save_trouble,
     save_universe,
 )
-from spreadlake.venue import Listed
+from spreadlake.venue import Listed, Standing
 
 log = logging.getLogger(__name__)
 _NAMED = "symbols names it"
@@ -118,6 +118,7 @@ class UniverseRecord:
             choice.rank if choice else None,
             contract.listed_ms,
             contract.delivery_ms,
+            trading=_is_expected(contract) if roster.has_listing else None,
         )
 
     def _since(self, row: UniverseRow) -> UniverseRow:
@@ -130,6 +131,11 @@ def captured_in_order(settings: Settings, roster: Roster) -> Sequence[str]:
     """In the order of the configuration, and where rules choose by name: pairs keep theirs."""
     order = {symbol: place for place, symbol in enumerate(settings.symbol_list)}
     return sorted(roster.symbols, key=lambda symbol: (order.get(symbol, len(order)), symbol))
+
+
+def _is_expected(contract: Listed) -> int:
+    """1 where trades of a contract are to be expected at any time, else 0."""
+    return int(contract.standing is Standing.TRADES and not contract.has_hours)
 
 
 def _halted(place: int | None, contract: Listed, roster: Roster) -> str:

@@ -80,12 +80,14 @@ ALERTS = (
     Alert(
         name="SymbolSilent",
         severity="warning",
+        # Once it trades again it has as long as any other.
         expr=(
             "time() - spreadlake_last_trade_timestamp_seconds > 900"
+            " unless min_over_time(spreadlake_symbol_trading[15m]) < 1"
             f" and on() time() - {_LAST_TRADE} < 60"
         ),
         lasting="1m",
-        summary="One symbol is silent while others trade.",
+        summary="One symbol that trades is silent, while others are not.",
         description=(
             "The newest trade of {{ $labels.symbol }} is {{ $value | humanizeDuration }} old."
         ),

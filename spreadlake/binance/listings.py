@@ -56,6 +56,7 @@ def decode_listing(body: bytes) -> list[Listed]:
             quote=_text(one.quoteAsset),
             listed_ms=_time_ms(one.onboardDate),
             delivery_ms=_time_ms(one.deliveryDate),
+            has_hours=one.contractType == TRADIFI,
         )
         for one in _info.decode(body).symbols
     ]

@@ -43,8 +43,9 @@ class UniverseReport:
     """How many symbols are captured of those that are known, and by which rules.
 
     `looked_at` is when the exchange's list was last read, `trouble` why a later one did not count.
-    `deliveries` are the captured symbols whose end is announced, with its time. Times are Unix
-    seconds, None: never.
+    `deliveries` are the captured symbols whose end is announced, with its time. `trading` says of
+    captured symbols whether trades are to be expected at any time, where the exchange told. Times
+    are Unix seconds, None: never.
     """
 
     captured: int = 0
@@ -53,6 +54,7 @@ class UniverseReport:
     looked_at: float | None = None
     trouble: str = ""
     deliveries: dict[str, float] = field(default_factory=dict)
+    trading: dict[str, bool] = field(default_factory=dict)
 
 
 def read_choices(db: sqlite3.Connection) -> tuple[UniverseReport, list[SymbolChoice]]:
@@ -80,6 +82,7 @@ def _report(look: UniverseLook) -> UniverseReport:
         _seconds(look.looked_ms),
         look.trouble,
         {symbol: at_ms / 1000 for at_ms, symbol in ends},
+        {row.symbol: bool(row.trading) for row in captured if row.trading is not None},
     )
 
 

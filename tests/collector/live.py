@@ -37,6 +37,7 @@ FAST = Timing(
     first_live=30.0,
     funding_interval=0.05,
     listing_waiting=0.1,
+    listing_waiting_cap=0.2,
     listing_unanswered=0.05,
     silence_interval=0.1,
     reload_interval=0.05,

@@ -328,9 +328,10 @@ def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
 def test_an_announced_delivery_is_a_sample_of_a_captured_symbol_only(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     rows = [
-        UniverseRow("BTCUSDT", 0, "in"),
-        UniverseRow("OLDUSDT", 1, "in", delivery_ms=1_800_000_000_000),
-        UniverseRow("GONEUSDT", None, "out", delivery_ms=1_700_000_000_000),
+        UniverseRow("BTCUSDT", 0, "in", trading=1),
+        UniverseRow("OLDUSDT", 1, "in", delivery_ms=1_800_000_000_000, trading=0),
+        UniverseRow("GONEUSDT", None, "out", delivery_ms=1_700_000_000_000, trading=0),
+        UniverseRow("ASKEDUSDT", 2, "of a collector that the exchange did not answer yet"),
     ]
     with closing(open_ticks_writer(lake)) as db, atomic(db):
         save_universe(db, rows, "all of them", 1_790_000_000_500)
@@ -338,6 +339,10 @@ def test_an_announced_delivery_is_a_sample_of_a_captured_symbol_only(tmp_path: P
         samples = scrape(address)
     announced = {labels(symbol="OLDUSDT"): 1_800_000_000}
     assert samples["spreadlake_symbol_delivery_timestamp_seconds"] == announced
-    assert samples["spreadlake_symbols_captured"] == {labels(): 2}
+    assert samples["spreadlake_symbol_trading"] == {
+        labels(symbol="BTCUSDT"): 1,
+        labels(symbol="OLDUSDT"): 0,
+    }
+    assert samples["spreadlake_symbols_captured"] == {labels(): 3}
     assert samples["spreadlake_universe_look_timestamp_seconds"] == {labels(): 1_790_000_000.5}
     assert samples["spreadlake_universe_look_failing"] == {labels(): 0}

@@ -248,6 +248,12 @@ CREATE TABLE screen_alerts(
   persistence REAL, seen_at INTEGER NOT NULL);
 """
 
+# Whether trades of a symbol are to be expected at any time: not while it is halted, after its end,
+# and outside the hours of its market; NULL where the exchange was not asked since.
+_TICKS_TRADING = """
+ALTER TABLE universe ADD COLUMN trading INTEGER;
+"""
+
 # Columns of tables there were before, and their value in rows of before: readers ask for them also
 # where no writer has brought the database up to date.
 TICKS_LATER = {
@@ -255,6 +261,7 @@ TICKS_LATER = {
         ("first_trade_id", "last_trade_id", "qty_ex_rpi", "received_ms"), "NULL"
     ),
     "rolls": {"day_rows": "0"},
+    "universe": {"trading": "NULL"},
 }
 
 TICKS_STEPS = [
@@ -265,6 +272,7 @@ TICKS_STEPS = [
     _TICKS_KLINE_CHANGES,
     _TICKS_FUNDING,
     _TICKS_DAYS,
+    _TICKS_TRADING,
 ]
 ANALYTICS_STEPS = [
     _ANALYTICS_1,

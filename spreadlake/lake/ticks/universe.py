@@ -18,6 +18,8 @@ class UniverseRow(NamedTuple):
     symbol. `quote_volume` is of the last 24 hours, `rank` (1 is the most) by it among those that
     the rules let compete. Times are Unix ms: `listed_ms` when it first traded or will,
     `delivery_ms` when it is announced to end, `since_ms` when it last came in or went out.
+    `trading` is 1 where trades are to be expected at any time, 0 where they are not: it is halted,
+    has ended, is not known, or has market hours; None where the exchange has not told.
     """
 
     symbol: str
@@ -31,6 +33,7 @@ class UniverseRow(NamedTuple):
     listed_ms: int | None = None
     delivery_ms: int | None = None
     since_ms: int | None = None
+    trading: int | None = None
 
     @property
     def captured(self) -> bool:

@@ -11,6 +11,7 @@ from collector.rest import RestClient, RestError
 from collector.service import serve
 from collector.symbols.listing import ListingCheck
 from collector.symbols.roster import Roster
+from collector.timing import Timing
 from simulator import Faults, RestFailure, SimulatedExchange, When
 from spreadlake.binance.listings import listed
 from spreadlake.config import Settings
@@ -214,6 +215,44 @@ def test_symbols_that_do_not_trade_are_waited_for_and_join(
     assert "never trades again (status SETTLING)" in caplog.text
     assert found.pop("right") > 300
     assert found == {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def test_a_halt_is_found_soon_where_the_list_is_read_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The symbol falls silent, and then the exchange is asked: nobody is to be alarmed for it."""
+    timing = replace(FAST, listing_quiet=0.1)
+    trading = "SELECT trading FROM universe WHERE symbol = 'ETHUSDT' AND trading = "
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange, silence_seconds=0.3)
+            async with collecting(lake, settings, timing):
+                await until(lambda: rows_of(lake, trading + "1"))
+                await more_ticks(lake, 300)
+                exchange.set_status("ETHUSDT", "TRADING_HALT")
+                await until(lambda: rows_of(lake, trading + "0"))
+                exchange.set_status("ETHUSDT", "TRADING")
+                await until(lambda: rows_of(lake, trading + "1"))
+
+    asyncio.run(scenario())
+    assert "(status TRADING_HALT)" in caplog.text
+
+
+def test_a_halt_that_lasts_is_asked_about_ever_less_often() -> None:
+    halted = listing_of(ETHUSDT="TRADING_HALT")
+    waits = []
+
+    async def scenario() -> None:
+        check = Check(Listings(*[halted] * 4, LISTING, halted))
+        check._timing = Timing()
+        for _ in range(6):
+            await check.check()
+            waits.append(check._wait_seconds())
+
+    asyncio.run(scenario())
+    assert waits == [30.0, 60.0, 120.0, 120.0, 30.0, 30.0]
 
 
 def test_a_halt_while_trades_are_captured_passes(

@@ -127,6 +127,9 @@ def test_tradfi_only_where_it_is_asked_for(tmp_path: Path) -> None:
     async def during(_: SimulatedExchange) -> None:
         await until(lambda: captured(lake) == ["GOLDUSDT"])
         await until(lambda: held(lake, "GOLDUSDT"))
+        # It has market hours: nobody is to be told that it is silent.
+        expected = {row.symbol: row.trading for row in look(lake).rows}
+        assert (expected["GOLDUSDT"], expected["BTCUSDT"]) == (0, 1)
 
     run(lake, during, contract="TRADIFI_PERPETUAL")
 
