@@ -131,7 +131,12 @@ def test_of_compacted_days_no_folder_is_read_and_no_hour(
     compacted(short, days, 2)
     compacted(long, days, 24)
     names_in = rolls.files_in
-    monkeypatch.setattr(rolls, "files_in", lambda folder: read.append(folder) or names_in(folder))
+
+    def note(folder: Path) -> set[str]:
+        read.append(folder)
+        return names_in(folder)
+
+    monkeypatch.setattr(rolls, "files_in", note)
     assert steps_to_find_nothing(long) == steps_to_find_nothing(short)
     newest = START + days * DAY_MS
     assert read == [lake.tick_day(SYMBOLS[0], newest).parent for lake in (long, short)]
