@@ -1,43 +1,55 @@
-"""The settings that the job works by: those of the configuration, of the symbols captured now."""
+"""The settings that the job works by: those of the configuration, of the symbols captured now, with
+the pairs that were added by hand.
+"""
 
 import time
 
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.added_pairs import AddedPairs
 from spreadlake.lake.ticks.universe import captured_symbols
 
 _LOOK_SECONDS = 1.0
 
 
 class FollowedSettings:
-    """Follows an edited configuration, and who is captured where rules choose the symbols."""
+    """Follows an edited configuration, the file of added pairs, and who is captured where rules
+    choose the symbols.
+    """
 
     def __init__(self, lake: Lake, settings: Settings, watch: ConfigWatch | None = None) -> None:
         self._lake = lake
         self._given = settings
         self._watch = watch
+        self._added = AddedPairs(lake)
         self._due = 0.0
-        self.settings = captured_settings(lake, settings)
+        self.settings = self._now()
 
     @property
     def refused(self) -> str:
-        """Why the file as it is now does not go on; empty where it does."""
-        return self._watch.refused if self._watch else ""
+        """Why the files as they are now do not go on; empty where they do."""
+        return (self._watch.refused if self._watch else "") or self._added.refused
 
     def changed(self) -> Settings | None:
         """The settings, if they are others than at the last call; None where they are the same."""
         edited = self._watch.edited() if self._watch else None
         if edited is not None:
             self._given = edited
-        elif self._given.symbols != "all" or time.monotonic() < self._due:
+        elif time.monotonic() < self._due:
             return None
         self._due = time.monotonic() + _LOOK_SECONDS
-        now = captured_settings(self._lake, self._given)
-        if edited is None and now.symbols == self.settings.symbols:
+        others = self._added.look() or edited is not None
+        if not others and self._given.symbols != "all":
+            return None
+        now = self._now()
+        if not others and now.symbols == self.settings.symbols:
             return None
         self.settings = now
         return now
+
+    def _now(self) -> Settings:
+        return captured_settings(self._lake, self._given).following(self._added.pairs)
 
 
 def captured_settings(lake: Lake, settings: Settings) -> Settings:

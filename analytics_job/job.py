@@ -14,16 +14,12 @@ from analytics_job.archive.damage import (
 )
 from analytics_job.archive.retention import Retention
 from analytics_job.heartbeat import Heartbeat
+from analytics_job.history import configuration
 from analytics_job.history.backfill import History
-from analytics_job.history.configuration import (
-    sync_breaks,
-    sync_rules,
-    sync_series,
-    sync_timeframes,
-)
 from analytics_job.history.klines import KlineHistory
 from analytics_job.history.rebuild import begin_rebuild
 from analytics_job.pipeline import Pipeline
+from analytics_job.screens.following import with_choices
 from analytics_job.screens.screener import Screener
 from analytics_job.stationarity.worker import Result, StationarityWorker, compute_due, store_results
 from analytics_job.ticks.tail import TickTail
@@ -88,7 +84,7 @@ class AnalyticsJob:
 
     def _prepare(self) -> None:
         """Brings the tables in line with the settings, and reads where the work stands."""
-        settings = self._settings
+        settings = with_choices(self._db, self._settings)
         self._ready = False
         self._pipeline = Pipeline(self._db, self._lake, settings)
         self._history = History(self._db, self._lake, self._pipeline)
@@ -96,11 +92,11 @@ class AnalyticsJob:
         self._retention = Retention(
             self._db, self._lake, settings.storage.analytics_hours, settings.storage.keep_days
         )
-        sync_breaks(self._db, self._pipeline)
-        sync_timeframes(self._db, self._pipeline)
-        if sync_series(self._db, self._pipeline, settings):
+        configuration.sync_breaks(self._db, self._pipeline)
+        configuration.sync_timeframes(self._db, self._pipeline)
+        if configuration.sync_series(self._db, self._pipeline, settings):
             self._history.newest()
-        sync_rules(self._db, self._pipeline, settings)
+        configuration.sync_rules(self._db, self._pipeline, settings)
         self._klines = KlineHistory(self._db, self._tail, self._pipeline)
         self._ready, self._may_be_due = True, True
 
@@ -239,8 +235,8 @@ class AnalyticsJob:
             self._may_be_due = False
         self._take_in_all()
         self._store_slow_results()
-        if self._screener is not None:
-            self._screener.store(self._db)
+        if self._screener is not None and self._screener.store(self._db, self._settings):
+            self._ready = False  # the pairs are others now, before anything else is taken in
         self._wal.keep()
 
     def _take_in_all(self) -> None:

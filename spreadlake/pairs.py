@@ -1,7 +1,7 @@
 """Symbols and pairs: how they are written, and what counts as one."""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from spreadlake.errors import InputError
 
@@ -21,6 +21,26 @@ class Pair(NamedTuple):
     def name(self) -> str:
         """The pair as the lake and the metrics write it, e.g. `BTCUSDT/ETHUSDT`."""
         return f"{self.a}/{self.b}"
+
+    @property
+    def turned(self) -> "Pair":
+        """The same two the other way round."""
+        return Pair(self.b, self.a)
+
+
+Source = Literal["configuration", "hand", "screen"]
+
+
+class FollowedPair(NamedTuple):
+    """A pair whose analytics are kept up to date: who asked for it, since when, and why.
+
+    `since` is in Unix seconds, None where it is not known.
+    """
+
+    pair: Pair
+    source: Source
+    since: int | None = None
+    why: str = ""
 
 
 def check_symbol(symbol: str) -> str:

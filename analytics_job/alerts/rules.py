@@ -1,10 +1,12 @@
 """The rules of alerts: which series each watches, and what its events depend on."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics_job.pairs.plan import series_definition
 from spreadlake.config import Settings
+from spreadlake.pairs import Pair
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.series import SeriesKey
 
@@ -32,8 +34,10 @@ class WatchedSeries:
 def watched_series(settings: Settings) -> list[WatchedSeries]:
     """Every rule on every series that it watches."""
     every, rules = settings.pair_list, settings.pair_rules
-    # Where rules choose the symbols, a pair that a rule names may not be there now.
-    computed = set(every) if any(rule.pairs != "all" for rule in rules) else set()
+    # Where rules choose symbols or pairs, one that a rule names may not be there now, or be there
+    # the other way round.
+    named = any(rule.pairs != "all" for rule in rules)
+    computed = {frozenset(pair): pair for pair in (every if named else ())}
     return [
         WatchedSeries(
             rule.name,
@@ -47,14 +51,16 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
             ),
         )
         for rule in rules
-        for pair in (
-            every
-            if rule.pairs == "all"
-            else [pair for pair in dict.fromkeys(rule.pairs) if pair in computed]
-        )
+        for pair in (every if rule.pairs == "all" else _there(rule.pairs, computed))
         for lookback in settings.lookbacks
         if rule.lookback in (None, lookback)
     ]
+
+
+def _there(named: Iterable[Pair], computed: Mapping[frozenset[str], Pair]) -> list[Pair]:
+    """Those of the named pairs that are computed, as they are."""
+    legs = dict.fromkeys(map(frozenset, named))
+    return [computed[one] for one in legs if one in computed]
 
 
 def rule_definition(watched: WatchedSeries, settings: Settings) -> str:

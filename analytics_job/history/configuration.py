@@ -8,7 +8,7 @@ only what is new or defined otherwise is computed, from the stored bars and rows
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from analytics_job.alerts.rules import WatchedSeries, rule_definition, watched_series
 from analytics_job.alerts.screened import sync_screen_rules
@@ -17,6 +17,7 @@ from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
 from spreadlake.config import Settings
 from spreadlake.lake import atomic
+from spreadlake.lake.analytics.followed import save_followed
 from spreadlake.pairs import parse_pair
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 
@@ -65,10 +66,11 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
     definition = series_definition(settings)
     stored = {row[:4]: row[4] for row in db.execute("SELECT * FROM series").fetchall()}
     wanted = dict.fromkeys(settings.series)
+    gone = [SeriesKey(*key) for key in stored if key not in wanted]
     with atomic(db):
-        db.executemany(
-            f"DELETE FROM series WHERE {_IS_SERIES}", [key for key in stored if key not in wanted]
-        )
+        save_followed(db, settings.followed, pipeline.position.final)
+        db.executemany(f"DELETE FROM series WHERE {_IS_SERIES}", gone)
+        _give_up(pipeline, gone, wanted)
     missing = [key for key in wanted if stored.get(key) != definition]
     with atomic(db):
         for due in _due(missing, settings):
@@ -79,6 +81,15 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
             [(*key, definition) for key in missing],
         )
     return bool(missing)
+
+
+def _give_up(pipeline: Pipeline, gone: Sequence[SeriesKey], wanted: Collection[SeriesKey]) -> None:
+    """What was still to be computed of series that are gone is not any more."""
+    if gone:
+        pipeline.stationarity.give_up(
+            {k.stationarity for k in gone} - {k.stationarity for k in wanted}
+        )
+        pipeline.rows_due.give_up({key.pair for key in gone} - {key.pair for key in wanted})
 
 
 def _due(missing: Sequence[SeriesKey], settings: Settings) -> set[DueRows]:

@@ -6,7 +6,7 @@ interrupted goes on from there, and a row that depends on many changes is comput
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from analytics_job.bars.spans import merge_ranges
@@ -67,6 +67,11 @@ class RowsDue:
             left = [(max(low, end), high) for low, high in self._ranges[due] if high > end]
             if left != self._ranges[due]:
                 self._put(due, left)
+
+    def give_up(self, names: Collection[str]) -> None:
+        """Nothing is to be computed any more of the symbols or pairs of these names."""
+        for due in [due for due in self._ranges if due.name in names]:
+            self._put(due, [])
 
     def seconds(self) -> int:
         """How much time the longest of each timeframe's ranges cover together."""

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from analytics_job.alerts.screened import open_screen_events, screen_rules
 from analytics_job.background import NicedProcess
+from analytics_job.screens.following import follow_screen
 from analytics_job.screens.store import store_screen
 from analytics_job.screens.taking import Due, TakenScreen, take
 from spreadlake.config import Settings
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.screens import ScreenKey, newest_screen
 from spreadlake.quant.screen import ScreenOptions
 from spreadlake.research import ScreenRequest
@@ -98,16 +99,21 @@ class Screener:
             self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, opened
         )
 
-    def store(self, db: sqlite3.Connection) -> None:
+    def store(self, db: sqlite3.Connection, settings: Settings) -> bool:
         """Writes the screen that was taken since the last call, if there is one.
 
-        Where that fails the step tells it, and tries again. No other is taken before: who is open
-        after this one has to be known.
+        Whether other pairs are to be followed since: in the same transaction, so that each screen
+        counts once. Where that fails the step tells it, and tries again. No other is taken before:
+        who is open after this one has to be known.
         """
         finished = self._finished
-        if finished is not None:
+        if finished is None:
+            return False
+        with atomic(db):
             store_screen(db, finished.key, finished.taken, finished.keep_seconds)
-            self._finished = None
+            others = follow_screen(db, settings, finished.key, finished.taken)
+        self._finished = None
+        return others
 
     def close(self) -> None:
         """Gives up the screen that is being taken."""

@@ -7,7 +7,6 @@ import sqlite3
 
 from analytics_job.alerts.screened import store_found
 from analytics_job.screens.taking import COLUMNS, TakenScreen
-from spreadlake.lake import atomic
 from spreadlake.lake.analytics.screens import PERSISTENCE_SECONDS, ScreenKey, newest_screens
 from spreadlake.quant.correlation_map import CORRELATION_MAP_SCHEMA
 
@@ -31,22 +30,21 @@ _OLD = "timeframe = ? AND lookback_bars = ? AND window_bars = ? AND time < ?"
 def store_screen(
     db: sqlite3.Connection, key: ScreenKey, taken: TakenScreen, keep_seconds: float
 ) -> None:
-    """Writes a screen and the alerts that it opened or closed, in one transaction.
+    """Writes a screen and the alerts that it opened or closed, in the caller's transaction.
 
     Those that are older than is kept are forgotten.
     """
     time, *found = taken.summary
     at = (*key, time)
-    with atomic(db):
-        db.execute(_SUMMARY, (*at, *found))
-        db.execute(_PASSED, (*at, json.dumps(taken.passed, separators=(",", ":"))))
-        db.executemany(_ROW, [(*at, *row) for row in taken.rows])
-        db.execute("DELETE FROM screen_correlations")
-        db.executemany(_CORRELATIONS, [(*at, *row) for row in taken.correlations])
-        store_found(db, time, taken.alerts)
-        for one in newest_screens(db):  # those of other settings grow old as well
-            for table, kept in _kept(keep_seconds):
-                db.execute(f"DELETE FROM {table} WHERE {_OLD}", (*one, time - kept))
+    db.execute(_SUMMARY, (*at, *found))
+    db.execute(_PASSED, (*at, json.dumps(taken.passed, separators=(",", ":"))))
+    db.executemany(_ROW, [(*at, *row) for row in taken.rows])
+    db.execute("DELETE FROM screen_correlations")
+    db.executemany(_CORRELATIONS, [(*at, *row) for row in taken.correlations])
+    store_found(db, time, taken.alerts)
+    for one in newest_screens(db):  # those of other settings grow old as well
+        for table, kept in _kept(keep_seconds):
+            db.execute(f"DELETE FROM {table} WHERE {_OLD}", (*one, time - kept))
 
 
 def _kept(seconds: float) -> list[tuple[str, float]]:

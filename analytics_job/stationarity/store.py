@@ -96,6 +96,13 @@ class StationarityStore:
         self._changed.update(self._due_again(timeframe, pairs, start, end))
         self._bound()
 
+    def give_up(self, keys: Collection[StationarityKey]) -> None:
+        """Nothing is due any more of these series."""
+        if keys:
+            rows = self._db.execute("SELECT timeframe, time, pair, lookback_bars FROM tests_due")
+            due = [DueTest(*row) for row in rows.fetchall()]
+            self._forget(one for one in due if one.key in keys)
+
     def begin_batch(self) -> None:
         """Closes are about to be read on another thread; `changed_in_batch` counts from here on.
 

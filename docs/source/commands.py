@@ -20,9 +20,11 @@ def commands_text() -> str:
 
 
 def _leaves(commands: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Commands by name, those of a group as `group command`."""
+    """Commands by name, those of a group as `group command`, after the group where it is one."""
     for name, command in commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield name, command
             yield from ((f"{name} {leaf}", one) for leaf, one in _leaves(command.commands))
         else:
             yield name, command

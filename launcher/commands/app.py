@@ -24,6 +24,7 @@ from launcher.commands import (
 )
 from launcher.commands.config import config_app
 from launcher.commands.output import tolerate_terminals
+from launcher.commands.pairs import pairs_app
 from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
 from spreadlake.errors import SpreadlakeError
@@ -55,6 +56,7 @@ app.command("import")(imports.import_files)
 app.command("verify")(verify.verify)
 app.command("roll")(services.roll)
 app.command("simulate")(simulate.simulate)
+app.add_typer(pairs_app, name="pairs")
 app.add_typer(config_app, name="config")
 
 

@@ -63,7 +63,7 @@ def _headline(report: LakeReport) -> Text:
         analysed = f"analysed up to {_when(report, report.watermark_at)}"
     if report.ticks_unprocessed:
         analysed += f"; {report.ticks_unprocessed:,} trades are yet to be analysed"
-    lines += _universe(report)
+    lines += [*_universe(report), *_followed(report)]
     return Text("\n".join([*lines, *_connections(report), analysed, *_slow_tests(report)]))
 
 
@@ -83,6 +83,16 @@ def _universe(report: LakeReport) -> list[str]:
         more = f" and {len(ends) - _FEW} more" if len(ends) > _FEW else ""
         lines.append(f"delivery announced: {', '.join(ends[:_FEW])}{more}")
     return lines
+
+
+def _followed(report: LakeReport) -> list[str]:
+    """Who asked for the pairs, where it was not the configuration alone."""
+    asked = report.followed
+    if not asked.keys() - {"configuration"}:
+        return []
+    words = {"configuration": "by the configuration", "hand": "by hand", "screen": "by the screen"}
+    each = ", ".join(f"{number:,} {words[source]}" for source, number in asked.items())
+    return [f"{count(sum(asked.values()), 'pair')} followed: {each} (spreadlake pairs)"]
 
 
 def _connections(report: LakeReport) -> list[str]:

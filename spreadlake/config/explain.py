@@ -137,7 +137,7 @@ def _explain_one(details: ErrorDetails) -> str:
 
 def _in_plain_words(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
-    if _is_literal(details["loc"]) and context["expected"] == "'all'":
+    if _is_literal(details["loc"]) and context["expected"].startswith("'all'"):
         if details["loc"][0] == "symbols":
             if not isinstance(details["input"], str):
                 return _PLAIN_WORDS["list_type"]
@@ -145,7 +145,8 @@ def _in_plain_words(details: ErrorDetails) -> str:
                 'must be a list, such as ["BTCUSDT", "ETHUSDT", "SOLUSDT"] (written as JSON in '
                 'the environment), or "all"'
             )
-        return 'must be "all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
+        screen = '"screen", ' if "screen" in context["expected"] else ""
+        return f'must be {screen}"all" or a list of pairs, such as [["BTCUSDT", "ETHUSDT"]]'
     if context.get("field_type") == "NamedTuple":
         return _PLAIN_WORDS["named_tuple_type"]
     if details["type"] in _LIMITS:

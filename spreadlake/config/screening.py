@@ -1,10 +1,12 @@
 """The section of the live screen: every field says what it means."""
 
 import math
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from spreadlake.config.sections import Section, Timeframe
+from spreadlake.quant.screen_choice import BAND
 from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, timeframe_seconds
 
 
@@ -21,6 +23,13 @@ class ScreenSettings(Section):
         60.0, ge=1, le=86_400, description="seconds between screens, and a bar at the least"
     )
     top: int = Field(200, ge=1, le=10_000, description="pairs kept of each screen")
+    pairs: int = Field(
+        10,
+        ge=1,
+        le=1_000,
+        description='most pairs that are followed where pairs = "screen"; one that has lost its '
+        "place stays beyond that while it has an open alert",
+    )
     min_quote_volume: float = Field(
         0.0, ge=0, description="quote volume asked of each leg, in the lookback"
     )
@@ -36,3 +45,22 @@ class ScreenSettings(Section):
         """Seconds from one screen to the next: whole bars."""
         length = timeframe_seconds(self.timeframe)
         return math.ceil(self.interval / length) * length
+
+    def check(self, timeframes: Sequence[str], *, chooses: bool) -> None:
+        """ValueError where bars of `timeframes` do not make its own, or it cannot choose pairs."""
+        length = timeframe_seconds(self.timeframe)
+        if self.enabled and all(length % timeframe_seconds(one) for one in timeframes):
+            raise ValueError(
+                f"screen: bars of {self.timeframe} cannot be made of those that are computed "
+                f"({', '.join(timeframes)}); name a multiple of one of these"
+            )
+        if chooses and not self.enabled:
+            raise ValueError(
+                'pairs = "screen": nothing is screened; set enabled = true under [screen], or list '
+                "the pairs"
+            )
+        if chooses and self.top < BAND * self.pairs:
+            raise ValueError(
+                f"screen.top = {self.top}: pairs are chosen from the first {BAND * self.pairs} of "
+                f"each screen where screen.pairs = {self.pairs}; keep as many, or choose fewer"
+            )

@@ -62,6 +62,7 @@ Symbol = Annotated[str, AfterValidator(check_symbol), AfterValidator(_check_marg
 Timeframe = Annotated[str, AfterValidator(_check_timeframe)]
 Url = Annotated[str, AfterValidator(_check_url), AfterValidator(_check_usd_margined)]
 PairList = Literal["all"] | list[Annotated[Pair, AfterValidator(_check_pair)]]
+PairsToFollow = Literal["all", "screen"] | list[Annotated[Pair, AfterValidator(_check_pair)]]
 
 
 class Section(BaseModel):

@@ -1,10 +1,10 @@
 """All settings of spreadlake, checked as a whole."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations, product
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,15 +20,15 @@ from spreadlake.config.sections import (
     JobSettings,
     KalmanSettings,
     NotifySettings,
-    PairList,
+    PairsToFollow,
     StorageSettings,
     Symbol,
     Timeframe,
 )
 from spreadlake.config.universe import UniverseSettings
-from spreadlake.pairs import Pair
+from spreadlake.pairs import FollowedPair, Pair
 from spreadlake.series import SeriesKey
-from spreadlake.times import MOST_BARS, timeframe_seconds
+from spreadlake.times import MOST_BARS
 
 ENV_PREFIX = "SPREADLAKE_"
 _MOST_LISTED = 30  # of what a message says is allowed
@@ -48,11 +48,12 @@ class Settings(BaseSettings):
         description='symbols to capture; "all" for those of the exchange that [universe] chooses, '
         "which is also the default where there is a [universe]",
     )
-    pairs: PairList = Field(
+    pairs: PairsToFollow = Field(
         [Pair("BTCUSDT", "ETHUSDT"), Pair("ETHUSDT", "SOLUSDT")],
         description='pairs to analyse, A then B; may be empty; "all" for every pair of symbols, '
         "which is also the default where symbols are named; where symbols are chosen by [universe] "
-        "the default is none",
+        'the default is none; "screen" for the best of the live screen, screen.pairs of them; '
+        "beside them those that were added by spreadlake pairs",
     )
     timeframes: list[Timeframe] = Field(
         ["1s", "1m"], min_length=1, description="lengths of bars: whole numbers of s, m or h"
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     alerts: list[AlertRule] = Field(
         [AlertRule(name="zscore")], description="alert rules; may be empty"
     )
+    _more: tuple[FollowedPair, ...] = PrivateAttr(())
 
     @classmethod
     def settings_customise_sources(
@@ -110,16 +112,16 @@ class Settings(BaseSettings):
             if getattr(self, key) != "all":
                 _no_repeats(key, getattr(self, key))
         self._bounded_universe()
-        if self.pairs != "all":  # of symbols that are each there once, all pairs are right
+        if isinstance(self.pairs, list):
             _no_repeats("pairs", [pair.name for pair in self.pairs])
             _no_reverses(self.pairs)
-            self._known_symbols(self.pairs)
+            self._known_symbols("pairs", self.pairs)
         _no_repeats("alerts.name", [rule.name for rule in self.alerts])
         for rule in self.pair_rules:
             self._known_series(rule)
         for rule in self.screen_rules:
             check_screened(rule, self.screen)
-        self._known_bars_of_screen()
+        self.screen.check(self.timeframes, chooses=self.pairs == "screen")
         return self
 
     def _bounded_universe(self) -> None:
@@ -137,7 +139,7 @@ class Settings(BaseSettings):
                 "leave pairs empty and use spreadlake screen"
             )
 
-    def _known_symbols(self, pairs: Sequence[Pair]) -> None:
+    def _known_symbols(self, key: str, pairs: Sequence[Pair]) -> None:
         if self.symbols == "all":
             return
         symbols = set(self.symbols)
@@ -145,17 +147,9 @@ class Settings(BaseSettings):
             for symbol in pair:
                 if symbol not in symbols:
                     raise ValueError(
-                        f"pairs: {pair.name} uses {symbol}, which is not in symbols "
+                        f"{key}: {pair.name} uses {symbol}, which is not in symbols "
                         f"({_listed(self.symbols)}); add it there"
                     )
-
-    def _known_bars_of_screen(self) -> None:
-        length = timeframe_seconds(self.screen.timeframe)
-        if self.screen.enabled and all(length % timeframe_seconds(t) for t in self.timeframes):
-            raise ValueError(
-                f"screen: bars of {self.screen.timeframe} cannot be made of those that are "
-                f"computed ({_listed(self.timeframes)}); name a multiple of one of these"
-            )
 
     def _known_series(self, rule: AlertRule) -> None:
         watched: list[tuple[str, object, list[object]]] = [
@@ -166,7 +160,11 @@ class Settings(BaseSettings):
         for key, value, known in watched:
             if value not in known:
                 raise _not_computed(rule, key, value, known)
-        if rule.pairs != "all":
+        if rule.pairs == "all":
+            return
+        if self.pairs == "screen":  # any pair may come, either way round
+            self._known_symbols(f"alerts: rule {rule.name!r}", rule.pairs)
+        else:
             self._known_pairs(rule, rule.pairs)
 
     def _known_pairs(self, rule: AlertRule, watched: Sequence[Pair]) -> None:
@@ -205,10 +203,39 @@ class Settings(BaseSettings):
 
     @property
     def pair_list(self) -> list[Pair]:
-        """The pairs, with "all" spelled out in the order of the symbols."""
+        """The pairs that are followed, with "all" spelled out in the order of the symbols."""
+        return [*self._configured, *(one.pair for one in self._more)]
+
+    @property
+    def _configured(self) -> list[Pair]:
         if self.pairs == "all":
             return [Pair(a, b) for a, b in combinations(self.symbol_list, 2)]
-        return list(self.pairs)
+        return [] if self.pairs == "screen" else list(self.pairs)
+
+    def following(self, more: Iterable[FollowedPair]) -> Self:
+        """These settings with `more` pairs beside those there are.
+
+        One that is there already, either way round, stays as it is.
+        """
+        more = list(more)
+        known = {frozenset(pair) for pair in (self.pair_list if more else ())}
+        added = []
+        for one in more:
+            if (legs := frozenset(one.pair)) not in known:
+                known.add(legs)
+                added.append(one)
+        if not added:
+            return self
+        copy = self.model_copy()
+        copy._more = (*self._more, *added)
+        return copy
+
+    @property
+    def followed(self) -> list[FollowedPair]:
+        """The pairs of `pair_list`, each with who asked for it."""
+        why = 'pairs = "all"' if self.pairs == "all" else "pairs lists it"
+        configured = [FollowedPair(pair, "configuration", None, why) for pair in self._configured]
+        return [*configured, *self._more]
 
     @property
     def series(self) -> list[SeriesKey]:
@@ -219,11 +246,11 @@ class Settings(BaseSettings):
     @property
     def first_series(self) -> SeriesKey | None:
         """The first of `series`, without making all of them; None where there is no pair."""
-        if self.pairs == "all":
-            pair = Pair(*self.symbol_list[:2]) if len(self.symbol_list) > 1 else None
+        if self.pairs == "all" and len(self.symbol_list) > 1:
+            pair = Pair(*self.symbol_list[:2])
+        elif self.pairs != "all" and self.pair_list:
+            pair = self.pair_list[0]
         else:
-            pair = self.pairs[0] if self.pairs else None
-        if pair is None:
             return None
         return SeriesKey(pair.name, self.timeframes[0], self.windows[0], self.lookbacks[0])
 

@@ -61,6 +61,11 @@ class Lake:
         """The newest screen of the job, every pair of it."""
         return self.root / "screens" / "latest.parquet"
 
+    @property
+    def added_pairs(self) -> Path:
+        """The pairs that were added by hand; only the command `spreadlake pairs` writes it."""
+        return self.root / "pairs.json"
+
     def accepted_config(self, service: str) -> Path:
         """The configuration that a running service last accepted."""
         return self.root / "accepted" / f"{service}.toml"

@@ -9,7 +9,8 @@ pairs       `pair_stats` hedge ratio, spread, z-score, correlation; `kalman` the
             `pair_rows` all of it for all pairs of a close matrix
 unit roots  `lagged_moments`, `cointegration` many pairs at once; `unit_root` one; `mackinnon`
             p-values; `stationarity` the slow statistics, `stationarity_schedule` of which bars
-markets     `screen_pairs`, `screen` every pair at one bar, ranked
+markets     `screen_pairs`, `screen` every pair at one bar, ranked; `screen_choice` which of them
+            are followed
 alerts      `alerts` the state machine
 
 A pair by hand, a (bars,) and b (bars,) being its closes:

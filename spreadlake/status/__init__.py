@@ -15,10 +15,12 @@ from spreadlake.status.extent import (
     require_lake,
     totals_of,
 )
+from spreadlake.status.followed import read_followed_pairs
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
     AlertReport,
     FileReport,
+    FollowedReport,
     LakeReport,
     PairReport,
     ServiceReport,
@@ -45,6 +47,7 @@ __all__ = [
     "AlertReport",
     "BarSpan",
     "FileReport",
+    "FollowedReport",
     "Heartbeats",
     "LakeReport",
     "LakeSnapshot",
@@ -60,6 +63,7 @@ __all__ = [
     "look_until_sure",
     "never_started",
     "read_choices",
+    "read_followed_pairs",
     "read_latest",
     "read_latest_pairs",
     "read_latest_tests",

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from spreadlake.lake import Lake
+from spreadlake.lake.analytics.followed import count_followed
 from spreadlake.lake.ticks.klines import KlineExtent, kline_extent, newest_kline_change
 from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.status.analytics import (
@@ -68,6 +69,7 @@ class _Analysis:
     pairs: list[PairReport] = field(default_factory=list)
     alerts: list[AlertReport] = field(default_factory=list)
     slow_tests: TestsBacklog = field(default_factory=TestsBacklog)
+    followed: dict[str, int] = field(default_factory=dict)
 
 
 def report_on(
@@ -131,6 +133,7 @@ def _assemble(
         klines=_klines(capture, analysis),
         universe=capture.universe,
         warm_start=capture.warm_start,
+        followed=analysis.followed,
     )
 
 
@@ -184,4 +187,5 @@ def _read_analysis(
         read_latest_pairs(db, looked),
         read_open_alerts(db),
         read_tests_backlog(db, progress.get("final_time")),
+        count_followed(db),
     )

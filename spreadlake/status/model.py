@@ -97,6 +97,23 @@ class PairReport:
 
 
 @dataclass(frozen=True)
+class FollowedReport:
+    """A pair that is followed, or was added by hand and will be.
+
+    `source`: who asked for it, `configuration`, `hand` or `screen`; `since` None where that is not
+    known; `states` counts its series by their state; `note` is what else there is to say.
+    """
+
+    pair: str
+    source: str
+    since: int | None
+    why: str
+    states: dict[str, int]
+    open_alerts: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class AlertReport:
     """An alert event that is open."""
 
@@ -183,7 +200,8 @@ class LakeReport:
     exchange's status. `ticks_unprocessed` are stored trades that the analytics job has yet to see.
     `slow_tests` are the slow statistics that wait. `missing` are trades whose files are
     gone: they are not among `ticks`. `connections` are those that carry each symbol at once.
-    `universe` says how many symbols are captured, and which of them end.
+    `universe` says how many symbols are captured, and which of them end; `followed` how many pairs
+    are followed, by who asked for them (`configuration`, `hand`, `screen`).
     """
 
     lake: str
@@ -208,3 +226,4 @@ class LakeReport:
     klines: KlineReport | None = None
     universe: UniverseReport = field(default_factory=UniverseReport)
     warm_start: WarmStartReport | None = None
+    followed: dict[str, int] = field(default_factory=dict)

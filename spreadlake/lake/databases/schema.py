@@ -254,6 +254,19 @@ _TICKS_TRADING = """
 ALTER TABLE universe ADD COLUMN trading INTEGER;
 """
 
+# The pairs that are followed, and who asked for each; of the live screen's choice also those that
+# are on their way there. Those of before were asked for by the configuration, nobody knows when.
+_ANALYTICS_FOLLOWED_PAIRS = """
+CREATE TABLE followed_pairs(
+  pair TEXT PRIMARY KEY,
+  source TEXT NOT NULL CHECK(source IN ('configuration', 'hand', 'screen')),
+  since INTEGER, why TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO followed_pairs SELECT DISTINCT pair, 'configuration', NULL, '' FROM series;
+CREATE TABLE screen_choices(
+  pair TEXT PRIMARY KEY, since INTEGER, times_in INTEGER NOT NULL, times_out INTEGER NOT NULL,
+  place INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+"""
+
 # Columns of tables there were before, and their value in rows of before: readers ask for them also
 # where no writer has brought the database up to date.
 TICKS_LATER = {
@@ -282,5 +295,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_KLINE_RUNS,
     _ANALYTICS_SCREENS,
     _ANALYTICS_SCREEN_ALERTS,
+    _ANALYTICS_FOLLOWED_PAIRS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]
