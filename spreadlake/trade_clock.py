@@ -93,15 +93,22 @@ class TradeClock:
         self._follow_claims(time_ms)
         return True
 
-    def greatest(self, times_ms: NDArray[np.int64], known_ms: int | None) -> int:
-        """The greatest of these times and the known one, but for those that are ahead.
+    def greatest(
+        self, times_ms: NDArray[np.int64], sizes: NDArray[np.int64], known_ms: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Of each symbol the greatest of its times and the known one, but for those that are ahead.
 
+        The times stand symbol by symbol, `sizes` of each; a symbol without a known one has -1.
         Where there is no other one: no later than the clock, if there is a clock yet.
         """
-        times = times_ms if known_ms is None else np.append(times_ms, known_ms)
-        if self.watermark_ms is None:
-            return int(times.max())
-        return int(times[times <= self.watermark_ms + NEAR_MS].max(initial=0)) or self.watermark_ms
+        limit = np.iinfo(np.int64).max if self.watermark_ms is None else self.watermark_ms + NEAR_MS
+        found = np.where(known_ms <= limit, known_ms, 0)
+        some = sizes > 0
+        if some.any():
+            near = np.where(times_ms <= limit, times_ms, 0)
+            newest = np.maximum.reduceat(near, (np.cumsum(sizes) - sizes)[some])
+            found[some] = np.maximum(found[some], newest)
+        return np.where(found > 0, found, self.watermark_ms or 0)
 
     def _is_ahead(self, time_ms: int) -> bool:
         return self.watermark_ms is None or time_ms > self.watermark_ms + NEAR_MS

@@ -132,3 +132,29 @@ def test_a_copy_leaves_the_clock_as_it_is() -> None:
     _taken(clock.copy(), [("B", NOW + HOUR)])
     assert clock.watermark_ms == NOW
     assert _taken(clock, [("B", NOW + 1)]).refuted == Counter({"A": 1})
+
+
+@given(
+    st.none() | st.integers(1, 10) | st.just(NOW),
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(1, 10) | st.integers(NOW - HOUR, NOW + HOUR),
+            st.lists(st.integers(1, 10) | st.integers(NOW - HOUR, NOW + HOUR), max_size=4),
+        ).filter(lambda symbol: symbol[0] is not None or symbol[1]),
+        max_size=6,
+    ),
+)
+def test_the_greatest_times_of_many_symbols_are_those_of_each(
+    watermark: int | None, symbols: list[tuple[int | None, list[int]]]
+) -> None:
+    expected = []
+    for known, times in symbols:
+        of_it = times if known is None else [*times, known]
+        near = [t for t in of_it if watermark is None or t <= watermark + NEAR_MS]
+        expected.append(max(near, default=watermark))
+    found = TradeClock(watermark).greatest(
+        np.array([t for _, times in symbols for t in times], np.int64),
+        np.array([len(times) for _, times in symbols], np.int64),
+        np.array([-1 if known is None else known for known, _ in symbols], np.int64),
+    )
+    assert found.tolist() == expected

@@ -35,17 +35,18 @@ def newest_after(
     """
     kept = [events[i] for i in plan.keep.tolist()]
     times = np.fromiter((e.time_ms for e in kept), np.int64, len(kept))
-    clock, lasts, end = clock.copy(), dict[int, Last](), 0
+    clock, lasts, begin = clock.copy(), dict[int, Last](), 0
     clock.take(times, lambda at: kept[at].symbol)
-    for part in plan.symbols:
-        begin, end = end, end + part.fresh
-        last = known.get(part.code)
-        if last is None and not part.fresh:
-            continue
-        time_ms = clock.greatest(times[begin:end], last.time_ms if last else None)
+    parts = [part for part in plan.symbols if part.fresh or part.code in known]
+    sizes = np.array([part.fresh for part in parts], np.int64)
+    before = [known.get(part.code) for part in parts]
+    held = np.array([last.time_ms if last else -1 for last in before], np.int64)
+    greatest = clock.greatest(times, sizes, held).tolist()
+    for part, last, time_ms in zip(parts, before, greatest, strict=True):
         price = last.price if last else kept[begin].price
         event = events[part.latest] if part.latest is not None else None
         if event is not None and not isinstance(event, OffMarket):
             price = event.price
         lasts[part.code] = Last(time_ms, price)
+        begin += part.fresh
     return Newest(clock, lasts)
