@@ -16,7 +16,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.storage.digests import Digests, digest
+from collector.storage.columns import Columns
+from collector.storage.digests import Digests
 from collector.storage.id_tracker import Plan
 from spreadlake.lake.databases.meta import read_meta, write_meta
 from spreadlake.lake.ticks.hot import HotValues, hot_ends, values_by_id
@@ -73,14 +74,14 @@ class Contradictions:
         held = (int(self._lasts[code]), int(self._times[code]))
         return begins_again(trade.trade_id, trade.time_ms, *held)
 
-    def refuse(self, events: Events, codes: Ints, ids: Ints, held: Mapping[int, HeldIds]) -> Ints:
+    def refuse(self, events: Events, columns: Columns, held: Mapping[int, HeldIds]) -> Ints:
         """The positions of trades that cannot be taken, before any others are looked at."""
+        codes, ids = columns.codes, columns.ids
         late = ids <= self._lasts[codes]
         closed = self._closed[codes]
         if not late.any() and not closed.any():
             return np.empty(0, np.int64)
-        times = np.fromiter((getattr(e, "time_ms", 0) for e in events), np.int64, len(events))
-        again = begins_again(ids, times, self._lasts[codes], self._times[codes])
+        again = begins_again(ids, columns.times_ms, self._lasts[codes], self._times[codes])
         for code in np.unique(codes[again]).tolist():
             mine = np.flatnonzero(again & (codes == code))
             again[mine] &= (self._run[code] > 0) | ~within(held[code].gaps, ids[mine])
@@ -88,17 +89,17 @@ class Contradictions:
         self._tell_again(events, codes, refused)
         return refused
 
-    def differing(self, events: Events, codes: Ints, ids: Ints, plan: Plan) -> Counter[int]:
+    def differing(self, events: Events, columns: Columns, plan: Plan) -> Counter[int]:
         """By code: how many of the repeats in a batch are not what the lake has by their id.
 
         Runs inside the transaction, after the batch's new trades were written.
         """
-        digests = np.fromiter(map(digest, events), np.int64, len(events))
+        codes, ids, digests = columns.codes, columns.ids, columns.digests
         self._digests.put(codes[plan.keep], ids[plan.keep], digests[plan.keep])
         found: Counter[int] = Counter()
         if not any(part.duplicates for part in plan.symbols):
             return found
-        repeats = (codes >= 0) & (digests != 0)
+        repeats = (codes >= 0) & columns.trades
         repeats[plan.keep] = False
         at = np.flatnonzero(repeats)
         at = at[~self._digests.have(codes[at], ids[at], digests[at])]

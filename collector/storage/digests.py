@@ -7,21 +7,11 @@ and last single trade.
 import numpy as np
 from numpy.typing import NDArray
 
-from spreadlake.trades import OffMarket, TradeEvent
-
 Ints = NDArray[np.int64]
 
 # Two to the power of this many trades: some seconds of the liveliest hour of all symbols.
 _BITS = 17
 _FIBONACCI, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-
-
-def digest(event: TradeEvent | OffMarket) -> int:
-    """The same for trades that are the same: one process's own 64 bits; 0 for what is no trade."""
-    if isinstance(event, OffMarket):
-        return 0
-    single = (event.first_trade_id, event.last_trade_id)
-    return hash((event.time_ms, event.price, event.qty, *single))
 
 
 class Digests:

@@ -63,13 +63,15 @@ class IdTracker:
         uneven = self._jumps(codes, ids, starts) | ~np.logical_and.reduceat(trades, starts)
         ends = np.concatenate((starts[1:], [order.size]))
         stored, symbols = np.ones(order.size, bool), []
-        for start, end, plain in zip(
-            starts.tolist(), ends.tolist(), (~uneven).tolist(), strict=True
+        spans = (starts, ends, codes[starts], ids[starts], ids[ends - 1], order[ends - 1], uneven)
+        # As plain numbers at once: a market's batch has nearly as many symbols as trades.
+        for start, end, code, first, last, latest, odd in zip(
+            *(values.tolist() for values in spans), strict=True
         ):
-            part, code = slice(start, end), int(codes[start])
-            if plain:
-                symbols.append(self._plain(code, ids[part], order[part]))
+            if not odd:
+                symbols.append(self._plain(code, IdRange(first, last), latest))
                 continue
+            part = slice(start, end)
             symbol, stored[part] = self._uneven(code, ids[part], order[part], trades[part])
             symbols.append(symbol)
         return Plan(order[stored], symbols, unknown)
@@ -96,12 +98,11 @@ class IdTracker:
         previous[starts] = np.where(np.array(lasts) < 0, ids[starts] - 1, lasts)
         return np.add.reduceat(ids - previous != 1, starts).astype(bool)
 
-    def _plain(self, code: int, ids: Index, positions: Index) -> SymbolPlan:
+    def _plain(self, code: int, ids: IdRange, latest: int) -> SymbolPlan:
         """Nearly every part of a batch: trades that follow on, one by one, from what is held."""
         held = self.held.get(code)
-        first, gaps = (held.first, held.gaps) if held else (int(ids[0]), ())
-        grown = HeldIds(first, int(ids[-1]), gaps)
-        return SymbolPlan(code, grown, ids.size, 0, int(positions[-1]))
+        first, gaps = (held.first, held.gaps) if held else (ids.first, ())
+        return SymbolPlan(code, HeldIds(first, ids.last, gaps), ids.size, 0, latest)
 
     def _uneven(
         self, code: int, ids: Index, positions: Index, trades: NDArray[np.bool_]

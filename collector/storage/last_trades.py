@@ -1,15 +1,16 @@
 """The clock after a batch, and the newest time and price of each symbol in it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from collector.storage.columns import Columns
 from collector.storage.id_tracker import Plan
 from spreadlake.trade_clock import TradeClock
-from spreadlake.trades import OffMarket, TradeEvent
+from spreadlake.trades import TICK_COLUMNS
 
-Events = Sequence[TradeEvent | OffMarket]
+_SYMBOL, _PRICE = TICK_COLUMNS.index("symbol"), TICK_COLUMNS.index("price")
 
 
 class Last(NamedTuple):
@@ -27,26 +28,25 @@ class Newest(NamedTuple):
 
 
 def newest_after(
-    clock: TradeClock, known: Mapping[int, Last], events: Events, plan: Plan
+    clock: TradeClock, known: Mapping[int, Last], columns: Columns, plan: Plan
 ) -> Newest:
-    """After the new trades of `plan` among `events`; `clock` and `known` stay as they are.
+    """After the new trades of `plan` among those of a batch; `clock` and `known` stay as they are.
 
     Symbols before their first trade are left out.
     """
-    kept = [events[i] for i in plan.keep.tolist()]
-    times = np.fromiter((e.time_ms for e in kept), np.int64, len(kept))
+    rows, keep = columns.rows, plan.keep
+    times = columns.times_ms[keep]
     clock, lasts, begin = clock.copy(), dict[int, Last](), 0
-    clock.take(times, lambda at: kept[at].symbol)
+    clock.take(times, lambda at: rows[keep[at]][_SYMBOL])
     parts = [part for part in plan.symbols if part.fresh or part.code in known]
     sizes = np.array([part.fresh for part in parts], np.int64)
     before = [known.get(part.code) for part in parts]
     held = np.array([last.time_ms if last else -1 for last in before], np.int64)
     greatest = clock.greatest(times, sizes, held).tolist()
     for part, last, time_ms in zip(parts, before, greatest, strict=True):
-        price = last.price if last else kept[begin].price
-        event = events[part.latest] if part.latest is not None else None
-        if event is not None and not isinstance(event, OffMarket):
-            price = event.price
+        price = last.price if last else rows[keep[begin]][_PRICE]
+        if part.latest is not None and columns.trades[part.latest]:
+            price = rows[part.latest][_PRICE]
         lasts[part.code] = Last(time_ms, price)
         begin += part.fresh
     return Newest(clock, lasts)

@@ -7,7 +7,7 @@ batch before it.
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.storage.batch import Batch
+from collector.storage.columns import Columns
 from collector.storage.id_tracker import Plan
 from spreadlake.latency import COMMIT, RECEIVE, Counts, counted
 
@@ -19,13 +19,10 @@ class Latencies:
         self.waiting: Counts = {}
         self._events: NDArray[np.int64] = np.empty(0, np.int64)
 
-    def take(self, batch: Batch, plan: Plan) -> Counts:
+    def take(self, columns: Columns, plan: Plan, *, live: bool) -> Counts:
         """What to count in a batch's transaction: only live trades that are new are counted."""
-        kept = [batch.events[i] for i in plan.keep.tolist()] if batch.source == "live" else []
-        # Without an event time (another exchange) the trade's own counts.
-        told = (getattr(e, "event_ms", None) or getattr(e, "time_ms", 0) for e in kept)
-        self._events = np.fromiter(told, np.int64, len(kept))
-        received = np.fromiter((e.received_ms or 0 for e in kept), np.int64, len(kept))
+        kept = plan.keep if live else plan.keep[:0]
+        self._events, received = columns.told_ms[kept], columns.received_ms[kept]
         known = received > 0
         if not known.any():
             return self.waiting

@@ -8,13 +8,14 @@ import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.log_lines import RateLimitedLog
 from collector.storage.batch import PAUSED, Batch, Stored
+from collector.storage.columns import Columns, columns_of
 from collector.storage.contradictions import Contradictions
 from collector.storage.gap_store import GapStore
 from collector.storage.id_tracker import IdTracker, Plan, SymbolPlan
@@ -36,14 +37,6 @@ from spreadlake.venue import Kline
 Events = Sequence[TradeEvent | OffMarket]
 log = logging.getLogger(__name__)
 Counts = defaultdict[tuple[str, str], float]
-
-
-class _Arrived(NamedTuple):
-    """The events of a batch as arrays: symbols by their code, -1 for what is not taken."""
-
-    codes: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    trades: NDArray[np.bool_]
 
 
 class TickStore:
@@ -98,28 +91,28 @@ class TickStore:
         """Stores a batch; when this returns it is durable, when it raises nothing of it is."""
         started = time.perf_counter()
         self._causes.update(batch.interrupted)
-        arrived = self._arrived(batch)
-        refused = self._refuse(batch.events, arrived)
-        plan = self._ids.plan(
-            arrived.codes, arrived.ids, None if arrived.trades.all() else arrived.trades
-        )
+        columns = self._columns(batch)
+        refused = self._refuse(batch.events, columns)
+        plan = self._ids.plan(columns.codes, columns.ids, columns.trades)
         try:
             with atomic(self.db):
                 self._write_gaps(plan)
-                newest = newest_after(self._clock, self._last, batch.events, plan)
-                self._write_trades(batch.events, plan, newest)
-                differing = self.contradictions.differing(batch.events, *arrived[:2], plan)
+                newest = newest_after(self._clock, self._last, columns, plan)
+                self._write_trades(columns, plan, newest)
+                differing = self.contradictions.differing(batch.events, columns, plan)
                 self.contradictions.newly_reused(plan, refused)
                 counts = self._counts(batch, plan, refused, differing)
                 counts |= {("ahead", str(s)): n for s, n in newest.clock.refuted.items()}
-                worth = self._weigh(batch, arrived, plan)
-                counts |= worth.counts | self._latencies.take(batch, plan)
+                worth = self._weigh(batch, columns, plan)
+                counts |= worth.counts | self._latencies.take(
+                    columns, plan, live=batch.source == "live"
+                )
                 add_counters(self.db, {key: value for key, value in counts.items() if value})
         except BaseException:
             self.gaps.discard()
             raise
         seconds = time.perf_counter() - started
-        self._apply(batch, plan, newest, seconds)
+        self._apply(batch, columns, plan, newest, seconds)
         self._latencies.settle(self._now_ms())
         self.redundancy.settle(worth)
         self.contradictions.settle(plan, refused, differing)
@@ -200,30 +193,28 @@ class TickStore:
             self._causes[row.symbol] = "restart"
         self._clock = TradeClock.begun(last.time_ms for last in self._last.values())
 
-    def _arrived(self, batch: Batch) -> _Arrived:
-        events, size = batch.events, len(batch.events)
-        codes, ids = self._keys(events)
+    def _columns(self, batch: Batch) -> Columns:
+        columns = columns_of(batch.events, self._codes)
         if batch.source == "live":
             # What comes by the stream and was not asked for is not what it says it is.
-            codes[~self._captured[codes]] = -1
-        trades = np.fromiter((type(e) is not OffMarket for e in events), np.bool_, size)
-        return _Arrived(codes, ids, trades)
+            columns.codes[~self._captured[columns.codes]] = -1
+        return columns
+
+    def _weigh(self, batch: Batch, columns: Columns, plan: Plan) -> Worth:
+        repeats = {number: self._keys(events) for number, events in batch.repeats.items()}
+        return self.redundancy.weigh(
+            batch.carriers, columns.codes, columns.ids, plan.keep, repeats, self._captured
+        )
 
     def _keys(self, events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         code_of, size = self._codes.get, len(events)
         codes = np.fromiter((code_of(e.symbol, -1) for e in events), np.int64, size)
         return codes, np.fromiter((e.trade_id for e in events), np.int64, size)
 
-    def _weigh(self, batch: Batch, arrived: _Arrived, plan: Plan) -> Worth:
-        repeats = {number: self._keys(events) for number, events in batch.repeats.items()}
-        return self.redundancy.weigh(
-            batch.carriers, *arrived[:2], plan.keep, repeats, self._captured
-        )
-
-    def _refuse(self, events: Events, arrived: _Arrived) -> Counter[int]:
+    def _refuse(self, events: Events, columns: Columns) -> Counter[int]:
         """Takes out what contradicts the lake; how many that were, by code."""
-        codes, ids, _ = arrived
-        at = self.contradictions.refuse(events, codes, ids, self._ids.held)
+        codes = columns.codes
+        at = self.contradictions.refuse(events, columns, self._ids.held)
         refused = Counter(codes[at].tolist())
         codes[at] = -1
         return refused
@@ -260,8 +251,8 @@ class TickStore:
             if part.opened:
                 self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
-    def _write_trades(self, events: Events, plan: Plan, newest: Newest) -> None:
-        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
+    def _write_trades(self, columns: Columns, plan: Plan, newest: Newest) -> None:
+        insert_trades(self.db, [columns.rows[i] for i in plan.keep.tolist()], self._next_seq)
         changed = (s for s in plan.symbols if (s.fresh or s.passed) and s.code in newest.lasts)
         rows = [self._symbol_row(part, newest.lasts[part.code]) for part in changed]
         save_symbols(self.db, rows)
@@ -270,7 +261,9 @@ class TickStore:
         symbol, held = self._symbols[part.code], part.held
         return SymbolRow(symbol, held.first, held.last, *last, part.fresh)
 
-    def _apply(self, batch: Batch, plan: Plan, newest: Newest, seconds: float) -> None:
+    def _apply(
+        self, batch: Batch, columns: Columns, plan: Plan, newest: Newest, seconds: float
+    ) -> None:
         self._clock = newest.clock
         self._last.update(newest.lasts)
         for symbol, number in newest.clock.refuted.items():
@@ -278,8 +271,8 @@ class TickStore:
         for part in plan.symbols:
             if part.latest is not None:
                 # As it came, also where the clock does not follow it (yet).
-                event = batch.events[part.latest]
-                self.contradictions.note(part.code, part.held.last, getattr(event, "time_ms", 0))
+                time_ms = int(columns.times_ms[part.latest])
+                self.contradictions.note(part.code, part.held.last, time_ms)
             if batch.source == "live":
                 self._causes.pop(self._symbols[part.code], None)
         self.commit_seconds = seconds
