@@ -4,11 +4,15 @@ A bar is final when a trade comes that is later than its end by the allowed late
 market has seconds in which nobody trades, as no real one with ten symbols has: bars that had to
 wait for such a second to pass are counted apart.
 
+Then the same pairs in a market of 500 symbols, without and with a screen of all its 124,750 pairs
+every ten seconds, six times as often as by default.
+
 `python -m benchmarks.freshness --bars 300` looks at more bars.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import signal
@@ -19,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +43,16 @@ FULL_SCRAPES = 20
 READY_SECONDS = 180.0
 SETTLE_SECONDS = 10.0
 HISTORY_MINUTES = 6  # fetched at the start: the lookback of 300 bars is full
+MARKET = 500
+# Of seconds: a market's minutes would have to be fetched first. Its screens cost as much.
+_SCREEN = """
+[screen]
+enabled = true
+timeframe = "1s"
+lookback = 60
+window = 30
+interval = 10
+"""
 LATENESS_SECONDS = 0.25  # that a bar waits, by default, for late trades
 SILENCE_SECONDS = 0.1  # longer without any trade, and the market is not one of ten symbols
 _SERIES = r'\{lookback="300",pair="([^"]+)",timeframe="1s",window="60"\} (\S+)'
@@ -49,6 +64,20 @@ _LAST_BAR = re.compile(r"^spreadlake_pair_last_bar_timestamp_seconds" + _SERIES,
 _ZSCORE = re.compile(r"^spreadlake_pair_zscore" + _SERIES, re.MULTILINE)
 
 
+class Freshness(NamedTuple):
+    """Delays (s) of bars a trade made final at once, and of those that waited for one.
+
+    With the seconds that a scrape takes, of what is looked at and of all metrics, and how many
+    screens there were.
+    """
+
+    delays: list[float]
+    waited: list[float]
+    scrape: float
+    full: float
+    screens: int
+
+
 class Scrape(NamedTuple):
     """When the answer had been received, how long that took, and the bar that all pairs show."""
 
@@ -58,34 +87,56 @@ class Scrape(NamedTuple):
 
 
 def main(bars: int = 60) -> None:
-    """Prints one line."""
-    with _demo() as (url, lake), httpx.Client(timeout=10) as client:
-        _wait_until_ready(client, url, lake)
-        scrapes = _watch(client, url, bars)
-        full = statistics.median(_full_scrape(client, url) for _ in range(FULL_SCRAPES))
-        delays, waited = _apart(_delays(scrapes), lake)
-    p50, p99, most = np.percentile(delays, [50, 99, 100])
-    scrape = statistics.median(s.seconds for s in scrapes)
+    """Prints three lines."""
+    _print(f"{len(SYMBOLS)} symbols", _measured(bars))
+    _print(f"of a market of {MARKET}, without screens", _measured(bars, market=True))
+    found = _measured(bars, market=True, screen=True)
+    _print(f"of a market of {MARKET}, beside {found.screens} screens of it", found)
+
+
+def _print(what: str, found: Freshness) -> None:
+    p50, p99, most = np.percentile(found.delays, [50, 99, 100])
     print(
-        f"freshness: end of a bar to its z on /metrics, {len(SYMBOLS)} symbols, {PAIRS} pairs, "
-        f"{len(delays)} bars: p50 {p50:.2f} s (target 0.45), p99 {p99:.2f} s (target 0.75), most "
-        f"{most:.2f} s; of which the scrape {scrape * 1e3:.0f} ms (of all metrics "
-        f"{full * 1e3:.0f} ms); {len(waited)} more bars had to wait for a trade, at most "
-        f"{max(waited, default=0.0):.2f} s; load {os.getloadavg()[0]:.1f}"
+        f"freshness: end of a bar to its z on /metrics, {what}, {PAIRS} pairs, "
+        f"{len(found.delays)} bars: p50 {p50:.2f} s (target 0.45), p99 {p99:.2f} s (target 0.75), "
+        f"most {most:.2f} s; of which the scrape {found.scrape * 1e3:.0f} ms (of all metrics "
+        f"{found.full * 1e3:.0f} ms); {len(found.waited)} more bars had to wait for a trade, at "
+        f"most {max(found.waited, default=0.0):.2f} s; load {os.getloadavg()[0]:.1f}"
     )
 
 
+def _measured(bars: int, *, market: bool = False, screen: bool = False) -> Freshness:
+    with _demo(market=market, screen=screen) as (url, lake), httpx.Client(timeout=10) as client:
+        _wait_until_ready(client, url, lake, screen=screen)
+        before = _screens(lake)
+        scrapes = _watch(client, url, bars)
+        screens = _screens(lake) - before
+        full = statistics.median(_full_scrape(client, url) for _ in range(FULL_SCRAPES))
+        delays, waited = _apart(_delays(scrapes), lake)
+    scrape = statistics.median(s.seconds for s in scrapes)
+    return Freshness(delays, waited, scrape, full, screens)
+
+
+def _screens(lake: Lake) -> int:
+    with contextlib.closing(open_reader(lake.analytics_db)) as db:
+        return int(db.execute("SELECT count(*) FROM screens").fetchone()[0])
+
+
 @contextlib.contextmanager
-def _demo() -> Iterator[tuple[str, Lake]]:
+def _demo(*, market: bool, screen: bool) -> Iterator[tuple[str, Lake]]:
     """A demo in a folder of its own: the address of its metrics, and its lake."""
     port = free_port()
+    pairs = [list(pair) for pair in combinations(SYMBOLS, 2)]
+    minutes = 0 if market else HISTORY_MINUTES
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "spreadlake.toml")
+        symbols = json.dumps("all" if market else SYMBOLS)
         config.write_text(
-            f'symbols = {SYMBOLS}\npairs = "all"\n[exporter]\nport = {port}\n'
-            f"[collector]\nwarm_start_minutes = {HISTORY_MINUTES}\n".replace("'", '"')
+            f"symbols = {symbols}\npairs = {json.dumps(pairs)}\n[exporter]\nport = {port}\n"
+            f"[collector]\nwarm_start_minutes = {minutes}\n" + (_SCREEN if screen else "")
         )
         command = [sys.executable, "-P", "-m", "spreadlake", "demo"]
+        command += ["--symbols", str(MARKET)] if market else []
         with Path(folder, "log.txt").open("w") as log:
             demo = subprocess.Popen(
                 [*command, "--data", str(Path(folder, "lake")), "--config", str(config)],
@@ -101,10 +152,13 @@ def _demo() -> Iterator[tuple[str, Lake]]:
                 demo.wait()
 
 
-def _wait_until_ready(client: httpx.Client, url: str, lake: Lake) -> None:
-    """Until every pair has a z and the history is there, which comes late and is analysed anew."""
+def _wait_until_ready(client: httpx.Client, url: str, lake: Lake, *, screen: bool) -> None:
+    """Until every pair has a z and the history is there, which comes late and is analysed anew.
+
+    And the first screen, if one is to come.
+    """
     deadline = time.monotonic() + READY_SECONDS
-    while not (_has_history(lake) and _shows_all(client, url)):
+    while not (_has_history(lake) and _shows_all(client, url) and (not screen or _screens(lake))):
         if time.monotonic() > deadline:
             sys.exit(f"benchmarks: the demo is not ready after {READY_SECONDS:g} s")
         time.sleep(0.5)
