@@ -74,6 +74,26 @@ def test_answers_that_overtake_each_other_are_put_in_order() -> None:
     assert budget.delay(20, 3.0) == 0.0
 
 
+def test_what_we_used_is_not_taken_for_that_of_others() -> None:
+    """The exchange's minute begins when ours does; its last answer comes when ours is over."""
+    budget = WeightBudget(100)
+    for number in range(5):
+        budget.spend(20, number / 10)
+        if number < 4:
+            budget.report(20 * (number + 1), sent=number / 10, now=number / 10 + 0.05)
+    budget.report(100, sent=0.4, now=60.1)
+    assert budget.others(60.1) == 0
+    assert budget.delay(20, 60.1) == 0.0
+
+
+def test_what_is_under_way_is_ours_too() -> None:
+    budget = WeightBudget(100)
+    budget.spend(20, 0.0)
+    budget.spend(20, 0.1)
+    budget.report(40, sent=0.0, now=0.2)  # the later one was there first
+    assert budget.others(0.2) == 0
+
+
 def test_a_request_above_the_budget_goes_alone() -> None:
     budget = WeightBudget(20)
     assert budget.delay(40, 0.0) == 0.0
