@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from spreadlake.pairs import FollowedPair, Pair, parse_pair
 
 _STORED = "SELECT pair, source, since, why FROM followed_pairs"
-_OF_BEFORE = "SELECT DISTINCT pair, 'configuration', NULL, '' FROM series"
+_OF_BEFORE = "SELECT DISTINCT pair, 'configuration' AS source, NULL, '' FROM series"
 
 
 def read_followed(db: sqlite3.Connection) -> list[FollowedPair]:
