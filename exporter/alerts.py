@@ -1,4 +1,8 @@
-"""Metrics of the alert rules: threshold, whether an alert is open, how many opened."""
+"""Metrics of the alert rules: threshold, whether an alert is open, how many opened.
+
+Rules on the live screen watch a hundred thousand pairs: of these only those with an open alert are
+there, and the settings bound how many that may be.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -7,6 +11,12 @@ from typing import NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import ALERT_LABELS, Sample, counter, gauge
+from spreadlake.lake.analytics.screen_alerts import (
+    OpenScreenAlert,
+    ScreenRuleCount,
+    open_screen_alerts,
+    screen_rule_counts,
+)
 from spreadlake.status import LakeSnapshot
 
 _WATCH = "pair, timeframe, window_bars, lookback_bars, rule"
@@ -24,11 +34,16 @@ class WatchedSeries(NamedTuple):
 
 @dataclass(frozen=True)
 class Alerts:
-    """The thresholds of all configured watches, the open ones, and how often each opened."""
+    """The thresholds of all configured watches, the open ones, and how often each opened.
+
+    `screened` are the open ones of rules on the screen, which are among them.
+    """
 
     thresholds: Mapping[WatchedSeries, float] = field(default_factory=dict)
     active: Set[WatchedSeries] = frozenset()
     opened: Mapping[WatchedSeries, int] = field(default_factory=dict)
+    screened: Sequence[OpenScreenAlert] = ()
+    screen_rules: Sequence[ScreenRuleCount] = ()
 
 
 def read_alerts(look: LakeSnapshot) -> Alerts:
@@ -39,15 +54,18 @@ def read_alerts(look: LakeSnapshot) -> Alerts:
         rules = db.execute(f"SELECT {_WATCH}, threshold FROM alert_rules").fetchall()
         active = db.execute(f"SELECT {_WATCH} FROM alert_events WHERE closed_at IS NULL").fetchall()
         counts = db.execute(f"SELECT {_WATCH}, opened FROM alert_counts").fetchall()
+        screened, screen_rules = open_screen_alerts(db), screen_rule_counts(db)
     return Alerts(
-        {WatchedSeries(*row[:5]): row[5] for row in rules},
+        {WatchedSeries(*row[:5]): row[5] for row in [*rules, *screened]},
         frozenset(WatchedSeries(*row) for row in active),
-        {WatchedSeries(*row[:5]): row[5] for row in counts},
+        {WatchedSeries(*row[:5]): row[-1] for row in [*counts, *screened]},
+        screened,
+        screen_rules,
     )
 
 
 def alert_families(alerts: Alerts) -> Iterator[Metric]:
-    """Every configured watch has all three, from the start."""
+    """Every configured watch of a pair has all three, from the start."""
     watches: Sequence[WatchedSeries] = sorted(alerts.thresholds)
     thresholds: list[Sample] = [(watch, alerts.thresholds[watch]) for watch in watches]
     yield gauge(
@@ -67,4 +85,28 @@ def alert_families(alerts: Alerts) -> Iterator[Metric]:
         "Alerts that the rule opened.",
         [(watch, alerts.opened.get(watch, 0)) for watch in watches],
         ALERT_LABELS,
+    )
+    yield from _screen_families(alerts)
+
+
+def _screen_families(alerts: Alerts) -> Iterator[Metric]:
+    for name, field_name, text in (
+        ("zscore", "zscore", "z-score with which the screen opened the alert that is open."),
+        ("edge_bps", "edge_bps", "Edge after costs then, in bps of A's notional."),
+        ("half_life_bars", "half_life", "Half-life of the spread then, in bars."),
+    ):
+        samples = [(WatchedSeries(*one[:5]), getattr(one, field_name)) for one in alerts.screened]
+        yield gauge(f"spreadlake_screen_alert_{name}", text, samples, ALERT_LABELS)
+    rules = alerts.screen_rules
+    yield counter(
+        "spreadlake_screen_alerts",
+        "Alerts that the rule opened on the screen.",
+        [((one.rule,), one.opened) for one in rules],
+        ["rule"],
+    )
+    yield gauge(
+        "spreadlake_screen_alerts_left_out",
+        "Pairs of the newest screen that met the rule beyond those that may be open.",
+        [((one.rule,), one.left_out) for one in rules],
+        ["rule"],
     )

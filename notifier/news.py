@@ -11,7 +11,7 @@ MOST_LISTED = 20  # events that a message names; of more it gives the number
 
 
 class AlertRow(NamedTuple):
-    """A row of `alert_events`."""
+    """A row of `alert_events`; with edge and half-life (bars) where a screen opened it."""
 
     id: int
     rule: str
@@ -25,6 +25,8 @@ class AlertRow(NamedTuple):
     peak_zscore: float
     closed_at: int | None
     closed_zscore: float | None
+    edge_bps: float | None = None
+    half_life: float | None = None
 
 
 class News(NamedTuple):
@@ -83,9 +85,18 @@ def _line(one: News) -> str:
     alert = one.alert
     series = f"{alert.timeframe} bars, window {alert.window}, lookback {alert.lookback}"
     return (
-        f"{alert.pair} {_headline(one)} (threshold {alert.threshold:g}, rule {alert.rule}, "
-        f"{series}), {iso_utc(known_at(alert, one.what))}"
+        f"{alert.pair} {_headline(one)}{_screened(one)} (threshold {alert.threshold:g}, "
+        f"rule {alert.rule}, {series}), {iso_utc(known_at(alert, one.what))}"
     )
+
+
+def _screened(one: News) -> str:
+    """Edge and half-life of what a screen opened, as they were then."""
+    alert = one.alert
+    if alert.edge_bps is None or one.what == "closed":
+        return ""
+    half_life = "" if alert.half_life is None else f", half-life {alert.half_life:.1f} bars"
+    return f", edge {alert.edge_bps:.1f} bps after costs{half_life}"
 
 
 def _z(zscore: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from notifier.news import AlertRow, What
 from spreadlake.lake import atomic
+from spreadlake.lake.analytics.screen_alerts import said_of, screen_rule_timeframes
 from spreadlake.times import timeframe_seconds
 
 _COLUMNS = (
@@ -63,7 +64,10 @@ class Outbox:
         for at in range(0, len(wanted), _MOST_ASKED):
             part = wanted[at : at + _MOST_ASKED]
             where = f"id IN ({', '.join('?' * len(part))})"
-            found |= {alert.id: alert for alert in _alerts(analytics, where, part)}
+            said = said_of(analytics, part)
+            for alert in _alerts(analytics, where, part):
+                edge, half_life = said.get(alert.id, (None, None))
+                found[alert.id] = alert._replace(edge_bps=edge, half_life=half_life)
         return found
 
     def told(self, target: str, news: Iterable[Waiting], now: float) -> None:
@@ -107,8 +111,8 @@ class Outbox:
 
     def _recent(self, analytics: sqlite3.Connection, since: float) -> Iterator[AlertRow]:
         """Events of which it was known at `since` or later that they open."""
-        timeframes = analytics.execute("SELECT DISTINCT timeframe FROM alert_rules").fetchall()
-        for (timeframe,) in timeframes:
+        rows = analytics.execute("SELECT DISTINCT timeframe FROM alert_rules").fetchall()
+        for timeframe in {row[0] for row in rows} | screen_rule_timeframes(analytics):
             opened = since - timeframe_seconds(timeframe)
             yield from _alerts(analytics, "timeframe = ? AND opened_at >= ?", (timeframe, opened))
 

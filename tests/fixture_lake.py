@@ -176,6 +176,24 @@ def add_alerts(db: sqlite3.Connection) -> None:
         )
 
 
+def add_screen_alert(
+    db: sqlite3.Connection, number: int, pair: str, opened_at: int, zscore: float, **said: Any
+) -> None:
+    """An open event of the rule `screened`, on screens of bars of 1m; `said` as the screen did."""
+    db.execute("INSERT OR IGNORE INTO screen_rules VALUES ('screened', '1m', 240, 60, '{}', 7, 12)")
+    db.execute(
+        "INSERT INTO alert_events(id, rule, pair, timeframe, window_bars, lookback_bars, "
+        "threshold, opened_at, opened_zscore, peak_zscore) "
+        "VALUES (?, 'screened', ?, '1m', 60, 240, 2.25, ?, ?, ?)",
+        (number, pair, opened_at, zscore, zscore),
+    )
+    row = {"qvalue": 0.01, "edge_bps": 12.34, "half_life": 14.04, "persistence": 0.5} | said
+    db.execute(
+        f"INSERT INTO screen_alerts(event_id, seen_at, {', '.join(row)}) VALUES (?, ?, ?, ?, ?, ?)",
+        (number, opened_at, *row.values()),
+    )
+
+
 def heartbeat(
     db: sqlite3.Connection, key: str, now: float | None, state: str = "running", **more: Any
 ) -> None:

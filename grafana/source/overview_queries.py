@@ -62,13 +62,15 @@ SUMMARY = f"""SELECT sum(abs(zscore) >= {THRESHOLD}) || ' of ' || count(*) AS st
   {duration("age")} AS age_text
 FROM ({_LATEST}), (SELECT {NOW} - {WATERMARK} AS age)"""
 
+# What the screen opened is of another series than that of the same name, if there is one.
+_ALERT_KEY = "rule, pair, timeframe, window_bars, lookback_bars"
 OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
   a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
   {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
-FROM alert_events AS e LEFT JOIN pair_analytics AS a
-  ON {_newest_row("e")}
+FROM alert_events AS e LEFT JOIN alert_rules AS r USING ({_ALERT_KEY})
+LEFT JOIN pair_analytics AS a ON r.rule IS NOT NULL AND {_newest_row("e")}
 WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
 
 # So many symbols, those with the greatest volume of late: of hundreds nobody could read it.

@@ -23,18 +23,31 @@ _PAIR_LINK = (
     "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}{{ end }}"
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
+# Only what a rule on the screen opened has an edge.
 _PAIR_DESCRIPTION = (
-    '{{ $labels.pair }} z reached {{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
+    "{{ $labels.pair }} {{ with $values.E }}{{ with $values.Z }}"
+    "{{ if gt .Value 0.0 }}short{{ else }}long{{ end }} the spread: {{ end }}z{{ else }}"
+    "z reached{{ end }} "
+    '{{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
     ', threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
-    ", within the last minute (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
+    '{{ with $values.E }}, edge {{ printf "%.1f" .Value }} bps after costs'
+    '{{ with $values.H }}, half-life {{ printf "%.1f" .Value }} bars{{ end }}'
+    "{{ else }}, within the last minute{{ end }}"
+    " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
     " window {{ $labels.window }}, lookback {{ $labels.lookback }})."
 )
 # The same labels as the alert's own query, so that their values can be shown with it.
 _THRESHOLD = "max_over_time(spreadlake_pair_alert_threshold[1m])"
 # The z-score that was farthest from zero in the minute that the alert looks back over.
 _HIGH, _LOW = (f"{side}_over_time(spreadlake_pair_zscore[1m])" for side in ("max", "min"))
+# That of an alert which the screen opened is the one that opened it, as are edge and half-life; * 1
+# takes the name off the labels, which are then those of the alert.
+_SCREENED = {
+    name: f"last_over_time(spreadlake_screen_alert_{name}[1m]) * 1"
+    for name in ("zscore", "edge_bps", "half_life_bars")
+}
 _ZSCORE = (
-    f"(({_HIGH} >= -{_LOW}) or {_LOW})"
+    f"{_SCREENED['zscore']} or (({_HIGH} >= -{_LOW}) or {_LOW})"
     f" * on(pair, timeframe, window, lookback) group_right() ({_THRESHOLD} * 0 + 1)"
 )
 
@@ -56,7 +69,14 @@ def prometheus_rules() -> str:
 def grafana_rules() -> str:
     """A provisioning file for Grafana."""
     pair = _grafana_rule(
-        PAIR_ALERT, {"A": PAIR_ALERT.expr.removesuffix(" > 0"), "Z": _ZSCORE, "T": _THRESHOLD}
+        PAIR_ALERT,
+        {
+            "A": PAIR_ALERT.expr.removesuffix(" > 0"),
+            "Z": _ZSCORE,
+            "T": _THRESHOLD,
+            "E": _SCREENED["edge_bps"],
+            "H": _SCREENED["half_life_bars"],
+        },
     )
     pair["annotations"] = {
         "summary": PAIR_ALERT.summary,

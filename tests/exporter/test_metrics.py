@@ -15,6 +15,7 @@ from exporter.pairs import pair_families, pair_test_families, read_pair_tests, r
 from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
+from spreadlake.lake.analytics.screen_alerts import _OPEN
 from spreadlake.lake.databases.status import add_counters, set_status
 from spreadlake.lake.ticks.universe import UniverseRow, save_universe
 from spreadlake.latency import RECEIVE, counted
@@ -30,6 +31,7 @@ from tests.fixture_lake import (
     WARMING,
     WATERMARK_MS,
     add_due_tests,
+    add_screen_alert,
     make_analytics,
     make_lake,
     make_ticks,
@@ -146,6 +148,44 @@ def test_a_closed_alert_is_active_no_more_and_still_counted(tmp_path: Path) -> N
         samples = scrape(address)
     assert samples["spreadlake_pair_alert_active"][series(READY, rule="zscore")] == 0
     assert samples["spreadlake_pair_alerts_total"][series(READY, rule="zscore")] == 3
+
+
+def test_of_what_is_screened_only_open_alerts_are_there(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with writing(open_analytics_writer(lake)) as db:
+        db.execute("INSERT INTO screen_rules VALUES ('quiet', '1m', 240, 60, '{}', 0, 0)")
+        add_screen_alert(db, 101, BTC_ETH, START, 2.5)
+        db.execute("UPDATE alert_events SET closed_at = ? WHERE id = 101", (START + 60,))
+        add_screen_alert(db, 102, BTC_ETH, START + 120, -2.75, half_life=None)
+        add_screen_alert(db, 103, "SOLUSDT/ETHUSDT", START + 120, 2.5)
+    with serving(lake) as address:
+        samples = scrape(address)
+    key = ("1m", 60, 240)
+    again, other = (series((pair, *key), rule="screened") for pair in (BTC_ETH, "SOLUSDT/ETHUSDT"))
+    for name, values in {
+        "pair_alert_threshold": (2.25, 2.25),
+        "pair_alert_active": (1, 1),
+        "pair_alerts_total": (2, 1),
+        "screen_alert_zscore": (-2.75, 2.5),
+        "screen_alert_edge_bps": (12.34, 12.34),
+        "screen_alert_half_life_bars": (None, 14.04),
+    }.items():
+        found = samples[f"spreadlake_{name}"]
+        assert (found.get(again), found.get(other)) == values, name
+    assert samples["spreadlake_pair_alert_active"][series(READY, rule="zscore")] == 1
+    rules = [labels(rule="quiet"), labels(rule="screened")]
+    assert samples["spreadlake_screen_alerts_total"] == dict(zip(rules, (0, 7), strict=True))
+    assert samples["spreadlake_screen_alerts_left_out"] == dict(zip(rules, (0, 12), strict=True))
+
+
+def test_what_open_screen_alerts_cost_is_not_what_was_ever_open(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with writing(open_analytics_writer(lake)) as db:
+        add_screen_alert(db, 101, BTC_ETH, START, 2.5)
+        plan = db.execute(f"EXPLAIN QUERY PLAN {_OPEN}").fetchall()
+    steps = [row[3] for row in plan]
+    assert any("alert_events_open" in step for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], steps
 
 
 def test_capture_by_symbol(tmp_path: Path) -> None:

@@ -38,6 +38,47 @@ def test_alerts_fire_at_their_time() -> None:
     promtool("test", "rules", TESTS)
 
 
+def test_what_is_said_of_an_alert_is_of_who_opened_it(tmp_path: Path) -> None:
+    """z of pair analytics and of a screen may be of the same pair, bars and windows."""
+    rules = yaml.safe_load((ROOT / "grafana/provisioning/alerting/rules.yaml").read_text("utf-8"))
+    (pair,) = [
+        rule
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if rule["title"] == PAIR_ALERT.name
+    ]
+    said = {query["refId"]: query["model"].get("expr") for query in pair["data"]}
+    key = 'pair="A/B", timeframe="1m", window="60", lookback="300"'
+    screened = f'{{{key}, rule="screened"}}'
+    series = {
+        f"spreadlake_pair_zscore{{{key}}}": "-3.5 2.5 2.1",
+        f'spreadlake_pair_alert_threshold{{{key}, rule="z"}}': "2x2",
+        f"spreadlake_pair_alert_threshold{screened}": "3x2",
+        f"spreadlake_screen_alert_zscore{screened}": "-4.5 -4.5 stale",
+        f"spreadlake_screen_alert_edge_bps{screened}": "12.5 12.5 stale",
+        f"spreadlake_screen_alert_half_life_bars{screened}": "7 7 stale",
+    }
+    want: dict[str, dict[str, float]] = {
+        "Z": {f'{{{key}, rule="z"}}': -3.5, screened: -4.5},
+        "T": {f'{{{key}, rule="z"}}': 2, screened: 3},
+        "E": {screened: 12.5},
+        "H": {screened: 7},
+    }
+    tests = [
+        {
+            "expr": said[ref],
+            "eval_time": "20s",
+            "exp_samples": [{"labels": k, "value": v} for k, v in values.items()],
+        }
+        for ref, values in want.items()
+    ]
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    whole = {"interval": "10s", "input_series": given, "promql_expr_test": tests}
+    path = tmp_path / "said.yaml"
+    path.write_text(yaml.safe_dump({"rule_files": [], "tests": [whole]}))
+    promtool("test", "rules", path)
+
+
 def test_every_alert_is_tested_and_every_tested_one_exists() -> None:
     """promtool passes a test of an alert that does not exist, where it must not fire."""
     tests = yaml.safe_load(TESTS.read_text("utf-8"))["tests"]

@@ -19,6 +19,20 @@ def test_one_event_says_pair_side_and_z() -> None:
     assert below.title == "BTCUSDT/ETHUSDT long the spread: z -2.50"
 
 
+def test_what_a_screen_opened_says_edge_and_half_life_too() -> None:
+    screened = OPENED._replace(rule="found", edge_bps=12.34, half_life=14.06)
+    message = message_of([News("opened", screened)])
+    assert message.title == "BTCUSDT/ETHUSDT short the spread: z +2.31"
+    assert message.body.startswith(
+        "BTCUSDT/ETHUSDT short the spread: z +2.31, edge 12.3 bps after costs, half-life 14.1 bars "
+        "(threshold 2, rule found, 1m bars"
+    )
+    unknown = message_of([News("opened", screened._replace(half_life=None))]).body
+    assert "edge 12.3 bps after costs (threshold" in unknown
+    over = screened._replace(closed_at=1_700_000_400, closed_zscore=0.5)
+    assert "edge" not in message_of([News("closed", over)]).body
+
+
 def test_an_end_says_how_far_it_went() -> None:
     message = message_of([News("closed", CLOSED)])
     assert message.title == "BTCUSDT/ETHUSDT back: z +1.25, it reached -4.06"

@@ -16,6 +16,7 @@ from notifier.outbox import Outbox
 from notifier.receivers import Receiver
 from spreadlake.config.sections import NotifySettings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_notify_writer
+from tests.fixture_lake import add_screen_alert
 
 NOW = 1_800_000_000.0
 SETTINGS = NotifySettings(group_seconds=0, interval=0)
@@ -115,6 +116,29 @@ def test_the_end_of_an_event_that_is_open_again_waits_for_its_end(room: Room) ->
     room.look()
     assert room.told == 2
     assert "back" in room.mailbox.messages[-1].body
+
+
+def test_what_a_screen_opened_is_told_with_what_it_said(room: Room) -> None:
+    """Also where no rule on pairs watches that timeframe."""
+    with atomic(room.alerts):
+        add_screen_alert(room.alerts, 9, "A/B", int(NOW - 90), -2.5, edge_bps=8.0, half_life=3.0)
+    room.look()
+    assert room.told == 1
+    assert "A/B long the spread: z -2.50, edge 8.0 bps after costs, half-life 3.0 bars" in (
+        room.mailbox.messages[0].body
+    )
+    room.close_event()
+    room.look()
+    assert "A/B back: z +1.00" in room.mailbox.messages[-1].body
+
+
+def test_a_lake_from_before_screens_had_alerts_is_told_of(room: Room) -> None:
+    with atomic(room.alerts):
+        room.alerts.execute("DROP TABLE screen_alerts")
+        room.alerts.execute("DROP TABLE screen_rules")
+    room.open(1)
+    room.look()
+    assert room.told == 1
 
 
 def test_what_was_taken_back_holds_up_no_grouping(tmp_path: Path) -> None:
