@@ -2,11 +2,14 @@
 
 import re
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spreadlake.lake import atomic, open_analytics_writer
+from tests.fixture_lake import add_screen_alert
 from tests.grafana.lake_fixture import build_lake
 from tests.grafana.stack import running_stack
 from tests.running import until
@@ -22,6 +25,12 @@ def titles(posts: Posts, path: str) -> list[str]:
         for where, body in posts.received
         if where == path
     ]
+
+
+def about(pair: str, posts: Posts) -> list[dict[str, Any]]:
+    """What Slack was sent of a pair."""
+    attachments = [body["attachments"][0] for _, body in posts.received]
+    return [attachment for attachment in attachments if pair in attachment["title"]]
 
 
 def subjects(mails: Mails) -> list[str]:
@@ -64,6 +73,32 @@ def test_an_open_event_is_told_everywhere_and_so_is_its_end(tmp_path: Path) -> N
             assert "/d/spreadlake-runbook?viewPanel=panel-1" in text
             _close_the_event(lake.lake)
             until(lambda: told("Resolved"), "the end in mail, Slack and webhook", SECONDS)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_what_the_screen_opened_is_one_message_with_all_that_it_said(tmp_path: Path) -> None:
+    lake = build_lake(tmp_path, int(time.time()) - 1, seconds=700)
+    pair = "SOLUSDT/BTCUSDT"  # no analytics of it, and of no rule on pairs
+    with closing(open_analytics_writer(lake.lake)) as db, atomic(db):
+        db.execute("DELETE FROM alert_events")
+        add_screen_alert(db, 90, pair, lake.end // 60 * 60 - 60, -2.75)
+    with post_sink() as posts:
+        variables = {"SPREADLAKE_SLACK_URL": f"http://127.0.0.1:{posts.port}/services/T/B/x"}
+        with running_stack(lake, variables):
+            until(lambda: about(pair, posts), "the alert in Slack", SECONDS)
+            (attachment,) = about(pair, posts)
+            assert attachment["title"].startswith(f"Info: {pair} ")
+            assert attachment["text"].startswith(
+                f"{pair} long the spread: z -2.75, threshold 2.25, edge 12.3 bps after costs, "
+                "half-life 14.0 bars (rule screened, 1m bars, window 60, lookback 240)."
+            )
+            link = "/d/spreadlake-pair?var-symbol_a=SOLUSDT&var-symbol_b=BTCUSDT&var-timeframe=1m"
+            assert link in attachment["text"]
+            _close_the_event(lake.lake)
+            until(lambda: len(about(pair, posts)) > 1, "its end in Slack", SECONDS)
+            told = [attachment["title"] for attachment in about(pair, posts)]
+            assert [title.partition(":")[0] for title in told] == ["Info", "Resolved"], told
 
 
 @pytest.mark.soak
