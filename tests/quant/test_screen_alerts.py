@@ -65,7 +65,7 @@ def times(events: Sequence[ScreenEvent], step: int = STEP) -> list[tuple[int, fl
 
 
 def test_it_opens_keeps_its_peak_and_closes_under_the_close_level() -> None:
-    screens = [[row("A", "B", z)] for z in (1.9, 2.5, -0.0 + 3.5, 1.2, 0.9, 2.0, 2.1)]
+    screens = [[row("A", "B", z)] for z in (1.9, 2.5, 3.5, 1.0, 0.9, 2.0, 2.1)]
     events, _ = run(screens)
     assert times(events) == [(1, 4), (6, None)]
     first, last = events
@@ -143,9 +143,10 @@ def test_as_many_as_may_be_open_the_greatest_edge_first() -> None:
 def test_a_smaller_bound_closes_nothing() -> None:
     rows = [row(a, b, 3.0) for a, b in combinations("ABC", 2)]
     opened = scan_screen([], frame(rows), 0, LEVELS).events
-    after = scan_screen(opened, frame(rows), STEP, LEVELS._replace(max_open=1))
+    more = [row("A", "D", 3.0), row("B", "D", 3.0), row("C", "D", 3.0)]
+    after = scan_screen(opened, frame([*rows, *more]), STEP, LEVELS._replace(max_open=1))
     assert [one.is_open for one in after.events] == [True] * 3
-    assert after.left_out == 0
+    assert after.left_out == 3
 
 
 numbers: st.SearchStrategy[Numbers] = st.fixed_dictionaries(

@@ -242,6 +242,29 @@ def test_what_was_found_for_a_rule_before_an_edit_counts_for_nothing(room: Scree
     room.stop(job)
 
 
+def test_an_event_that_ended_with_its_rule_does_not_go_on(room: Screening) -> None:
+    """The screen that was under way when the rule went, and came again, knew it as open."""
+    config = settings([LOOSE | {"close_below": 0.0001}])
+    job = room.start(config)
+    room.until(300)
+    room.screen(job)
+    room.until(360)
+    job.step()
+    job.run_screens()  # taken, and not stored yet
+    job.configure(settings([]))
+    ended = room.events()
+    assert ended
+    assert {one["closed_at"] for one in ended} == {EPOCH + 295}
+    job.configure(config)
+    job.step()
+    assert len(room.lake.table("screens")) == 2
+    before = {one["id"]: one for one in room.events() if one["opened_at"] == EPOCH + 295}
+    assert list(before.values()) == [
+        one | {"seen_at": before[one["id"]]["seen_at"]} for one in ended
+    ]
+    room.stop(job)
+
+
 def test_a_rule_of_one_name_on_screens_and_then_on_pairs_keeps_both(room: Screening) -> None:
     pairs = [["AUSDT", "BUSDT"], ["CUSDT", "DUSDT"]]
     on_pairs = {"name": "wide", "timeframe": "5s", "window": 20, "threshold": 1.0}
