@@ -244,7 +244,8 @@ class AnalyticsJob:
         end = self._tail.source_end()  # before the trades, which are then all that it speaks of
         more = True
         while more:
-            new = self._tail.read(self._pipeline.read_seq)
+            new = self._tail.read(self._pipeline.read_seq, self._pipeline.bars.stops.seq)
+            self._pipeline.bars.stops.take(new.changes)
             self._taking = new.trades.height > 0
             self._pipeline.ingest(new.trades, new.seq, new.hours)
             self._taking, more = False, new.more

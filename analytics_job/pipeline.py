@@ -52,8 +52,8 @@ class Pipeline:
             self.spans = SpanStore(db, round(settings.job.break_minutes * 60))
             self.bars = BarStore(db, lake, settings.timeframes, self.spans)
             self.alerts = AlertStore(db, lake, watched_series(settings))
-            captured = settings.symbol_list
-            self.status = StatusStore(db, settings.series, settings.max_stale_bars, captured)
+            captured, stale = settings.symbol_list, settings.max_stale_bars
+            self.status = StatusStore(db, settings.series, stale, captured, self.spans.stopped)
         interval, gating = settings.job.tests_interval, self.alerts.gating
         lengths = self.bars.lengths
         self.stationarity = StationarityStore(db, lake, self.plan, lengths, interval, gating)

@@ -50,6 +50,7 @@ MUST_BE_PURE = [
     "collector.repair.page",
     "collector.history.remaining",
     "collector.funding.plan",
+    "spreadlake.quant.absences",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
     "spreadlake.quant.alerts",
@@ -120,6 +121,7 @@ def test_sql_on_the_ticks_has_one_owner() -> None:
     owners = ("spreadlake.lake.ticks.", "spreadlake.lake.databases.schema")
     tables = (
         "ticks|gaps|rolls|symbols|klines|kline_changes|empty_ids|funding|funding_spans|universe"
+        "|universe_changes"
     )
     statement = re.compile(rf"\b(FROM|INTO|UPDATE|JOIN)\s+({tables})\b")
     found = {

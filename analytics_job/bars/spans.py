@@ -1,4 +1,5 @@
-"""Keeps `breaks` and `joins`: where trading broke off, and where each symbol began after that.
+"""Keeps `breaks`, `joins` and `stops`: where trading broke off, where each symbol began after that,
+and where it ended before.
 
 `breaks` holds those that end before what is final; `progress` says how far bars reach. Trades
 that wait are given again at a start, so that what they say of breaks need not be stored.
@@ -11,6 +12,14 @@ import polars as pl
 
 from spreadlake.quant.breaks import Spans
 
+# Seconds [?1, ?2] of a span: who was there before, and did not stop since, did not join.
+_NOT_JOINED = """
+DELETE FROM joins WHERE time > ?1 AND time <= ?2 AND EXISTS (
+  SELECT 1 FROM joins AS j
+  WHERE j.symbol = joins.symbol AND j.time >= ?1 AND j.time < joins.time AND NOT EXISTS (
+    SELECT 1 FROM stops AS s
+    WHERE s.symbol = j.symbol AND s.time > j.time AND s.time <= joins.time))
+"""
 # Of `progress`: symbols that joined, and whose klines from before were not looked at since.
 JOINED = "kline_join:"
 
@@ -64,29 +73,50 @@ class SpanStore:
             key = f"{JOINED}{symbol}:{time}"
             self._db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (key, time))
             self.joined_lately = True
-            self._db.execute(
-                "DELETE FROM joins WHERE symbol = ?1 AND time > (SELECT MIN(time) FROM joins "
-                "WHERE symbol = ?1 AND time >= ?2) AND time <= ?3",
-                (symbol, low, high),
-            )
+            self._db.execute(f"{_NOT_JOINED} AND symbol = ?3", (low, high, symbol))
+
+    def stop(self, symbol: str, start: int, end: int, seconds: Iterable[int]) -> None:
+        """A symbol's bars of [start, end) end at these seconds; where they go on is not told."""
+        self._db.execute(
+            "DELETE FROM stops WHERE symbol = ? AND time >= ? AND time < ?", (symbol, start, end)
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO stops VALUES (?, ?)", [(symbol, at) for at in seconds]
+        )
+        low, high = self.spans.span_of(start) or (start, start)
+        self._db.execute(f"{_NOT_JOINED} AND symbol = ?3", (low, high, symbol))
+
+    def stopped(self, symbol: str, second: int) -> int | None:
+        """From when on a symbol has no bars up to `second`; None where it never stopped so."""
+        row = self._db.execute(
+            "SELECT MAX(time) FROM stops WHERE symbol = ?1 AND time <= ?2 AND time > "
+            "ifnull((SELECT MAX(time) FROM joins WHERE symbol = ?1 AND time <= ?2), -1)",
+            (symbol, second),
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
     def grown(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Spans that grew together over `ranges`: who was there before did not join after."""
         for start, _ in ranges:
             low, high = self.spans.span_of(start) or (start, start)
-            self._db.execute(
-                "DELETE FROM joins WHERE time > ?1 AND time <= ?2 AND EXISTS (SELECT 1 FROM joins "
-                "AS j WHERE j.symbol = joins.symbol AND j.time >= ?1 AND j.time < joins.time)",
-                (low, high),
-            )
+            self._db.execute(_NOT_JOINED, (low, high))
 
     def own(self, symbol: str, low: int, high: int) -> list[tuple[int, int]]:
-        """Seconds [start, end) of [low, high) from each of a symbol's joins to its span's end."""
+        """Seconds [start, end) of [low, high) from each of a symbol's joins on, with bars.
+
+        That is to the end of the span, or to where the symbol stopped.
+        """
         rows = self._db.execute(
-            "SELECT time FROM joins WHERE symbol = ? ORDER BY time", (symbol,)
+            "SELECT time, (SELECT MIN(s.time) FROM stops AS s "
+            "WHERE s.symbol = j.symbol AND s.time > j.time) "
+            "FROM joins AS j WHERE symbol = ? ORDER BY time",
+            (symbol,),
         ).fetchall()
-        spans = [(time, self.spans.span_of(time) or (time, time)) for (time,) in rows]
-        return [(time, last + 1) for time, (_, last) in spans if time < high and last + 1 > low]
+        ends = [
+            (time, min((self.spans.span_of(time) or (time, time))[1] + 1, stop or 2**62))
+            for time, stop in rows
+        ]
+        return [(time, end) for time, end in ends if time < high and end > low]
 
     def joined(self, symbol: str, second: int) -> int:
         """When a symbol that has bars at a second joined last."""

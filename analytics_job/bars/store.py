@@ -8,8 +8,10 @@ import polars as pl
 
 from analytics_job.bars.kline_runs import KlineRuns, first_in_a_row
 from analytics_job.bars.spans import SpanStore, merge_ranges
+from analytics_job.bars.stops import Stops
 from spreadlake.lake import Lake, read_trades
 from spreadlake.lake.analytics.rows import archived_until, read_bars
+from spreadlake.quant.breaks import Piece
 from spreadlake.quant.resample import carried, carry, longer_bars, second_bars
 from spreadlake.schemas import BARS_SCHEMA
 from spreadlake.times import timeframe_seconds
@@ -40,6 +42,9 @@ class BarStore:
         self._lake = lake
         self._store = spans
         self._spans = spans.spans
+        self.stops = Stops(
+            lake, spans, lambda start, end, symbol: self.read("1s", start, end, [symbol])
+        )
         self.kline_runs = KlineRuns(db, spans.spans.limit)
         self.lengths = {
             name: timeframe_seconds(name) for name in dict.fromkeys(["1s", *timeframes])
@@ -59,7 +64,7 @@ class BarStore:
             second = pl.col("time_ms") // 1000
             own = trades.filter((second >= piece.start) & (second < piece.end))
             last = _LAST_SCHEMA.to_frame() if piece.begins else self._closes_before(piece.start)
-            bars = self._write_seconds(carry(second_bars(own), last, piece.start, piece.end), last)
+            bars = self._write_seconds(self._carried(own, last, piece), last)
             self._last = bars.filter(pl.col("time") == piece.end - 1).select("symbol", "close")
             pieces.append(bars)
         seconds = pl.concat(pieces).sort("symbol", "time").rechunk()
@@ -79,10 +84,12 @@ class BarStore:
         were in a break before these trades came: every symbol may have bars there now.
         """
         changed: list[ChangedBars] = []
+        self.stops.forget()
         for start, end, symbols in self._dirty(late, covered):
             changed += self._rebuild(start, min(end, final), symbols, final)
         self._store.grown(covered)
         self._last = None
+        self.stops.forget()
         for timeframe, length in self.lengths.items():
             if length > 1:
                 self._rebuild_longer(timeframe, changed, final)
@@ -197,6 +204,10 @@ class BarStore:
         self._symbols.update(new["symbol"].unique())
         return bars
 
+    def _carried(self, trades: pl.DataFrame, last: pl.DataFrame, piece: Piece) -> pl.DataFrame:
+        bars = carry(second_bars(trades), last, piece.start, piece.end)
+        return self.stops.cut(bars, piece.start, piece.end)
+
     def _dirty(
         self, late: pl.DataFrame, covered: Sequence[tuple[int, int]]
     ) -> Iterable[tuple[int, int, list[str]]]:
@@ -222,7 +233,7 @@ class BarStore:
             known = _LAST_SCHEMA.to_frame()
             if not piece.begins:
                 known = self._closes_before(piece.start, symbols)
-            bars = carry(second_bars(own), known, piece.start, piece.end)
+            bars = self._carried(own, known, piece)
             self._write_seconds(bars, known)
             if piece.end == end:
                 closes = bars.filter(pl.col("time") == end - 1).select("symbol", "close")
@@ -235,7 +246,10 @@ class BarStore:
         end = start if span is None else min(final, span[1] + 1)
         if end <= start or span is None or span[0] == start:
             return {}
-        stops = {symbol: self._next_traded(symbol, start, end) for symbol in closes["symbol"]}
+        stops = {
+            symbol: self.stops.carried_until(symbol, start, self._next_traded(symbol, start, end))
+            for symbol in closes["symbol"]
+        }
         rows = [(symbol, close, start, stops[symbol]) for symbol, close in closes.rows()]
         schema = pl.Schema([*_LAST_SCHEMA.items(), ("start", pl.Int64()), ("end", pl.Int64())])
         self.write("1s", carried(pl.DataFrame(rows, schema=schema, orient="row")))

@@ -112,6 +112,7 @@ def _clear_progress(db: sqlite3.Connection, pipeline: Pipeline, start: int | Non
     low = 0 if start is None else start
     db.execute('DELETE FROM breaks WHERE "end" >= ?', (low,))
     db.execute("DELETE FROM joins WHERE time >= ?", (low,))
+    db.execute("DELETE FROM stops WHERE time >= ?", (low,))
     if start is None:
         db.execute("DELETE FROM kline_runs")
     db.execute("DELETE FROM hours_due")

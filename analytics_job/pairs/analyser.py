@@ -46,7 +46,7 @@ class Analyser:
         self.length = bars.lengths[timeframe]
         self.plan = plan
         self._closes: CloseMatrix | None = None
-        self._run_starts: dict[str, int] = {}
+        self._run_starts: dict[str, tuple[int, int]] = {}  # and up to which bar that is known
 
     def append(self, start: int, end: int) -> Iterator[PairRows]:
         """Stores the rows of the bars that became final when the seconds [start, end) did."""
@@ -73,13 +73,14 @@ class Analyser:
         self._closes = None
         self._run_starts.clear()
 
-    def bars_in_a_row(self, pair: Pair, last: int) -> int:
-        """Bars that both legs of a pair have in a row up to the bar `last`."""
+    def bars_in_a_row(self, pair: Pair, last: int, have: int) -> int:
+        """Bars that both legs of a pair have in a row up to the bar `last`, at least `have`."""
         for leg in pair:
-            if leg not in self._run_starts:
+            start, known = self._run_starts.get(leg, (0, -1))
+            if not last - have < known <= last:
                 start = self._bars.run_start(self.timeframe, leg, last)
-                self._run_starts[leg] = start
-        return last + 1 - max(self._run_starts[leg] for leg in pair)
+            self._run_starts[leg] = start, last
+        return last + 1 - max(self._run_starts[leg][0] for leg in pair)
 
     def _rows(self, closes: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
         cuts = self._bars.cuts(self.length, closes.start + 1, closes.end)

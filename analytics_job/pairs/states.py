@@ -1,7 +1,10 @@
 """What a series of pair analytics is worth right now, in a word and in a sentence. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from spreadlake.times import iso_utc
 
 PairState = Literal["warming", "ready", "stale", "flat"]
 
@@ -42,3 +45,10 @@ def series_status(
     growing = f", growing to {lookback}" if hedge_bars < lookback else ""
     message = f"ready: hedge ratio over {hedge_bars} bars{growing}"
     return SeriesStatus("ready", have, window, message, hedge_bars)
+
+
+def ended_status(ended: Mapping[str, int], window: int) -> SeriesStatus:
+    """Status while legs have no bars any more: each with the second from which on that is so."""
+    legs = " and ".join(f"{leg} since {iso_utc(second)}" for leg, second in ended.items())
+    message = f"ended: no bars of {legs}: it is not captured any more, or was delivered"
+    return SeriesStatus("stale", 0, window, message)

@@ -6,10 +6,13 @@ from dataclasses import astuple, replace
 
 import numpy as np
 
-from analytics_job.pairs.states import SeriesStatus, series_status
+from analytics_job.pairs.states import SeriesStatus, ended_status, series_status
 from spreadlake.pairs import Pair, parse_pair
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
+
+# (pair, its last bar, how many it has at least up to that) → how many it has.
+InARow = Callable[[Pair, int, int], int]
 
 _MARK = "; not captured now (see spreadlake symbols): "
 
@@ -23,8 +26,11 @@ class StatusStore:
         keys: Sequence[SeriesKey],
         max_stale: int,
         captured: Iterable[str],
+        stopped: Callable[[str, int], int | None],
     ) -> None:
+        """`stopped` tells since when a symbol that left has no bars up to a second."""
         self._db = db
+        self._stopped = stopped
         self._missing = _missing_legs({key.pair for key in keys}, set(captured))
         self._max_stale = max_stale
         self._written: dict[SeriesKey, SeriesStatus] = {}
@@ -37,9 +43,7 @@ class StatusStore:
                 db.execute(f"DELETE FROM pair_status WHERE {PAIR_ANALYTICS.is_series}", key)
         self._write((key, self._begun(key)) for key in keys)
 
-    def update(
-        self, timeframe: str, results: Iterable[PairRows], in_a_row: Callable[[Pair, int], int]
-    ) -> None:
+    def update(self, timeframe: str, results: Iterable[PairRows], in_a_row: InARow) -> None:
         """Takes the status from the last row of each result.
 
         `in_a_row` tells how many bars a pair has up to a bar, where it has all that rows need.
@@ -49,7 +53,8 @@ class StatusStore:
             self._write(
                 (
                     SeriesKey(pair.name, timeframe, result.window, result.lookback),
-                    series_status(
+                    self._ended(pair, result, int(result.have[index, -1]))
+                    or series_status(
                         self._have(result, index, in_a_row),
                         int(result.hedge_bars[index, -1]),
                         result.window,
@@ -62,11 +67,20 @@ class StatusStore:
                 for index, pair in enumerate(result.pairs)
             )
 
-    def _have(self, result: PairRows, index: int, in_a_row: Callable[[Pair, int], int]) -> int:
+    def _ended(self, pair: Pair, result: PairRows, have: int) -> SeriesStatus | None:
+        """Of a pair with a leg that has no bars any more."""
+        if have:
+            return None
+        last = (result.start + result.have.shape[1]) * result.length - 1
+        since = {leg: self._stopped(leg, last) for leg in pair}
+        ended = {leg: second for leg, second in since.items() if second is not None}
+        return ended_status(ended, result.window) if ended else None
+
+    def _have(self, result: PairRows, index: int, in_a_row: InARow) -> int:
         have = int(result.have[index, -1])
         if have < max(result.window, result.lookback, self._max_stale + 1):
             return have
-        return in_a_row(result.pairs[index], result.start + result.have.shape[1] - 1)
+        return in_a_row(result.pairs[index], result.start + result.have.shape[1] - 1, have)
 
     def _warming(self, key: SeriesKey) -> SeriesStatus:
         return series_status(

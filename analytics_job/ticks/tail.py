@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from spreadlake.lake.ticks.klines import (
 from spreadlake.lake.ticks.removal import removed_days, removed_until
 from spreadlake.lake.ticks.rolls import newest_seq, rolls_after, rolls_until
 from spreadlake.lake.ticks.source_end import NO_END, SourceEnd, read_end
+from spreadlake.lake.ticks.universe import UniverseChange, universe_changes
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,15 @@ _LIMIT = 200_000  # trades in one read, to bound memory while catching up
 class NewTrades:
     """Trades to take in, and hours (symbol, ms) to read: all of seq <= `seq` is in them.
 
-    `more` says that there is more to read.
+    `more` says that there is more to read. `changes` are of who is captured, all of those before
+    the last of these trades.
     """
 
     trades: pl.DataFrame
     seq: int
     more: bool
     hours: tuple[tuple[str, int], ...] = ()
+    changes: Sequence[UniverseChange] = ()
 
 
 class TickTail:
@@ -51,12 +54,15 @@ class TickTail:
         self._db: sqlite3.Connection | None = None
         self._presence = Presence(lake.ticks_db)
 
-    def read(self, after: int) -> NewTrades:
-        """The next trades with seq > `after`; none if the collector has not made its file yet."""
-        with explaining(self._lake.ticks_db):
-            return self._read(after)
+    def read(self, after: int, changes_after: int = 0) -> NewTrades:
+        """The next trades with seq > `after`; none if the collector has not made its file yet.
 
-    def _read(self, after: int) -> NewTrades:
+        With them all changes of who is captured since the one of seq `changes_after`.
+        """
+        with explaining(self._lake.ticks_db):
+            return self._read(after, changes_after)
+
+    def _read(self, after: int, changes_after: int) -> NewTrades:
         db = self._connection()
         if db is None:
             return NewTrades(TAIL_SCHEMA.to_frame(), after, more=False)
@@ -74,10 +80,12 @@ class TickTail:
             last = int(hot["seq"][-1]) if hot.height else after
             rolls = rolls_after(db, after, last if more else 2**62)
             hot = _without_removed(db, hot)
+            changes = universe_changes(db, changes_after)
         finally:
             db.execute("ROLLBACK")
         seq = max([last, *(roll.max_seq for roll in rolls)])
-        return NewTrades(hot, seq, more, tuple((roll.symbol, roll.hour_ms) for roll in rolls))
+        hours = tuple((roll.symbol, roll.hour_ms) for roll in rolls)
+        return NewTrades(hot, seq, more, hours, changes)
 
     def source_end(self) -> SourceEnd:
         """Where an import has ended after which no other trade came; NO_END otherwise."""

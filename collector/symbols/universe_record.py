@@ -11,6 +11,8 @@ from spreadlake.config import Settings
 from spreadlake.lake import atomic
 from spreadlake.lake.ticks.universe import (
     UniverseRow,
+    away_symbols,
+    note_changes,
     read_universe,
     save_trouble,
     save_universe,
@@ -33,6 +35,7 @@ class UniverseRecord:
         self.rows = {row.symbol: row for row in last.rows}
         self.looked_ms = last.looked_ms
         self.trouble = ""
+        self._away = away_symbols(store.db)
 
     @property
     def volumes(self) -> dict[str, float]:
@@ -77,12 +80,22 @@ class UniverseRecord:
         chosen = settings.symbols == "all"
         words = settings.universe.words if chosen else f"{len(captured)} named in symbols"
         looked_ms, trouble = self.looked_ms, self.trouble
+        # Before the exchange has told it is not known who has ended.
+        present = {s for s in captured if roster.may_trade(s)} if roster.has_listing else None
 
         def save() -> None:
             save_universe(self._store.db, rows, words, looked_ms)
             save_trouble(self._store.db, trouble)
+            if present is not None:
+                self._note(present)
 
         await self._write(save)
+
+    def _note(self, present: set[str]) -> None:
+        """By the clock of what is stored by now: a later trade is committed after this."""
+        watermark_ms = self._store.watermark_ms
+        if watermark_ms is not None:
+            self._away = note_changes(self._store.db, present, self._away, watermark_ms)
 
     async def _write(self, write: Callable[[], None]) -> None:
         def within() -> None:

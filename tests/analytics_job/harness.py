@@ -54,6 +54,13 @@ class TestLake:
                     (self._seq, *trade),
                 )
 
+    def change(self, symbol: str, time_ms: int, *, captured: bool) -> None:
+        """As the collector notes that a symbol left, or came back."""
+        self.db.execute(
+            "INSERT INTO universe_changes(symbol, time_ms, captured) VALUES (?, ?, ?)",
+            (symbol, time_ms, int(captured)),
+        )
+
     def store_klines(self, klines: Sequence[tuple[Any, ...]]) -> None:
         with atomic(self.db):
             for symbol in dict.fromkeys(row[0] for row in klines):

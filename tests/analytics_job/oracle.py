@@ -11,6 +11,7 @@ from tests.trades import Trade
 
 Bar = tuple[float, float, float, float, float, float, float, int]  # ohlc, volumes, trades
 Bars = dict[int, Bar]
+Away = dict[str, list[tuple[int, int]]]  # [left, back) of each symbol, in seconds
 
 
 def breaks(trades: Sequence[Trade], limit: int) -> list[tuple[int, int]]:
@@ -19,7 +20,9 @@ def breaks(trades: Sequence[Trade], limit: int) -> list[tuple[int, int]]:
     return [(s + 1, t) for s, t in itertools.pairwise(seconds) if t - s > limit]
 
 
-def second_bars(trades: Sequence[Trade], final: int, limit: int = 900) -> dict[str, Bars]:
+def second_bars(
+    trades: Sequence[Trade], final: int, limit: int = 900, away: Away | None = None
+) -> dict[str, Bars]:
     """1s bars by symbol and time; `final` is the first second that is not final."""
     off = {t for start, end in breaks(trades, limit) for t in range(start, end)}
     by_symbol: dict[str, list[Trade]] = defaultdict(list)
@@ -34,7 +37,12 @@ def second_bars(trades: Sequence[Trade], final: int, limit: int = 900) -> dict[s
         bars[symbol] = {}
         for second in range(min(grouped), final):
             if second in grouped:
-                bars[symbol][second] = _bar(grouped[second])
+                bars[symbol][second], traded = _bar(grouped[second]), second
+            elif any(
+                max(left, traded) + limit <= second and max(left, traded) + limit < back
+                for left, back in (away or {}).get(symbol, ())
+            ):
+                continue
             elif second not in off and second - 1 in bars[symbol]:
                 close = bars[symbol][second - 1][3]
                 bars[symbol][second] = (close, close, close, close, 0.0, 0.0, 0.0, 0)

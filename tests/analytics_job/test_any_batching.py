@@ -101,11 +101,16 @@ def _in_pieces(
     trades: list[Trade],
     cuts: list[int],
     restarts: set[int],
+    away: oracle.Away,
 ) -> None:
-    job = AnalyticsJob(lake.lake, config)
+    job, newest = AnalyticsJob(lake.lake, config), 0
     bounds = sorted({0, len(trades), *(cut % (len(trades) + 1) for cut in cuts)})
     for number, (low, high) in enumerate(pairwise(bounds)):
-        lake.store(trades[low:high])
+        # Who leaves is on record before a later trade is.
+        for trade in trades[low:high]:
+            newest = max(newest, trade.time_ms)
+            away = _note(lake, away, newest)
+            lake.store([trade])
         job.step()
         if number in restarts:
             job.close()
@@ -142,19 +147,65 @@ def test_nor_do_they_where_late_trades_close_breaks_move_them_or_make_new_ones(
     _check(BROKEN, rows, random, cuts, restarts)
 
 
+# Seconds of the minute at which a symbol leaves and comes back.
+_away = st.dictionaries(
+    st.sampled_from(SYMBOLS[:2]),
+    st.lists(st.integers(0, 70), min_size=1, max_size=4, unique=True),
+    min_size=1,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(_trade("PLAIN"), min_size=1, max_size=14),
+    st.sets(st.integers(0, 30), max_size=4),
+    randoms_,
+    cuts_,
+    restarts_,
+    _away,
+)
+def test_nor_do_they_where_symbols_leave_and_come_back(
+    rows: list[Row],
+    silent: set[int],
+    random: Any,
+    cuts: list[int],
+    restarts: set[int],
+    moments: dict[str, list[int]],
+) -> None:
+    """One symbol trades on, so that the end of another is none of all of them."""
+    base = EPOCH_MS // 1000
+    away: oracle.Away = {}
+    for symbol, at in moments.items():
+        times = [*sorted(base + second for second in at), *[base + 10**6] * (len(at) % 2)]
+        away[symbol] = list(zip(times[::2], times[1::2], strict=True))
+    others = [2 * number for number in range(31) if number not in silent]
+    every = [("CUSDT", second * 1000, 100.0 + second % 7, 1.0, False) for second in others]
+    _check(BROKEN, rows + every, random, cuts, restarts, away)
+
+
 def _check(
-    config: Settings, rows: list[Row], random: Any, cuts: list[int], restarts: set[int]
+    config: Settings,
+    rows: list[Row],
+    random: Any,
+    cuts: list[int],
+    restarts: set[int],
+    away: oracle.Away | None = None,
 ) -> None:
     trades = _trades(rows)
     shuffled = list(trades)
     random.shuffle(shuffled)
     with tempfile.TemporaryDirectory() as folder:
+        first = harness.TestLake(Path(folder, "once"))
+        _note(first, away or {}, None)
+        first.close()
         once = harness.run_job(Path(folder, "once"), config, [trades])
         live = harness.TestLake(Path(folder, "live"))
-        _in_pieces(live, config, shuffled, cuts, restarts)
+        _in_pieces(live, config, shuffled, cuts, restarts, away or {})
         assert live.tables() == once.tables()
+        assert live.table("stops") == once.table("stops")
+        assert live.table("joins") == once.table("joins")
         if _begun(trades):
-            _check_against_loop(once, config, trades)
+            _check_against_loop(once, config, trades, away)
         once.close()
         live.close()
 
@@ -166,13 +217,35 @@ def _begun(trades: Sequence[Trade]) -> bool:
     return clock.watermark_ms == max(t.time_ms for t in trades)
 
 
-def _check_against_loop(lake: harness.TestLake, config: Settings, trades: Sequence[Trade]) -> None:
+def _note(lake: harness.TestLake, away: oracle.Away, until_ms: int | None) -> oracle.Away:
+    """Writes who left and came back up to a time (None: all of it); what is left of it."""
+    later: oracle.Away = {}
+    for symbol, spans in away.items():
+        for left, back in spans:
+            if until_ms is not None and left * 1000 > until_ms:
+                later.setdefault(symbol, []).append((left, back))
+                continue
+            if left >= 0:
+                lake.change(symbol, left * 1000, captured=False)
+            if until_ms is None or back * 1000 <= until_ms:
+                lake.change(symbol, back * 1000, captured=True)
+            else:
+                later.setdefault(symbol, []).append((-1, back))
+    return later
+
+
+def _check_against_loop(
+    lake: harness.TestLake,
+    config: Settings,
+    trades: Sequence[Trade],
+    away: oracle.Away | None = None,
+) -> None:
     late = round(config.job.lateness * 1000)
     final = max(
         (max(t.time_ms for t in trades) - late) // 1000, min(t.time_ms for t in trades) // 1000
     )
     limit = round(config.job.break_minutes * 60)
-    seconds = oracle.second_bars(trades, final, limit)
+    seconds = oracle.second_bars(trades, final, limit, away)
     off = oracle.breaks(trades, limit)
     assert [tuple(row.values()) for row in lake.table("breaks")] == [b for b in off if b[1] < final]
     stored: dict[str, Any] = {name: {} for name in ("1s", *config.timeframes)}

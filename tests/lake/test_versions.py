@@ -10,7 +10,8 @@ import pytest
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_analytics_writer, open_reader, open_ticks_writer
 from spreadlake.lake.databases import connections
-from spreadlake.lake.databases.schema import ANALYTICS_STEPS, TICKS_STEPS
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS
+from spreadlake.lake.databases.schema_ticks import TICKS_STEPS
 
 Opener = Callable[[Lake], sqlite3.Connection]
 

@@ -13,7 +13,8 @@ from typing import IO
 
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.databases.errors import LakeConnection, explain
-from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS, TICKS_LATER, TICKS_STEPS
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS
+from spreadlake.lake.databases.schema_ticks import TICKS_LATER, TICKS_STEPS
 from spreadlake.lake.layout import Lake
 from spreadlake.locks import try_lock
 

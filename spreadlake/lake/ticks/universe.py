@@ -4,11 +4,12 @@ The collector writes them: what is captured at run time is asked here, by whoeve
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from spreadlake.lake.databases.meta import read_meta, write_meta
 from spreadlake.lake.databases.status import read_status
+from spreadlake.lake.ticks.symbols import read_symbols
 
 
 class UniverseRow(NamedTuple):
@@ -52,6 +53,18 @@ class UniverseLook(NamedTuple):
     rules: str = ""
     looked_ms: int | None = None
     trouble: str = ""
+
+
+class UniverseChange(NamedTuple):
+    """A symbol left those that are captured or ended (0), or came back (1).
+
+    `time_ms` is the trade time that had been reached then; `seq` rises.
+    """
+
+    seq: int
+    symbol: str
+    time_ms: int
+    captured: int
 
 
 _COLUMNS = ", ".join(UniverseRow._fields)
@@ -102,12 +115,52 @@ def save_universe(
     write_meta(db, _TROUBLE, "")
 
 
+def away_symbols(db: sqlite3.Connection) -> set[str]:
+    """The symbols that left, and did not come back."""
+    rows = db.execute(
+        "SELECT symbol, captured FROM universe_changes "
+        "WHERE seq IN (SELECT max(seq) FROM universe_changes GROUP BY symbol)"
+    ).fetchall()
+    return {symbol for symbol, captured in rows if not captured}
+
+
+def note_changes(
+    db: sqlite3.Connection, present: Collection[str], away: Collection[str], time_ms: int
+) -> set[str]:
+    """Records who of those with trades is not `present` any more, or again; who is away then.
+
+    `away` are those who were until now, `time_ms` is the trade time reached. Inside the caller's
+    transaction.
+    """
+    stored = [row.symbol for row in read_symbols(db)]
+    now = {symbol for symbol in stored if symbol not in present}
+    changes = [(s, time_ms, int(s not in now)) for s in stored if (s in now) != (s in away)]
+    db.executemany(
+        "INSERT INTO universe_changes(symbol, time_ms, captured) VALUES (?, ?, ?)", changes
+    )
+    return now
+
+
+def universe_changes(db: sqlite3.Connection, after: int) -> list[UniverseChange]:
+    """The changes since the one with seq `after`, in order; all where the record begins anew."""
+    if not _has_table(db, "universe_changes"):
+        return []
+    (newest,) = db.execute("SELECT ifnull(max(seq), 0) FROM universe_changes").fetchone()
+    if newest == after:
+        return []
+    rows = db.execute(
+        "SELECT seq, symbol, time_ms, captured FROM universe_changes WHERE seq > ? ORDER BY seq",
+        (after if after < newest else 0,),
+    ).fetchall()
+    return [UniverseChange(*row) for row in rows]
+
+
 def save_trouble(db: sqlite3.Connection, trouble: str) -> None:
     """Notes why a look did not count, inside the caller's transaction; the rows stay."""
     write_meta(db, _TROUBLE, trouble)
 
 
-def _has_table(db: sqlite3.Connection) -> bool:
+def _has_table(db: sqlite3.Connection, name: str = "universe") -> bool:
     """Not in a lake of before that no collector has opened since."""
-    found = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'universe'")
+    found = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
     return found.fetchone() is not None
