@@ -168,7 +168,7 @@ class AnalyticsJob:
         """Computes all slow statistics that are due, here and now."""
         try:
             self._tell_tests()
-            while results := compute_due(self._db, self._lake):
+            while results := compute_due(self._db, self._lake, self._pipeline.plan.prices):
                 self._store_results(results)
                 self._tell_tests()
                 self._report()

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, Sample, gauge
-from spreadlake.series import TABLES
+from spreadlake.series import TABLES, Prices
 from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS, Statistic
-from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests
+from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests, read_prices
 
 _VALUES = [one for one in PAIR_STATISTICS if one.metric]
 _TESTS = [one for one in SLOW_STATISTICS if one.metric]
@@ -37,6 +37,22 @@ def read_pair_tests(look: LakeSnapshot) -> list[tuple[Any, ...]]:
     with look.database(look.lake.analytics_db) as db:
         columns = (*_TESTS_KEY, *(one.column for one in _TESTS))
         return [] if db is None else read_latest_tests(db, columns)
+
+
+def read_prices_of(look: LakeSnapshot) -> Prices | None:
+    """What pair analytics are computed on; None while there are none."""
+    with look.database(look.lake.analytics_db) as db:
+        return None if db is None else read_prices(db)
+
+
+def prices_families(prices: Prices | None) -> Iterator[Metric]:
+    """One for the whole lake: its pair analytics are all on the same prices."""
+    yield gauge(
+        "spreadlake_pair_prices_info",
+        "What pair analytics are computed on: raw or log closes.",
+        [] if prices is None else [((prices,), 1.0)],
+        ["prices"],
+    )
 
 
 def pair_families(pairs: Sequence[Latest]) -> Iterator[Metric]:

@@ -14,7 +14,14 @@ from exporter.families import gauge
 from exporter.funding import funding_families, read_funding_rates
 from exporter.job import job_families, read_job
 from exporter.notifications import notification_families, read_notifications
-from exporter.pairs import pair_families, pair_test_families, read_pair_tests, read_pairs
+from exporter.pairs import (
+    pair_families,
+    pair_test_families,
+    prices_families,
+    read_pair_tests,
+    read_pairs,
+    read_prices_of,
+)
 from exporter.screens import read_screens, screen_families
 from exporter.services import WatchedServices, read_services, service_families
 from exporter.storage import read_storage, storage_families
@@ -39,7 +46,9 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
             universe_families(read_captured(look)),
             funding_families(read_funding_rates(look, symbols)),
         ),
-        "pairs": lambda look: pair_families(read_pairs(look)),
+        "pairs": lambda look: chain(
+            prices_families(read_prices_of(look)), pair_families(read_pairs(look))
+        ),
         "pair_tests": lambda look: pair_test_families(read_pair_tests(look)),
         "alerts": lambda look: alert_families(read_alerts(look)),
         "job": lambda look: job_families(read_job(look)),

@@ -10,6 +10,14 @@ from spreadlake.pairs import Pair, parse_pair
 
 TableName = Literal["bars", "pair_analytics", "pair_tests"]
 
+Prices = Literal["raw", "log"]
+"""What pair analytics are computed on: closes, or their natural logarithms."""
+
+
+def stored_prices(prices: Prices) -> str | None:
+    """What rows on such prices have in the column `prices`; on raw ones nothing, as before it."""
+    return None if prices == "raw" else prices
+
 
 class Table(NamedTuple):
     """A table, and the columns that name a series of it; the first is the symbol or the pair."""

@@ -47,14 +47,20 @@ PAIR_STATISTICS: tuple[Statistic, ...] = (
     Statistic(
         "beta",
         "hedge ratio: cov(A, B) / var(B) over the lookback",
-        Metric("spreadlake_pair_beta", "Hedge ratio: units of B against one unit of A."),
+        Metric(
+            "spreadlake_pair_beta",
+            "Hedge ratio: units of B against one unit of A; on log prices, values of either.",
+        ),
         Shown("β", None, "Hedge ratio β"),
         decimals=5,
     ),
     Statistic(
         "spread",
         "A − beta·B",
-        Metric("spreadlake_pair_spread", "A less beta times B, in the quote currency."),
+        Metric(
+            "spreadlake_pair_spread",
+            "A less beta times B: raw closes, in the quote currency, or their logarithms.",
+        ),
         decimals=4,
     ),
     Statistic(
@@ -65,7 +71,7 @@ PAIR_STATISTICS: tuple[Statistic, ...] = (
         "its standard deviation (ddof 1)",
         Metric(
             "spreadlake_pair_spread_std",
-            "Rolling standard deviation of the spread, in the quote currency.",
+            "Rolling standard deviation of the spread, of raw closes or of their logarithms.",
         ),
         decimals=4,
     ),
@@ -77,8 +83,8 @@ PAIR_STATISTICS: tuple[Statistic, ...] = (
     ),
     Statistic(
         "correlation",
-        "Pearson, of the closes over the window",
-        Metric("spreadlake_pair_correlation", "Rolling correlation of the closes."),
+        "Pearson, of A and B over the window",
+        Metric("spreadlake_pair_correlation", "Rolling correlation of the closes, raw or log."),
         Shown("correlation", 3, "correlation of closes and of log returns over the z window"),
         decimals=4,
     ),

@@ -11,7 +11,13 @@ from urllib.parse import unquote
 import polars as pl
 
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.archive import Piece, piece_seconds, read_day
+from spreadlake.lake.analytics.archive import (
+    Piece,
+    is_on_logs,
+    not_in_file,
+    piece_seconds,
+    read_day,
+)
 from spreadlake.lake.parts import write_parts
 from spreadlake.series import TABLES, Table
 from spreadlake.times import parse_time
@@ -88,11 +94,13 @@ class Compaction:
 
     def _parts(self, day: Piece) -> Iterator[pl.DataFrame]:
         key = (*day.table.key, "time")
+        pieces = (day, *day.hours(self._lake))
+        on_logs = any(is_on_logs(piece, self._lake) for piece in pieces)
         for start in range(day.start, day.end, 3600):
             frames = read_day(self._db, self._lake, day, start, start + 3600)
             if frames:
                 rows = pl.concat(frames).unique(key, keep="first").sort(key)
-                yield rows.drop(day.said_by_path)
+                yield rows.drop(not_in_file(day, on_logs=on_logs))
 
 
 def _key(table: Table, timeframe: str) -> str:

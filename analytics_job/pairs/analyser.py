@@ -16,7 +16,7 @@ from spreadlake.series import PAIR_ANALYTICS
 _PIECE = 16_384
 
 _COLUMNS = (
-    *PAIR_ANALYTICS.key, "time", "symbol_a", "symbol_b", "price_a", "price_b", *NUMBERS
+    *PAIR_ANALYTICS.key, "time", "symbol_a", "symbol_b", "price_a", "price_b", *NUMBERS, "prices"
 )  # fmt: skip
 _INSERT = (
     f"INSERT OR REPLACE INTO pair_analytics({', '.join(_COLUMNS)}) "
@@ -83,6 +83,7 @@ class Analyser:
         return last + 1 - max(self._run_starts[leg][0] for leg in pair)
 
     def _rows(self, closes: CloseMatrix, plan: PairPlan, rows: int) -> Iterator[PairRows]:
+        closes = closes.above_zero() if plan.prices == "log" else closes
         cuts = self._bars.cuts(self.length, closes.start + 1, closes.end)
         for part, part_rows in closes.stretches(rows, cuts):
             yield from self._rows_of_stretch(part, plan, part_rows)
@@ -123,6 +124,7 @@ class Analyser:
                 plan.max_stale,
                 plan.noise,
                 end - at,
+                plan.prices,
             )
 
     def _closes_up_to(self, low: int, high: int) -> CloseMatrix:

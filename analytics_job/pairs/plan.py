@@ -6,6 +6,7 @@ from spreadlake.config import Settings
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed
+from spreadlake.series import Prices
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class PairPlan:
     lookbacks: tuple[int, ...]
     max_stale: int
     noise: Noise
+    prices: Prices
 
     @property
     def reach(self) -> int:
@@ -42,6 +44,7 @@ def pair_plan(settings: Settings) -> PairPlan:
         lookbacks=tuple(settings.lookbacks),
         max_stale=settings.max_stale_bars,
         noise=Noise(settings.kalman.delta, settings.kalman.observation_variance),
+        prices=settings.prices,
     )
 
 
@@ -49,6 +52,6 @@ def series_definition(settings: Settings) -> str:
     """What a series' rows depend on besides its key and the trades; rows of another are redone."""
     kalman = settings.kalman
     definition = SeriesDefinition(
-        settings.max_stale_bars, kalman.delta, kalman.observation_variance
+        settings.max_stale_bars, kalman.delta, kalman.observation_variance, settings.prices
     )
     return definition.to_json()

@@ -12,7 +12,7 @@ from spreadlake.lake.analytics.breaks import read_cuts
 from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.arrays import Floats, Ints
-from spreadlake.series import BarKey
+from spreadlake.series import BarKey, Prices
 from spreadlake.times import timeframe_seconds
 
 
@@ -21,27 +21,33 @@ class DueBatch:
     """Tests of one bar and lookback over as many bars.
 
     closes: (symbols, bars) up to the tests' bar; at_a, at_b: (tests,) its rows of their legs.
+    prices: what of the closes is tested.
     """
 
     due: list[DueTest]
     closes: Floats
     at_a: Ints
     at_b: Ints
+    prices: Prices
 
 
-def read_closes(db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest]) -> list[DueBatch]:
+def read_closes(
+    db: sqlite3.Connection, lake: Lake, due: Iterable[DueTest], prices: Prices
+) -> list[DueBatch]:
     """The tests with their closes, put together where they are of the same bars."""
     groups: dict[tuple[str, int, int], list[DueTest]] = {}
     for one in due:
         groups.setdefault((one.timeframe, one.time, one.lookback), []).append(one)
-    return [batch for group in groups.values() for batch in _batches(db, lake, group)]
+    return [batch for group in groups.values() for batch in _batches(db, lake, group, prices)]
 
 
-def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterator[DueBatch]:
+def _batches(
+    db: sqlite3.Connection, lake: Lake, group: list[DueTest], prices: Prices
+) -> Iterator[DueBatch]:
     """One for each number of bars that both legs have, mostly the lookback."""
     symbols = sorted({leg for one in group for leg in parse_pair(one.pair)})
     start = _begin(db, group[0])
-    closes = {symbol: _closes(db, lake, symbol, group[0], start) for symbol in symbols}
+    closes = {symbol: _closes(db, lake, symbol, group[0], start, prices) for symbol in symbols}
     by_bars: dict[int, list[DueTest]] = {}
     for one in group:
         bars = min(len(closes[leg]) for leg in parse_pair(one.pair))
@@ -53,7 +59,7 @@ def _batches(db: sqlite3.Connection, lake: Lake, group: list[DueTest]) -> Iterat
         for leg, row in rows.items():
             table[row] = closes[leg][len(closes[leg]) - bars :]
         at_a, at_b = (np.array([rows[pair[side]] for pair in legs]) for side in (0, 1))
-        yield DueBatch(due, table, at_a, at_b)
+        yield DueBatch(due, table, at_a, at_b, prices)
 
 
 def _begin(db: sqlite3.Connection, due: DueTest) -> int:
@@ -66,10 +72,14 @@ def _begin(db: sqlite3.Connection, due: DueTest) -> int:
     return max([first, *read_cuts(db, length, first + 1, last + 1)]) * length
 
 
-def _closes(db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest, start: int) -> Floats:
+def _closes(
+    db: sqlite3.Connection, lake: Lake, symbol: str, due: DueTest, start: int, prices: Prices
+) -> Floats:
     """The closes from `start` up to the test's bar that lead to it without a hole."""
     key = BarKey(symbol, due.timeframe)
     rows = read_rows(db, lake, key, ("time", "close"), start, due.time + 1)
+    if prices == "log":  # a close that is not above 0 has no logarithm: a hole
+        rows = [row for row in rows if row[1] > 0]
     times, closes = (np.array([row[at] for row in rows]) for at in (0, 1))
     return closes[_unbroken(times, due.time, timeframe_seconds(due.timeframe)) :].astype(np.float64)
 

@@ -19,12 +19,12 @@ from spreadlake.lake.analytics.rows import read_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.stationarity import Stationarity
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
-from spreadlake.series import PAIR_TESTS, StationarityKey
+from spreadlake.series import PAIR_TESTS, Prices, StationarityKey, stored_prices
 
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 200_000  # tests that may wait, some 20 MB
-_COLUMNS = (*PAIR_TESTS.key, "time", *(column.name for column in fields(Stationarity)))
+_COLUMNS = (*PAIR_TESTS.key, "time", *(column.name for column in fields(Stationarity)), "prices")
 _INSERT = (
     f"INSERT OR REPLACE INTO pair_tests({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -75,6 +75,11 @@ class StationarityStore:
         self._most = max(_MOST_DUE, 2 * boundary)
 
     @property
+    def prices(self) -> Prices:
+        """What the tests are computed on."""
+        return self._plan.prices
+
+    @property
     def count(self) -> int:
         """How many are due."""
         return self._count
@@ -118,7 +123,8 @@ class StationarityStore:
     def put(self, due: DueTest, tests: Stationarity) -> None:
         """Stores a result (no row where there were no bars); the test is no longer due."""
         if tests.observations:
-            self._db.execute(_INSERT, (*due.key, due.time, *astuple(tests)))
+            prices = stored_prices(self.prices)
+            self._db.execute(_INSERT, (*due.key, due.time, *astuple(tests), prices))
         self._forget([due])
 
     def _due(

@@ -12,6 +12,7 @@ from analytics_job.stationarity.closes import DueBatch, read_closes
 from analytics_job.stationarity.store import DueTest, StationarityStore, newest_due
 from spreadlake.lake import Lake, atomic
 from spreadlake.quant.stationarity import Stationarity, stationarity_of_pairs
+from spreadlake.series import Prices
 
 _BATCH = 512
 _POLL_SECONDS = 0.1
@@ -19,9 +20,11 @@ _POLL_SECONDS = 0.1
 Result = tuple[DueTest, Stationarity]
 
 
-def compute_due(db: sqlite3.Connection, lake: Lake, count: int = _BATCH) -> list[Result]:
+def compute_due(
+    db: sqlite3.Connection, lake: Lake, prices: Prices, count: int = _BATCH
+) -> list[Result]:
     """The newest tests that are due, computed here and now."""
-    batches = read_closes(db, lake, newest_due(db, count))
+    batches = read_closes(db, lake, newest_due(db, count), prices)
     return _results(batches, _compute(batches))
 
 
@@ -54,7 +57,7 @@ class StationarityWorker:
         if not due or self._process.closing.is_set():
             return
         store.begin_batch()
-        batches = read_closes(db, lake, due)
+        batches = read_closes(db, lake, due, store.prices)
         tests = self._process.compute(_compute, batches)
         if not tests:
             return
@@ -92,7 +95,10 @@ class _Batch(NamedTuple):
 
 
 def _compute(batches: list[DueBatch]) -> list[list[Stationarity]]:
-    return [stationarity_of_pairs(batch.closes, batch.at_a, batch.at_b) for batch in batches]
+    return [
+        stationarity_of_pairs(batch.closes, batch.at_a, batch.at_b, batch.prices)
+        for batch in batches
+    ]
 
 
 def _results(batches: list[DueBatch], tests: list[list[Stationarity]]) -> list[Result]:

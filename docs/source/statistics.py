@@ -1,7 +1,7 @@
 """The columns of the pairs' tables, from the declaration of the statistics."""
 
 from docs.source.regions import table
-from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS
+from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS, Statistic
 
 _ANALYTICS_KEY = (
     ("pair", "`A/B`, e.g. `BTCUSDT/ETHUSDT`; key, with the next four"),
@@ -20,6 +20,16 @@ _TESTS_KEY = (
     ("lookback_bars", "bars that were looked at"),
     ("time", "open of the last of them"),
 )
+_PRICES = ("prices", "what the row's numbers are on: `log` closes; NULL: raw ones")
+_PRICES_SINCE = 7  # version of the tables, whose columns stand in the order in which they came
+
+
+def _meanings(statistics: tuple[Statistic, ...]) -> list[tuple[str, str]]:
+    before, after = [
+        [(one.column, one.meaning) for one in statistics if (one.since > _PRICES_SINCE) is later]
+        for later in (False, True)
+    ]
+    return [*before, _PRICES, *after]
 
 
 def statistics_tables() -> dict[str, str]:
@@ -27,10 +37,7 @@ def statistics_tables() -> dict[str, str]:
     return {
         name: table(
             ("column", "what it holds"),
-            [
-                (f"`{column}`", meaning)
-                for column, meaning in (*key, *((one.column, one.meaning) for one in statistics))
-            ],
+            [(f"`{column}`", meaning) for column, meaning in (*key, *_meanings(statistics))],
         )
         for name, key, statistics in (
             ("pair_analytics", _ANALYTICS_KEY, PAIR_STATISTICS),

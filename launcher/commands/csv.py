@@ -1,5 +1,6 @@
 """`spreadlake csv`: one series of pair analytics as time-aligned CSV."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -21,7 +22,7 @@ from launcher.commands.series import (
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
-from spreadlake.series import SeriesKey
+from spreadlake.series import Prices, SeriesKey
 from spreadlake.status import require_lake
 from spreadlake.times import iso_utc, parse_time
 from spreadlake.words import count
@@ -52,6 +53,12 @@ def csv(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
     ] = None,
+    prices: Annotated[
+        Prices | None,
+        typer.Option(
+            "--prices", metavar="raw|log", help="Closes, or their logarithms, computed here."
+        ),
+    ] = None,
     epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
     data: DataOption = Path("data"),
 ) -> None:
@@ -59,7 +66,8 @@ def csv(
 
     One series, time-aligned, by default to A_B_TIMEFRAME_WINDOW_LOOKBACK.csv in the current folder:
     of any two of the lake's symbols, any timeframe and window, computed from the bars where the
-    lake does not keep it. A row is known at close_time: join on that.
+    lake does not keep it. A row is known at close_time: join on that. Its column prices says
+    whether it is on raw or log closes.
     """
     lake = Lake(data)
     require_lake(lake)
@@ -68,17 +76,40 @@ def csv(
     key = choose_series(stored, name, timeframe, window, lookback)
     times = _times(start, end)
     columns = column_names(lake)
-    read = iter_rows if key in stored else iter_computed
-    pieces = _some(read(lake, key, columns, *times), lake, key)
-    header = (*columns[:_AT], "close_time", *columns[_AT:])
-    lines = csv_lines(header, rows_known_at(pieces, bar_seconds(key), epoch))
+    if key in stored and prices is None:
+        pieces = iter_rows(lake, key, columns, *times)
+    else:
+        pieces = iter_computed(lake, key, columns, *times, prices)
+    header = (*columns[:_AT], "close_time", *columns[_AT:], "prices")
+    kinds: Counter[str] = Counter()
+    rows = rows_known_at(_some(pieces, lake, key), bar_seconds(key), epoch)
+    lines = csv_lines(header, _counted(rows, kinds))
     if output == "-":
         lines_to_stdout(lines)
-        return
-    path = _target(output, key)
-    replaced = path.is_file()
-    rows = lines_to_file(lines, path) - 1  # the header is no row
-    typer.echo(_wrote(rows, key, path, replaced=replaced), err=True)
+    else:
+        path = _target(output, key, prices)
+        replaced = path.is_file()
+        lines_to_file(lines, path)
+        typer.echo(_wrote(kinds, key, path, replaced=replaced), err=True)
+    if len(kinds) > 1:
+        typer.echo(_mixed(kinds), err=True)
+
+
+def _counted(
+    rows: Iterable[tuple[object, ...]], kinds: Counter[str]
+) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        kinds[str(row[-1])] += 1
+        yield row
+
+
+def _mixed(kinds: Counter[str]) -> str:
+    each = " and ".join(f"{count(rows, 'row')} on {prices}" for prices, rows in kinds.items())
+    return (
+        f"warning: {each} prices, as the column prices says: another setting was there, and not "
+        "all rows have been computed again (or never can: their bars are gone); --prices computes "
+        "them all"
+    )
 
 
 def _some(
@@ -91,9 +122,10 @@ def _some(
     return chain([first], pieces)
 
 
-def _wrote(rows: int, key: SeriesKey, path: Path, *, replaced: bool) -> str:
+def _wrote(kinds: Counter[str], key: SeriesKey, path: Path, *, replaced: bool) -> str:
     before = ", in place of what was there" if replaced else ""
-    return f"wrote {count(rows, 'row')} of {_named(key)} to {path}{before}"
+    rows, prices = count(kinds.total(), "row"), " and ".join(kinds)
+    return f"wrote {rows} of {_named(key)}, {prices} prices, to {path}{before}"
 
 
 def _named(key: SeriesKey) -> str:
@@ -125,9 +157,9 @@ def _moment(time: int, epoch: bool) -> str:
     return str(time) if epoch else iso_utc(time)
 
 
-def _target(output: str | None, key: SeriesKey) -> Path:
-    symbols = key.pair.replace("/", "_")
-    name = f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}.csv"
+def _target(output: str | None, key: SeriesKey, prices: Prices | None) -> Path:
+    symbols, asked = key.pair.replace("/", "_"), f"_{prices}" if prices else ""
+    name = f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}{asked}.csv"
     path = Path(name if output is None else output)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")

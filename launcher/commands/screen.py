@@ -11,6 +11,7 @@ from launcher.commands.series import lake_definition
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import check_symbol
+from spreadlake.series import Prices
 from spreadlake.status import require_lake
 from spreadlake.times import parse_time, timeframe_seconds
 
@@ -51,7 +52,7 @@ def screen(
         str, typer.Option("--symbols", metavar="S,S|all", help="Symbols to pair, or all.")
     ] = "all",
     prices: Annotated[
-        Literal["log", "raw"],
+        Prices,
         typer.Option("--prices", metavar="log|raw", help="Logarithms of the closes, or closes."),
     ] = "log",
     fee_bps: Annotated[

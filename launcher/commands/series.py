@@ -9,7 +9,7 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition, stored_definition
 from spreadlake.lake.analytics.rows import first_rows
-from spreadlake.series import PAIR_ANALYTICS, SeriesKey
+from spreadlake.series import PAIR_ANALYTICS, Prices, SeriesKey
 from spreadlake.status import snapshot
 from spreadlake.times import iso_utc, timeframe_seconds
 
@@ -19,7 +19,7 @@ Rows = list[tuple[Any, ...]]
 
 _PIECE = 5_000
 _FIRST = ("time", "price_a", "price_b", "spread", "zscore")
-_NOT_SHOWN = (*PAIR_ANALYTICS.key, "symbol_a", "symbol_b")
+_NOT_SHOWN = (*PAIR_ANALYTICS.key, "symbol_a", "symbol_b", "prices")
 _KEY = ", ".join(PAIR_ANALYTICS.key)
 _FOLLOWING = (
     f"SELECT {_KEY} FROM pair_analytics WHERE ({_KEY}) > (?, ?, ?, ?) ORDER BY {_KEY} LIMIT 1"
@@ -96,28 +96,47 @@ def iter_rows(
 ) -> Iterator[Rows]:
     """Pieces of rows with start <= time <= end (Unix seconds), in order of time.
 
-    `columns` begins with `time`. Each piece is a short transaction of its own, so that a long
-    export does not keep the job's write-ahead log from being taken back.
+    `columns` begins with `time`; after them comes what the row is on, `Prices`. Each piece is a
+    short transaction of its own, so that a long export does not keep the job's write-ahead log from
+    being taken back.
     """
     first = 0 if start is None else math.ceil(start)
     stop = 2**40 if end is None else math.floor(end) + 1
     while True:
         with snapshot(lake.analytics_db) as db:
-            piece = [] if db is None else first_rows(db, lake, key, columns, first, stop, _PIECE)
+            piece = [] if db is None else _piece(db, lake, key, columns, first, stop)
         if not piece:
             return
         yield piece
         first = piece[-1][0] + 1
 
 
+def _piece(
+    db: sqlite3.Connection, lake: Lake, key: SeriesKey, columns: Sequence[str], start: int, end: int
+) -> Rows:
+    known = {row[1] for row in db.execute("PRAGMA table_info(pair_analytics)")}
+    if "prices" not in known:  # a lake of before
+        rows = first_rows(db, lake, key, columns, start, end, _PIECE)
+        return [(*row, "raw") for row in rows]
+    rows = first_rows(db, lake, key, [*columns, "prices"], start, end, _PIECE)
+    return [(*row[:-1], row[-1] or "raw") for row in rows]
+
+
 def iter_computed(
-    lake: Lake, key: SeriesKey, columns: Sequence[str], start: float | None, end: float | None
+    lake: Lake,
+    key: SeriesKey,
+    columns: Sequence[str],
+    start: float | None,
+    end: float | None,
+    prices: Prices | None = None,
 ) -> Iterator[Rows]:
-    """As `iter_rows`, of a series that the lake does not keep."""
+    """As `iter_rows`, of a series that the lake does not keep; `prices` None: on the lake's."""
     from spreadlake.research import computed_rows  # noqa: PLC0415
 
-    for frame in computed_rows(lake, key, lake_definition(lake), start, end):
-        yield frame.select(columns).rows()
+    definition = lake_definition(lake)
+    definition = definition._replace(prices=prices or definition.prices)
+    for frame in computed_rows(lake, key, definition, start, end):
+        yield [(*row, definition.prices) for row in frame.select(columns).rows()]
 
 
 def bar_seconds(key: SeriesKey) -> int:
@@ -160,4 +179,6 @@ def lake_definition(lake: Lake) -> SeriesDefinition:
 
     settings = load_settings(find_config(None))
     kalman = settings.kalman
-    return SeriesDefinition(settings.max_stale_bars, kalman.delta, kalman.observation_variance)
+    return SeriesDefinition(
+        settings.max_stale_bars, kalman.delta, kalman.observation_variance, settings.prices
+    )

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spreadlake.status.model import LakeReport, PairReport, ServiceReport
+from spreadlake.status.model import LakeReport, ServiceReport
 from spreadlake.times import iso_utc, timeframe_seconds
 from spreadlake.words import age, count, duration, number, signed, size
 
@@ -44,7 +44,7 @@ def as_tables(report: LakeReport, every: bool = False) -> RenderableType:
     if report.gaps:
         parts.append(_gaps(report))
     if report.pairs:
-        parts.append(_pairs(report.pairs, most, trades=bool(report.ticks)))
+        parts.append(_pairs(report, most))
     if report.alerts:
         parts.append(_alerts(report))
     parts.append(Text("files: " + ", ".join(f"{f.name} {size(f.bytes)}" for f in report.files)))
@@ -203,9 +203,10 @@ def _gaps(report: LakeReport) -> Table:
     return table
 
 
-def _pairs(pairs: list[PairReport], most: int, *, trades: bool) -> Table:
+def _pairs(report: LakeReport, most: int) -> Table:
     numbers = ("window", "lookback", "z", "corr", "beta")
-    title = "pairs"
+    pairs, trades = report.pairs, bool(report.ticks)
+    title = f"pairs, on {report.prices} prices" if report.prices else "pairs"
     if len(pairs) > most:
         title += f": {most} of {len(pairs):,} series, the most stretched first (--all)"
         pairs = sorted(pairs, key=lambda p: -abs(p.zscore or 0.0))[:most]

@@ -65,7 +65,7 @@ def draw(screen: LiveScreen, width: int, height: int) -> list[Text]:
         lines += [Text(), *_prices(report.symbols, width)]
         alerts = _alerts(report)
         room = height - len(lines) - len(alerts) - len(foot) - _LOG_LINES - 2
-        lines += [Text(), *_tables(report.pairs, screen.watched, room, width), *alerts]
+        lines += [Text(), *_tables(report, screen.watched, room, width), *alerts]
     room = height - len(lines) - len(foot) - 1
     if room > 0:
         lines += [Text(), *_log(screen.log, room, width)]
@@ -169,7 +169,7 @@ def pick_pairs(pairs: Sequence[PairReport], watched: ShownSeries, room: int) -> 
 
 
 def _tables(
-    pairs: Sequence[PairReport], watched: Sequence[ShownSeries], room: int, width: int
+    report: LakeReport, watched: Sequence[ShownSeries], room: int, width: int
 ) -> list[Text]:
     """A table for each timeframe; the last ones are named where there is no room for them."""
     shown = watched[: max(room // _TABLE_LINES, 1)]
@@ -178,19 +178,21 @@ def _tables(
     lines: list[Text] = []
     for done, one in enumerate(shown):
         share = (room - len(lines)) // (len(shown) - done)
-        lines += _pairs(pairs, one, max(share - 1, 1), width)
+        lines += _pairs(report, one, max(share - 1, 1), width)
     if left_out:
         lines.append(Text(f" no room for bars of {', '.join(left_out)}", style="dim"))
     return lines
 
 
-def _pairs(pairs: Sequence[PairReport], watched: ShownSeries, room: int, width: int) -> list[Text]:
+def _pairs(report: LakeReport, watched: ShownSeries, room: int, width: int) -> list[Text]:
+    pairs = report.pairs
     shown = pick_pairs(pairs, watched, room)
     # As wide for each timeframe, which all have the same pairs.
     longest = max((len(p.pair) for p in pairs), default=8)
     wide = min(longest, _LONGEST_PAIR, max(width - 42, 8))
     series = f"{watched.timeframe} bars, z over {watched.window}, beta over {watched.lookback}"
-    head = Text(f" {'pair':<{wide}} {'z':>7} {'corr':>6} {'beta':>11}  {series}", style="dim")
+    beta = f"beta ({report.prices})" if report.prices else "beta"
+    head = Text(f" {'pair':<{wide}} {'z':>7} {'corr':>6} {beta:>11}  {series}", style="dim")
     lines = [head, *(_pair_line(pair, wide, watched.threshold) for pair in shown)]
     mine = [pair for pair in pairs if watched.shows(pair)]
     hidden = [pair for pair in mine if pair not in shown] if len(mine) > len(shown) else []

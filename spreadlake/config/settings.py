@@ -27,7 +27,7 @@ from spreadlake.config.sections import (
 )
 from spreadlake.config.universe import UniverseSettings
 from spreadlake.pairs import FollowedPair, Pair
-from spreadlake.series import SeriesKey
+from spreadlake.series import Prices, SeriesKey
 from spreadlake.times import MOST_BARS
 
 ENV_PREFIX = "SPREADLAKE_"
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     lookbacks: list[Bars] = Field([300], min_length=1, description="bars of the hedge regression")
     max_stale_bars: int = Field(
         30, ge=1, description="carried closes in a row after which a pair is stale"
+    )
+    prices: Prices = Field(
+        "raw", description='what pair analytics are computed on: "raw" or "log" closes'
     )
     universe: UniverseSettings = UniverseSettings()
     exchange: ExchangeSettings = ExchangeSettings()

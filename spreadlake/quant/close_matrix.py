@@ -1,7 +1,7 @@
 """The closes of many symbols side by side: what pair analytics are computed on. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -78,6 +78,13 @@ class CloseMatrix:
             join(self.quote_volume, later.quote_volume),  # type: ignore[arg-type]
             _in_a_row(close, self.start + drop),  # type: ignore[arg-type]
         )
+
+    def above_zero(self) -> Self:
+        """Without the bars whose close has no logarithm: none where it is not above 0."""
+        if not (self.close <= 0).any():
+            return self
+        close = np.where(self.close > 0, self.close, np.nan)
+        return replace(self, close=close, first=_in_a_row(close, self.start))
 
     def columns(self, low: int, high: int) -> Self:
         """The absolute bars [low, high) of it."""

@@ -58,9 +58,15 @@ class Legs:
         """How many there are."""
         return len(self.at_a)
 
-    def returns(self) -> "Legs":
-        """Log returns in the place of closes; each leg has one fewer."""
-        return replace(self, close=log_returns(self.close), first=self.first + 1)
+    def logs(self) -> "Legs":
+        """Natural logarithms in the place of closes."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return replace(self, close=np.log(self.close), unit=1.0)
+
+    def steps(self) -> "Legs":
+        """What each close is above the one before; each leg has one fewer."""
+        steps = np.diff(self.close, axis=-1, prepend=np.nan)
+        return replace(self, close=steps, first=self.first + 1)
 
     def windows(self, width: int, rows: int) -> LegWindows:
         """The last `width` bars of every leg at each of the last `rows` columns."""

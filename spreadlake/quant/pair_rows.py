@@ -13,6 +13,7 @@ from spreadlake.quant.kalman import kalman_beta
 from spreadlake.quant.legs import Legs
 from spreadlake.quant.pair_stats import correlation, deviation, hedge_ratio, spread_zscore
 from spreadlake.quant.rolling import LegWindows, rolling_sum
+from spreadlake.series import Prices, stored_prices
 from spreadlake.statistics import PAIR_STATISTICS
 
 _CELLS = 16_384  # pairs times rows at a time: what is computed on stays in the processor's cache
@@ -51,9 +52,13 @@ class PairRows:
     price_a: Floats
     price_b: Floats
     numbers: dict[str, Floats]
+    prices: Prices = "raw"
 
     def frame(self) -> pl.DataFrame:
-        """The rows of the table: pair, symbols, time (s), prices and numbers; NaN is null."""
+        """The rows of the table: pair, symbols, time (s), closes and numbers; NaN is null.
+
+        `prices` says what the numbers are on, null for raw closes.
+        """
         kept = self.have >= self.window
         pair, row = np.nonzero(kept)
         columns: dict[str, object] = {
@@ -66,7 +71,10 @@ class PairRows:
         }
         numbers = {name: self.numbers[name][kept] for name in NUMBERS}
         frame = pl.DataFrame(columns | numbers, nan_to_null=True)
-        return frame.with_columns(pl.col("hedge_bars").cast(pl.Int64))
+        return frame.with_columns(
+            pl.col("hedge_bars").cast(pl.Int64),
+            prices=pl.lit(stored_prices(self.prices), dtype=pl.String),
+        )
 
 
 def bars_needed(windows: Sequence[int], lookbacks: Sequence[int], max_stale: int) -> int:
@@ -82,18 +90,19 @@ def pair_rows(
     max_stale: int,
     noise: Noise,
     rows: int,
+    prices: Prices = "raw",
 ) -> Iterator[PairRows]:
     """Analytics of `pairs` at the last `rows` bars: a PairRows per group, lookback and window.
 
-    The matrix reaches back `bars_needed` bars before them, or to the legs' first bars. What
-    belongs to a symbol is computed once for all pairs that begin with it at the same bar; of
-    these, as many at a time as stay in a cache.
+    The matrix reaches back `bars_needed` bars before them, or to the legs' first bars; for the
+    logarithms of closes all of them are above 0. What belongs to a symbol is computed once for all
+    pairs that begin with it at the same bar; of these, as many at a time as stay in a cache.
     """
     at_a, at_b = closes.rows([p.a for p in pairs]), closes.rows([p.b for p in pairs])
     for some in _sharing_legs(closes, at_a, at_b):
         together = tuple(pairs[i] for i in some.tolist())
         market = _Market.of(
-            closes, together, at_a[some], at_b[some], lookbacks, windows, max_stale, rows
+            closes, together, at_a[some], at_b[some], lookbacks, windows, max_stale, rows, prices
         )
         for group in market.legs.groups(max(1, _CELLS // rows)):
             yield from _rows_of(market, market.some(group), windows, lookbacks, noise)
@@ -155,12 +164,13 @@ class _Market:
     pairs: tuple[Pair, ...]
     at_a: Ints  # row of each pair's leg A in the matrix
     at_b: Ints
-    legs: Legs
+    legs: Legs  # closes, or their logarithms
     returns: Legs
-    windows: dict[int, LegWindows]  # of the closes, by width
+    windows: dict[int, LegWindows]  # of the legs, by width
     returned: dict[int, LegWindows]  # of the returns between as many closes
     volume: dict[int, Floats]  # (symbols, rows)
     stale: Bools  # (symbols, rows)
+    prices: Prices
 
     @classmethod
     def of(
@@ -173,9 +183,13 @@ class _Market:
         windows: Sequence[int],
         max_stale: int,
         rows: int,
+        prices: Prices,
     ) -> "_Market":
         legs = Legs.of_symbols(closes.close, closes.start, closes.first, at_a, at_b)
-        returns = legs.returns()
+        logs = legs.logs()
+        returns = logs.steps()
+        if prices == "log":
+            legs = logs
         start, first = closes.start, closes.first
         return cls(
             closes,
@@ -188,6 +202,7 @@ class _Market:
             {width: returns.windows(width - 1, rows) for width in windows},
             {w: rolling_sum(closes.quote_volume, w, start, first, rows) for w in windows},
             _carried(closes.traded, max_stale, rows),
+            prices,
         )
 
     def some(self, pairs: slice) -> "_Market":
@@ -225,7 +240,7 @@ class _Market:
         """Numbers of one window and lookback put together."""
         hedge_bars = numbers["hedge_bars"]
         start = self.closes.end - hedge_bars.shape[1]
-        price_a, price_b = self.legs.last(hedge_bars.shape[1])
+        close = self.closes.close[:, -hedge_bars.shape[1] :]
         stale = self.stale[self.at_a] | self.stale[self.at_b]
         if stale.any():
             numbers = {name: np.where(stale, np.nan, values) for name, values in numbers.items()}
@@ -238,9 +253,10 @@ class _Market:
             have=self._have(start),
             hedge_bars=hedge_bars.astype(np.int64),
             stale=stale,
-            price_a=price_a,
-            price_b=price_b,
+            price_a=close[self.at_a],
+            price_b=close[self.at_b],
             numbers=numbers,
+            prices=self.prices,
         )
 
     def _have(self, start: int) -> Ints:

@@ -5,6 +5,7 @@ nothing later.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -136,13 +137,13 @@ def _spread_zscore(legs: Legs, end: int, beta: Floats, m: Moments, out: Floats) 
     _divide(distance, std, zscore)
 
 
-def whole_spread(a: Floats, b: Floats) -> Floats | None:
+def whole_spread(a: Floats, b: Floats, unit: float = 0.0) -> Floats | None:
     """A − beta·B of one pair's closes (bars,), with the beta of all of them, less its first value.
 
-    None where a leg or the spread does not vary. No test depends on the spread's level, and most
-    lose digits to it.
+    None where a leg or the spread does not vary; `unit` as that of `Legs`. No test depends on the
+    spread's level, and most lose digits to it.
     """
-    legs = Legs.of(a[None], b[None])
+    legs = replace(Legs.of(a[None], b[None]), unit=unit)
     m = legs.moments(legs.windows(len(a), 1))
     beta = hedge_ratio(legs, m).beta
     std = spread_zscore(legs, beta, m).std[0, 0]

@@ -6,7 +6,7 @@ same bits whichever pairs it is computed with.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,8 @@ from spreadlake.quant.arrays import Floats
 from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.legs import Legs, log_returns
 from spreadlake.quant.screen_pairs import MARKET_PIECE, Market, measured
+from spreadlake.series import Prices
 from spreadlake.times import LEAST_SCREENED_BARS
-
-Prices = Literal["log", "raw"]
 
 PERSISTENT_PVALUE = 0.05
 """p-value below which a pair passes, for `persistence`."""
@@ -175,7 +174,7 @@ def _market(close: Floats, options: ScreenOptions) -> Market:
     returns = Legs(log_returns(close), 0, before, none, none)
     lookback, window = options.lookback, options.window
     return Market(
-        moments=LaggedMoments.of(x[:, -lookback:]),
+        moments=LaggedMoments.of(x[:, -lookback:], unit=closes.unit),
         closes=closes,
         returns=returns,
         window=closes.windows(window, 1),

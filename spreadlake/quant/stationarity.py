@@ -1,7 +1,7 @@
 """Slow statistics of pairs over one lookback: does the spread come back, and how fast? Pure.
 
-Inputs are closes whose last bar is at the rows' time. A statistic without meaning (too few bars,
-no variance) is None.
+Inputs are closes, or their logarithms, whose last bar is at the rows' time. A statistic without
+meaning (too few bars, no variance) is None.
 """
 
 import math
@@ -14,6 +14,7 @@ from spreadlake.quant.cointegration import SpreadTests, half_lives, spread_tests
 from spreadlake.quant.lagged_moments import LaggedMoments
 from spreadlake.quant.pair_stats import whole_spread
 from spreadlake.quant.unit_root import adf, engle_granger
+from spreadlake.series import Prices
 
 MIN_BARS = 30  # below this the tests' distributions say nothing
 _MOST_SLOPES = 300  # bars, whose slopes are squared as many
@@ -36,25 +37,29 @@ class Stationarity:
     observations: int
 
 
-def stationarity(a: Floats, b: Floats) -> Stationarity:
-    """All statistics of two legs (bars,); the spread is A − beta·B with the OLS beta."""
+def stationarity(a: Floats, b: Floats, prices: Prices = "raw") -> Stationarity:
+    """All statistics of two legs' closes (bars,); the spread is A − beta·B with the OLS beta."""
     both = np.stack([a, b])
-    return stationarity_of_pairs(both, np.zeros(1, np.int64), np.ones(1, np.int64))[0]
+    return stationarity_of_pairs(both, np.zeros(1, np.int64), np.ones(1, np.int64), prices)[0]
 
 
-def stationarity_of_pairs(closes: Floats, at_a: Ints, at_b: Ints) -> list[Stationarity]:
+def stationarity_of_pairs(
+    closes: Floats, at_a: Ints, at_b: Ints, prices: Prices = "raw"
+) -> list[Stationarity]:
     """The same of many pairs: `closes` (symbols, bars), `at_a` and `at_b` (pairs,) their rows.
 
-    A pair has the same bits whichever pairs it is computed with.
+    For their logarithms all are above 0. A pair has the same bits whichever pairs it is computed
+    with.
     """
     bars = closes.shape[1]
     if bars < MIN_BARS or len(at_a) == 0:
         return [Stationarity(None, None, None, None, None, bars)] * len(at_a)
-    tests = spread_tests(LaggedMoments.of(closes), at_a, at_b)
+    x, unit = (np.log(closes), 1.0) if prices == "log" else (closes, 0.0)
+    tests = spread_tests(LaggedMoments.of(x, unit=unit), at_a, at_b)
     return [
-        _one_by_one(closes[a], closes[b])
+        _one_by_one(x[a], x[b], unit)
         if tests.doubtful[pair]
-        else _together(tests, pair, closes[a], closes[b])
+        else _together(tests, pair, x[a], x[b])
         for pair, (a, b) in enumerate(zip(at_a, at_b, strict=True))
     ]
 
@@ -97,9 +102,9 @@ def _together(tests: SpreadTests, pair: int, a: Floats, b: Floats) -> Stationari
     )
 
 
-def _one_by_one(a: Floats, b: Floats) -> Stationarity:
+def _one_by_one(a: Floats, b: Floats, unit: float) -> Stationarity:
     """Where too few digits are left in the batch, or none: a leg or the spread does not vary."""
-    spread = whole_spread(a, b)
+    spread = whole_spread(a, b, unit)
     if spread is None:
         return Stationarity(None, None, None, None, None, len(a))
     test = adf(spread)

@@ -30,8 +30,8 @@ def computed_rows(
     """Rows with start <= time <= end (Unix seconds; None: all), in pieces, in order of time.
 
     Columns: `time` (s, the bar's open), `price_a`, `price_b` and the numbers of
-    `pair_analytics`; a number without meaning is null. Raises InputError for a symbol without
-    bars and for a timeframe that the stored bars do not divide.
+    `pair_analytics`; a number without meaning is null, and so is `prices` on raw closes. Raises
+    InputError for a symbol without bars and for a timeframe that the stored bars do not divide.
     """
     with closing(open_reader(lake.analytics_db)) as db:
         source = BarSource.of(db, lake, key.timeframe, key.legs)
@@ -54,6 +54,7 @@ def _piece(
     """The rows at the absolute bars [low, high)."""
     with closing(open_reader(lake.analytics_db)) as db:
         closes = source.matrix(db, tuple(key.legs), low - reach, high)
+        closes = closes.above_zero() if definition.prices == "log" else closes
         cuts = read_cuts(db, source.length, low - reach, high)
     noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
     parts = [
@@ -67,6 +68,7 @@ def _piece(
             definition.max_stale_bars,
             noise,
             count,
+            definition.prices,
         )
     ]
     return pl.concat(parts).drop("pair", "symbol_a", "symbol_b")

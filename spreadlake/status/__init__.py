@@ -4,6 +4,7 @@ from spreadlake.status.analytics import (
     read_latest,
     read_latest_pairs,
     read_latest_tests,
+    read_prices,
     read_progress,
     read_tests_backlog,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "read_latest",
     "read_latest_pairs",
     "read_latest_tests",
+    "read_prices",
     "read_progress",
     "read_service",
     "read_tests_backlog",

@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from spreadlake.lake.analytics.definition import stored_definition
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS
-from spreadlake.series import PAIR_ANALYTICS
+from spreadlake.series import PAIR_ANALYTICS, Prices, stored_prices
 from spreadlake.status.model import AlertReport, PairReport, TestsBacklog
 from spreadlake.times import timeframe_seconds
 
@@ -19,6 +20,7 @@ FROM pair_status AS s LEFT JOIN pair_analytics AS a
     SELECT max(time) FROM pair_analytics AS newest
     WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
       AND newest.window_bars = s.window_bars AND newest.lookback_bars = s.lookback_bars)
+  {kind}
 {only}
 ORDER BY s.pair, s.timeframe, s.window_bars, s.lookback_bars
 """
@@ -31,6 +33,7 @@ FROM pair_status AS s JOIN pair_tests AS t
     SELECT max(time) FROM pair_tests AS newest
     WHERE newest.pair = s.pair AND newest.timeframe = s.timeframe
       AND newest.lookback_bars = s.lookback_bars)
+  {kind}
 """
 _OPEN_ALERTS = """
 SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, opened_zscore,
@@ -60,7 +63,8 @@ def read_latest(
 ) -> list[tuple[Any, ...]]:
     """`columns` of every configured series: what `pair_status` has of them, else its latest row.
 
-    The z-score is None unless the state is ready, and so is what a lake of before does not have.
+    The z-score is None unless the state is ready, and so is what a lake of before does not have,
+    and a row on other prices than the lake's are now, until it is computed again.
     """
     status, rows = _columns_of(db, "pair_status"), _columns_of(db, "pair_analytics")
     only = _ONLY.format(keys=", ".join(["(?, ?, ?)"] * len(looked))) if looked else ""
@@ -74,15 +78,23 @@ def read_latest(
         else "NULL"
         for name in columns
     ]
-    sql = _LATEST.format(columns=", ".join(names), only=only)
-    return db.execute(sql, [value for key in looked for value in key]).fetchall()
+    kind, values = _of_a_kind(db, "a", rows)
+    sql = _LATEST.format(columns=", ".join(names), kind=kind, only=only)
+    return db.execute(sql, [*values, *(value for key in looked for value in key)]).fetchall()
 
 
 def read_latest_tests(db: sqlite3.Connection, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """`columns` of the latest slow statistics of every configured series."""
     known = _columns_of(db, "pair_tests")
     names = [f"t.{name}" if name in known else "NULL" for name in columns]
-    return db.execute(_LATEST_TESTS.format(columns=", ".join(names))).fetchall()
+    kind, values = _of_a_kind(db, "t", known)
+    return db.execute(_LATEST_TESTS.format(columns=", ".join(names), kind=kind), values).fetchall()
+
+
+def read_prices(db: sqlite3.Connection) -> Prices | None:
+    """What the stored pair analytics are computed on; None while there is no series."""
+    definition = stored_definition(db)
+    return None if definition is None else definition.prices
 
 
 def read_tests_backlog(db: sqlite3.Connection, final: int | None) -> TestsBacklog:
@@ -115,6 +127,14 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
     `final_time`.
     """
     return dict(db.execute("SELECT key, value FROM progress").fetchall())
+
+
+def _of_a_kind(db: sqlite3.Connection, table: str, known: set[str]) -> tuple[str, list[str | None]]:
+    """The condition that rows of a table are on the lake's prices, and its value."""
+    prices = read_prices(db)
+    if prices is None or "prices" not in known:
+        return "", []
+    return f"AND {table}.prices IS ?", [stored_prices(prices)]
 
 
 def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:

@@ -8,10 +8,12 @@ from spreadlake.lake import Lake
 from spreadlake.lake.analytics.followed import count_followed
 from spreadlake.lake.ticks.klines import KlineExtent, kline_extent, newest_kline_change
 from spreadlake.lake.ticks.rolls import newest_seq
+from spreadlake.series import Prices
 from spreadlake.status.analytics import (
     Looked,
     read_latest_pairs,
     read_open_alerts,
+    read_prices,
     read_progress,
     read_tests_backlog,
 )
@@ -70,6 +72,7 @@ class _Analysis:
     alerts: list[AlertReport] = field(default_factory=list)
     slow_tests: TestsBacklog = field(default_factory=TestsBacklog)
     followed: dict[str, int] = field(default_factory=dict)
+    prices: Prices | None = None
 
 
 def report_on(
@@ -134,6 +137,7 @@ def _assemble(
         universe=capture.universe,
         warm_start=capture.warm_start,
         followed=analysis.followed,
+        prices=analysis.prices,
     )
 
 
@@ -188,4 +192,5 @@ def _read_analysis(
         read_open_alerts(db),
         read_tests_backlog(db, progress.get("final_time")),
         count_followed(db),
+        read_prices(db),
     )

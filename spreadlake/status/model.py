@@ -6,6 +6,7 @@ The field names are the keys of `spreadlake status --json`.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spreadlake.series import Prices
 from spreadlake.status.universe import UniverseReport
 
 ServiceState = Literal["running", "late", "stopped", "never started", "unknown"]
@@ -201,7 +202,8 @@ class LakeReport:
     `slow_tests` are the slow statistics that wait. `missing` are trades whose files are
     gone: they are not among `ticks`. `connections` are those that carry each symbol at once.
     `universe` says how many symbols are captured, and which of them end; `followed` how many pairs
-    are followed, by who asked for them (`configuration`, `hand`, `screen`).
+    are followed, by who asked for them (`configuration`, `hand`, `screen`);
+    `prices` what `pairs` are computed on.
     """
 
     lake: str
@@ -227,3 +229,4 @@ class LakeReport:
     universe: UniverseReport = field(default_factory=UniverseReport)
     warm_start: WarmStartReport | None = None
     followed: dict[str, int] = field(default_factory=dict)
+    prices: Prices | None = None

@@ -98,7 +98,7 @@ def test_correlations_are_those_of_pandas(level_a: float, level_b: float, window
 
 
 def _returns(a: Floats, b: Floats, window: int) -> Moments:
-    returns = Legs.of(a, b, START).returns()
+    returns = Legs.of(a, b, START).logs().steps()
     return returns.moments(returns.windows(window - 1, a.shape[1]))
 
 

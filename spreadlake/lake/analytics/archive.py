@@ -198,7 +198,26 @@ def read_piece(
 
 def write_piece(rows: pl.DataFrame, lake: Lake, piece: Piece) -> None:
     """Puts the rows of a piece in its file, as `write_durably` does."""
-    write_durably(rows.drop(piece.said_by_path), piece.path(lake))
+    on_logs = "prices" in rows and rows["prices"].null_count() < rows.height
+    write_durably(rows.drop(not_in_file(piece, on_logs=on_logs)), piece.path(lake))
+
+
+def not_in_file(piece: Piece, *, on_logs: bool) -> list[str]:
+    """The columns that the piece's file does without: what its path says, and prices that are raw.
+
+    So a folder of raw ones is one table to readers who want all files of it to have the same
+    columns, with those from before there were other prices.
+    """
+    has_prices = piece.table.name != "bars"
+    return [*piece.said_by_path, *(["prices"] if has_prices and not on_logs else [])]
+
+
+def is_on_logs(piece: Piece, lake: Lake) -> bool:
+    """Whether the piece's file, where it is there, has rows that are not on raw prices."""
+    try:
+        return "prices" in pl.read_parquet_schema(piece.path(lake))
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return False
 
 
 def _hours_in(folder: Path) -> set[int]:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import NamedTuple, Self
 
+from spreadlake.series import Prices
 from spreadlake.statistics import PAIR_STATISTICS
 
 # What later versions added: existing lakes compute it for their history.
@@ -11,26 +12,31 @@ _COLUMNS = [one.column for one in PAIR_STATISTICS if one.since > 1]
 
 
 class SeriesDefinition(NamedTuple):
-    """Carried closes in a row after which a pair is stale, and the noise of the Kalman filter."""
+    """Carried closes in a row after which a pair is stale, the noise of the Kalman filter, prices.
+
+    The text of a definition on raw prices says nothing of them, as before there were others.
+    """
 
     max_stale_bars: int
     kalman_delta: float
     kalman_observation_variance: float
+    prices: Prices = "raw"
 
     def to_json(self) -> str:
         """The text in the table `series`: rows of another text are computed again."""
         noise = [self.kalman_delta, self.kalman_observation_variance]
         known = {"max_stale_bars": self.max_stale_bars, "kalman": noise, "columns": _COLUMNS}
-        return json.dumps(known)
+        return json.dumps(known | ({} if self.prices == "raw" else {"prices": self.prices}))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The inverse of `to_json`; what a later version adds is passed over."""
         known = json.loads(text)
-        return cls(known["max_stale_bars"], *known["kalman"])
+        delta, variance = known["kalman"]
+        return cls(known["max_stale_bars"], delta, variance, known.get("prices", "raw"))
 
 
 def stored_definition(db: sqlite3.Connection) -> SeriesDefinition | None:
-    """What the stored series of an `analytics.db` were computed with; None if there are none."""
+    """What the stored series of an `analytics.db` are computed with; None if there are none."""
     row = db.execute("SELECT definition FROM series LIMIT 1").fetchone()
     return None if row is None else SeriesDefinition.from_json(row[0])

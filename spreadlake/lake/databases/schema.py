@@ -178,6 +178,12 @@ CREATE TABLE stops(
   symbol TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(symbol, time)) WITHOUT ROWID;
 """
 
+# What rows are computed on: 'log' closes; NULL, as in rows of before, is raw ones.
+_ANALYTICS_PRICES = """
+ALTER TABLE pair_analytics ADD COLUMN prices TEXT;
+ALTER TABLE pair_tests ADD COLUMN prices TEXT;
+"""
+
 ANALYTICS_STEPS = [
     _ANALYTICS_1,
     _ANALYTICS_BREAKS,
@@ -188,5 +194,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_SCREEN_ALERTS,
     _ANALYTICS_FOLLOWED_PAIRS,
     _ANALYTICS_STOPS,
+    _ANALYTICS_PRICES,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -101,6 +101,6 @@ def test_the_command_writes_csv_from_it(tmp_path: Path) -> None:
     ended = run("csv", "--data", tmp_path, *wanted, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     header, *lines = ended.stdout.splitlines()
-    assert header.endswith(",newest")
+    assert header.endswith(",newest,prices")
     assert len(lines) > 4 * 3600
-    assert all(line.endswith(",") for line in lines)
+    assert all(line.endswith(",,raw") for line in lines)

@@ -36,6 +36,8 @@ EDITS: dict[str, dict[str, Any]] = {
     "a timeframe": {"timeframes": ["1s", "5s", "7s", "1m"]},
     "staleness": {"max_stale_bars": 2},
     "kalman noise": {"kalman": {"delta": 0.01, "observation_variance": 0.1}},
+    "logarithms": {"prices": "log"},
+    "logarithms, a pair, a window": {"prices": "log", "pairs": "all", "windows": [20, 35]},
     "a rule": {
         "alerts": [
             *BASE["alerts"],

@@ -38,7 +38,7 @@ def test_the_file_is_named_by_symbols_and_timeframe(folder: Path) -> None:
     ended = invoke("csv", *USUAL, cwd=folder)
     assert (ended.returncode, ended.stdout) == (0, "")
     series = "BTCUSDT/ETHUSDT 1s, window 60, lookback 300"
-    assert ended.stderr == f"wrote 100 rows of {series} to {FILE}\n"
+    assert ended.stderr == f"wrote 100 rows of {series}, raw prices, to {FILE}\n"
     rows = read(folder / FILE)
     assert len(rows) == 100
     assert list(rows[0])[:6] == ["time", "price_a", "price_b", "spread", "zscore", "close_time"]
@@ -72,7 +72,7 @@ def test_a_row_is_known_at_the_end_of_its_bar(folder: Path) -> None:
 
 def test_every_value_reads_back_to_the_same_bits(folder: Path) -> None:
     assert invoke("csv", *USUAL, "-o", "all.csv", "--epoch", cwd=folder).returncode == 0
-    rows = [without(row, "close_time") for row in read(folder / "all.csv")]
+    rows = [without(row, "close_time", "prices") for row in read(folder / "all.csv")]
     db = sqlite3.connect(folder / "lake" / "analytics.db")
     stored = db.execute(
         f"SELECT {', '.join(rows[0])} FROM pair_analytics WHERE pair = ? AND timeframe = ? "
@@ -83,8 +83,8 @@ def test_every_value_reads_back_to_the_same_bits(folder: Path) -> None:
     assert [tuple(number(cell) for cell in row.values()) for row in rows] == stored
 
 
-def without(row: dict[str, str], column: str) -> dict[str, str]:
-    return {name: cell for name, cell in row.items() if name != column}
+def without(row: dict[str, str], *columns: str) -> dict[str, str]:
+    return {name: cell for name, cell in row.items() if name not in columns}
 
 
 def number(cell: str) -> float | None:
@@ -169,7 +169,7 @@ def test_pieces_join_without_a_seam(folder: Path, monkeypatch: pytest.MonkeyPatc
     pieces = list(iter_rows(lake, SeriesKey(*READY), ["time"], None, None))
     assert [row for piece in pieces for row in piece] == whole
     assert [len(piece) for piece in pieces] == [7] * 14 + [2]
-    assert whole[-1] == (LAST_TIME,)
+    assert whole[-1] == (LAST_TIME, "raw")
 
 
 def test_series_with_rows_or_a_status_are_available(folder: Path) -> None:
