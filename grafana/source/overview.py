@@ -52,6 +52,7 @@ def overview_dashboard() -> build.Dashboard:
             variables.lookback(free=False),
             variables.threshold(),
             variables.datasource(),
+            variables.kept_prices(),
         ],
     )
     for panel in (*_numbers(), _pairs(), _open_alerts(), _matrix()):
@@ -76,7 +77,7 @@ def _numbers() -> list[stat.Panel]:
 
 def _pairs() -> table.Panel:
     panel = rows(
-        "Pairs by |z|",
+        "Pairs by |z| · ${kept_prices} prices",
         "The latest bar of every configured pair, the most stretched first. "
         "A click on a pair opens it.",
         "No pair is configured with this timeframe, window and lookback.",

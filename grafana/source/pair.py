@@ -70,6 +70,7 @@ def pair_dashboard() -> build.Dashboard:
             variables.window(free=True),
             variables.lookback(free=True),
             variables.threshold(),
+            variables.prices(),
             variables.datasource(),
         ],
     )
@@ -97,7 +98,7 @@ def _numbers() -> list[stat.Panel]:
 
 
 def _statistics() -> stat.Panel:
-    panel = number("Hedge and mean reversion", _NAMES, _STATISTICS_TEXT)
+    panel = number("Hedge and mean reversion · ${prices} prices", _NAMES, _STATISTICS_TEXT)
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     panel.text(build_common.VizTextDisplayOptions().value_size(20).title_size(12))
     for one, shown in SHOWN:
@@ -119,7 +120,7 @@ def _charts() -> list[timeseries.Panel | candlestick.Panel]:
 
 
 def _zscore() -> timeseries.Panel:
-    panel = lines("z-score · ${window} bars", f"{_Z_TEXT} {_STEP}")
+    panel = lines("z-score · ${window} bars · ${prices} prices", f"{_Z_TEXT} {_STEP}")
     panel.axis_soft_min(-3).axis_soft_max(3).no_value(NOTHING)
     panel.max_data_points(1500).interval("1s")
     panel.legend(build_common.VizLegendOptions().show_legend(False))
@@ -150,9 +151,8 @@ def _prices() -> timeseries.Panel:
 
 
 def _spread() -> timeseries.Panel:
-    panel = lines("Spread less its mean, with ±1σ and ±2σ", f"{_SPREAD_TEXT} {_STEP}").no_value(
-        NOTHING
-    )
+    title = "Spread of ${prices} prices less its mean, with ±1σ and ±2σ"
+    panel = lines(title, f"{_SPREAD_TEXT} {_STEP}").no_value(NOTHING)
     panel.override_by_name("spread", line("spread", NEUTRAL, 1.5))
     panel.override_by_name("mean", line("mean, ±1σ, ±2σ", LEG_A, 1, dashed=True))
     for bars, opacity in ((1, 16), (2, 8)):
@@ -166,7 +166,9 @@ def _spread() -> timeseries.Panel:
 
 
 def _beta() -> timeseries.Panel:
-    panel = lines("Hedge ratio β · ${lookback} bars", _BETA_TEXT).no_value(NOTHING)
+    panel = lines("Hedge ratio β of ${prices} prices · ${lookback} bars", _BETA_TEXT).no_value(
+        NOTHING
+    )
     panel.override_by_name("beta", line("β ± 2 standard errors", NEUTRAL, 1.5))
     fill: dict[str, object] = {"custom.fillBelowTo": "−2 s.e.", "custom.fillOpacity": 12}
     panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
@@ -179,9 +181,10 @@ def _beta() -> timeseries.Panel:
 
 
 def _correlation() -> timeseries.Panel:
-    panel = lines("Correlation · ${window} bars", "Pearson, of closes and of log returns.")
+    text = "Pearson, of what the hedge ratio is of, and of log returns."
+    panel = lines("Correlation · ${window} bars", text)
     panel.max(1).no_value(NOTHING)
-    panel.override_by_name("correlation", line("closes", NEUTRAL, 1.5))
+    panel.override_by_name("correlation", line("${prices} closes", NEUTRAL, 1.5))
     panel.override_by_name("return_correlation", line("returns", LEG_A, 1))
     panel.with_transformation(keep("correlation", "return_correlation"))
     return reads(placed(panel, 14, 12, 22, 12, 8), PANELS, from_panel(_ZSCORE)).with_transformation(
@@ -211,7 +214,9 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
     ).with_transformation(or_say())
 
 
-_CHOSEN = ("symbol_a", "symbol_b", "timeframe", "window", "lookback", "threshold", "datasource")
+_CHOSEN = (
+    "symbol_a", "symbol_b", "timeframe", "window", "lookback", "threshold", "prices", "datasource",
+)  # fmt: skip
 _SHOWS_THE_NEWEST = {
     "title": "Show the newest bars",
     "url": f"/d/{PAIR_UID}?{'&'.join(f'${{{name}:queryparam}}' for name in _CHOSEN)}"
@@ -228,10 +233,14 @@ _AGE_TEXT = (
     "How old the market is that these numbers know: now less the time of the latest trade "
     "that was analysed. It is normal below 5 s."
 )
-_SPREAD_TEXT = "Spread = A − β·B with the β of each bar; mean and σ over ${window} bars."
+_SPREAD_TEXT = (
+    "Spread = A − β·B with the β of each bar; mean and σ over ${window} bars. Of raw prices it is "
+    "in the quote currency; of log ones 0.01 is about 1 % of A, whatever the pair."
+)
 _BETA_TEXT = (
-    "Hedge ratio, units of B against one of A: OLS of A on B over the last ${lookback} bars, "
-    "with twice its standard error on either side. The tooltip says over how many it is so far."
+    "Hedge ratio: OLS of A on B over the last ${lookback} bars, with twice its standard error on "
+    "either side. Units of B against one of A; of log prices, value against value. The tooltip "
+    "says over how many bars it is so far."
 )
 _ONLY_IN_TOOLTIP: dict[str, object] = {
     "custom.hideFrom": {"legend": True, "tooltip": False, "viz": True},

@@ -43,7 +43,7 @@ ALIGNED = pair_sql(
     "all",
     f"""SELECT time, price_a, price_b, spread, zscore,
   time + {seconds_of(TIMEFRAME)} AS close_time, beta, hedge_bars, alpha, spread_mean, spread_std,
-  correlation, return_correlation, {PAIR} AS pair
+  correlation, return_correlation, (SELECT kind FROM args) AS prices, {PAIR} AS pair
 FROM numbers ORDER BY time""",
 )
 
@@ -52,7 +52,7 @@ def _last(symbol: str) -> str:
     return f"(SELECT max(time) FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME})"
 
 
-_FACTS = f"""SELECT len, n, m, stale, since AS newest, first,
+_FACTS = f"""SELECT len, n, m, stale, kind, since AS newest, first,
     since - reach AS since_reach, hot, have, begin,
     min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
     {WATERMARK} AS watermark, {NOW} AS clock
@@ -67,17 +67,20 @@ def _newest(one: Statistic) -> str:
     return one.column if one.column in COMPUTED else _stored(one.column)
 
 
+# A lake of before has no such columns: the names then mean the NULLs beside the table.
 def _stored(column: str) -> str:
-    # A lake of before has no such column: the name then means the NULL beside the table.
-    return f"""(SELECT (SELECT {column} FROM pair_analytics WHERE {KEPT} AND time = newest)
-    FROM (SELECT NULL AS {column})) AS {column}"""
+    return f"""(SELECT (SELECT {column} FROM pair_analytics
+      WHERE {KEPT} AND time = newest AND coalesce(prices, 'raw') = kind)
+    FROM (SELECT NULL AS {column}, NULL AS prices)) AS {column}"""
 
 
 def _test(column: str) -> str:
-    return f"""(SELECT {column} FROM pair_tests
-    WHERE pair = {PAIR} AND timeframe = {TIMEFRAME} AND lookback_bars = m
-      AND time >= CASE WHEN begin > max(since_reach, hot) THEN begin ELSE 0 END
-    ORDER BY time DESC LIMIT 1) AS {column}"""
+    return f"""(SELECT (SELECT {column} FROM pair_tests
+      WHERE pair = {PAIR} AND timeframe = {TIMEFRAME} AND lookback_bars = m
+        AND time >= CASE WHEN begin > max(since_reach, hot) THEN begin ELSE 0 END
+        AND coalesce(prices, 'raw') = kind
+      ORDER BY time DESC LIMIT 1)
+    FROM (SELECT NULL AS prices)) AS {column}"""
 
 
 _STATE = f"""CASE

@@ -15,8 +15,10 @@ from typing import Literal
 from grafana.source.pair_sums import NEWEST_BAR, STRIDE, dense_sums, sampled_sums
 from grafana.source.sql import (
     FROM,
+    KEPT_PRICES,
     LOOKBACK,
     PAIR,
+    PRICES,
     SYMBOL_A,
     SYMBOL_B,
     TIMEFRAME,
@@ -39,6 +41,8 @@ Rows = Literal["all", "sampled", "newest"]
 KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
+_IS_KEPT = f"EXISTS (SELECT 1 FROM series WHERE {KEPT}) AND kind = {KEPT_PRICES}"
+
 # The first of the bars in a row that a row of `sums` is the last of, as far as they were read.
 _BEGIN = "(sums.time - (place - 1) * len)"
 
@@ -46,17 +50,16 @@ _BEGIN = "(sums.time - (place - 1) * len)"
 def _args(since: str, rows: Rows) -> str:
     # `hot`: bars before it may be in Parquet, and so the first that is here may not be the first.
     return f"""args AS MATERIALIZED (
-  SELECT len, n, m, stale, since, max(n, m, stale + 1) * len AS reach,
-    4 * max(n, m, stale + 1) * len AS span,
-    {int(rows != "newest")} AND ({TO} - since) / len > {LONG}
-      AND EXISTS (SELECT 1 FROM series WHERE {KEPT}) AS kept,
-    {int(rows == "sampled")} AND ({TO} - since) / len > {LONG}
-      AND NOT EXISTS (SELECT 1 FROM series WHERE {KEPT}) AS sparse,
+  SELECT len, n, m, stale, since, kind, kind = 'log' AS logs,
+    max(n, m, stale + 1) * len AS reach, 4 * max(n, m, stale + 1) * len AS span,
+    {int(rows != "newest")} AND ({TO} - since) / len > {LONG} AND {_IS_KEPT} AS kept,
+    {int(rows == "sampled")} AND ({TO} - since) / len > {LONG} AND NOT ({_IS_KEPT}) AS sparse,
     (SELECT max(time) FROM first_bars
      WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first,
     coalesce((SELECT value FROM progress WHERE key = 'archived:' || {TIMEFRAME}), 0) AS hot
   FROM (
     SELECT {seconds_of(TIMEFRAME)} AS len, {WINDOW} AS n, {LOOKBACK} AS m, {since} AS since,
+      {PRICES} AS kind,
       coalesce((SELECT json_extract(definition, '$.max_stale_bars') FROM series LIMIT 1), 30)
         AS stale))"""
 
@@ -91,7 +94,7 @@ def _moments() -> str:
         for name, a, b in (("saa", "x", "x"), ("sbb", "y", "y"), ("sab", "x", "y"))
     ]
     return f"""moments AS MATERIALIZED (
-  SELECT time, len, a, b, x, y, nw, nl, xw, yw, xl, yl, {", ".join(parts)},
+  SELECT time, len, logs, price_a, price_b, a, b, x, y, nw, nl, xw, yw, xl, yl, {", ".join(parts)},
     max({_carried(SYMBOL_A, "last_a")},
       {_carried(SYMBOL_B, "last_b")}) > stale AS is_stale
   FROM sums CROSS JOIN args
@@ -108,18 +111,29 @@ _SPREAD = """spreads AS MATERIALIZED (
     sqrt(max(saaw - 2 * beta * sabw + beta * beta * sbbw, 0) / (nw - 1)) AS std
   FROM hedge)"""
 
-# A lake of before has no such column: the name then means the NULL beside the table.
-_STORED_HEDGE_BARS = """(SELECT hedge_bars FROM pair_analytics AS stored
-      WHERE (stored.pair, stored.timeframe, stored.window_bars, stored.lookback_bars, stored.time)
+# A lake of before has no such columns: the names then mean the NULLs beside the table. Rows on
+# other prices are yet to be computed again.
+_STORED = f"""stored AS MATERIALIZED (
+  SELECT len, time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std,
+    correlation, return_correlation, beta_stderr,
+    (SELECT CASE WHEN coalesce(prices, 'raw') = kind THEN coalesce(hedge_bars, 0) END
+      FROM pair_analytics AS own
+      WHERE (own.pair, own.timeframe, own.window_bars, own.lookback_bars, own.time)
         = (pair_analytics.pair, pair_analytics.timeframe, pair_analytics.window_bars,
-          pair_analytics.lookback_bars, pair_analytics.time))"""
+          pair_analytics.lookback_bars, pair_analytics.time)) AS over_bars
+  FROM args CROSS JOIN (SELECT NULL AS hedge_bars, NULL AS prices) AS unknown
+  CROSS JOIN pair_analytics ON kept AND {KEPT} AND time BETWEEN since AND {TO})"""
+
+# A spread that hardly moves beside what it is made of is rounding; a logarithm is as exact as the
+# price it is of, whatever its size.
+_MOVES = "std > 1e-14 * max(abs(a), abs(beta * b), logs * max(1, abs(beta)))"
 
 _NUMBERS = f"""numbers AS MATERIALIZED (
-  SELECT time, a AS price_a, b AS price_b, spread,
-    CASE WHEN std > 1e-14 * max(a, abs(beta * b)) THEN excess / std END AS zscore,
+  SELECT time, price_a, price_b, spread,
+    CASE WHEN {_MOVES} THEN excess / std END AS zscore,
     (a - x + xl / nl) - beta * (b - y + yl / nl) AS alpha, beta,
     spread - excess AS spread_mean,
-    CASE WHEN std > 1e-14 * max(a, abs(beta * b)) THEN std ELSE std * 0 END AS spread_std,
+    CASE WHEN {_MOVES} THEN std ELSE std * 0 END AS spread_std,
     CASE WHEN NOT is_stale AND saaw > 0 AND sbbw > 0
       THEN max(-1.0, min(1.0, sabw / (sqrt(saaw) * sqrt(sbbw)))) END AS correlation,
     CASE WHEN NOT is_stale AND saar > 0 AND sbbr > 0
@@ -129,9 +143,8 @@ _NUMBERS = f"""numbers AS MATERIALIZED (
   FROM spreads
   UNION ALL
   SELECT time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std,
-    correlation, return_correlation, beta_stderr, {_STORED_HEDGE_BARS}, beta IS NULL, len
-  FROM args CROSS JOIN (SELECT NULL AS hedge_bars) AS unknown
-  CROSS JOIN pair_analytics ON kept AND {KEPT} AND time BETWEEN since AND {TO})"""
+    correlation, return_correlation, beta_stderr, nullif(over_bars, 0), beta IS NULL, len
+  FROM stored WHERE over_bars IS NOT NULL)"""
 
 
 def pair_sql(rows: Rows, select: str) -> str:
@@ -143,7 +156,7 @@ def pair_sql(rows: Rows, select: str) -> str:
     """
     since = NEWEST_BAR if rows == "newest" else FROM
     sums = sampled_sums() if rows == "sampled" else dense_sums()
-    tables = [_args(since, rows), *sums, _moments(), _HEDGE, _SPREAD, _NUMBERS]
+    tables = [_args(since, rows), *sums, _moments(), _HEDGE, _SPREAD, _STORED, _NUMBERS]
     if rows == "sampled":
         tables += _SAMPLED
     return f"WITH {', '.join(tables)}\n{select}"

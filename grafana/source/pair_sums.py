@@ -18,6 +18,12 @@ from grafana.source.sql import (
     break_ends,
 )
 
+
+def _value(close: str) -> str:
+    """What is computed on, of a close."""
+    return f"CASE WHEN logs THEN ln({close}) ELSE {close} END"
+
+
 NEWEST_BAR = f"""min(
       (SELECT max(time) FROM bars
        WHERE symbol = {SYMBOL_A} AND timeframe = {TIMEFRAME} AND time <= {TO}),
@@ -28,9 +34,10 @@ NEWEST_BAR = f"""min(
 # range of times it does not know yet, and read all of its history.
 _PRICES = f"""cuts AS MATERIALIZED ({break_ends("since - reach", TO)}),
 prices AS MATERIALIZED (
-  SELECT time, a, b, traded_a, traded_b, reach, span,
+  SELECT time, price_a, price_b, {_value("price_a")} AS a, {_value("price_b")} AS b,
+    traded_a, traded_b, reach, span,
     time / len - row_number() OVER o + sum(time IN (SELECT time FROM cuts)) OVER o AS run
-  FROM (SELECT a.time, a.close AS a, b.close AS b, len, reach, span,
+  FROM (SELECT a.time, a.close AS price_a, b.close AS price_b, logs, len, reach, span,
       CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
       CASE WHEN b.trades > 0 THEN b.time END AS traded_b
     FROM args CROSS JOIN bars AS a ON NOT kept AND NOT sparse
@@ -41,8 +48,9 @@ prices AS MATERIALIZED (
   WINDOW o AS (ORDER BY time ROWS UNBOUNDED PRECEDING))"""
 
 _CENTRED = """centred AS (
-  SELECT time, chunk, run, a, b, a - first_value(a) OVER c AS x, b - first_value(b) OVER c AS y,
-    ln(a / lag(a) OVER c) AS u, ln(b / lag(b) OVER c) AS v,
+  SELECT time, chunk, run, price_a, price_b, a, b,
+    a - first_value(a) OVER c AS x, b - first_value(b) OVER c AS y,
+    ln(price_a / lag(price_a) OVER c) AS u, ln(price_b / lag(price_b) OVER c) AS v,
     row_number() OVER c AS place,
     max(traded_a) OVER c AS last_a, max(traded_b) OVER c AS last_b
   FROM (SELECT *, time / span + later AS chunk
@@ -62,7 +70,7 @@ def _sums(suffix: str, window: str, x: str = "x", y: str = "y") -> str:
 
 
 _DENSE = f"""dense AS (
-  SELECT time, chunk, a, b, x, y, place, last_a, last_b,
+  SELECT time, chunk, price_a, price_b, a, b, x, y, place, last_a, last_b,
     count(*) OVER w AS nw, {_sums("w", "w")},
     count(*) OVER l AS nl, {_sums("l", "l")},
     count(*) OVER w - 1 AS nr, {_sums("r", "w", "u", "v")}
@@ -92,7 +100,8 @@ _POINTS = f"""points AS MATERIALIZED (
     SELECT at - stride, stride FROM stepping WHERE at - stride >= (SELECT since FROM args))
   SELECT *, max({_row_begins(SYMBOL_A)},
     {_row_begins(SYMBOL_B)}) AS begin
-  FROM (SELECT args.*, at, a.close AS a, b.close AS b, max(at - reach + len,
+  FROM (SELECT args.*, at, a.close AS price_a, b.close AS price_b,
+      {_value("a.close")} AS a, {_value("b.close")} AS b, max(at - reach + len,
       coalesce((SELECT CAST(substr(key, 7) AS INTEGER) / len * len FROM progress
         WHERE key > 'break:' AND key < printf('break:%012d', at + len)
         ORDER BY key DESC LIMIT 1), 0)) AS oldest
@@ -102,8 +111,8 @@ _POINTS = f"""points AS MATERIALIZED (
 
 
 def _if_within(bars: str, suffix: str) -> str:
-    """Sums of the last `bars` bars up to the point, of prices less the point's own."""
-    x, y = "(i.close - points.a)", "(j.close - points.b)"
+    """Sums of the last `bars` bars up to the point, of values less the point's own."""
+    x, y = f"({_value('i.close')} - points.a)", f"({_value('j.close')} - points.b)"
     terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
     inside = f"CASE WHEN i.time > at - {bars} * len THEN"
     return ", ".join(
@@ -113,7 +122,7 @@ def _if_within(bars: str, suffix: str) -> str:
 
 
 _SPARSE = f"""sparse_prices AS MATERIALIZED (
-  SELECT at, points.a, points.b, span, count(*) AS place,
+  SELECT at, price_a, price_b, points.a, points.b, span, count(*) AS place,
     max(CASE WHEN i.trades > 0 THEN i.time END) AS last_a,
     max(CASE WHEN j.trades > 0 THEN j.time END) AS last_b,
     {_if_within("n", "w")}, {_if_within("m", "l")}
@@ -138,9 +147,10 @@ _MOMENT_SUMS = ", ".join(
     f"{name}{suffix}" for suffix in "wlr" for name in ("n", "x", "y", "xx", "yy", "xy")
 )
 _SUMS = f"""sums AS (
-  SELECT time, chunk, a, b, x, y, place, last_a, last_b, {_MOMENT_SUMS} FROM dense
+  SELECT time, chunk, price_a, price_b, a, b, x, y, place, last_a, last_b, {_MOMENT_SUMS}
+  FROM dense
   UNION ALL
-  SELECT at, at / span, a, b, 0.0, 0.0, place, last_a, last_b, {_MOMENT_SUMS}
+  SELECT at, at / span, price_a, price_b, a, b, 0.0, 0.0, place, last_a, last_b, {_MOMENT_SUMS}
   FROM sparse_prices JOIN sparse_returns USING (at))"""
 
 _ALL = [_PRICES, _CENTRED, _DENSE]

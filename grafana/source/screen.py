@@ -69,12 +69,14 @@ def _numbers() -> list[stat.Panel]:
 def _ranking() -> table.Panel:
     panel = rows(
         "Pairs by p-value",
-        "The first pairs of the newest screen: A is regressed on B, in the better direction. "
-        "q bounds the share of false ones among those up to it; the edge is what a way back to the "
-        "mean leaves after costs. A click on a pair opens it.",
+        "The first pairs of the newest screen: A is regressed on B, in the better direction, on "
+        "log prices. q bounds the share of false ones among those up to it; the edge is what a way "
+        "back to the mean leaves after costs. A click on a pair opens it.",
         _NONE,
     )
-    panel.override_by_name("pair", props({"links": [opens_pair(SERIES_OF_ROW)]}))
+    panel.override_by_name(
+        "pair", props({"links": [opens_pair(f"{SERIES_OF_ROW}&var-prices=log")]})
+    )
     for name, title, digits, unit in _COLUMNS:
         style: dict[str, object] = {"displayName": title, "custom.filterable": True}
         style |= {"decimals": digits} if digits is not None else {}
@@ -181,7 +183,7 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("crossings", "crossings", 0, ""),
     ("persistence", "persistence", 0, "percentunit"),
     ("return_correlation", "return corr.", 3, ""),
-    ("beta", "β", 3, ""),
+    ("beta", "β, log", 3, ""),
     ("volume", "volume of the lesser leg", 1, "short"),
 )
 _WIDTHS = {

@@ -41,6 +41,12 @@ def seconds_of(timeframe: str) -> str:
 WINDOW = bars_of("window")
 LOOKBACK = bars_of("lookback")
 
+# What the lake's pair analytics are computed on, and what is asked for, which is that by default.
+KEPT_PRICES = """coalesce(
+  (SELECT json_extract(definition, '$.prices') FROM series LIMIT 1), 'raw')"""
+PRICES = f"""CASE ${{prices:sqlstring}} WHEN 'raw' THEN 'raw' WHEN 'log' THEN 'log'
+      ELSE {KEPT_PRICES} END"""
+
 
 def break_ends(since: str, until: str) -> str:
     """SELECT of `time`: the bars in [since, until] in which a break ends; needs `len`, FROM args.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.source.sql import SYMBOL_A
+from grafana.source.sql import KEPT_PRICES, SYMBOL_A
 from grafana.source.style import LAKE
 
 Variable = build.QueryVariable | build.CustomVariable | build.DatasourceVariable
@@ -23,6 +23,9 @@ _TIMEFRAMES = f"SELECT timeframe FROM first_bars GROUP BY timeframe {_BY_LENGTH}
 # The kind that was screened last comes first.
 _SCREENS = """SELECT timeframe || ' ' || lookback_bars || ' ' || window_bars FROM screens
 GROUP BY timeframe, lookback_bars, window_bars ORDER BY max(time) DESC"""
+# What the lake keeps comes first: it is what a dashboard opens with.
+_PRICES = f"""SELECT kind FROM (SELECT 'raw' AS kind UNION ALL SELECT 'log')
+ORDER BY kind <> {KEPT_PRICES}"""
 _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
 
 
@@ -68,6 +71,17 @@ def lookback(*, free: bool) -> build.QueryVariable:
     )
 
 
+def prices() -> build.QueryVariable:
+    """What is computed on: raw closes or their logarithms, at first as the lake keeps it."""
+    return _query("prices", "Prices", _PRICES, None)
+
+
+def kept_prices() -> build.QueryVariable:
+    """What the lake's pair analytics are on, for titles."""
+    sql = f"SELECT {KEPT_PRICES} AS kind"
+    return _query("kept_prices", "Prices", sql, None).hide(model.VariableHide.HIDE_VARIABLE)
+
+
 def threshold() -> build.CustomVariable:
     """|z| that counts as stretched; chosen or typed."""
     return _choice("threshold", "|z| threshold", ("1", "1.5", "2", "2.5", "3", "4"), "2")
@@ -108,18 +122,19 @@ def _choice(name: str, label: str, choices: Sequence[str], default: str) -> buil
     )
 
 
-def _query(name: str, label: str, sql: str, default: str) -> build.QueryVariable:
-    return (
+def _query(name: str, label: str, sql: str, default: str | None) -> build.QueryVariable:
+    """Without a default it is the first of what there is."""
+    variable = (
         build.QueryVariable(name)
         .label(label)
         .datasource(LAKE)
         .query(sql)
         .definition(sql)
-        .current(_option(default, selected=True))
         .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
         .sort(model.VariableSort.DISABLED)
         .allow_custom_value(False)
     )
+    return variable if default is None else variable.current(_option(default, selected=True))
 
 
 def _option(value: str, selected: bool) -> model.VariableOption:

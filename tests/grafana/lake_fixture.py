@@ -1,6 +1,5 @@
 """A lake of seeded synthetic bars, with analytics computed by the definitions alone."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
+from spreadlake.lake.analytics.definition import SeriesDefinition
+from spreadlake.series import Prices, stored_prices
 
 Floats = NDArray[np.float64]
 
@@ -31,13 +32,14 @@ class FixtureLake:
     lake: Lake
     start: int
     end: int
+    prices: Prices = "raw"
     closes: dict[tuple[str, str], Floats] = field(default_factory=dict)
 
 
-def build_lake(root: Path, end: int, seconds: int = 2400) -> FixtureLake:
+def build_lake(root: Path, end: int, seconds: int = 2400, prices: Prices = "raw") -> FixtureLake:
     """A lake whose last second is `end`; the last symbol has only LATE_BARS 1s bars."""
     start = end - seconds + 1
-    fixture = FixtureLake(Lake(root), start, end)
+    fixture = FixtureLake(Lake(root), start, end, prices)
     with closing(open_analytics_writer(fixture.lake)) as db, atomic(db):
         for symbol, closes in _prices(seconds).items():
             first = start if symbol != LATE_SYMBOL else end - LATE_BARS + 1
@@ -56,7 +58,7 @@ def build_lake(root: Path, end: int, seconds: int = 2400) -> FixtureLake:
             for timeframe in LENGTHS:
                 for window in WINDOWS:
                     _store_series(db, fixture, a, b, timeframe, window)
-        _store_alerts(db, end)
+        _store_alerts(db, end, prices)
         _store_screens(db, end)
         db.executemany(
             "INSERT INTO progress VALUES (?, ?)",
@@ -137,8 +139,13 @@ def _bars(closes: Floats, first: int, length: int, end: int) -> Iterator[tuple[f
         yield time, *prices, close, volume, volume * close, volume / 2, 5 * length
 
 
-def oracle(a: Floats, b: Floats, window: int, lookback: int, at: int) -> dict[str, float]:
-    """The row of analytics at index `at`, straight from the definitions."""
+def oracle(
+    a: Floats, b: Floats, window: int, lookback: int, at: int, prices: Prices = "raw"
+) -> dict[str, float]:
+    """The row of analytics of closes at index `at`, straight from the definitions."""
+    ra, rb = (np.diff(np.log(leg[at - window + 1 : at + 1])) for leg in (a, b))
+    if prices == "log":
+        a, b = np.log(a), np.log(b)
     la, lb = a[max(0, at - lookback + 1) : at + 1], b[max(0, at - lookback + 1) : at + 1]
     beta = float(np.cov(la, lb, ddof=1)[0, 1] / np.var(lb, ddof=1))
     alpha = float(la.mean() - beta * lb.mean())
@@ -154,7 +161,7 @@ def oracle(a: Floats, b: Floats, window: int, lookback: int, at: int) -> dict[st
         "spread_std": std,
         "zscore": (float(spreads[-1]) - mean) / std,
         "correlation": float(np.corrcoef(wa, wb)[0, 1]),
-        "return_correlation": float(np.corrcoef(np.diff(np.log(wa)), np.diff(np.log(wb)))[0, 1]),
+        "return_correlation": float(np.corrcoef(ra, rb)[0, 1]),
         "beta_stderr": float(
             np.sqrt((residuals**2).sum() / (len(la) - 2) / ((lb - lb.mean()) ** 2).sum())
         ),
@@ -171,21 +178,24 @@ def _store_series(
     key = (f"{a}/{b}", timeframe, window, LOOKBACK)
     rows = []
     for at in range(window - 1, len(pa)):
-        numbers = oracle(pa, pb, window, LOOKBACK, at)
-        rows.append((*key, first + at * length, a, b, pa[at], pb[at], *numbers.values()))
+        numbers = oracle(pa, pb, window, LOOKBACK, at, fixture.prices)
+        own = (pa[at], pb[at], *numbers.values(), stored_prices(fixture.prices))
+        rows.append((*key, first + at * length, a, b, *own))
     names = (
         "alpha, beta, spread, spread_mean, spread_std, zscore, correlation, return_correlation, "
-        "beta_stderr, hedge_bars"
+        "beta_stderr, hedge_bars, prices"
     )
     db.executemany(  # type: ignore[attr-defined]
         "INSERT INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, symbol_a, "
-        f"symbol_b, price_a, price_b, {names}) VALUES ({', '.join('?' * 19)})",
+        f"symbol_b, price_a, price_b, {names}) VALUES ({', '.join('?' * 20)})",
         rows,
     )
-    _store_state(db, key, len(pa), window)
+    _store_state(db, key, len(pa), window, fixture.prices)
 
 
-def _store_state(db: object, key: tuple[str, str, int, int], have: int, window: int) -> None:
+def _store_state(
+    db: object, key: tuple[str, str, int, int], have: int, window: int, prices: Prices
+) -> None:
     ready = have >= window
     message = f"ready: hedge ratio over {LOOKBACK} bars"
     if not ready:
@@ -195,14 +205,14 @@ def _store_state(db: object, key: tuple[str, str, int, int], have: int, window: 
         "INSERT INTO pair_status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*key, "ready" if ready else "warming", have, window, message, min(have, LOOKBACK)),
     )
-    definition = json.dumps({"max_stale_bars": 30, "kalman": [1e-4, 1e-3]})
+    definition = SeriesDefinition(30, 1e-4, 1e-3, prices).to_json()
     execute("INSERT INTO series VALUES (?, ?, ?, ?, ?)", (*key, definition))
     if key[1] == "1s" and window == 60:
         execute("INSERT INTO alert_rules VALUES ('zscore', ?, ?, ?, ?, 2.0, '{}')", key)
         execute("INSERT INTO alert_counts VALUES ('zscore', ?, ?, ?, ?, 2)", key)
 
 
-def _store_alerts(db: object, end: int) -> None:
+def _store_alerts(db: object, end: int, prices: Prices) -> None:
     events = [
         (1, "BTCUSDT/ETHUSDT", end - 900, 2.11, 3.4, end - 860, 1.92),
         (2, "BTCUSDT/ETHUSDT", end - 300, -2.3, -2.9, end - 281, -1.7),
@@ -213,6 +223,6 @@ def _store_alerts(db: object, end: int) -> None:
         [(number, pair, *rest) for number, pair, *rest in events],
     )
     db.executemany(  # type: ignore[attr-defined]
-        "INSERT INTO pair_tests VALUES (?, '1s', 300, ?, 20.5, 41.0, -3.4, 0.012, 0.03, 300)",
-        [(f"{a}/{b}", end - end % 60) for a, b in PAIRS],
+        "INSERT INTO pair_tests VALUES (?, '1s', 300, ?, 20.5, 41.0, -3.4, 0.012, 0.03, 300, ?)",
+        [(f"{a}/{b}", end - end % 60, stored_prices(prices)) for a, b in PAIRS],
     )

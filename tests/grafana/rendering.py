@@ -22,6 +22,7 @@ DEFAULTS = {
     "timeframe": "1s",
     "window": "60",
     "lookback": "300",
+    "prices": "",
     "threshold": "2",
 }
 _QUOTED = re.compile(r"\$\{(\w+):sqlstring\}")

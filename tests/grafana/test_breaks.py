@@ -226,7 +226,7 @@ def test_the_state_counts_from_the_break(lake: TestLake) -> None:
 
 def test_the_slow_statistics_are_none_from_before_a_break(lake: TestLake, tmp_path: Path) -> None:
     copy = copied(lake, tmp_path)
-    row = "('AUSDT/BUSDT', '1s', 50, ?, 1.0, 41.0, -3.0, 0.01, 0.02, 50)"
+    row = "('AUSDT/BUSDT', '1s', 50, ?, 1.0, 41.0, -3.0, 0.01, 0.02, 50, NULL)"
     with closing(sqlite3.connect(copy.analytics_db)) as db, db:
         db.execute("DELETE FROM pair_tests")
         db.execute(f"INSERT INTO pair_tests VALUES {row}", (START + 2290 - 300,))

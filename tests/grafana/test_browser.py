@@ -85,13 +85,13 @@ def test_the_pair_dashboard_is_home_and_links_keep_what_was_chosen(
     with visiting(browser, stack, "/") as visit:
         visit.title("z · BTCUSDT/ETHUSDT")
     with visiting(browser, stack, "/d/spreadlake-pair?var-window=30&refresh=") as visit:
-        visit.title("z-score · 30 bars")
+        visit.title("z-score · 30 bars · raw prices")
         visit.page.get_by_role("link", name="Overview").click()
-        visit.title("Pairs by |z|")
+        visit.title("Pairs by |z| · raw prices")
         assert "var-window=30" in visit.page.url
         panel_of(visit.page, 5).get_by_role("link", name="ETHUSDT/SOLUSDT").click()
         visit.title("z · ETHUSDT/SOLUSDT")
-        visit.title("z-score · 30 bars")
+        visit.title("z-score · 30 bars · raw prices")
         assert visit.failures == []
 
 
@@ -99,10 +99,11 @@ CHOICES = [
     ("A", "BTCUSDT", "SOLUSDT", "z · SOLUSDT/ETHUSDT"),
     ("B", "ETHUSDT", "SOLUSDT", "z · BTCUSDT/SOLUSDT"),
     ("Timeframe", "1s", "1m", "BTCUSDT_ETHUSDT_1m"),
-    ("z window", "60", "120", "z-score · 120 bars"),
-    ("z window", "60", "47", "z-score · 47 bars"),
-    ("Lookback", "300", "600", "Hedge ratio β · 600 bars"),
-    ("Lookback", "300", "77", "Hedge ratio β · 77 bars"),
+    ("z window", "60", "120", "z-score · 120 bars · raw prices"),
+    ("z window", "60", "47", "z-score · 47 bars · raw prices"),
+    ("Lookback", "300", "600", "Hedge ratio β of raw prices · 600 bars"),
+    ("Prices", "raw", "log", "z-score · 60 bars · log prices"),
+    ("Lookback", "300", "77", "Hedge ratio β of raw prices · 77 bars"),
 ]
 
 

@@ -29,6 +29,7 @@ RUBBISH = {
     "window": "; DROP TABLE bars",
     "lookback": "-3",
     "threshold": "two",
+    "prices": "'; DROP TABLE series; --",
     "timeframe": "x'y",
     "symbol_b": "O'HARA",
     "screen": "1m'; DROP TABLE screens; --",
