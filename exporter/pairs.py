@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import SERIES_LABELS, Sample, gauge
+from spreadlake.lake.analytics.definition import lake_prices
 from spreadlake.series import TABLES, Prices
 from spreadlake.statistics import PAIR_STATISTICS, SLOW_STATISTICS, Statistic
-from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests, read_prices
+from spreadlake.status import LakeSnapshot, read_latest, read_latest_tests
 
 _VALUES = [one for one in PAIR_STATISTICS if one.metric]
 _TESTS = [one for one in SLOW_STATISTICS if one.metric]
@@ -42,7 +43,7 @@ def read_pair_tests(look: LakeSnapshot) -> list[tuple[Any, ...]]:
 def read_prices_of(look: LakeSnapshot) -> Prices | None:
     """What pair analytics are computed on; None while there are none."""
     with look.database(look.lake.analytics_db) as db:
-        return None if db is None else read_prices(db)
+        return None if db is None else lake_prices(db)
 
 
 def prices_families(prices: Prices | None) -> Iterator[Metric]:

@@ -17,7 +17,7 @@ from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
 from spreadlake.config import Settings
 from spreadlake.lake import atomic
-from spreadlake.lake.analytics.definition import stored_definition
+from spreadlake.lake.analytics.definition import lake_prices, save_prices
 from spreadlake.lake.analytics.followed import save_followed
 from spreadlake.pairs import parse_pair
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
@@ -64,13 +64,13 @@ def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:
 
 def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> bool:
     """Marks the history of series that are new or defined otherwise as due; whether there are."""
-    definition, before = series_definition(settings), stored_definition(db)
-    if before is not None and before.prices != settings.prices:
+    definition, before = series_definition(settings), lake_prices(db)
+    if before not in (None, settings.prices):
         log.warning(
             "pair analytics are computed on %s closes now, and were on %s ones: their history is "
             "computed again; a row on others, as where its bars are gone, says so (column prices)",
             settings.prices,
-            before.prices,
+            before,
         )
     stored = {row[:4]: row[4] for row in db.execute("SELECT * FROM series").fetchall()}
     wanted = dict.fromkeys(settings.series)
@@ -81,6 +81,7 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
         _give_up(pipeline, gone, wanted)
     missing = [key for key in wanted if stored.get(key) != definition]
     with atomic(db):
+        save_prices(db, settings.prices)
         for due in _due(missing, settings):
             for start, end in _history_of(pipeline, due):
                 pipeline.rows_due.add(due, start, end)

@@ -21,7 +21,7 @@ _TESTS_KEY = (
     ("time", "open of the last of them"),
 )
 _PRICES = ("prices", "what the row's numbers are on: `log` closes; NULL: raw ones")
-_PRICES_SINCE = 7  # version of the tables, whose columns stand in the order in which they came
+_PRICES_SINCE = 10  # version of the tables, whose columns stand in the order in which they came
 
 
 def _meanings(statistics: tuple[Statistic, ...]) -> list[tuple[str, str]]:

@@ -42,8 +42,7 @@ WINDOW = bars_of("window")
 LOOKBACK = bars_of("lookback")
 
 # What the lake's pair analytics are computed on, and what is asked for, which is that by default.
-KEPT_PRICES = """coalesce(
-  (SELECT json_extract(definition, '$.prices') FROM series LIMIT 1), 'raw')"""
+KEPT_PRICES = "coalesce((SELECT value FROM meta WHERE key = 'prices'), 'raw')"
 PRICES = f"""CASE ${{prices:sqlstring}} WHEN 'raw' THEN 'raw' WHEN 'log' THEN 'log'
       ELSE {KEPT_PRICES} END"""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.definition import SeriesDefinition, stored_definition
+from spreadlake.lake.analytics.definition import SeriesDefinition, lake_prices, stored_definition
 from spreadlake.lake.analytics.rows import first_rows
 from spreadlake.series import PAIR_ANALYTICS, Prices, SeriesKey
 from spreadlake.status import snapshot
@@ -173,6 +173,7 @@ def lake_definition(lake: Lake) -> SeriesDefinition:
     """That of the lake's stored series; of the configuration where it has none."""
     with snapshot(lake.analytics_db) as db:
         stored = None if db is None else stored_definition(db)
+        prices = None if db is None else lake_prices(db)
     if stored is not None:
         return stored
     from spreadlake.config.load import find_config, load_settings  # noqa: PLC0415
@@ -180,5 +181,8 @@ def lake_definition(lake: Lake) -> SeriesDefinition:
     settings = load_settings(find_config(None))
     kalman = settings.kalman
     return SeriesDefinition(
-        settings.max_stale_bars, kalman.delta, kalman.observation_variance, settings.prices
+        settings.max_stale_bars,
+        kalman.delta,
+        kalman.observation_variance,
+        prices or settings.prices,
     )

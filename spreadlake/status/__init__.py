@@ -4,7 +4,6 @@ from spreadlake.status.analytics import (
     read_latest,
     read_latest_pairs,
     read_latest_tests,
-    read_prices,
     read_progress,
     read_tests_backlog,
 )
@@ -68,7 +67,6 @@ __all__ = [
     "read_latest",
     "read_latest_pairs",
     "read_latest_tests",
-    "read_prices",
     "read_progress",
     "read_service",
     "read_tests_backlog",

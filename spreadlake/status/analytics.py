@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from spreadlake.lake.analytics.definition import stored_definition
+from spreadlake.lake.analytics.definition import lake_prices
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS
-from spreadlake.series import PAIR_ANALYTICS, Prices, stored_prices
+from spreadlake.series import PAIR_ANALYTICS, stored_prices
 from spreadlake.status.model import AlertReport, PairReport, TestsBacklog
 from spreadlake.times import timeframe_seconds
 
@@ -91,12 +91,6 @@ def read_latest_tests(db: sqlite3.Connection, columns: Sequence[str]) -> list[tu
     return db.execute(_LATEST_TESTS.format(columns=", ".join(names), kind=kind), values).fetchall()
 
 
-def read_prices(db: sqlite3.Connection) -> Prices | None:
-    """What the stored pair analytics are computed on; None while there is no series."""
-    definition = stored_definition(db)
-    return None if definition is None else definition.prices
-
-
 def read_tests_backlog(db: sqlite3.Connection, final: int | None) -> TestsBacklog:
     """The backlog where bars are final up to the second `final`."""
     due, oldest = db.execute("SELECT count(*), min(time) FROM tests_due").fetchone()
@@ -131,7 +125,7 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
 
 def _of_a_kind(db: sqlite3.Connection, table: str, known: set[str]) -> tuple[str, list[str | None]]:
     """The condition that rows of a table are on the lake's prices, and its value."""
-    prices = read_prices(db)
+    prices = lake_prices(db)
     if prices is None or "prices" not in known:
         return "", []
     return f"AND {table}.prices IS ?", [stored_prices(prices)]

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from spreadlake.lake import Lake
+from spreadlake.lake.analytics.definition import lake_prices
 from spreadlake.lake.analytics.followed import count_followed
 from spreadlake.lake.ticks.klines import KlineExtent, kline_extent, newest_kline_change
 from spreadlake.lake.ticks.rolls import newest_seq
@@ -13,7 +14,6 @@ from spreadlake.status.analytics import (
     Looked,
     read_latest_pairs,
     read_open_alerts,
-    read_prices,
     read_progress,
     read_tests_backlog,
 )
@@ -192,5 +192,5 @@ def _read_analysis(
         read_open_alerts(db),
         read_tests_backlog(db, progress.get("final_time")),
         count_followed(db),
-        read_prices(db),
+        lake_prices(db),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
-from spreadlake.lake.analytics.definition import SeriesDefinition
+from spreadlake.lake.analytics.definition import SeriesDefinition, save_prices
 from spreadlake.series import Prices, stored_prices
 
 Floats = NDArray[np.float64]
@@ -58,6 +58,7 @@ def build_lake(root: Path, end: int, seconds: int = 2400, prices: Prices = "raw"
             for timeframe in LENGTHS:
                 for window in WINDOWS:
                     _store_series(db, fixture, a, b, timeframe, window)
+        save_prices(db, prices)
         _store_alerts(db, end, prices)
         _store_screens(db, end)
         db.executemany(

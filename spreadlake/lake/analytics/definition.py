@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import NamedTuple, Self
 
+from spreadlake.lake.databases.meta import read_meta, write_meta
 from spreadlake.series import Prices
 from spreadlake.statistics import PAIR_STATISTICS
 
@@ -40,3 +41,16 @@ def stored_definition(db: sqlite3.Connection) -> SeriesDefinition | None:
     """What the stored series of an `analytics.db` are computed with; None if there are none."""
     row = db.execute("SELECT definition FROM series LIMIT 1").fetchone()
     return None if row is None else SeriesDefinition.from_json(row[0])
+
+
+def lake_prices(db: sqlite3.Connection) -> Prices | None:
+    """What the pair analytics of an `analytics.db` are computed on; None while there are none."""
+    told = read_meta(db, "prices")
+    if told is not None:
+        return "log" if told == "log" else "raw"
+    return None if stored_definition(db) is None else "raw"  # of before there was a choice
+
+
+def save_prices(db: sqlite3.Connection, prices: Prices) -> None:
+    """Puts on record what they are computed on from now on, inside the caller's transaction."""
+    write_meta(db, "prices", prices)

@@ -194,13 +194,19 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def meta(lake: harness.TestLake) -> str:
+    return str({row["key"]: row["value"] for row in lake.table("meta")}["prices"])
+
+
 def test_the_change_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake = harness.run_job(tmp_path, on("raw"), [walk(SYMBOLS, 60, seed=3, per_second=2.0)])
+    assert meta(lake) == "raw"
     changes: list[tuple[Prices, int]] = [("raw", 0), ("log", 1), ("log", 0), ("raw", 1)]
     for prices, told in changes:
         caplog.clear()
         AnalyticsJob(lake.lake, on(prices)).close()
         assert caplog.text.count("computed on") == told
+        assert meta(lake) == prices
     lake.close()
 
 
