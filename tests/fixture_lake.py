@@ -15,6 +15,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     set_status,
 )
+from spreadlake.lake.analytics.definition import save_prices
 from tests.trades import TICKS
 
 BTC_ETH = "BTCUSDT/ETHUSDT"
@@ -97,6 +98,7 @@ def make_analytics(root: Path, now: float | None = None, bars: int = 100) -> Non
             add_rows(db, series, bars)
         add_rows(db, FLAT, 2, zscore=None, correlation=None, spread_std=0.0)
         add_rows(db, STALE, 2, zscore=9.9, spread=None, beta=None, correlation=None)
+        save_prices(db, "raw")
         add_alerts(db)
         db.executemany(
             "INSERT INTO pair_tests(pair, timeframe, lookback_bars, time, robust_beta, half_life, "

@@ -57,7 +57,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
         "lake", "reported_at", "origin", "trade_kind", "services", "ticks", "ticks_unprocessed",
         "last_trade_at", "watermark_at", "lag_seconds", "symbols", "gaps", "pairs", "alerts",
         "slow_tests", "files", "not_trading", "missing", "connections", "klines",
-        "universe", "warm_start", "followed",
+        "universe", "warm_start", "followed", "prices",
     ]  # fmt: skip
     assert {s["name"]: s["state"] for s in report["services"]} == {
         "collector": "running",
