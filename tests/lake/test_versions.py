@@ -102,7 +102,7 @@ def test_every_version_that_was_ever_written_opens(
     name = file.removesuffix("_db")
     new = Lake(tmp_path / "new")
     opened(new).close()
-    kept = sorted(VERSIONS.glob(f"{name}_*.sql"))
+    kept = sorted(VERSIONS.glob(f"{name}_*.sql"), key=lambda path: int(path.stem.split("_")[1]))
     assert [path.name for path in kept] == [
         f"{name}_{n}.sql" for n in range(1, len(getattr(connections, steps)) + 1)
     ], "keep the schema of a new version: python -m tests.lake.versions"
