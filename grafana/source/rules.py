@@ -20,7 +20,8 @@ _PAIR_LINK = (
     '?var-symbol_a={{ reReplaceAll "/.*" "" . }}&var-symbol_b={{ reReplaceAll ".*/" "" . }}'
     "&var-timeframe={{ $labels.timeframe }}&var-window={{ $labels.window }}"
     "&var-lookback={{ $labels.lookback }}"
-    "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}{{ end }}"
+    "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}"
+    "{{ with $values.E }}&var-prices=log{{ end }}{{ end }}"  # as screens are
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
 # Only what a rule on the screen opened has an edge.

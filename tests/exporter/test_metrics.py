@@ -178,6 +178,17 @@ def test_of_what_is_screened_only_open_alerts_are_there(tmp_path: Path) -> None:
     assert samples["spreadlake_screen_alerts_left_out"] == dict(zip(rules, (0, 12), strict=True))
 
 
+def test_a_lake_from_before_screens_had_alerts_has_those_of_pairs(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with writing(open_analytics_writer(lake)) as db:
+        db.execute("DROP TABLE screen_alerts")
+        db.execute("DROP TABLE screen_rules")
+    with serving(lake) as address:
+        samples = scrape(address)
+    assert samples["spreadlake_pair_alert_active"][series(READY, rule="zscore")] == 1
+    assert not samples.get("spreadlake_screen_alerts_total")
+
+
 def test_what_open_screen_alerts_cost_is_not_what_was_ever_open(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     with writing(open_analytics_writer(lake)) as db:

@@ -95,6 +95,7 @@ def test_what_the_screen_opened_is_one_message_with_all_that_it_said(tmp_path: P
             )
             link = "/d/spreadlake-pair?var-symbol_a=SOLUSDT&var-symbol_b=BTCUSDT&var-timeframe=1m"
             assert link in attachment["text"]
+            assert "&var-threshold=2.25&var-prices=log" in attachment["text"]
             _close_the_event(lake.lake)
             until(lambda: len(about(pair, posts)) > 1, "its end in Slack", SECONDS)
             told = [attachment["title"] for attachment in about(pair, posts)]

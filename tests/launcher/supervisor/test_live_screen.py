@@ -194,6 +194,10 @@ def test_the_first_rule_says_what_is_watched(tmp_path: Path) -> None:
     path = tmp_path / "spreadlake.toml"
     path.write_text("alerts = []\nwindows = [5]\ntimeframes = ['1m']")
     assert watched_series(load_settings(path)) == [ShownSeries("1m", 5, 300, 2.0)]
+    screened = '[screen]\nenabled = true\n[[alerts]]\nname = "x"\non = "screen"\nthreshold = 5\n'
+    path.write_text(screened, encoding="utf-8")
+    shown = [ShownSeries("1s", 30, 300, 2.0), ShownSeries("1m", 30, 300, 2.0)]
+    assert watched_series(load_settings(path)) == shown, "a rule on the screen watches none of them"
 
 
 def test_every_configured_timeframe_is_watched_by_its_own_rule(tmp_path: Path) -> None:
