@@ -15,8 +15,10 @@ from launcher.commands.series import (
     bar_seconds,
     choose_series,
     column_names,
+    is_kept,
     iter_computed,
     iter_rows,
+    iter_unkept,
     what_there_is,
 )
 from spreadlake.errors import InputError
@@ -76,10 +78,12 @@ def csv(
     key = choose_series(stored, name, timeframe, window, lookback)
     times = _times(start, end)
     columns = column_names(lake)
-    if key in stored and prices is None:
+    if prices is not None:
+        pieces = iter_computed(lake, key, columns, *times, prices)
+    elif is_kept(lake, key):
         pieces = iter_rows(lake, key, columns, *times)
     else:
-        pieces = iter_computed(lake, key, columns, *times, prices)
+        pieces = iter_unkept(lake, key, columns, *times)
     header = (*columns[:_AT], "close_time", *columns[_AT:], "prices")
     kinds: Counter[str] = Counter()
     rows = rows_known_at(_some(pieces, lake, key), bar_seconds(key), epoch)

@@ -139,6 +139,35 @@ def iter_computed(
         yield [(*row, definition.prices) for row in frame.select(columns).rows()]
 
 
+def iter_unkept(
+    lake: Lake, key: SeriesKey, columns: Sequence[str], start: float | None, end: float | None
+) -> Iterator[Rows]:
+    """As `iter_rows`, of a series that the job does not keep up to date, or no longer does.
+
+    It is computed; of the time before the bars that there are, what the lake has of it is taken.
+    """
+    computed = (piece for piece in iter_computed(lake, key, columns, start, end) if piece)
+    try:
+        first = next(computed, None)
+    except InputError:  # there are no bars of a leg
+        first = None
+        if key not in available_series(lake):
+            raise
+    yield from iter_rows(lake, key, columns, start, end if first is None else first[0][0] - 1)
+    if first is not None:
+        yield first
+        yield from computed
+
+
+def is_kept(lake: Lake, key: SeriesKey) -> bool:
+    """Whether the job keeps the series up to date, and the lake has all of its rows then."""
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return False
+        found = db.execute(f"SELECT 1 FROM pair_status WHERE {PAIR_ANALYTICS.is_series}", key)
+        return found.fetchone() is not None
+
+
 def bar_seconds(key: SeriesKey) -> int:
     """Length of the series' bars; InputError for a timeframe that is none."""
     try:

@@ -18,9 +18,11 @@ from spreadlake.status import LakeSnapshot
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH
 from tests.analytics_job.screens.followed_market import SYMBOLS, trades
+from tests.running import invoke
 
 TRADES = trades(1_200)
 FIRST, STEP = 295, 5
+FIRST_COLUMNS = ("time", "price_a", "price_b", "spread", "zscore")
 SCREEN: dict[str, Any] = {
     "enabled": True,
     "timeframe": "5s",
@@ -158,6 +160,13 @@ def test_a_pair_comes_with_its_history_and_leaves_nothing_behind(tmp_path: Path)
     )
     assert rows == listed.table("pair_analytics")
     assert len(rows) > 400
+    # Asked for, it is computed to the newest bar, from the first on.
+    arguments = ("--pair", name, "--timeframe", "1s", "--lookback", "40", "-o", "-", "--epoch")
+    ended = invoke("csv", *arguments, "--data", "live", cwd=tmp_path)
+    known = [line.split(",")[:5] for line in ended.stdout.splitlines()[1:]]
+    want = [[repr(r[c]) for c in FIRST_COLUMNS] for r in rows if r["timeframe"] == "1s"]
+    assert known[: len(want)] == want
+    assert int(known[-1][0]) == EPOCH + 597
 
 
 def test_a_restart_at_any_moment_follows_the_same(tmp_path: Path) -> None:
