@@ -17,6 +17,7 @@ from spreadlake.pairs import FollowedPair, Pair
 from tests.running import invoke
 
 VERSIONS = Path(__file__).parents[1] / "versions"
+DEFINITION = '{"max_stale_bars": 30, "kalman": [0.0001, 0.001]}'
 A_B, C_A, B_C = Pair("A", "B"), Pair("C", "A"), Pair("B", "C")
 
 
@@ -29,7 +30,8 @@ def of_before(root: Path, version: int) -> Lake:
         db.execute(f"PRAGMA user_version = {version}")
         for pair in ("A/B", "C/A"):
             for window in (20, 60):
-                db.execute("INSERT INTO series VALUES (?, '1s', ?, 300, '{}')", (pair, window))
+                row = (pair, window, DEFINITION)
+                db.execute("INSERT INTO series VALUES (?, '1s', ?, 300, ?)", row)
         db.commit()
     return lake
 
