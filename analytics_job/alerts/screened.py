@@ -28,7 +28,7 @@ _OPEN = """
 SELECT e.rule, e.pair, e.opened_at, e.opened_zscore, e.peak_zscore, s.qvalue, s.edge_bps,
   s.half_life, s.persistence, s.seen_at
 FROM alert_events AS e CROSS JOIN screen_alerts AS s ON s.event_id = e.id
-WHERE e.closed_at IS NULL ORDER BY e.opened_at, e.rule, e.pair
+WHERE e.closed_at IS NULL
 """
 # Not by who is watched no longer: nobody can say how it would have gone on.
 _END_OPEN = """

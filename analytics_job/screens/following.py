@@ -57,5 +57,5 @@ def _chosen(choices: list[Choice]) -> set[Pair]:
 
 def _alerted(db: sqlite3.Connection) -> set[frozenset[str]]:
     """The pairs that have an open alert, of whatever rule."""
-    rows = db.execute("SELECT DISTINCT pair FROM alert_events WHERE closed_at IS NULL")
+    rows = db.execute("SELECT pair FROM alert_events WHERE closed_at IS NULL")
     return {frozenset(parse_pair(pair)) for (pair,) in rows.fetchall()}

@@ -64,6 +64,7 @@ FROM ({_LATEST}), (SELECT {NOW} - {WATERMARK} AS age)"""
 
 # What the screen opened is of another series than that of the same name, if there is one.
 _ALERT_KEY = "rule, pair, timeframe, window_bars, lookback_bars"
+# With + no index serves the order, which would be one of all events there ever were.
 OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
   a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
   {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
@@ -71,7 +72,7 @@ OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN alert_rules AS r USING ({_ALERT_KEY})
 LEFT JOIN pair_analytics AS a ON r.rule IS NOT NULL AND {_newest_row("e")}
-WHERE e.closed_at IS NULL ORDER BY e.opened_at DESC"""
+WHERE e.closed_at IS NULL ORDER BY +e.opened_at DESC"""
 
 # So many symbols, those with the greatest volume of late: of hundreds nobody could read it.
 _MOST_SYMBOLS = 30

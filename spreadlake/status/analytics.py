@@ -35,10 +35,11 @@ FROM pair_status AS s JOIN pair_tests AS t
       AND newest.lookback_bars = s.lookback_bars)
   {kind}
 """
+# With + no index serves the order, which would be one of all events there ever were.
 _OPEN_ALERTS = """
 SELECT rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, opened_zscore,
   peak_zscore
-FROM alert_events WHERE closed_at IS NULL ORDER BY opened_at, rule, pair
+FROM alert_events WHERE closed_at IS NULL ORDER BY +opened_at, rule, pair
 """
 
 _REPORTED = (

@@ -15,7 +15,6 @@ from exporter.pairs import pair_families, pair_test_families, read_pair_tests, r
 from exporter.scrape import LakeMetrics, parts_of
 from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer, open_reader, open_ticks_writer
-from spreadlake.lake.analytics.screen_alerts import _OPEN
 from spreadlake.lake.databases.status import add_counters, set_status
 from spreadlake.lake.ticks.universe import UniverseRow, save_universe
 from spreadlake.latency import RECEIVE, counted
@@ -187,16 +186,6 @@ def test_a_lake_from_before_screens_had_alerts_has_those_of_pairs(tmp_path: Path
         samples = scrape(address)
     assert samples["spreadlake_pair_alert_active"][series(READY, rule="zscore")] == 1
     assert not samples.get("spreadlake_screen_alerts_total")
-
-
-def test_what_open_screen_alerts_cost_is_not_what_was_ever_open(tmp_path: Path) -> None:
-    lake = make_lake(tmp_path)
-    with writing(open_analytics_writer(lake)) as db:
-        add_screen_alert(db, 101, BTC_ETH, START, 2.5)
-        plan = db.execute(f"EXPLAIN QUERY PLAN {_OPEN}").fetchall()
-    steps = [row[3] for row in plan]
-    assert any("alert_events_open" in step for step in steps), steps
-    assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step], steps
 
 
 def test_capture_by_symbol(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> 
     for line in reads:
         assert "time>?" in line or "time=?" in line or once.match(line), line
     assert not [line for line in plan if re.match(r"SCAN (bars|pair_analytics)\b", line)]
+    events = [line for line in plan if re.match(r"SCAN (e|alert_events)\b", line)]
+    assert all("USING" in line and "alert_events_open" in line for line in events), events
 
 
 def test_an_alert_of_the_screen_has_no_z_of_another_series(tmp_path: Path) -> None:

@@ -184,6 +184,11 @@ ALTER TABLE pair_analytics ADD COLUMN prices TEXT;
 ALTER TABLE pair_tests ADD COLUMN prices TEXT;
 """
 
+# The events of one pair, of whatever rule, the newest first.
+_ANALYTICS_ALERTS_BY_PAIR = """
+CREATE INDEX alert_events_by_pair ON alert_events(pair, opened_at);
+"""
+
 ANALYTICS_STEPS = [
     _ANALYTICS_1,
     _ANALYTICS_BREAKS,
@@ -195,5 +200,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_FOLLOWED_PAIRS,
     _ANALYTICS_STOPS,
     _ANALYTICS_PRICES,
+    _ANALYTICS_ALERTS_BY_PAIR,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]

@@ -1,9 +1,10 @@
 """Alerts on the live screen, with the real job: every event is that of the screens it took."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 import pytest
@@ -281,6 +282,36 @@ def test_a_rule_of_one_name_on_screens_and_then_on_pairs_keeps_both(room: Screen
     job.configure(settings([on_pairs | {"threshold": 1.1}], pairs=pairs))
     assert ids < {one["id"] for one in room.events()}
     room.stop(job)
+
+
+def test_a_screen_and_its_alerts_are_stored_all_or_nothing(
+    room: Screening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = room.start(settings([LOOSE | {"threshold": 0.01}]))
+    room.until(300)
+    job.step()
+    job.run_screens()
+    for where in (
+        "analytics_job.screens.store.newest_screens",
+        "analytics_job.alerts.screened._id",
+    ):
+        with monkeypatch.context() as cut:
+            cut.setattr(where, broken)
+            job.step()
+        assert "trying again" in job.error, where
+        for table in ("screens", "screen_pairs", "alert_events", "screen_alerts"):
+            assert room.lake.table(table) == [], where
+        assert [row["opened"] for row in room.lake.table("screen_rules")] == [0]
+    job.step()
+    assert len(room.lake.table("screens")) == 1
+    assert [row["opened"] for row in room.lake.table("screen_rules")] == [len(room.events())]
+    room.stop(job)
+
+
+def broken(*_: object) -> NoReturn:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
 
 
 def test_a_screen_that_cannot_be_stored_is_stored_later_and_opens_once(room: Screening) -> None:
