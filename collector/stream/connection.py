@@ -42,7 +42,12 @@ class Connection:
     """
 
     def __init__(
-        self, socket: ClientConnection, reader: FrameReader, messages: Sequence[str], pause: float
+        self,
+        socket: ClientConnection,
+        reader: FrameReader,
+        messages: Sequence[str],
+        pause: float,
+        ping_interval: float,
     ) -> None:
         """Between two messages to the exchange there are `pause` seconds."""
         self.reader = reader
@@ -55,6 +60,7 @@ class Connection:
         self.gap_cause: str | None = None
         self._socket = socket
         self._pause = pause
+        self._ping_interval = ping_interval
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._reading = asyncio.create_task(self._read(messages))
@@ -70,14 +76,13 @@ class Connection:
             max_size=_MAX_FRAME_BYTES,
             max_queue=_MAX_QUEUE,
             open_timeout=timing.open_timeout,
-            ping_interval=timing.ping_interval,
-            ping_timeout=timing.ping_interval,
+            ping_interval=None,  # of the library's own: see `_answered`
             close_timeout=timing.close_timeout,
             create_connection=_Socket,
             **access.stream_options,
         )
         pause = 1 / (_SHARE_OF_MESSAGES * access.venue.MESSAGES_PER_SECOND)
-        return cls(socket, reader, subscription.messages, pause)
+        return cls(socket, reader, subscription.messages, pause, timing.ping_interval)
 
     def take(self) -> Taken:
         """The trades that wait to be stored, and those that came by another connection before."""
@@ -139,4 +144,26 @@ class Connection:
     async def _read(self, messages: Sequence[str]) -> None:
         await self._send(messages)
         receive = partial(self._socket.recv, False)  # bytes, whatever the frame says it is
-        await self.reader.read(receive)  # type: ignore[arg-type]
+        reading = asyncio.create_task(self.reader.read(receive))  # type: ignore[arg-type]
+        answered = asyncio.create_task(self._answered())
+        try:
+            done, _ = await asyncio.wait((reading, answered), return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in (reading, answered):
+                task.cancel()
+            await asyncio.gather(reading, answered, return_exceptions=True)
+
+    async def _answered(self) -> None:
+        """Pings; TimeoutError when no pong comes, nor anything else: the other side is gone.
+
+        A pong comes after the frames sent before it. In a burst on a busy machine these may be
+        late, and while trades cannot be stored they are not read: to give up the connection then
+        would lose what is on its way.
+        """
+        while True:
+            await asyncio.sleep(self._ping_interval)
+            pong = asyncio.ensure_future(await self._socket.ping())
+            while not (await asyncio.wait((pong,), timeout=self._ping_interval))[0]:
+                if self.silent_seconds > self._ping_interval and not self.reader.paused_lately:
+                    raise TimeoutError("no pong")

@@ -256,3 +256,23 @@ def test_a_half_open_connection_is_noticed(tmp_path: Path) -> None:
             await until(lambda: ticks(lake) == 49)
 
     asyncio.run(scenario())
+
+
+def test_a_connection_that_brings_trades_and_no_pong_goes_on(tmp_path: Path) -> None:
+    """A pong comes after the trades that were sent before it, however many there are."""
+
+    async def no_pong(fake: FakeServer, connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        while True:
+            fake.sent += 1
+            await connection.send(frame(fake.sent))
+            await asyncio.sleep(0.02)
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        pinging = replace(FAST, ping_interval=0.5)
+        async with fake_server(no_pong) as fake, collecting(lake, settings_for(fake), pinging):
+            await until(lambda: ticks(lake) > 150)  # of 3 s and more
+            assert len(fake.paths) == 1
+
+    asyncio.run(scenario())
