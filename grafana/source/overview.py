@@ -37,7 +37,13 @@ _SUMMARY = 1
 _CHOSEN = "&".join(
     f"${{{name}:queryparam}}" for name in ("timeframe", "window", "lookback", "threshold")
 )
-_OF_ALERT = f"{SERIES_OF_ROW}&var-threshold=${{__data.fields.threshold}}"
+_FOR_LINK = (
+    "symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold", "prices",
+)  # fmt: skip
+_OF_ALERT = (
+    f"{SERIES_OF_ROW}&var-threshold=${{__data.fields.threshold}}"
+    "&var-prices=${__data.fields.prices}"
+)
 
 
 def overview_dashboard() -> build.Dashboard:
@@ -130,7 +136,7 @@ def _open_alerts() -> table.Panel:
     for name, title in (("z_now", "z now"), ("z_peak", "at peak"), ("z_opened", "at open")):
         panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
     panel.override_by_name("since", props({"displayName": "open for"}))
-    for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "threshold"):
+    for name in _FOR_LINK:
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _ALERT_WIDTHS)
     return reads(placed(panel, 6, 0, 14, 14, 10), LAKE, lake(OPEN_ALERTS, ())).with_transformation(

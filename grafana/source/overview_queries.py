@@ -2,6 +2,7 @@
 
 from grafana.source.sql import (
     FROM,
+    KEPT_PRICES,
     LOOKBACK,
     NOW,
     THRESHOLD,
@@ -69,6 +70,7 @@ OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
   a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
   {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
+  CASE WHEN r.rule IS NULL THEN 'log' ELSE {KEPT_PRICES} END AS prices,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN alert_rules AS r USING ({_ALERT_KEY})
 LEFT JOIN pair_analytics AS a ON r.rule IS NOT NULL AND {_newest_row("e")}

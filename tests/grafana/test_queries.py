@@ -84,13 +84,13 @@ def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> 
 def test_an_alert_of_the_screen_has_no_z_of_another_series(tmp_path: Path) -> None:
     """Analytics of the same pair, bars and windows may be of other prices."""
     lake = build_lake(tmp_path, 1_800_000_000, seconds=400)
-    of_pair = "z_now IS NOT NULL AS known, rule, z_opened"
+    of_pair = "z_now IS NOT NULL AS known, rule, z_opened, prices"
     with closing(open_analytics_writer(lake.lake)) as db, atomic(db):
         add_screen_alert(db, 90, "ETHUSDT/SOLUSDT", lake.end - 60, 2.75)
         db.execute("UPDATE alert_events SET timeframe = '1s', lookback_bars = 300")
     sql = fill(of("Open alerts", "spreadlake-overview").sql, lake.end - 60, lake.end)
     rows = query(tmp_path, f"SELECT {of_pair} FROM ({sql}) ORDER BY rule").rows
-    assert rows == [(0, "screened", 2.75), (1, "zscore", 2.05)]
+    assert rows == [(0, "screened", 2.75, "log"), (1, "zscore", 2.05, "raw")]
 
 
 def test_legs_are_any_two_symbols(fixture_lake: FixtureLake) -> None:
