@@ -5,8 +5,9 @@ and where it ended before.
 that wait are given again at a start, so that what they say of breaks need not be stored.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -64,16 +65,13 @@ class SpanStore:
             )
 
     def join(self, firsts: Iterable[tuple[str, int]]) -> None:
-        """Symbols that begin at a second of some span: of each, the earliest in the span stays."""
+        """Symbols that begin at a second of some span, or go on at it; `settle` is to follow."""
         for symbol, time in firsts:
-            span = self.spans.span_of(time)
-            low, high = span or (time, time)
             self._db.execute("INSERT OR IGNORE INTO joins VALUES (?, ?)", (symbol, time))
             # Whoever makes bars of klines carries the last one up to here.
             key = f"{JOINED}{symbol}:{time}"
             self._db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (key, time))
             self.joined_lately = True
-            self._db.execute(f"{_NOT_JOINED} AND symbol = ?3", (low, high, symbol))
 
     def stop(self, symbol: str, start: int, end: int, seconds: Iterable[int]) -> None:
         """A symbol's bars of [start, end) end at these seconds; where they go on is not told."""
@@ -83,8 +81,15 @@ class SpanStore:
         self._db.executemany(
             "INSERT OR REPLACE INTO stops VALUES (?, ?)", [(symbol, at) for at in seconds]
         )
-        low, high = self.spans.span_of(start) or (start, start)
-        self._db.execute(f"{_NOT_JOINED} AND symbol = ?3", (low, high, symbol))
+
+    def settle(self, symbols: Sequence[str], start: int, end: int) -> None:
+        """After bars of [start, end) were made again: who has bars before a join did not join."""
+        for piece in self.spans.within(start, end):
+            low, high = self.spans.span_of(piece.start) or (start, start)
+            self._db.execute(
+                f"{_NOT_JOINED} AND symbol IN (SELECT value FROM json_each(?3))",
+                (low, high, json.dumps(symbols)),
+            )
 
     def stopped(self, symbol: str, second: int) -> int | None:
         """From when on a symbol has no bars up to `second`; None where it never stopped so."""

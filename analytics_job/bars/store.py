@@ -238,6 +238,7 @@ class BarStore:
             if piece.end == end:
                 closes = bars.filter(pl.col("time") == end - 1).select("symbol", "close")
                 stops |= self._carry_on(closes, end, final)
+        self._store.settle(symbols, start, end)
         return [ChangedBars(symbol, start, stop) for symbol, stop in stops.items()]
 
     def _carry_on(self, closes: pl.DataFrame, start: int, final: int) -> dict[str, int]:

@@ -106,6 +106,26 @@ def test_where_trades_go_on_after_it_left_they_stop_after_the_last(lake: TestLak
     assert len(lake.table("joins")) == 2
 
 
+@pytest.mark.parametrize("late", [LEFT - 30, LEFT + 20, LEFT + 100, BACK - 30, BACK - 100])
+def test_a_trade_that_comes_late_moves_the_stop_or_makes_another(lake: TestLake, late: int) -> None:
+    """Before it stopped, while it was stopped, and so that it had not stopped at all."""
+    held = of_b(0, LEFT - 60) + of_b(BACK, 1200)
+    (trade,) = (of_b(late, late + 30) or of_b(late, late + 200))[:1]
+    changes = ((LEFT, False), (BACK - 20, True))
+    live(lake, [*trades(*held), trade], *changes)
+    once = TestLake(lake.lake.root / "once")
+    live(once, trades(*held, trade), *changes)
+    for name in ("bars", "joins", "stops", "pair_analytics", "pair_status"):
+        assert lake.table(name) == once.table(name), name
+    stop = late_second(trade) + LIMIT if late > LEFT else LEFT + LIMIT
+    assert [row["time"] - EPOCH for row in lake.table("stops")][-1:] == [stop] or late > BACK - 60
+    once.close()
+
+
+def late_second(trade: Trade) -> int:
+    return trade.time_ms // 1000 - EPOCH
+
+
 def test_without_a_word_of_its_leaving_they_go_on(lake: TestLake) -> None:
     """A halted symbol is away from nobody's list: its close is carried, and its pairs stale."""
     live(lake, trades(*of_b(0, LEFT), *of_b(BACK, 1200)))
