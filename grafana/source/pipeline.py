@@ -15,23 +15,9 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.frame import PIPELINE_UID, framed
 from grafana.source.panels import line, lines, number, placed, props, reads
-from grafana.source.style import (
-    ALARM,
-    GOOD,
-    LEG_A,
-    LEG_B,
-    NEUTRAL,
-    PROMETHEUS,
-    QUIET,
-    WARN,
-    by_steps,
-    steps,
-)
+from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, MOST
+from grafana.source.style import ALARM, GOOD, NEUTRAL, PROMETHEUS, WARN, by_steps, steps
 from grafana.source.targets import promql
-
-_RATE = "[$__rate_interval]"
-_LAST_TRADE = "spreadlake_last_trade_timestamp_seconds"
-_MOST = 20  # symbols in one chart: of hundreds nobody could read it
 
 
 def pipeline_dashboard() -> build.Dashboard:
@@ -94,7 +80,7 @@ def _stat(title: str, text: str) -> stat.Panel:
 
 def _charts() -> list[timeseries.Panel]:
     panels = []
-    for at, (title, unit, soft_max, text, queries) in enumerate(_CHARTS):
+    for at, (title, unit, soft_max, text, queries) in enumerate(CHARTS):
         panel = (
             lines(title, text)
             .unit(unit)
@@ -103,7 +89,7 @@ def _charts() -> list[timeseries.Panel]:
             .no_value("No data in Prometheus for this time range.")
         )
         panel.color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
-        for name, color in _COLOURS.items():
+        for name, color in COLOURS.items():
             panel.override_by_name(name, line(name, color, 1.5))
         targets = [
             promql(expression, legend, chr(ord("A") + n))
@@ -129,7 +115,7 @@ def _since() -> bargauge.Panel:
         .thresholds(steps(NEUTRAL, (_LEAST, GOOD), (10, WARN), (15, ALARM)))
         .reduce_options(build_common.ReduceDataOptions().calcs(["last"]).values(False))
     )
-    placed(panel, 40, 0, 28, 24, 8)
+    placed(panel, 40, 0, 36, 24, 8)
     return reads(panel, PROMETHEUS, *_ages(panel, _SINCE))
 
 
@@ -144,11 +130,7 @@ def _firing() -> build.Panel:
         },
     }  # fmt: skip
     panel = build.Panel().type("alertlist").title("Alerts that fire or are about to")
-    return placed(panel.description("Grafana's own rules.").options(options), 41, 0, 36, 24, 5)
-
-
-def _mean(total: str, count: str) -> str:
-    return f"rate({total}{_RATE}) / rate({count}{_RATE})"
+    return placed(panel.description("Grafana's own rules.").options(options), 41, 0, 44, 24, 5)
 
 
 _UP_DOWN: list[ValueMapping] = [
@@ -165,12 +147,12 @@ _LEAST = -1e9  # below it, and without a value, a number has no colour: nothing 
 # Title, expression, unit, value from which it warns, value from which it alarms, description.
 _STATS = (
     (
-        "Last trade", f"time() - max({_LAST_TRADE})",
+        "Last trade", f"time() - max({LAST_TRADE})",
         _AGE, 10, 60, "Age of the newest trade of any symbol.",
     ),
     (
         "Job behind",
-        f"clamp_min(max({_LAST_TRADE}) - max(spreadlake_watermark_timestamp_seconds), 0)",
+        f"clamp_min(max({LAST_TRADE}) - max(spreadlake_watermark_timestamp_seconds), 0)",
         _AGE, 3, 10, "How far the watermark is behind the newest stored trade.",
     ),
     (
@@ -184,109 +166,8 @@ _STATS = (
     ),
 )  # fmt: skip
 
-# Title, unit, height of an empty axis, description, queries.
-_CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
-    (
-        "Trades stored a second", "short", 1,
-        f"By symbol, at most the {_MOST} busiest at each moment.",
-        [(f"topk({_MOST}, sum by (symbol) (rate(spreadlake_ticks_total{_RATE})))", "{{symbol}}")],
-    ),
-    (
-        "Age of the newest trade", "s", 1,
-        "Now less the exchange time of each symbol's newest stored trade: the way from the "
-        "exchange to the disk, and the time between two trades. At most the "
-        f"{_MOST} oldest at each moment.",
-        [(f"topk({_MOST}, time() - {_LAST_TRADE})", "{{symbol}}")],
-    ),
-    (
-        "Gaps and repairs", "short", 1, "Ranges of missing trade ids, and what became of them.",
-        [
-            ("sum(increase(spreadlake_tick_gaps_total[1m]))", "gaps found a minute"),
-            ("sum(increase(spreadlake_ticks_repaired_total[1m]))", "trades repaired a minute"),
-            ("sum(spreadlake_tick_gaps_open)", "gaps open"),
-            ("sum(spreadlake_tick_gaps_lost)", "gaps lost"),
-        ],
-    ),
-    (
-        "Connections", "short", 1, "What the network and the exchange did, counted per minute.",
-        [
-            ("spreadlake_connections", "connections open"),
-            ("increase(spreadlake_reconnects_total[1m])", "reconnects"),
-            ("increase(spreadlake_frames_malformed_total[1m])", "malformed frames"),
-            ("increase(spreadlake_rest_errors_total[1m])", "REST errors"),
-            ("sum(increase(spreadlake_ticks_duplicate_total[1m]))", "duplicates"),
-        ],
-    ),
-    (
-        "Time of a commit and of a step", "s", 0.01,
-        "Mean time of the collector's transactions and of the analytics job's steps.",
-        [
-            (_mean("spreadlake_commit_seconds_total", "spreadlake_commits_total"), "commit"),
-            (_mean("spreadlake_job_seconds_total", "spreadlake_job_steps_total"), "step"),
-        ],
-    ),
-    (
-        "Waiting", "short", 1,
-        "Trades in the collector's memory, and stored but not yet analysed; slow statistics due.",
-        [
-            ("spreadlake_buffer_ticks", "in memory"),
-            ("spreadlake_job_backlog_ticks", "not yet analysed"),
-            ("increase(spreadlake_ticks_dropped_total[1m])", "dropped a minute"),
-            ("spreadlake_pair_tests_due", "slow statistics due"),
-        ],
-    ),
-    (
-        "Databases", "bytes", 1e6, "SQLite files and their write-ahead logs.",
-        [
-            ("spreadlake_database_bytes", "{{database}}.db"),
-            ("spreadlake_database_wal_bytes", "{{database}}.db-wal"),
-        ],
-    ),
-    (
-        "Rolled to Parquet", "short", 1,
-        "Partitions (an hour of one symbol) that moved to Parquet in the last hour.",
-        [("increase(spreadlake_rolled_partitions_total[1h])", "partitions")],
-    ),
-    (
-        "Notifications", "short", 1,
-        "Openings and ends of alerts that the notifier tells; all 0 where there is none.",
-        [
-            ("spreadlake_notifications_waiting", "wait to be told"),
-            ("increase(spreadlake_notifications_total[1m])", "told a minute"),
-            ("increase(spreadlake_notification_failures_total[1m])", "refused a minute"),
-        ],
-    ),
-)  # fmt: skip
 _SINCE = (
     ("spreadlake_service_heartbeat_age_seconds", "{{service}}"),
     ('time() - timestamp(up{job="spreadlake"} == 1)', "scrape"),
-    (f"topk({_MOST}, time() - {_LAST_TRADE})", "trade of {{symbol}}"),
+    (f"topk({MOST}, time() - {LAST_TRADE})", "trade of {{symbol}}"),
 )
-_COLOURS = {
-    "BTCUSDT": LEG_A,
-    "ETHUSDT": LEG_B,
-    "SOLUSDT": GOOD,
-    "analytics.db": LEG_A,
-    "ticks.db": LEG_B,
-    "analytics.db-wal": GOOD,
-    "ticks.db-wal": QUIET,
-    "partitions": LEG_A,
-    "duplicates": QUIET,
-    "gaps found a minute": WARN,
-    "trades repaired a minute": GOOD,
-    "gaps open": ALARM,
-    "gaps lost": QUIET,
-    "connections open": NEUTRAL,
-    "reconnects": WARN,
-    "malformed frames": ALARM,
-    "REST errors": LEG_A,
-    "commit": LEG_A,
-    "step": LEG_B,
-    "in memory": LEG_A,
-    "not yet analysed": LEG_B,
-    "dropped a minute": ALARM,
-    "slow statistics due": QUIET,
-    "wait to be told": LEG_B,
-    "told a minute": GOOD,
-    "refused a minute": ALARM,
-}
