@@ -12,7 +12,7 @@ from collector.network.access import read_access
 from collector.record.recorder import Recorder
 from collector.resources import Resources
 from collector.rest import RestClient, WeightBudget
-from collector.roll import compact_all, over_before, roll_all, tell_unfinished
+from collector.roll import compact_all, over_before, roll_all, roll_klines, tell_unfinished
 from collector.storage.rescue import rescue
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
@@ -84,7 +84,7 @@ def _keep_what_was_removed(db: sqlite3.Connection, lake: Lake, presence: Presenc
 
 
 def roll(context: ServiceContext) -> None:
-    """Rolls finished hours and compacts finished days now.
+    """Rolls finished hours and compacts finished days now, and old klines to their files.
 
     LakeError while a collector runs, which does so by itself; as well, once all others are done,
     for partitions that cannot be written and days that cannot be put together.
@@ -99,6 +99,7 @@ def roll(context: ServiceContext) -> None:
         before_ms = over_before(db, wanted_ms)
         try:
             _roll_and_compact(lake, db, before_ms)
+            roll_klines(lake, db, wanted_ms)
             tell_unfinished(db, wanted_ms)
         finally:
             WalKeeper(db, lake.ticks_db).empty()

@@ -9,6 +9,7 @@ day become one file.
 
 from collector.roll.compactor import compact_all
 from collector.roll.finished import finished_before, next_roll_ms, over_before, tell_unfinished
+from collector.roll.klines import roll_klines
 from collector.roll.roller import Roller, roll_all
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "next_roll_ms",
     "over_before",
     "roll_all",
+    "roll_klines",
     "tell_unfinished",
 ]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
+from spreadlake.lake.databases.connections import atomic
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.parquet import read_whole, write_durably
-from spreadlake.lake.ticks.klines import read_klines
+from spreadlake.lake.ticks.klines import delete_klines, read_klines, symbols_with_klines
 from spreadlake.schemas import KLINES_SCHEMA
 
 _PATH = ("symbol", "timeframe")
@@ -50,6 +51,21 @@ def add_klines(lake: Lake, symbol: str, klines: pl.DataFrame) -> None:
         rows = pl.concat([new, held]).unique("time", keep="first").sort("time")
         if not rows.equals(held):
             write_durably(rows.drop(_PATH), path)
+
+
+def move_klines(lake: Lake, db: sqlite3.Connection, before: int) -> int:
+    """Moves 1m klines that open before a second from SQLite to their files; how many there were.
+
+    To the files first: after a crash in between they are in both, and readers take each once.
+    """
+    number = 0
+    for symbol in symbols_with_klines(db, before):
+        rows = read_klines(db, symbol, "1m", 0, before - 1)
+        add_klines(lake, symbol, pl.DataFrame(rows, schema=KLINES_SCHEMA, orient="row"))
+        with atomic(db):
+            delete_klines(db, symbol, before)
+        number += len(rows)
+    return number
 
 
 def _read(path: Path, symbol: str) -> pl.DataFrame:

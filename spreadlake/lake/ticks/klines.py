@@ -96,6 +96,25 @@ def read_klines(
     ).fetchall()
 
 
+def symbols_with_klines(db: sqlite3.Connection, before: int) -> list[str]:
+    """Symbols with 1m klines in SQLite that open before a second."""
+    rows = db.execute(
+        "SELECT DISTINCT symbol FROM klines WHERE timeframe = '1m' AND time < ? ORDER BY symbol",
+        (before,),
+    )
+    return [symbol for (symbol,) in rows.fetchall()]
+
+
+def delete_klines(db: sqlite3.Connection, symbol: str, before: int) -> None:
+    """Deletes the 1m klines of a symbol that open before a second, once files hold them.
+
+    Inside the caller's transaction. That they were stored stays on record: it says what there is.
+    """
+    db.execute(
+        "DELETE FROM klines WHERE symbol = ? AND timeframe = '1m' AND time < ?", (symbol, before)
+    )
+
+
 def symbols_of_klines_alone(db: sqlite3.Connection) -> list[str]:
     """Symbols that have klines and no trade: they have no bars that are shorter than a minute."""
     rows = db.execute(
