@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, atomic, open_reader, read_status
+from spreadlake.lake.analytics.removal import removed_before, removed_key
 from spreadlake.lake.keeping import age_cutoff, midnight
 from spreadlake.lake.sizes import ColdKind
 from spreadlake.series import BARS, TABLES, Table
@@ -40,7 +41,7 @@ class Removal:
             for folder in sorted((self._lake.root / table.name).glob("timeframe=*")):
                 timeframe = folder.name.removeprefix("timeframe=")
                 end = min(cutoff, archived(timeframe) // _DAY * _DAY)
-                before = self._removed_until(table, timeframe)
+                before = removed_before(self._db, table, timeframe)
                 if end > before or (before and not self._swept):
                     yield self._remove(folder, table, timeframe, max(end, before))
         self._swept = True
@@ -55,12 +56,6 @@ class Removal:
         except (sqlite3.Error, LakeError):
             return 0
         return int(told.get("remove_before", 0))
-
-    def _removed_until(self, table: Table, timeframe: str) -> int:
-        row = self._db.execute(
-            "SELECT value FROM progress WHERE key = ?", (_key(table, timeframe),)
-        ).fetchone()
-        return 0 if row is None else int(row[0])
 
     def _remove(self, folder: Path, table: Table, timeframe: str, end: int) -> Iterator[None]:
         self._record(table, timeframe, end)
@@ -81,7 +76,8 @@ class Removal:
     def _record(self, table: Table, timeframe: str, end: int) -> None:
         with atomic(self._db):
             self._db.execute(
-                "INSERT OR REPLACE INTO progress VALUES (?, ?)", (_key(table, timeframe), end)
+                "INSERT OR REPLACE INTO progress VALUES (?, ?)",
+                (removed_key(table, timeframe), end),
             )
             if table is BARS:  # the first bar that there is; nothing looks for one before it
                 self._db.execute(
@@ -95,7 +91,3 @@ def _remove_day(folder: Path) -> None:
         path.unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _key(table: Table, timeframe: str) -> str:
-    return f"removed:{table.name}:{timeframe}"

@@ -56,6 +56,7 @@ class Remover:
         self._stop = stop
         self._sizes: Sizes | None = None
         self._measure_at = 0.0
+        self._told_before = 0
         self._swept = False
         self._tell_waiting = RateLimitedLog(log.warning, 3600.0)
         self._tell_full = RateLimitedLog(log.warning, 3600.0)
@@ -69,6 +70,8 @@ class Remover:
             await self._sweep()
         sizes, storage = self._sizes, self._storage
         by_size = 0 if sizes is None else removable_before(sizes, storage.max_gib, now)
+        if sizes is not None and by_size != self._told_before:
+            await self._tell(sizes, by_size)
         cutoff = max(age_cutoff(now, (storage.keep_days or {}).get("ticks")), by_size)
         if cutoff:
             await self._remove(cutoff * 1000)
@@ -138,9 +141,16 @@ class Remover:
                 "what is in databases and of the last two days stays",
                 self._storage.max_gib,
             )
+        await self._tell(sizes, cutoff)
+
+    async def _tell(self, sizes: Sizes, cutoff: int) -> None:
+        """Says what takes how much, and to the analytics job before when its days are to go.
+
+        At a start the newest trade may be of long ago: with the next ones other days are old.
+        """
         told = {
             "bytes": {kind: room.bytes for kind, room in sizes.kinds.items()},
             "remove_before": cutoff,
         }
-        now_ms = time.time_ns() // 1_000_000
+        now_ms, self._told_before = time.time_ns() // 1_000_000, cutoff
         await self._writer.persist(lambda: set_status(self._db, now_ms, {"storage": told}))

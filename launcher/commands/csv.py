@@ -19,12 +19,14 @@ from launcher.commands.series import (
     iter_computed,
     iter_rows,
     iter_unkept,
+    kept_from,
+    refuse_removed,
     what_there_is,
 )
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
-from spreadlake.series import Prices, SeriesKey
+from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey
 from spreadlake.status import require_lake
 from spreadlake.times import iso_utc, parse_time
 from spreadlake.words import count
@@ -81,9 +83,14 @@ def csv(
     if prices is not None:
         pieces = iter_computed(lake, key, columns, *times, prices)
     elif is_kept(lake, key):
+        refuse_removed(lake, key, *times)
         pieces = iter_rows(lake, key, columns, *times)
     else:
+        if key in stored:
+            refuse_removed(lake, key, *times)
         pieces = iter_unkept(lake, key, columns, *times)
+    if times[0] is None and (kept := _kept(lake, key, rows=prices is None and key in stored)):
+        typer.echo(f"rows before {iso_utc(kept)} were removed to make room", err=True)
     header = (*columns[:_AT], "close_time", *columns[_AT:], "prices")
     kinds: Counter[str] = Counter()
     rows = rows_known_at(_some(pieces, lake, key), bar_seconds(key), epoch)
@@ -97,6 +104,11 @@ def csv(
         typer.echo(_wrote(kinds, key, path, replaced=replaced), err=True)
     if len(kinds) > 1:
         typer.echo(_mixed(kinds), err=True)
+
+
+def _kept(lake: Lake, key: SeriesKey, *, rows: bool) -> int:
+    """Since when (s) there is what is written, where something was removed; else 0."""
+    return kept_from(lake, key, PAIR_ANALYTICS if rows else BARS)
 
 
 def _counted(

@@ -8,8 +8,9 @@ from typing import Any
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition, lake_prices, stored_definition
+from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_before
 from spreadlake.lake.analytics.rows import first_rows
-from spreadlake.series import PAIR_ANALYTICS, Prices, SeriesKey
+from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey, Table
 from spreadlake.status import snapshot
 from spreadlake.times import iso_utc, timeframe_seconds
 
@@ -146,7 +147,14 @@ def iter_unkept(
 
     It is computed; of the time before the bars that there are, what the lake has of it is taken.
     """
-    computed = (piece for piece in iter_computed(lake, key, columns, start, end) if piece)
+    # Where rows are kept for longer than bars, the rows of before come from there as well.
+    begin = start
+    if key in available_series(lake):
+        begin = max(start or 0, kept_from(lake, key, BARS)) or start
+    if begin is not None and end is not None and end < begin:
+        yield from iter_rows(lake, key, columns, start, end)
+        return
+    computed = (piece for piece in iter_computed(lake, key, columns, begin, end) if piece)
     try:
         first = next(computed, None)
     except InputError:  # there are no bars of a leg
@@ -166,6 +174,29 @@ def is_kept(lake: Lake, key: SeriesKey) -> bool:
             return False
         found = db.execute(f"SELECT 1 FROM pair_status WHERE {PAIR_ANALYTICS.is_series}", key)
         return found.fetchone() is not None
+
+
+def kept_from(lake: Lake, key: SeriesKey, table: Table = PAIR_ANALYTICS) -> int:
+    """Rows of a series, or its bars, before this time (s) were removed; 0: none were."""
+    with snapshot(lake.analytics_db) as db:
+        if db is None:
+            return 0
+        if table is PAIR_ANALYTICS:
+            return removed_before(db, table, key.timeframe)
+        from spreadlake.research.bar_source import BarSource  # noqa: PLC0415
+
+        try:
+            source = BarSource.of(db, lake, key.timeframe, key.legs)
+        except InputError:  # there are no bars, and so none that were removed
+            return 0
+        return removed_before(db, BARS, source.stored)
+
+
+def refuse_removed(lake: Lake, key: SeriesKey, *times: float | None) -> None:
+    """RemovedError where one of the times asked for is before the rows of a kept series."""
+    with snapshot(lake.analytics_db) as db:
+        if db is not None:
+            refuse_removed_rows(db, PAIR_ANALYTICS, key.timeframe, *times)
 
 
 def bar_seconds(key: SeriesKey) -> int:

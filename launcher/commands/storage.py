@@ -111,7 +111,7 @@ def _names(title: str, column: str, rows: dict[str, int]) -> "Table":
 def _retention(report: StorageReport) -> list[str]:
     lines = []
     for kept in report.keep:
-        days = "for ever" if kept.keep_days is None else f"{kept.keep_days:g} days"
+        days = "for ever" if kept.keep_days is None else _days(kept.keep_days)
         since = "" if kept.first_day is None else f", there from {kept.first_day} on"
         due = f"; before {kept.due_before} {size(kept.due_bytes)} go next" if kept.due_bytes else ""
         if kept.keep_days is not None or since:
@@ -120,6 +120,10 @@ def _retention(report: StorageReport) -> list[str]:
         share = report.bytes / (report.max_gib * 2**30)
         lines.append(f"storage.max_gib = {report.max_gib:g}: {share:.0%} of it are used")
     return lines
+
+
+def _days(number: float) -> str:
+    return "1 day" if number == 1 else f"{number:g} days"
 
 
 def _table(title: str, *columns: str) -> "Table":

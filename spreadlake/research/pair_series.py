@@ -12,10 +12,11 @@ import polars as pl
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.breaks import read_cuts
 from spreadlake.lake.analytics.definition import SeriesDefinition
+from spreadlake.lake.analytics.removal import refuse_removed_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import Noise, bars_needed, pair_rows
 from spreadlake.research.bar_source import BarSource
-from spreadlake.series import SeriesKey
+from spreadlake.series import BARS, SeriesKey
 
 _PIECE = 5_000  # rows computed at a time, to bound memory
 
@@ -31,10 +32,12 @@ def computed_rows(
 
     Columns: `time` (s, the bar's open), `price_a`, `price_b` and the numbers of
     `pair_analytics`; a number without meaning is null, and so is `prices` on raw closes. Raises
-    InputError for a symbol without bars and for a timeframe that the stored bars do not divide.
+    InputError for a symbol without bars and for a timeframe that the stored bars do not divide,
+    RemovedError for a time of bars that were removed to make room.
     """
     with closing(open_reader(lake.analytics_db)) as db:
         source = BarSource.of(db, lake, key.timeframe, key.legs)
+        refuse_removed_rows(db, BARS, source.stored, start, end)
     reach = bars_needed((key.window,), (key.lookback,), definition.max_stale_bars)
     low, high = _span(source, key.legs, start, end)
     step = max(_PIECE, reach)

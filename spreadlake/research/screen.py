@@ -12,6 +12,7 @@ import polars as pl
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.breaks import read_cuts
+from spreadlake.lake.analytics.removal import refuse_removed_rows
 from spreadlake.lake.analytics.rows import last_time
 from spreadlake.lake.analytics.screens import ScreenKey, passed_before
 from spreadlake.quant.arrays import Floats, Ints
@@ -22,7 +23,7 @@ from spreadlake.quant.screen import (
     with_persistence,
 )
 from spreadlake.research.bar_source import BarSource
-from spreadlake.series import BarKey
+from spreadlake.series import BARS, BarKey
 from spreadlake.times import LEAST_SCREENED_BARS, iso_utc
 
 Progress = Callable[[int, int], None]
@@ -84,7 +85,8 @@ def take_screen(
 
     `advance` is told how many of how many pairs are done. InputError for symbols and timeframes
     that the lake does not have, and for a lookback below 30 bars; NoScreenError where there is
-    nothing to screen then, or no bar that is newer than the one at `after`.
+    nothing to screen then, or no bar that is newer than the one at `after`; RemovedError where
+    bars of a time that is asked for were removed to make room.
     """
     options = request.options
     if options.lookback < LEAST_SCREENED_BARS:
@@ -131,6 +133,9 @@ def _read(
     symbols = tuple(sorted(source.first))
     end = source.end if at is None else min(source.end, int(at // source.length))
     bars = max(request.options.lookback, request.options.window)
+    if at is not None:
+        first = min(at, (end - bars) * source.length)
+        refuse_removed_rows(db, BARS, source.stored, first)
     closes = source.matrix(db, symbols, end - bars, end)
     if np.isnan(closes.close[:, -1]).all():  # a break, or before the first bars
         end = _newest(db, source, symbols, end, at)

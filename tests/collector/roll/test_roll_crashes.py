@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +12,7 @@ from collector.roll import roller
 from spreadlake.lake import HOUR_MS, Lake
 from tests.collector.lakes import PER_HOUR, START_MS, rows_of
 from tests.collector.rolling import everything, roll_until, three_hours
+from tests.crashes import Crash, CrashError
 
 
 @pytest.fixture
@@ -84,31 +84,6 @@ def test_sigkill_while_rolling(lake: Lake) -> None:
     roll_until(lake, START_MS + 2 * HOUR_MS)
     assert everything(lake).equals(before)
     assert rows_of(lake, "SELECT count(*) FROM ticks") == [(2 * PER_HOUR,)]
-
-
-class CrashError(BaseException):
-    """Ends a roll as abruptly as a process can end itself."""
-
-
-class Crash:
-    """Raises before or after one of the calls it was put around: the `left`th of these moments."""
-
-    def __init__(self) -> None:
-        self.left = 0
-
-    def around(self, function: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **keywords: object) -> object:
-            self._moment()
-            result = function(*arguments, **keywords)
-            self._moment()
-            return result
-
-        return call
-
-    def _moment(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise CrashError
 
 
 def test_a_crash_before_or_after_any_step_loses_nothing(
