@@ -43,7 +43,7 @@ class Statistic:
 
 # In the order of the table's columns, after its key, the symbols and the prices. All may be NULL.
 PAIR_STATISTICS: tuple[Statistic, ...] = (
-    Statistic("alpha", "intercept: mean(A) − beta·mean(B) over the lookback", decimals=4),
+    Statistic("alpha", "intercept: mean(A) − beta·mean(B) over the lookback", decimals=6),
     Statistic(
         "beta",
         "hedge ratio: cov(A, B) / var(B) over the lookback",
@@ -61,10 +61,10 @@ PAIR_STATISTICS: tuple[Statistic, ...] = (
             "spreadlake_pair_spread",
             "A less beta times B: raw closes, in the quote currency, or their logarithms.",
         ),
-        decimals=4,
+        decimals=6,
     ),
     Statistic(
-        "spread_mean", "mean of A − beta·B over the window, with this row's beta", decimals=4
+        "spread_mean", "mean of A − beta·B over the window, with this row's beta", decimals=6
     ),
     Statistic(
         "spread_std",
@@ -73,7 +73,7 @@ PAIR_STATISTICS: tuple[Statistic, ...] = (
             "spreadlake_pair_spread_std",
             "Rolling standard deviation of the spread, of raw closes or of their logarithms.",
         ),
-        decimals=4,
+        decimals=6,
     ),
     Statistic(
         "zscore",

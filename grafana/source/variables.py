@@ -79,7 +79,9 @@ def prices() -> build.QueryVariable:
 def kept_prices() -> build.QueryVariable:
     """What the lake's pair analytics are on, for titles."""
     sql = f"SELECT {KEPT_PRICES} AS kind"
-    return _query("kept_prices", "Prices", sql, None).hide(model.VariableHide.HIDE_VARIABLE)
+    variable = _query("kept_prices", "Prices", sql, None).hide(model.VariableHide.HIDE_VARIABLE)
+    variable.build().skip_url_sync = True  # a bookmark would keep what the lake was on then
+    return variable
 
 
 def threshold() -> build.CustomVariable:

@@ -178,6 +178,9 @@ def test_each_chart_of_pair_analytics_says_which_prices() -> None:
         assert "${prices} prices" in titles[panel]
     overview = {panel["id"]: panel["title"] for panel in dashboard("spreadlake-overview")["panels"]}
     assert overview[5].endswith("${kept_prices} prices")
+    variables = dashboard("spreadlake-overview")["templating"]["list"]
+    (kept,) = [one for one in variables if one["name"] == "kept_prices"]
+    assert kept["skipUrlSync"], "a bookmark would keep what the lake was on then"
 
 
 def test_a_lake_from_before_is_on_raw_prices(tmp_path: Path) -> None:
