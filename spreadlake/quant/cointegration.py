@@ -114,7 +114,7 @@ def _one_way(
             spread, also_fine = test.adf(constant=True)
             fine &= also_fine
     mean, squares = m.windows.mean[:, 0], m.windows.squares[:, 0]
-    moves = squares > m.bars * np.square(_STILL * np.maximum(np.abs(mean), m.unit))
+    moves = squares > m.bars * np.square(_STILL * mean)
     apart = 1.0 - regression.r_squared > _COLLINEAR
     doubtful = ~(fine & apart & moves[at_a] & moves[at_b])
     return SpreadTests(

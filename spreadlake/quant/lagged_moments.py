@@ -31,7 +31,7 @@ class LaggedMoments:
     """Series side by side, with the products that each has with itself.
 
     x: (symbols, bars) as they came, without a NaN. centred: the same less each one's mean.
-    windows: their rolling moments over all bars, a row each. unit: as that of `Legs`.
+    windows: their rolling moments over all bars, a row each.
     rows: (symbols, p + 2, bars − 1 − p), see above. own: (p + 2, p + 2, symbols) their products.
     sums: (symbols, p + 2) their sums.
     """
@@ -43,10 +43,9 @@ class LaggedMoments:
     own: Floats
     sums: Floats
     most: int
-    unit: float
 
     @classmethod
-    def of(cls, x: Floats, most: int | None = None, unit: float = 0.0) -> Self:
+    def of(cls, x: Floats, most: int | None = None) -> Self:
         """Of x (symbols, bars) with up to `most` lagged differences (None: `most_lags`)."""
         x = np.ascontiguousarray(x)  # sums would be taken in another order
         symbols, bars = x.shape
@@ -72,7 +71,6 @@ class LaggedMoments:
             own=np.ascontiguousarray(own.transpose(1, 2, 0)),
             sums=rows.sum(axis=2),
             most=p,
-            unit=unit,
         )
 
     @property

@@ -174,7 +174,7 @@ def _market(close: Floats, options: ScreenOptions) -> Market:
     returns = Legs(log_returns(close), 0, before, none, none)
     lookback, window = options.lookback, options.window
     return Market(
-        moments=LaggedMoments.of(x[:, -lookback:], unit=closes.unit),
+        moments=LaggedMoments.of(x[:, -lookback:]),
         closes=closes,
         returns=returns,
         window=closes.windows(window, 1),

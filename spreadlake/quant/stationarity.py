@@ -55,7 +55,7 @@ def stationarity_of_pairs(
     if bars < MIN_BARS or len(at_a) == 0:
         return [Stationarity(None, None, None, None, None, bars)] * len(at_a)
     x, unit = (np.log(closes), 1.0) if prices == "log" else (closes, 0.0)
-    tests = spread_tests(LaggedMoments.of(x, unit=unit), at_a, at_b)
+    tests = spread_tests(LaggedMoments.of(x), at_a, at_b)
     return [
         _one_by_one(x[a], x[b], unit)
         if tests.doubtful[pair]
