@@ -1,6 +1,8 @@
 """The pairs that the live screens choose: kept in `screen_choices`, and followed by the job."""
 
+import logging
 import sqlite3
+from collections.abc import Iterable, Mapping
 
 from analytics_job.screens.taking import COLUMNS, TakenScreen
 from spreadlake.config import Settings
@@ -8,6 +10,8 @@ from spreadlake.lake.analytics.screens import ScreenKey
 from spreadlake.pairs import FollowedPair, Pair, parse_pair
 from spreadlake.quant.screen_choice import Choice, Rule, Screened, choose
 from spreadlake.times import timeframe_seconds
+
+log = logging.getLogger(__name__)
 
 _SELECT = "SELECT pair, since, times_in, times_out, place, why FROM screen_choices ORDER BY pair"
 _INSERT = "INSERT INTO screen_choices VALUES (?, ?, ?, ?, ?, ?)"
@@ -41,7 +45,7 @@ def follow_screen(
     after = choose(before, screened, close, rule, _alerted(db))
     db.execute("DELETE FROM screen_choices")
     db.executemany(_INSERT, [(one.pair.name, *one[1:]) for one in after])
-    return _chosen(before) != _chosen(after)
+    return _told(_chosen(before), _chosen(after))
 
 
 def _read(db: sqlite3.Connection) -> list[Choice]:
@@ -51,8 +55,18 @@ def _read(db: sqlite3.Connection) -> list[Choice]:
     ]
 
 
-def _chosen(choices: list[Choice]) -> set[Pair]:
-    return {one.pair for one in choices if one.followed}
+def _chosen(choices: Iterable[Choice]) -> dict[Pair, str]:
+    return {one.pair: one.why for one in choices if one.followed}
+
+
+def _told(before: Mapping[Pair, str], after: Mapping[Pair, str]) -> bool:
+    """Tells who comes and who goes; whether anybody does."""
+    for pair, why in after.items():
+        if pair not in before:
+            log.info("%s is followed from now on: %s", pair.name, why)
+    for pair in before.keys() - after.keys():
+        log.info("%s is no longer followed: screens do not find it any more", pair.name)
+    return before.keys() != after.keys()
 
 
 def _alerted(db: sqlite3.Connection) -> set[frozenset[str]]:

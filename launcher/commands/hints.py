@@ -34,6 +34,8 @@ def commands(lake: Lake, settings: Settings) -> list[str]:
     lines = [f"status   {command} status --data {data}"]
     if settings.symbols == "all":
         lines.append(f"symbols  {command} symbols --data {data}")
+    if settings.pairs == "screen":
+        lines.append(f"pairs    {command} pairs --data {data}")
     if (s := settings.first_series) is not None:
         series = f"--pair {s.pair} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"csv      {command} csv --data {data} {series}")

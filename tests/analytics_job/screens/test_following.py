@@ -1,5 +1,6 @@
 """The analytics follow what screens choose: who comes has its history, who goes is gone."""
 
+import logging
 import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -116,7 +117,10 @@ def screens_with(run: Run, ranks: Collection[int], qvalue: float) -> list[set[fr
     return [found[time] for time in sorted(found)]
 
 
-def test_a_pair_comes_with_its_history_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_pair_comes_with_its_history_and_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "analytics_job.screens")
     run = Run(tmp_path / "live", settings(alerts=[]))
     together = frozenset(SYMBOLS[:2])
     came = went = 0
@@ -144,6 +148,9 @@ def test_a_pair_comes_with_its_history_and_leaves_nothing_behind(tmp_path: Path)
     assert not any(together in one for one in kept[-LEAVE:])
     assert went == FIRST + STEP * len(kept)
     assert came == FIRST + STEP * ENTER
+    first_told, last_told = [record.getMessage() for record in caplog.records]
+    assert first_told.startswith(f"{name} is followed from now on: rank 1 with q ")
+    assert last_told == f"{name} is no longer followed: screens do not find it any more"
     # Nothing of it is shown or computed any more, and what was computed stays.
     for table in ("pair_status", "series", "rows_due", "tests_due", "screen_choices"):
         assert run.lake.table(table) == [], table
