@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 import polars as pl
 
@@ -27,14 +28,6 @@ log = logging.getLogger(__name__)
 _LOOK_MS = 60_000  # of exchange time, between two looks at what is old enough
 _FREE_PAGES = 2_000  # given back to the file system after each piece
 _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for long
-
-
-# Where the series are listed that may have rows.
-_SOURCES: Mapping[str, str] = {
-    "bars": "first_bars",
-    "pair_analytics": "pair_status",
-    "pair_tests": "pair_status",
-}
 
 
 class Retention:
@@ -108,26 +101,39 @@ class Retention:
                     # A piece that cannot be rolled now stays, until the next look.
                     first = self._first_time(table, name, timeframe, piece.end)
 
-    def _named(self, table: Table) -> list[tuple[str, str]]:
-        """(symbol or pair, timeframe) of all that may have rows."""
-        rows = self._db.execute(
-            f"SELECT DISTINCT {table.key[0]}, timeframe FROM {_SOURCES[table.name]}"
-        )
-        return [(row[0], row[1]) for row in rows.fetchall()]
+    def _named(self, table: Table) -> Iterator[tuple[Any, ...]]:
+        """(symbol or pair, timeframe) of all that have rows here, followed or no longer."""
+        key = self._after(table, ("", ""))
+        while key is not None:
+            yield key
+            key = self._after(table, key)
+
+    def _series(self, table: Table, *named: str) -> Iterator[tuple[Any, ...]]:
+        """The keys of all series of a symbol or pair and timeframe that have rows here."""
+        rest = len(table.key) - len(named)
+        key = self._after(table, (*named, *[-1] * rest)) if rest else named
+        while key is not None and key[: len(named)] == named:
+            yield key
+            key = self._after(table, key)
+
+    def _after(self, table: Table, key: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The next key that there is of so many columns: a seek, however many rows they have."""
+        names, marks = ", ".join(table.key[: len(key)]), ", ".join("?" * len(key))
+        found: tuple[Any, ...] | None = self._db.execute(
+            f"SELECT {names} FROM {table.name} WHERE ({names}) > ({marks}) "
+            f"ORDER BY {names} LIMIT 1",
+            key,
+        ).fetchone()
+        return found
 
     def _first_time(self, table: Table, name: str, timeframe: str, start: int) -> int | None:
         """Time of the oldest row from `start` on: a seek for each series of a symbol or pair."""
-        series = self._db.execute(
-            f"SELECT DISTINCT {', '.join(table.key)} FROM {_SOURCES[table.name]} "
-            f"WHERE {table.key[0]} = ? AND timeframe = ?",
-            (name, timeframe),
-        ).fetchall()
         times = [
             self._db.execute(
                 f"SELECT MIN(time) FROM {table.name} WHERE {table.is_series} AND time >= ?",
                 (*key, start),
             ).fetchone()[0]
-            for key in series
+            for key in self._series(table, name, timeframe)
         ]
         return min((int(time) for time in times if time is not None), default=None)
 

@@ -82,5 +82,50 @@ def test_a_crash_between_the_file_and_the_delete_changes_nothing(
     lake.close()
 
 
+def test_rows_of_a_pair_that_is_no_longer_followed_roll_as_well(
+    tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    kept = CONFIG | {"max_stale_bars": 25, "storage": {"analytics_hours": {"1s": 1, "1m": 1}}}
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, harness.settings(**kept))
+    lake.store(trades())
+    job.step()
+    job.finish_tests()
+    job.configure(harness.settings(**kept, pairs=[]))
+    assert lake.table("pair_status") == []
+    before = {name: expected[name] for name in ("bars", "rows", "tests", "csv")}
+    assert {name: merged(lake)[name] for name in before} == before
+    roll(job)
+    for table in ("pair_analytics", "pair_tests"):
+        hot = [row for row in lake.table(table) if row["timeframe"] == "1s"]
+        assert min(row["time"] for row in hot) >= (EPOCH_MS // 1000) + (HOURS - 2) * 3600
+    assert {name: merged(lake)[name] for name in before} == before
+    job.close()
+    lake.close()
+
+
+def test_what_is_to_be_rolled_is_found_with_a_seek_each(tmp_path: Path) -> None:
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, harness.settings(**CONFIG))
+    asked: list[str] = []
+    job._db.set_trace_callback(asked.append)
+    lake.store(trades()[:200])
+    job.step()
+    roll(job)
+    job._db.set_trace_callback(None)
+    plans = {
+        row[3]
+        for sql in asked
+        if ") > (" in sql
+        for row in job._db.execute(f"EXPLAIN QUERY PLAN {sql}")
+    }
+    names = ("(symbol,timeframe)", "(pair,timeframe)", "(pair,timeframe,window_bars,lookback_bars)")
+    for columns in names:
+        assert [plan for plan in plans if plan.startswith("SEARCH ") and f"({columns}>" in plan]
+    assert all(plan.startswith("SEARCH ") for plan in plans), plans
+    job.close()
+    lake.close()
+
+
 def _crash(*_: object) -> None:
     raise KeyboardInterrupt
