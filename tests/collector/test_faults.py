@@ -70,33 +70,38 @@ def run_through(lake: Lake, faults: Faults, rate: float = 150.0, **collector: An
     return found
 
 
-def test_every_damaged_frame_is_survived_and_repaired(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_every_damaged_frame_is_survived_and_repaired(tmp_path: Path, connections: int) -> None:
     # The last one ends the connection: what is on its way behind it would be lost with it.
     order = sorted(TAMPERINGS, key=lambda how: how == "huge")
     plans = [Tamper(how, when=When(frame=60 + 12 * i)) for i, how in enumerate(order)]
     lake, faults = Lake(tmp_path), Faults(plans)
-    found = run_through(lake, faults)
+    found = run_through(lake, faults, connections_per_symbol=connections)
     assert len(faults.fired) == len(TAMPERINGS)
     assert found.pop("right") > 200
     assert found == CLEAN
     assert counter(lake, "malformed") >= 15
 
 
-def test_faults_of_all_kinds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_faults_of_all_kinds(tmp_path: Path, connections: int) -> None:
     lake, faults = Lake(tmp_path), Faults(random_faults(seed=11, count=25, frames=1000))
-    found = run_through(lake, faults, connection_hours=3 / 3600, silence_seconds=3.0)
+    often = {"connection_hours": 3 / 3600, "silence_seconds": 3.0}
+    found = run_through(lake, faults, connections_per_symbol=connections, **often)
     assert found.pop("right") > 200
     assert found == CLEAN
 
 
+@pytest.mark.parametrize("connections", [1, 2])
 @pytest.mark.parametrize("skew_ms", [-5_000, 5_000])
-def test_the_clocks_need_not_agree(tmp_path: Path, skew_ms: int) -> None:
+def test_the_clocks_need_not_agree(tmp_path: Path, skew_ms: int, connections: int) -> None:
     async def scenario() -> Counter[str]:
         lake = Lake(tmp_path)
         start_ms = time.time_ns() // 1_000_000 + skew_ms
         faults = Faults([Tamper("lost", when=When(frame=50, times=5))])
         async with SimulatedExchange(market(), faults=faults, start_ms=start_ms) as exchange:
-            async with collecting(lake, settings_for(exchange, warm_start_minutes=1)):
+            given = {"warm_start_minutes": 1, "connections_per_symbol": connections}
+            async with collecting(lake, settings_for(exchange, **given)):
                 # What was lost comes by repair, or on a slow machine by the warm start.
                 await until(lambda: ticks(lake) > 10_000 and not open_gaps(lake))
             return Counter(differences(lake, exchange))
@@ -106,14 +111,19 @@ def test_the_clocks_need_not_agree(tmp_path: Path, skew_ms: int) -> None:
     assert found == CLEAN
 
 
-def killed_again_and_again(lake: Lake, kills: int, seed: int) -> Counter[str]:
+def killed_again_and_again(lake: Lake, kills: int, seed: int, connections: int = 2) -> Counter[str]:
     """SIGKILL at random moments; then one collector that may finish its repairs."""
     dice = random.Random(seed)
     with exchange_in_thread(market(rate=200)) as exchange:
         overrides = {
             "symbols": SYMBOLS,
             "exchange": {"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
-            "collector": {"warm_start_minutes": 1, "flush_interval": 0.02, "request_weight": 2400},
+            "collector": {
+                "warm_start_minutes": 1,
+                "flush_interval": 0.02,
+                "request_weight": 2400,
+                "connections_per_symbol": connections,
+            },
         }
         for _ in range(kills):
             kill_while_it_stores(lake, overrides, dice.uniform(0.0, 0.7))
@@ -137,9 +147,10 @@ def _grown(lake: Lake, beginning: int) -> bool:
     return bool(has_table) and ticks(lake) > beginning
 
 
-def test_sigkill_at_any_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_sigkill_at_any_moment(tmp_path: Path, connections: int) -> None:
     lake = Lake(tmp_path)
-    found = killed_again_and_again(lake, kills=2, seed=1)
+    found = killed_again_and_again(lake, kills=2, seed=1, connections=connections)
     assert found.pop("right") > 500
     assert found == CLEAN
     causes = {row[0] for row in rows_of(lake, "SELECT DISTINCT cause FROM gaps")}
