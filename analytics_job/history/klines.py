@@ -4,6 +4,7 @@ They are the clock where no trade is later: a lake may have nothing else. A bar 
 once its end has passed, and never where a symbol has trades of its own.
 """
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.tail import TickTail
 from spreadlake.lake import atomic
 from spreadlake.lake.ticks.klines import KlineChange
+
+log = logging.getLogger(__name__)
 
 _PIECE = 7 * 86_400  # seconds of klines in one transaction
 _SEQ, _AT, _CLOSED = "klines_seq", "klines_at", "klines_closed"
@@ -26,6 +29,9 @@ class KlineHistory:
         self._db = db
         self._tail = tail
         self._pipeline = pipeline
+        lengths = pipeline.bars.lengths
+        self._makes_none = all(length % 60 for length in lengths.values())
+        self._timeframes = f"bars of {', '.join(lengths)} need trades"
         stored = dict(db.execute("SELECT key, value FROM progress").fetchall())
         self._seq = stored.get(_SEQ, 0)
         self._at = stored.get(_AT, 0)  # up to where the change after `_seq` was taken in
@@ -38,6 +44,13 @@ class KlineHistory:
         """
         stop = None if seconds is None else time.monotonic() + seconds
         changes = self._tail.kline_changes(self._seq)
+        if changes and self._makes_none:
+            self._makes_none = False  # told once
+            log.warning(
+                "klines are in the lake that no bars are made of: %s; add 1m, or a multiple of it, "
+                "to timeframes",
+                self._timeframes,
+            )
         if self._pipeline.hours_due.first() is None:
             self._reach(changes)
         self._after_joins()

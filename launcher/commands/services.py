@@ -119,7 +119,10 @@ def roll(
         typer.Option("--before", metavar="T", help="Only hours that end at or before this time."),
     ] = None,
 ) -> None:
-    """Roll finished hours to Parquet now."""
+    """Roll finished hours to Parquet now.
+
+    Finished days are compacted as well, and klines older than two days go to their files.
+    """
     before_ms = None if before is None else int(parse_time(before) * 1000)
     _run("collector-roll", data, config, None, {"before": before_ms})
 

@@ -118,6 +118,9 @@ def _klines(report: LakeReport) -> list[str]:
         line += "; some are yet to be analysed"
     if not report.ticks:
         line += ": bars from 1m up are made of them, and none of seconds, which need trades"
+        lengths = {timeframe_seconds(pair.timeframe) for pair in report.pairs}
+        if lengths and all(length % 60 for length in lengths):
+            line += "; timeframes names none from 1m up: add 1m to it, or import trades"
     return [line]
 
 

@@ -66,3 +66,19 @@ def test_every_command_on_klines_alone(tmp_path: Path) -> None:
     db = open_reader(Lake(tmp_path / "lake").ticks_db)
     assert db.execute("SELECT count(*) FROM klines").fetchone() == (0,)
     db.close()
+
+
+def test_without_a_timeframe_of_minutes_it_is_said_what_to_do(tmp_path: Path) -> None:
+    for symbol in SYMBOLS[:2]:
+        file = write_dump(tmp_path, f"{symbol}-1m-2024-08-08.zip", _moving(symbol))
+        assert invoke("import", file, "--data", "lake", cwd=tmp_path).returncode == 0
+    (tmp_path / "spreadlake.toml").write_text(
+        f'symbols = {list(SYMBOLS[:2])}\npairs = "all"\ntimeframes = ["1s"]\n'.replace("'", '"')
+    )
+    done = invoke("analyse", "--once", "--data", "lake", cwd=tmp_path)
+    assert done.returncode == 0
+    told = "klines are in the lake that no bars are made of: bars of 1s need trades; add 1m"
+    assert (done.stdout + done.stderr).count(told) == 1
+    status = " ".join(invoke("status", "--data", "lake", cwd=tmp_path).stdout.split())
+    assert "timeframes names none from 1m up: add 1m to it, or import trades" in status
+    assert "warming up: 0 of 60 bars; these bars need trades" in status
