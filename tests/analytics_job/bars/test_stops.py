@@ -42,7 +42,9 @@ def trades(*of_b_too: Trade) -> list[Trade]:
     return sorted([*own, *of_b_too], key=lambda t: t.time_ms)
 
 
-def live(lake: TestLake, every: list[Trade], *changes: tuple[int, bool]) -> None:
+def live(
+    lake: TestLake, every: list[Trade], *changes: tuple[int, bool], restarts: bool = False
+) -> None:
     """A job beside a collector: a step after each few seconds of trades; changes in between."""
     job, waiting = AnalyticsJob(lake.lake, CONFIG), list(changes)
     for low in range(0, len(every), 50):
@@ -52,6 +54,9 @@ def live(lake: TestLake, every: list[Trade], *changes: tuple[int, bool]) -> None
             lake.change("BUSDT", at(second) * 1000, captured=captured)
         lake.store(piece)
         job.step()
+        if restarts:
+            job.close()
+            job = AnalyticsJob(lake.lake, CONFIG)
     job.close()
 
 
@@ -98,9 +103,13 @@ def test_they_stop_as_long_after_it_left_as_a_break_is(lake: TestLake) -> None:
     assert rebuilt(lake) == before
 
 
-def test_where_trades_go_on_after_it_left_they_stop_after_the_last(lake: TestLake) -> None:
-    """What was on its way, or an import: none of it is torn apart."""
-    live(lake, trades(*of_b(0, LEFT), *of_b(LEFT + 30, LEFT + 200)), (LEFT, False))
+@pytest.mark.parametrize("restarts", [False, True])
+def test_where_trades_go_on_after_it_left_they_stop_after_the_last(
+    lake: TestLake, restarts: bool
+) -> None:
+    """What was on its way, or an import: none of it is torn apart; nor is it by a restart."""
+    every = trades(*of_b(0, LEFT), *of_b(LEFT + 30, LEFT + 200))
+    live(lake, every, (LEFT, False), restarts=restarts)
     last = max(t.time_ms for t in of_b(0, LEFT + 200)) // 1000 - EPOCH
     assert seconds_of_b(lake)[-1] == last + LIMIT - 1
     assert len(lake.table("joins")) == 2
@@ -139,6 +148,8 @@ def test_one_that_is_back_in_time_was_never_away(lake: TestLake) -> None:
     live(lake, trades(*of_b(0, LEFT), *of_b(BACK, 1200)), (LEFT, False), (LEFT + 40, True))
     held = seconds_of_b(lake)
     assert held == list(range(held[0], held[-1] + 1))
+    before = lake.table("bars")
+    assert rebuilt(lake)["bars"] == before
 
 
 def test_one_that_comes_back_begins_anew_and_nothing_is_carried_to_it(lake: TestLake) -> None:
