@@ -94,9 +94,10 @@ class AnalyticsJob:
         )
         configuration.sync_breaks(self._db, self._pipeline)
         configuration.sync_timeframes(self._db, self._pipeline)
-        if configuration.sync_series(self._db, self._pipeline, settings):
+        due, new = configuration.sync_series(self._db, self._pipeline, settings)
+        if due:
             self._history.newest()
-        configuration.sync_rules(self._db, self._pipeline, settings)
+        configuration.sync_rules(self._db, self._pipeline, settings, new)
         self._klines = KlineHistory(self._db, self._tail, self._pipeline)
         self._ready, self._may_be_due = True, True
 

@@ -62,8 +62,13 @@ def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:
         )
 
 
-def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> bool:
-    """Marks the history of series that are new or defined otherwise as due; whether there are."""
+def sync_series(
+    db: sqlite3.Connection, pipeline: Pipeline, settings: Settings
+) -> tuple[bool, frozenset[SeriesKey]]:
+    """Marks the history of series that are new or defined otherwise as due.
+
+    Whether there are any, and which are new, or followed again.
+    """
     definition, before = series_definition(settings), lake_prices(db)
     if before not in (None, settings.prices):
         log.warning(
@@ -89,7 +94,7 @@ def sync_series(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) 
             "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)",
             [(*key, definition) for key in missing],
         )
-    return bool(missing)
+    return bool(missing), frozenset(key for key in missing if key not in stored)
 
 
 def _give_up(pipeline: Pipeline, gone: Sequence[SeriesKey], wanted: Collection[SeriesKey]) -> None:
@@ -134,10 +139,14 @@ def _history_of(pipeline: Pipeline, due: DueRows) -> list[tuple[int, int]]:
     return [(low * length, min(high * length, end)) for low, high in ranges]
 
 
-def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -> None:
+def sync_rules(
+    db: sqlite3.Connection, pipeline: Pipeline, settings: Settings, new: Collection[SeriesKey]
+) -> None:
     """Runs rules that are new or edited over the stored rows; drops what is no longer watched.
 
-    Those on the live screen begin with the next one.
+    Not over those of `new` series: all of these are due, and run over as they are computed, while
+    of a pair that was followed before there may be months. Rules on the live screen begin with the
+    next one.
     """
     stored = {row[:5]: row[6] for row in db.execute("SELECT * FROM alert_rules").fetchall()}
     watched = {(series.rule, *series.key): series for series in watched_series(settings)}
@@ -148,20 +157,19 @@ def sync_rules(db: sqlite3.Connection, pipeline: Pipeline, settings: Settings) -
         for key, series in watched.items():
             definition = rule_definition(series, settings)
             if stored.get(key) != definition:
-                _add_rule(db, pipeline, series, definition)
+                _add_rule(db, series, definition)
+                # Before the first bar there is no row of any.
+                if series.key not in new and pipeline.position.final is not None:
+                    pipeline.alerts.evaluate_all(series)
 
 
-def _add_rule(
-    db: sqlite3.Connection, pipeline: Pipeline, series: WatchedSeries, definition: str
-) -> None:
+def _add_rule(db: sqlite3.Connection, series: WatchedSeries, definition: str) -> None:
     key = (series.rule, *series.key)
     db.execute("INSERT OR IGNORE INTO alert_counts VALUES (?, ?, ?, ?, ?, 0)", key)
     db.execute(
         "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
         (*key, series.levels.threshold, definition),
     )
-    if pipeline.position.final is not None:  # else there is no row of any series yet
-        pipeline.alerts.evaluate_all(series)
 
 
 def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> None:

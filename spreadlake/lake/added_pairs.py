@@ -57,7 +57,7 @@ def read_added(lake: Lake) -> list[FollowedPair]:
         return []
     except OSError as error:
         raise LakeError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, LookupError, TypeError, InputError) as error:
+    except (ValueError, OverflowError, LookupError, TypeError, InputError) as error:
         raise LakeError(
             f"{path} is not as spreadlake pairs writes it ({error}); mend it, or delete it and add "
             "the pairs again"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analytics_job.alerts.rows import AlertRows, RowReader
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import ConfigWatch, Settings, load_settings
 from tests.analytics_job import harness
@@ -132,6 +133,35 @@ def test_back_and_forth_is_as_if_nothing_had_been(tmp_path: Path) -> None:
     job.finish_tests()
     job.close()
     assert _tables(lake, _settings({})) == _from_the_start(tmp_path / "plain", _settings({}))
+    lake.close()
+
+
+def test_a_pair_that_comes_again_does_not_hold_up_the_job_with_its_old_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules run over them as they are computed again, in hops, and find what they had found."""
+    lake = harness.TestLake(tmp_path)
+    job = AnalyticsJob(lake.lake, _settings({}))
+    lake.store(TRADES)
+    job.step()
+    before = lake.table("alert_events")
+    assert len(before) > 3
+    read: list[int] = []
+    real = RowReader.first_piece
+
+    def counted(*arguments: Any) -> AlertRows:
+        rows = real(*arguments)
+        read.append(len(rows))
+        return rows
+
+    job.configure(_settings({"pairs": [["CUSDT", "BUSDT"]]}))
+    monkeypatch.setattr(RowReader, "first_piece", counted)
+    job.configure(_settings({}))
+    assert sum(read) == 0
+    job.step()
+    assert sum(read) > 0
+    assert lake.table("alert_events") == before
+    job.close()
     lake.close()
 
 

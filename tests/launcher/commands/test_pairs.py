@@ -211,7 +211,8 @@ def test_a_file_that_is_wrong_is_told_and_changes_nothing(
     following = FollowedSettings(lake.lake, settings(), ConfigWatch(None, settings()))
     path = lake.lake.added_pairs
     good = path.read_text()
-    for wrong in ("", "{", "[]", '{"pairs": [1]}', good.replace("CUSDT/", "cusdt/")):
+    endless = '{"pairs": [{"pair": "CUSDT/BUSDT", "since": 1e999}]}'
+    for wrong in ("", "{", "[]", '{"pairs": [1]}', endless, good.replace("CUSDT/", "cusdt/")):
         path.write_text(wrong)
         following._due = 0.0
         assert following.changed() is None
