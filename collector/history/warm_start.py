@@ -29,13 +29,17 @@ _WORTH_SHARE = 10  # where it is no more than such a part of the budget
 
 
 def kline_minutes(settings: Settings) -> int:
-    """Minutes of 1m klines that the longest series of the configuration looks back on.
+    """Minutes of 1m klines that the longest series of the configuration, or its screen, looks
+    back on.
 
     Timeframes under a minute cannot be made of them and ask for none.
     """
-    bars = max([*settings.lookbacks, *settings.windows])
-    lengths = [timeframe_seconds(timeframe) for timeframe in settings.timeframes]
-    return max((bars * length // 60 for length in lengths if length % 60 == 0), default=0)
+    bars, screen = max([*settings.lookbacks, *settings.windows]), settings.screen
+    spans = [(bars, timeframe) for timeframe in settings.timeframes]
+    if screen.enabled:
+        spans.append((max(screen.lookback, screen.window), screen.timeframe))
+    seconds = [(bars, timeframe_seconds(timeframe)) for bars, timeframe in spans]
+    return max((bars * length // 60 for bars, length in seconds if length % 60 == 0), default=0)
 
 
 def whole_bars_from(settings: Settings, start_ms: int) -> int:
@@ -75,6 +79,7 @@ class WarmStart:
         self._traded: dict[str, Traded] = {}
         self._pages: Counter[str] = Counter()
         self._klines = KlineHistory(resources, self._missing, self._attempt)
+        self._leave_out_klines()
         self._tried: set[str] = set()  # whose klines were asked for in this round
 
     @property
@@ -94,6 +99,7 @@ class WarmStart:
     async def add(self, symbols: Sequence[str]) -> None:
         """Fetches the history of more symbols; to be called before their trades are stored."""
         self._missing.add(symbols)
+        self._leave_out_klines()
         await self._save()
         self._added.set()
 
@@ -107,6 +113,12 @@ class WarmStart:
         # How it is fetched is read once.
         kept = {"collector": self._settings.collector}
         self._settings = settings.model_copy(update=kept)
+        self._leave_out_klines()
+
+    def _leave_out_klines(self) -> None:
+        """Where no bar is as long as a kline, none are missing."""
+        if not kline_minutes(self._settings):
+            self._missing.klines.clear()
 
     async def run(self) -> None:
         """Runs until cancelled; failures are told, and what they leave is asked for again."""

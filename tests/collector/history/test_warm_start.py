@@ -35,6 +35,11 @@ MINUTE_MS = 60_000
         ({"windows": [1000]}, 1000),
         ({"timeframes": ["1s", "1h"], "lookbacks": [50], "windows": [30]}, 50 * 60),
         ({"timeframes": ["1s", "90s"]}, 0),
+        ({"screen": {"enabled": True, "lookback": 1440}}, 1440),
+        ({"screen": {"enabled": True, "lookback": 100, "window": 400}}, 400),
+        ({"screen": {"enabled": True, "timeframe": "5m"}}, 1200),
+        ({"screen": {"lookback": 1440}}, 300),
+        ({"timeframes": ["1s"], "screen": {"enabled": True}}, 240),
     ],
 )
 def test_klines_cover_the_longest_series(overrides: dict[str, Any], minutes: int) -> None:
@@ -166,3 +171,21 @@ def test_without_rest_the_live_trades_come_alone(
 
     asyncio.run(scenario())
     assert "symbols could not be checked" in caplog.text
+
+
+def test_no_klines_are_waited_for_where_all_bars_are_shorter(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    async def scenario() -> None:
+        lake = Lake(tmp_path)
+        async with SimulatedExchange(market(rate=2)) as exchange:
+            settings = settings_for(exchange, warm_start_minutes=1)
+            settings = settings.model_copy(update={"timeframes": ["1s", "5s"], "pairs": []})
+            async with collecting(lake, settings):
+                await until(lambda: "recent history is there" in caplog.text)
+            assert rows_of(lake, "SELECT * FROM klines") == []
+
+    asyncio.run(scenario())
+    assert "klines" not in caplog.text
