@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.frame import PIPELINE_UID, framed
 from grafana.source.panels import line, lines, number, placed, props, reads
-from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, MOST
+from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, OLDEST
 from grafana.source.style import ALARM, GOOD, NEUTRAL, PROMETHEUS, WARN, by_steps, steps
 from grafana.source.targets import promql
 
@@ -169,5 +169,5 @@ _STATS = (
 _SINCE = (
     ("spreadlake_service_heartbeat_age_seconds", "{{service}}"),
     ('time() - timestamp(up{job="spreadlake"} == 1)', "scrape"),
-    (f"topk({MOST}, time() - {LAST_TRADE})", "trade of {{symbol}}"),
+    (OLDEST, "trade of {{symbol}}"),
 )

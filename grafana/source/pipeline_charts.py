@@ -7,6 +7,15 @@ LAST_TRADE = "spreadlake_last_trade_timestamp_seconds"
 MOST = 20  # symbols in one chart: of hundreds nobody could read it
 
 
+def of_most(series: str, weight: str) -> str:
+    """The same symbols at every point: `topk` alone takes others at each, and so any number."""
+    return f"({series}) and topk({MOST}, {weight})"
+
+
+OLDEST = of_most(f"time() - {LAST_TRADE}", f"-({LAST_TRADE} @ end())")
+"""Ages of the symbols whose newest trade is the oldest at the end of the time shown."""
+
+
 def _mean(total: str, count: str) -> str:
     return f"rate({total}{RATE}) / rate({count}{RATE})"
 
@@ -23,15 +32,23 @@ _QUANTILES = ((0.5, "median"), (0.99, "99 % within"))
 CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
     (
         "Trades stored a second", "short", 1,
-        f"By symbol, at most the {MOST} busiest at each moment.",
-        [(f"topk({MOST}, sum by (symbol) (rate(spreadlake_ticks_total{RATE})))", "{{symbol}}")],
+        f"By symbol, at most the {MOST} busiest of the time shown.",
+        [
+            (
+                of_most(
+                    f"sum by (symbol) (rate(spreadlake_ticks_total{RATE}))",
+                    "sum by (symbol) (rate(spreadlake_ticks_total[$__range] @ end()))",
+                ),
+                "{{symbol}}",
+            )
+        ],
     ),
     (
         "Age of the newest trade", "s", 1,
         "Now less the exchange time of each symbol's newest stored trade: the way from the "
         "exchange to the disk, and the time between two trades. At most the "
-        f"{MOST} oldest at each moment.",
-        [(f"topk({MOST}, time() - {LAST_TRADE})", "{{symbol}}")],
+        f"{MOST} oldest at the end of the time shown.",
+        [(OLDEST, "{{symbol}}")],
     ),
     (
         "Gaps and repairs", "short", 1, "Ranges of missing trade ids, and what became of them.",

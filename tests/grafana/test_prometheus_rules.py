@@ -114,3 +114,11 @@ def test_metrics_exist(exported: set[str], where: str, expression: str) -> None:
     used = set(re.findall(r"\bspreadlake_\w+", expression))
     assert used or "up{" in expression
     assert used <= exported, f"{where}: {used - exported}"
+
+
+@pytest.mark.parametrize(("where", "expression"), list(expressions()))
+def test_charts_of_the_most_have_the_same_symbols_at_every_point(
+    where: str, expression: str
+) -> None:
+    """`topk` at each point for itself drew a line for nearly every symbol of a market."""
+    assert ("topk(" in expression) == ("@ end()" in expression), where
