@@ -38,7 +38,8 @@ _FROM = {"configuration": "configuration", "hand": "added by hand", "screen": "s
 pairs_app = typer.Typer(
     invoke_without_command=True,
     add_completion=False,
-    help="Tell which pairs are followed, and who asked for each; add or remove some.",
+    help="List, add and remove the pairs that are followed.\n\nAlone it lists them, with who asked "
+    "for each: the configuration, the screen, or somebody by hand.",
 )
 
 PairsArgument = Annotated[
@@ -53,7 +54,7 @@ def pairs(
     every: Annotated[bool, typer.Option("--all", help="Each pair, however many.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
 ) -> None:
-    """Tell which pairs are followed, and who asked for each; add or remove some."""
+    """List, add and remove the pairs that are followed."""
     if context.invoked_subcommand is not None:
         given = [name for name in context.params if _was_typed(context, name)]
         if given:
