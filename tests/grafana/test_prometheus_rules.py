@@ -104,9 +104,8 @@ def exported(fixture_lake: FixtureLake) -> set[str]:
     """Names of all metrics that the exporter has."""
     open_ticks_writer(fixture_lake.lake).close()
     families = LakeMetrics(fixture_lake.lake, parts_of(Settings().symbols)).collect()
-    return {
-        f"{family.name}_total" if family.type == "counter" else family.name for family in families
-    }
+    ending = {"counter": "_total", "histogram": "_bucket"}
+    return {family.name + ending.get(family.type, "") for family in families}
 
 
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
