@@ -230,3 +230,27 @@ def test_a_bar_without_a_logarithm_is_none_to_the_analytics(tmp_path: Path) -> N
     assert minutes == [*range(19, 60), *range(80, 120)]
     assert found["zscore"].is_finite().all()
     lake.close()
+
+
+def test_a_lake_from_before_there_was_a_choice_is_on_raw_prices_and_nothing_is_computed_again(
+    tmp_path: Path,
+) -> None:
+    lake = harness.run_job(tmp_path, on("raw"), [walk(SYMBOLS, 90, seed=3, per_second=2.0)])
+    before = rows(lake)
+    with closing(sqlite3.connect(lake.lake.analytics_db)) as db, db:
+        db.execute("DELETE FROM meta WHERE key = 'prices'")
+    assert report_on(lake.lake, EPOCH + 90.0).prices == "raw"
+    with closing(AnalyticsJob(lake.lake, on("raw"))) as job:
+        assert not lake.table("rows_due")
+        job.step()
+    assert rows(lake) == before
+    with closing(sqlite3.connect(lake.lake.analytics_db)) as db, db:  # its job has not opened it
+        db.execute("DELETE FROM meta WHERE key = 'prices'")
+        for table in ("pair_analytics", "pair_tests"):
+            db.execute(f"ALTER TABLE {table} DROP COLUMN prices")
+    (pair,) = report_on(lake.lake, EPOCH + 90.0).pairs
+    assert pair.beta == before[max(before)]["beta"]
+    ended = invoke("csv", "--data", tmp_path, "-o", "old.csv", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert {row["prices"] for row in read(tmp_path / "old.csv")} == {"raw"}
+    lake.close()
