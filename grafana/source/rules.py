@@ -21,19 +21,22 @@ _PAIR_LINK = (
     "&var-timeframe={{ $labels.timeframe }}&var-window={{ $labels.window }}"
     "&var-lookback={{ $labels.lookback }}"
     "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}"
-    "{{ with $values.E }}&var-prices=log{{ end }}{{ end }}"  # as screens are
+    "{{ with $values.E }}{{ if gt .Value -1000000.0 }}&var-prices=log{{ end }}{{ end }}{{ end }}"
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
-# Only what a rule on the screen opened has an edge.
+# A query without any data would keep the whole rule from firing: what no screen said is a number
+# below all that one can say.
+_NOT_SAID = -1e9
+_SAID = "{{ if gt .Value -1000000.0 }}"
 _PAIR_DESCRIPTION = (
-    "{{ $labels.pair }} {{ with $values.E }}{{ with $values.Z }}"
+    f"{{{{ $labels.pair }}}} {{{{ with $values.E }}}}{_SAID}{{{{ with $values.Z }}}}"
     "{{ if gt .Value 0.0 }}short{{ else }}long{{ end }} the spread: {{ end }}z{{ else }}"
-    "z reached{{ end }} "
+    "z reached{{ end }}{{ else }}z reached{{ end }} "
     '{{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
     ', threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
-    '{{ with $values.E }}, edge {{ printf "%.1f" .Value }} bps after costs'
-    '{{ with $values.H }}, half-life {{ printf "%.1f" .Value }} bars{{ end }}'
-    "{{ else }}, within the last minute{{ end }}"
+    f'{{{{ with $values.E }}}}{_SAID}, edge {{{{ printf "%.1f" .Value }}}} bps after costs'
+    f'{{{{ with $values.H }}}}{_SAID}, half-life {{{{ printf "%.1f" .Value }}}} bars'
+    "{{ end }}{{ end }}{{ else }}, within the last minute{{ end }}{{ end }}"
     " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
     " window {{ $labels.window }}, lookback {{ $labels.lookback }})."
 )
@@ -75,8 +78,8 @@ def grafana_rules() -> str:
             "A": PAIR_ALERT.expr.removesuffix(" > 0"),
             "Z": _ZSCORE,
             "T": _THRESHOLD,
-            "E": _SCREENED["edge_bps"],
-            "H": _SCREENED["half_life_bars"],
+            "E": f"{_SCREENED['edge_bps']} or {_THRESHOLD} * 0 + {_NOT_SAID:.0f}",
+            "H": f"{_SCREENED['half_life_bars']} or {_THRESHOLD} * 0 + {_NOT_SAID:.0f}",
         },
     )
     pair["annotations"] = {

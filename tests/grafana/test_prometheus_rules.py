@@ -61,8 +61,9 @@ def test_what_is_said_of_an_alert_is_of_who_opened_it(tmp_path: Path) -> None:
     want: dict[str, dict[str, float]] = {
         "Z": {f'{{{key}, rule="z"}}': -3.5, screened: -4.5},
         "T": {f'{{{key}, rule="z"}}': 2, screened: 3},
-        "E": {screened: 12.5},
-        "H": {screened: 7},
+        # Never without data, which would keep the whole rule from firing.
+        "E": {f'{{{key}, rule="z"}}': -1e9, screened: 12.5},
+        "H": {f'{{{key}, rule="z"}}': -1e9, screened: 7},
     }
     tests = [
         {
