@@ -152,7 +152,7 @@ async def _listening(serve: Serve, tls: ssl.SSLContext | None) -> AsyncIterator[
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         for writer in writers:
-            writer.transport.abort()
+            _abort(writer)
         await asyncio.sleep(0)
 
 
@@ -163,6 +163,12 @@ async def _end(writer: asyncio.StreamWriter) -> None:
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
     finally:
+        _abort(writer)
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    # Early versions of Python 3.11 fail at one that speaks TLS and has ended.
+    with suppress(AttributeError):
         writer.transport.abort()
 
 

@@ -66,7 +66,7 @@ def test_what_it_cannot_be_is_damage(
     assert str(path) in str(raised.value)
 
 
-def archived(root: Path, table: Table) -> tuple[Path, pl.DataFrame]:
+def archived(root: Path, table: Table, prices: str | None) -> tuple[Path, pl.DataFrame]:
     """Two days of two names in the archive; its folder and what it holds, in order."""
     lake = Lake(root)
     names = ["BTCUSDT", "ETHUSDT"] if table is BARS else [PAIR, "ETHUSDT/SOLUSDT"]
@@ -77,6 +77,7 @@ def archived(root: Path, table: Table) -> tuple[Path, pl.DataFrame]:
             for name in names:
                 values = {row[1]: "1" if row[2] == "TEXT" else 1 for row in needed}
                 values |= {column: name, "timeframe": "1m", "time": time}
+                values |= {"prices": prices} if prices else {}
                 marks = ", ".join("?" * len(values))
                 with atomic(db):
                     db.execute(
@@ -116,13 +117,21 @@ def as_frame(table: pyarrow.Table) -> pl.DataFrame:
     return frame
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize(
+    ("table", "prices"),
+    [(table, None) for table in TABLES.values()]
+    + [(table, "log") for table in TABLES.values() if table is not BARS],
+    ids=[*TABLES, *(f"{name} on logs" for name, table in TABLES.items() if table is not BARS)],
+)
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_a_folder_is_one_table_to_every_reader(
-    tmp_path: Path, table: Table, reader: Callable[[Path], pl.DataFrame]
+    tmp_path: Path, table: Table, prices: str | None, reader: Callable[[Path], pl.DataFrame]
 ) -> None:
-    folder, expected = archived(tmp_path, table)
+    folder, expected = archived(tmp_path, table, prices)
     found = reader(folder)
+    if not prices:  # raw ones are as they were before there were others: without the column
+        assert "prices" not in found.columns
+        expected = expected.drop("prices", strict=False)
     assert found["date"].cast(pl.String).unique().sort().to_list() == ["2024-08-09", "2024-08-10"]
     column = table.key[0]
     as_stored = found.with_columns(pl.col(column, "timeframe").cast(pl.String))

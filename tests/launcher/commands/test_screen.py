@@ -177,7 +177,7 @@ def test_symbols_that_are_left_out_are_told(folder: Path) -> None:
         (["--top", "x"], "'x' is not a whole number"),
         (["--fee-bps", "-1"], "'-1' is not a number from 0 on"),
         (["--max-qvalue", "nan"], "'nan' is not a number from 0 on"),
-        (["--prices", "log10"], "is not one of 'log', 'raw'"),
+        (["--prices", "log10"], "is not one of 'raw', 'log'"),
         (["--from", "2024-01-01"], "--from and --to are of a range: add --every"),
         (["--every", "1h"], "--every needs the range's --from and --to"),
         (["--every", "1h", "--at", "2024-01-01"], "leave one of them out"),
