@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import typer
 
@@ -65,21 +65,26 @@ def iter_screens(
 
 def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
     """CSV or JSON of all screens, to a file or (None) to stdout; what they are of on stderr."""
-    from launcher.commands.screen_tables import csv_of_rows, json_of_rows  # noqa: PLC0415
+    from launcher.commands.screen_tables import csv_of_screens, json_of_rows  # noqa: PLC0415
     from spreadlake.quant.screen import SCREEN_SCHEMA  # noqa: PLC0415
 
     written = taken = 0
     first = next(screens)  # where nothing can be screened, no file is replaced
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def kept_of_each() -> Iterator["pl.DataFrame"]:
         nonlocal written, taken
         for one in chain([first], screens):
             kept = _rows(one, choice)
             _tell(one)
             written, taken = written + kept.height, taken + 1
-            yield from kept.iter_rows(named=True)
+            yield kept
 
-    lines = (csv_of_rows if choice.form == "csv" else json_of_rows)(SCREEN_SCHEMA.names(), rows())
+    columns = SCREEN_SCHEMA.names()
+    if choice.form == "csv":
+        lines = csv_of_screens(columns, kept_of_each())
+    else:
+        rows = (row for kept in kept_of_each() for row in kept.iter_rows(named=True))
+        lines = json_of_rows(columns, rows)
     if path is None:
         lines_to_stdout(lines)
         return

@@ -2,22 +2,28 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
-from launcher.commands.output import csv_lines
 from spreadlake.times import iso_utc
 from spreadlake.words import number, signed
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Row = dict[str, Any]
 
 
-def csv_of_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    """The header and a line for each row; times are ISO 8601."""
-    timed = ({**row, "time": iso_utc(row["time"])} for row in rows)
-    return csv_lines(columns, ([row[name] for name in columns] for row in timed))
+def csv_of_screens(columns: Sequence[str], screens: Iterable["pl.DataFrame"]) -> Iterator[str]:
+    """The header, and the lines of each screen's rows; times are ISO 8601, NULL is empty."""
+    import polars as pl  # noqa: PLC0415 slow to import
+
+    yield ",".join(columns) + "\n"
+    time = pl.from_epoch("time").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for rows in screens:
+        yield rows.select(columns).with_columns(time).write_csv(include_header=False)
 
 
 def json_of_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -4,6 +4,7 @@ The response surfaces with a constant, for one series and for two, are those of 
 statsmodels has: to import it for twenty numbers takes seconds.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -44,16 +45,22 @@ def pvalues(statistics: Floats, series: int) -> Floats:
 
     `series` is 1 for a Dickey–Fuller test and 2 for Engle–Granger's of a pair.
     """
-    # Slow to import: only in the process that computes.
-    from scipy.special import ndtr  # noqa: PLC0415
-
     surface = _SURFACES[series]
     with np.errstate(invalid="ignore"):
-        values = np.where(
+        quantiles = np.where(
             statistics <= surface.star,
-            ndtr(np.polyval(surface.small[::-1], statistics)),
-            ndtr(np.polyval(surface.large[::-1], statistics)),
+            np.polyval(surface.small[::-1], statistics),
+            np.polyval(surface.large[::-1], statistics),
         )
+        values = _normal_distribution(quantiles)
         values = np.where(statistics > surface.most, 1.0, values)
         values = np.where(statistics < surface.least, 0.0, values)
     return np.where(np.isnan(statistics), np.nan, values)
+
+
+def _normal_distribution(quantiles: Floats) -> Floats:
+    # scipy's takes longer to import than a market's p-values take this way.
+    scaled = (quantiles * -math.sqrt(0.5)).ravel().tolist()
+    return 0.5 * np.fromiter(map(math.erfc, scaled), np.float64, len(scaled)).reshape(
+        quantiles.shape
+    )
