@@ -43,7 +43,7 @@ def against_statsmodels(bars: int) -> None:
     for _ in range(ROUNDS):
         theirs = min(theirs, _statsmodels(close))
         begin = time.perf_counter()
-        screen_all_pairs(names, close, np.ones(SYMBOLS), ScreenOptions(bars))
+        screen_all_pairs(names, close, np.ones(SYMBOLS), ScreenOptions(bars))  # by one thread
         own = min(own, time.perf_counter() - begin)
     pairs = SYMBOLS * (SYMBOLS - 1) // 2
     theirs = min(theirs, _statsmodels(close))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # What computes is imported where it is used: polars and numpy are slow to import.
 
 _WIDTH_WITHOUT_TERMINAL = 160
+_THREADS = min(os.cpu_count() or 1, 4)  # what they share holds back more of them
 _COINTEGRATED = 0.05
 _NAMED = 5  # symbols named of those left out for one reason
 
@@ -51,7 +52,7 @@ def iter_screens(
     for at in times:
         try:
             with _Progress(at) as progress:
-                one = take_screen(lake, request, at, progress.advance, after=newest)
+                one = take_screen(lake, request, at, progress.advance, newest, _THREADS)
         except NoScreenError as error:
             if len(times) == 1:
                 raise

@@ -5,8 +5,10 @@ bounded; pairs of which it says that too few digits are left are taken one by on
 same bits whichever pairs it is computed with.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -57,6 +59,9 @@ ORDERS = tuple(name for name in SCREEN_SCHEMA.names() if name not in ("time", "r
 """Columns that a screen can be ordered by."""
 
 
+_Mapping = Callable[[Callable[[slice], dict[str, Floats]], Sequence[slice]], Iterator[Any]]
+
+
 class ScreenOptions(NamedTuple):
     """Bars of the tests and of the z-score, kind of prices, and what a fill costs (bps)."""
 
@@ -74,6 +79,7 @@ def screen_all_pairs(
     options: ScreenOptions,
     time: int = 0,
     advance: Callable[[int], None] | None = None,
+    threads: int = 1,
 ) -> pl.DataFrame:
     """A row of SCREEN_SCHEMA for every pair of the symbols, by p-value; `persistence` is null.
 
@@ -81,7 +87,8 @@ def screen_all_pairs(
     as many bars as the longer of lookback and window. Those of the lookback hold no NaN, and
     every symbol's vary; a NaN before them leaves its pairs without the window's numbers.
     volume: (symbols,) quote volume over the lookback. `advance` is told of every piece of pairs
-    that is done. Raises ValueError for a lookback below `LEAST_SCREENED_BARS`.
+    that is done; `threads` take pieces side by side, with the same numbers. Raises ValueError for
+    a lookback below `LEAST_SCREENED_BARS`.
     """
     if options.lookback < LEAST_SCREENED_BARS:
         raise ValueError(f"a lookback of {options.lookback} bars is below {LEAST_SCREENED_BARS}")
@@ -89,16 +96,33 @@ def screen_all_pairs(
     symbols, volume = [symbols[at] for at in by_name], volume[by_name]
     market = _market(close[by_name], options)
     one, other = np.triu_indices(len(symbols), 1)
+
+    def measure(part: slice) -> dict[str, Floats]:
+        return measured(market, one[part].astype(np.int64), other[part].astype(np.int64))
+
+    parts = [slice(at, at + MARKET_PIECE) for at in range(0, len(one), MARKET_PIECE)]
     pieces = []
-    for at in range(0, len(one), MARKET_PIECE):
-        part = slice(at, at + MARKET_PIECE)
-        pieces.append(measured(market, one[part].astype(np.int64), other[part].astype(np.int64)))
-        if advance is not None:
-            advance(len(one[part]))
+    with _mapping(threads) as mapped:
+        for part, piece in zip(parts, mapped(measure, parts), strict=True):
+            pieces.append(piece)
+            if advance is not None:
+                advance(len(one[part]))
     if not pieces:
         return SCREEN_SCHEMA.to_frame()
     columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     return _frame(symbols, volume, columns, options, time)
+
+
+@contextmanager
+def _mapping(threads: int) -> Iterator[_Mapping]:
+    if threads == 1:
+        yield map
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def ranked(

@@ -80,13 +80,14 @@ def take_screen(
     at: float | None = None,
     advance: Progress | None = None,
     after: int | None = None,
+    threads: int = 1,
 ) -> Screen:
     """The screen as it was known at `at` (Unix seconds; None: now, at the newest bar).
 
-    `advance` is told how many of how many pairs are done. InputError for symbols and timeframes
-    that the lake does not have, and for a lookback below 30 bars; NoScreenError where there is
-    nothing to screen then, or no bar that is newer than the one at `after`; RemovedError where
-    bars of a time that is asked for were removed to make room.
+    `advance` is told how many of how many pairs are done, which `threads` compute. InputError for
+    symbols and timeframes that the lake does not have, and for a lookback below 30 bars;
+    NoScreenError where there is nothing to screen then, or no bar that is newer than the one at
+    `after`; RemovedError where bars of a time that is asked for were removed to make room.
     """
     options = request.options
     if options.lookback < LEAST_SCREENED_BARS:
@@ -113,7 +114,8 @@ def take_screen(
         raise NoScreenError(_too_few(time + closes.length, symbols, left_out))
     close = _own_bars(closes.close, have)[kept]
     total = len(symbols) * (len(symbols) - 1) // 2
-    rows = screen_all_pairs(symbols, close, volume[kept], options, time, _counted(advance, total))
+    told = _counted(advance, total)
+    rows = screen_all_pairs(symbols, close, volume[kept], options, time, told, threads)
     return Screen(time, closes.length, symbols, left_out, with_persistence(rows, passed), at)
 
 

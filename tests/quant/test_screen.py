@@ -119,17 +119,27 @@ def test_every_column_is_what_the_contract_says(prices: Any, lookback: int, wind
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1_000), st.integers(30, 120), st.integers(1, 12), st.permutations(range(5)))
+@given(
+    st.integers(0, 1_000),
+    st.integers(30, 120),
+    st.integers(1, 12),
+    st.permutations(range(5)),
+    st.integers(1, 3),
+)
 def test_pieces_and_company_make_no_difference(
-    seed: int, bars: int, piece: int, order: list[int]
+    seed: int, bars: int, piece: int, order: list[int], threads: int
 ) -> None:
-    """The same bits in pieces of another size, without a symbol, in another order of symbols."""
+    """The same bits in pieces of another size, in threads, without a symbol, in another order."""
     close, options = market(seed, bars), ScreenOptions(bars, 20)
     whole = screen_all_pairs(NAMES, close, VOLUME, options)
     kept = order[:4]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spreadlake.quant.screen.MARKET_PIECE", piece)
-        part = screen_all_pairs([NAMES[k] for k in kept], close[kept], VOLUME[kept], options)
+        names, done = [NAMES[k] for k in kept], list[int]()
+        part = screen_all_pairs(
+            names, close[kept], VOLUME[kept], options, advance=done.append, threads=threads
+        )
+    assert sum(done) == 6
     left_out = pl.any_horizontal(pl.col("symbol_a", "symbol_b") == NAMES[order[4]])
     # q and rank are of the whole screen, by its pairs.
     want = whole.filter(~left_out).drop("rank", "qvalue")
