@@ -1,0 +1,92 @@
+"""A lake in Python: what `spreadlake.open` gives."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from spreadlake.errors import InputError, LakeError
+from spreadlake.lake import Lake
+from spreadlake.lake.analytics.definition import stored_definition
+from spreadlake.lake.databases.connections import open_reader
+from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
+from spreadlake.research.screen import ScreenRequest, take_screen
+from spreadlake.series import Prices
+from spreadlake.times import parse_time
+
+Time = str | datetime | float
+"""A text as commands take it (`2026-11-01`, `2026-11-01T12:00:00Z`), a datetime, Unix seconds."""
+
+
+class OpenLake:
+    """A lake to read from, also while services write it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """LakeError where there is none in the folder `path`."""
+        self._lake = Lake(Path(path))
+        if not (self._lake.ticks_db.exists() or self._lake.analytics_db.exists()):
+            raise LakeError(
+                f"no lake in {self._lake.root}: name its folder, or start spreadlake on it"
+            )
+
+    def __repr__(self) -> str:
+        return f"spreadlake.open({str(self._lake.root)!r})"
+
+    def screen(
+        self,
+        timeframe: str = "1m",
+        *,
+        lookback: int = 240,
+        window: int = 60,
+        at: Time | None = None,
+        symbols: Sequence[str] | None = None,
+        prices: Prices = "log",
+        fee_bps: float = 5.0,
+        slippage_bps: float = 0.0,
+        min_volume: float = 0.0,
+        max_qvalue: float | None = None,
+        top: int | None = None,
+        order: str = "coint_pvalue",
+        threads: int = 1,
+    ) -> pl.DataFrame:
+        """Every pair of the symbols (None: all) at the newest bar, or as it was known at `at`.
+
+        As `spreadlake screen` gives it, with `time` as UTC datetimes and the best by `order`
+        first; `max_qvalue` and `top` leave out the others. InputError for what the lake does not
+        have, RemovedError for bars that were removed to make room.
+
+        >>> spreadlake.open("data").screen("1m", lookback=240, top=10)  # doctest: +SKIP
+        """
+        if order not in ORDERS:
+            raise InputError(f"order {order!r}: a screen is ordered by one of {', '.join(ORDERS)}")
+        request = ScreenRequest(
+            timeframe,
+            ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
+            None if symbols is None else tuple(sorted(set(symbols))),
+            min_volume,
+            self._max_stale_bars(),
+        )
+        screen = take_screen(self._lake, request, _seconds(at), threads=threads)
+        rows = ranked(screen.rows, order, max_qvalue, top)
+        return rows.with_columns(pl.from_epoch("time").dt.replace_time_zone("UTC"))
+
+    def _max_stale_bars(self) -> int:
+        """As the lake's own series are computed; the default where it has none."""
+        db = open_reader(self._lake.analytics_db)
+        try:
+            stored = stored_definition(db)
+        finally:
+            db.close()
+        return ScreenRequest().max_stale_bars if stored is None else stored.max_stale_bars
+
+
+def _seconds(time: Time | None) -> float | None:
+    if isinstance(time, str):
+        return parse_time(time)
+    if isinstance(time, datetime):
+        if time.tzinfo is None:
+            raise InputError(f"time {time} has no zone; add one, such as tzinfo=UTC")
+        return time.timestamp()
+    return time
