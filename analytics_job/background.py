@@ -4,8 +4,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
@@ -34,11 +34,10 @@ class NicedProcess:
 
         Raises what `work` raises.
         """
-        pool = self._started()
-        if pool is None:
-            return None
         try:
-            future = pool.submit(work, *arguments)
+            future = self._submitted(work, arguments)
+            if future is None:
+                return None
             while not future.done():
                 if self.closing.wait(_POLL_SECONDS):
                     return None
@@ -53,11 +52,15 @@ class NicedProcess:
             self._start_again(error)
             return None
 
-    def _started(self) -> ProcessPoolExecutor | None:
-        with self._lock:  # none is started behind the back of `close`
-            if self._pool is None and not self.closing.is_set():
+    def _submitted(self, work: Callable[..., T], arguments: Sequence[object]) -> "Future[T] | None":
+        # None is started behind the back of `close`, which ends those that it sees: the first
+        # thing that is submitted starts the process.
+        with self._lock:
+            if self.closing.is_set():
+                return None
+            if self._pool is None:
                 self._pool = _pool()
-            return self._pool
+            return self._pool.submit(work, *arguments)
 
     def _start_again(self, error: RuntimeError) -> None:
         if self.closing.is_set():
