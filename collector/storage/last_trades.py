@@ -8,9 +8,6 @@ import numpy as np
 from collector.storage.columns import Columns
 from collector.storage.id_tracker import Plan
 from spreadlake.trade_clock import TradeClock
-from spreadlake.trades import TICK_COLUMNS
-
-_SYMBOL, _PRICE = TICK_COLUMNS.index("symbol"), TICK_COLUMNS.index("price")
 
 
 class Last(NamedTuple):
@@ -34,19 +31,19 @@ def newest_after(
 
     Symbols before their first trade are left out.
     """
-    rows, keep = columns.rows, plan.keep
+    keep, prices = plan.keep, columns.prices
     times = columns.times_ms[keep]
     clock, lasts, begin = clock.copy(), dict[int, Last](), 0
-    clock.take(times, lambda at: rows[keep[at]][_SYMBOL])
+    clock.take(times, lambda at: columns.symbols[keep[at]])
     parts = [part for part in plan.symbols if part.fresh or part.code in known]
     sizes = np.array([part.fresh for part in parts], np.int64)
     before = [known.get(part.code) for part in parts]
     held = np.array([last.time_ms if last else -1 for last in before], np.int64)
     greatest = clock.greatest(times, sizes, held).tolist()
     for part, last, time_ms in zip(parts, before, greatest, strict=True):
-        price = last.price if last else rows[keep[begin]][_PRICE]
+        price = last.price if last else prices[keep[begin]]
         if part.latest is not None and columns.trades[part.latest]:
-            price = rows[part.latest][_PRICE]
+            price = prices[part.latest]
         lasts[part.code] = Last(time_ms, price)
         begin += part.fresh
     return Newest(clock, lasts)

@@ -98,7 +98,7 @@ class TickStore:
             with atomic(self.db):
                 self._write_gaps(plan)
                 newest = newest_after(self._clock, self._last, columns, plan)
-                self._write_trades(columns, plan, newest)
+                self._write_trades(batch.events, plan, newest)
                 differing = self.contradictions.differing(batch.events, columns, plan)
                 self.contradictions.newly_reused(plan, refused)
                 counts = self._counts(batch, plan, refused, differing)
@@ -251,8 +251,8 @@ class TickStore:
             if part.opened:
                 self.gaps.open(symbol, part.opened, now, self._cause(symbol))
 
-    def _write_trades(self, columns: Columns, plan: Plan, newest: Newest) -> None:
-        insert_trades(self.db, [columns.rows[i] for i in plan.keep.tolist()], self._next_seq)
+    def _write_trades(self, events: Events, plan: Plan, newest: Newest) -> None:
+        insert_trades(self.db, [events[i] for i in plan.keep.tolist()], self._next_seq)
         changed = (s for s in plan.symbols if (s.fresh or s.passed) and s.code in newest.lasts)
         rows = [self._symbol_row(part, newest.lasts[part.code]) for part in changed]
         save_symbols(self.db, rows)

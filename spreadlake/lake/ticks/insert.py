@@ -9,28 +9,30 @@ import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from spreadlake.trades import TICK_COLUMNS
 
 # Largest first; together they hold any number of rows in few statements, all of them cached.
 _ROWS = (1000, 100, 10, 1)
-# What follows in a row is not stored.
+# An event's fields begin with those of TICK_COLUMNS; what follows is not stored.
 _STORED = len(TICK_COLUMNS)
 
 
-def insert_trades(db: sqlite3.Connection, trades: Sequence[Sequence[Any]], seq: int) -> int:
-    """Inserts trades under seq, seq + 1, …; returns how many were not there before.
+def insert_trades(db: sqlite3.Connection, events: Sequence[Struct], seq: int) -> int:
+    """Inserts trade events under seq, seq + 1, …; returns how many were not there before.
 
-    Each begins with the values of TICK_COLUMNS; all are of one length.
+    They are all of one type.
     """
     before = db.total_changes
     start = 0
     for rows in _ROWS:
-        while len(trades) - start >= rows:
-            part = trades[start : start + rows]
-            fields = len(part[0])
-            values = [seq + start, *chain.from_iterable(part)]
+        while len(events) - start >= rows:
+            part = events[start : start + rows]
+            fields = len(part[0].__struct_fields__)
+            values = [seq + start, *chain.from_iterable(map(astuple, part))]
             db.execute(_statement(rows, fields), values[: len(values) - fields + _STORED])
             start += rows
     return db.total_changes - before
