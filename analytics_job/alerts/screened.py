@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from analytics_job.alerts.events import INTO_EVENTS, event_row
 from spreadlake.config import Settings
 from spreadlake.lake.analytics.screens import ScreenKey
 from spreadlake.quant.alerts import AlertEvent, event_id
@@ -19,11 +20,8 @@ from spreadlake.quant.screen_alerts import (
     ScreenLevels,
     scan_screen,
 )
+from spreadlake.series import SeriesKey
 
-_EVENT = (
-    "id, rule, pair, timeframe, window_bars, lookback_bars, threshold, opened_at, opened_zscore, "
-    "peak_zscore, closed_at, closed_zscore"
-)
 _OPEN = """
 SELECT e.rule, e.pair, e.opened_at, e.opened_zscore, e.peak_zscore, s.qvalue, s.edge_bps,
   s.half_life, s.persistence, s.seen_at
@@ -152,24 +150,8 @@ def store_found(db: sqlite3.Connection, time: int, results: Iterable[RuleFound])
 
 def _open(db: sqlite3.Connection, rule: ScreenRule, events: Sequence[ScreenEvent]) -> None:
     db.executemany(
-        f"INSERT OR IGNORE INTO alert_events({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                _id(rule, one),
-                rule.name,
-                one.pair,
-                rule.key.timeframe,
-                rule.key.window,
-                rule.key.lookback,
-                rule.levels.threshold,
-                one.event.opened_at,
-                one.event.opened_zscore,
-                one.event.peak_zscore,
-                one.event.closed_at,
-                one.event.closed_zscore,
-            )
-            for one in events
-        ],
+        f"INSERT OR IGNORE {INTO_EVENTS}",
+        [event_row(rule.name, _key(rule, e), rule.levels.threshold, e.event) for e in events],
     )
     db.executemany(
         "INSERT OR IGNORE INTO screen_alerts VALUES (?, ?, ?, ?, ?, ?)",
@@ -197,7 +179,8 @@ def _go_on(db: sqlite3.Connection, rule: ScreenRule, events: Sequence[ScreenEven
 
 
 def _id(rule: ScreenRule, one: ScreenEvent) -> int:
-    key = rule.key
-    return event_id(
-        rule.name, one.pair, key.timeframe, key.window, key.lookback, one.event.opened_at
-    )
+    return event_id(rule.name, *_key(rule, one), one.event.opened_at)
+
+
+def _key(rule: ScreenRule, one: ScreenEvent) -> SeriesKey:
+    return SeriesKey(one.pair, rule.key.timeframe, rule.key.window, rule.key.lookback)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_job.alerts.events import INTO_EVENTS, event_row
 from analytics_job.alerts.rows import AlertRows, RowReader, rows_of
 from analytics_job.alerts.rules import WatchedSeries
 from spreadlake.lake import Lake
-from spreadlake.quant.alerts import AlertEvent, AlertState, event_id, scan
+from spreadlake.quant.alerts import AlertEvent, AlertState, scan
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey, StationarityKey
 from spreadlake.times import timeframe_seconds
@@ -211,21 +212,8 @@ class AlertStore:
         if known is None:
             known = self._opened_between(series, events[0].opened_at, events[-1].opened_at + 1)
         self._db.executemany(
-            f"INSERT OR REPLACE INTO alert_events VALUES ({', '.join('?' * 12)})",
-            [
-                (
-                    event_id(series.rule, *series.key, event.opened_at),
-                    series.rule,
-                    *series.key,
-                    series.levels.threshold,
-                    event.opened_at,
-                    event.opened_zscore,
-                    event.peak_zscore,
-                    event.closed_at,
-                    event.closed_zscore,
-                )
-                for event in events
-            ],
+            f"INSERT OR REPLACE {INTO_EVENTS}",
+            [event_row(series.rule, series.key, series.levels.threshold, one) for one in events],
         )
         # Only ever added to: an event that a late trade took away was still raised once.
         self._db.execute(

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -69,16 +71,12 @@ class OpenLake:
             self._max_stale_bars(),
         )
         screen = take_screen(self._lake, request, _seconds(at), threads=threads)
-        rows = ranked(screen.rows, order, max_qvalue, top)
-        return rows.with_columns(pl.from_epoch("time").dt.replace_time_zone("UTC"))
+        return replace(screen, rows=ranked(screen.rows, order, max_qvalue, top)).frame()
 
     def _max_stale_bars(self) -> int:
         """As the lake's own series are computed; the default where it has none."""
-        db = open_reader(self._lake.analytics_db)
-        try:
+        with closing(open_reader(self._lake.analytics_db)) as db:
             stored = stored_definition(db)
-        finally:
-            db.close()
         return ScreenRequest().max_stale_bars if stored is None else stored.max_stale_bars
 
 
