@@ -45,4 +45,8 @@ def _show(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        sys.exit(main(sys.argv[1]))
+    except KeyboardInterrupt:
+        _show("")
+        sys.exit("the installation was interrupted: the same command goes on with it")
