@@ -1,0 +1,103 @@
+"""The numbers of all trades of a back-test together. Pure."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from spreadlake.quant.arrays import Floats
+from spreadlake.quant.backtest.inputs import Bars, Costs
+from spreadlake.quant.backtest.trades import HeldBars, Trades
+
+_YEAR_SECONDS = 365 * 86_400
+
+
+class Summary(NamedTuple):
+    """Money is in the quote currency; None is a number without meaning.
+
+    net_on_notional = net / notional. hit_rate: share of the trades whose net is above 0.
+    profit_factor: what these earned over what the others lost. time_in_market: share of the bars
+    at whose close something was held. max_drawdown: how far equity fell below its highest, 0 or
+    more. sharpe: mean over standard deviation (ddof 1) of the equity's changes from bar to bar,
+    times the square root of the number of bars in 365 days. turnover: value of all fills.
+    break_even_bps: cost of a fill in bps at which net would be 0: (gross + funding) / turnover.
+    """
+
+    trades: int
+    gross: float
+    fees: float
+    funding: float
+    net: float
+    net_on_notional: float
+    hit_rate: float | None
+    profit_factor: float | None
+    mean_bars_held: float | None
+    longest_bars_held: int | None
+    time_in_market: float | None
+    max_drawdown: float
+    sharpe: float | None
+    turnover: float
+    break_even_bps: float | None
+
+
+SUMMARY_KEYS = Summary._fields
+
+
+def summarise(bars: Bars, trades: Trades, held: HeldBars, costs: Costs) -> Summary:
+    """Of trades and their open profits over the bars."""
+    net, count = trades.net, trades.positions.bars_held
+    gross, funding = float(trades.gross.sum()), float(trades.funding.sum())
+    turnover = float(trades.turnover.sum())
+    levels = _levels(bars, trades, held)
+    peaks = np.maximum.accumulate(np.maximum(levels, 0.0))
+    return Summary(
+        trades=len(trades),
+        gross=gross,
+        fees=float(trades.fees.sum()),
+        funding=funding,
+        net=float(net.sum()),
+        net_on_notional=float(net.sum()) / costs.notional,
+        hit_rate=_ratio(int((net > 0).sum()), len(trades)),
+        profit_factor=_ratio(float(net[net > 0].sum()), -float(net[net < 0].sum())),
+        mean_bars_held=_ratio(int(count.sum()), len(trades)),
+        longest_bars_held=int(count.max()) if len(trades) else None,
+        time_in_market=_ratio(int(count.sum()), len(bars)),
+        max_drawdown=float((peaks - levels).max(initial=0.0)),
+        sharpe=_sharpe(levels, len(bars) - 1, bars.length),
+        turnover=turnover,
+        break_even_bps=_ratio((gross + funding) * 1e4, turnover),
+    )
+
+
+def sharpe_of(equity: Floats, length: int) -> float | None:
+    """Yearly Sharpe ratio of equity (bars,) at the closes of bars of `length` seconds."""
+    return _sharpe(equity[1:], len(equity) - 1, length) if len(equity) else None
+
+
+def _levels(bars: Bars, trades: Trades, held: HeldBars) -> Floats:
+    """Equity at the closes at which it may differ from the one before.
+
+    That is where something is held, and where it was just sold.
+    """
+    settled = np.cumsum(trades.net)
+    before = np.concatenate([[0.0], settled[:-1]])[: len(trades)]
+    count = trades.positions.bars_held
+    levels = np.insert(before[held.trade] + held.profit, np.cumsum(count), settled)
+    if len(trades) and trades.positions.exit_fill[-1] == len(bars):
+        return np.delete(levels, -2)  # sold at the very close
+    return levels
+
+
+def _sharpe(levels: Floats, changes: int, length: int) -> float | None:
+    """Where there are no more `levels` equity does not change; it begins at 0."""
+    if changes < 2 or not len(levels):
+        return None
+    steps = np.diff(levels, prepend=0.0)
+    mean = float(levels[-1]) / changes
+    squares = float(((steps - mean) ** 2).sum()) + (changes - len(steps)) * mean**2
+    deviation = math.sqrt(squares / (changes - 1))
+    return _ratio(mean * math.sqrt(_YEAR_SECONDS / length), deviation)
+
+
+def _ratio(of: float, to: float) -> float | None:
+    return of / to if to else None

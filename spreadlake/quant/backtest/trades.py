@@ -1,0 +1,157 @@
+"""What each position of a back-test earns and costs, at its end and at every close before. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.backtest.inputs import Bars, Costs, Funding, Signals
+from spreadlake.quant.backtest.positions import Positions
+
+
+@dataclass(frozen=True)
+class Market:
+    """What all lanes run over."""
+
+    bars: Bars
+    signals: Signals
+    funding: Funding | None = None
+
+
+@dataclass(frozen=True)
+class Trades:
+    """Arrays (trades,), in order of time: quantities are signed, money is in the quote currency.
+
+    gross − fees + funding = net; fees (slippage among them) are what is paid, 0 or more. worst,
+    best: the lowest and highest open profit at the closes on the way, less the costs paid so far.
+    """
+
+    positions: Positions
+    beta: Floats
+    quantity_a: Floats
+    quantity_b: Floats
+    entry_price_a: Floats
+    entry_price_b: Floats
+    exit_price_a: Floats
+    exit_price_b: Floats
+    entry_fees: Floats
+    exit_fees: Floats
+    gross: Floats
+    funding: Floats
+    worst: Floats
+    best: Floats
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def fees(self) -> Floats:
+        """Of all four fills."""
+        return self.entry_fees + self.exit_fees
+
+    @property
+    def net(self) -> Floats:
+        """What is left of each."""
+        return self.gross - self.fees + self.funding
+
+    @property
+    def turnover(self) -> Floats:
+        """The value of the four fills of each: both legs, in and out."""
+        a = np.abs(self.quantity_a) * (self.entry_price_a + self.exit_price_a)
+        return np.asarray(a + np.abs(self.quantity_b) * (self.entry_price_b + self.exit_price_b))
+
+
+@dataclass(frozen=True)
+class HeldBars:
+    """Each bar at whose close a position was open, one after another: its `row` and `trade`.
+
+    `profit` is the open profit then: less the fees of the entry, with the funding so far.
+    """
+
+    row: Ints
+    trade: Ints
+    profit: Floats
+
+
+def account(market: Market, positions: Positions, costs: Costs) -> tuple[Trades, HeldBars]:
+    """The trades that the positions are, and their open profits.
+
+    Long: quantity_a = notional / open_a of the fill; quantity_b = −beta·quantity_a, on log prices
+    times open_a / open_b, with the beta of the deciding bar; short: the opposite.
+    """
+    bars, fill = market.bars, positions.fill
+    price_a, price_b = bars.open_a[fill], bars.open_b[fill]
+    exit_a, exit_b = _exit_prices(bars, positions)
+    beta = market.signals.beta[positions.signal]
+    a = positions.side * costs.notional / price_a
+    b = -beta * a * price_a / price_b if market.signals.prices == "log" else -beta * a
+    fees = costs.rate * (np.abs(a) * price_a + np.abs(b) * price_b)
+    held = _held(market, positions, (a, b), (price_a, price_b), fees)
+    first = np.flatnonzero(np.diff(held.trade, prepend=-1))
+    trades = Trades(
+        positions=positions,
+        beta=beta,
+        quantity_a=a,
+        quantity_b=b,
+        entry_price_a=price_a,
+        entry_price_b=price_b,
+        exit_price_a=exit_a,
+        exit_price_b=exit_b,
+        entry_fees=fees,
+        exit_fees=costs.rate * (np.abs(a) * exit_a + np.abs(b) * exit_b),
+        gross=a * (exit_a - price_a) + b * (exit_b - price_b),
+        funding=_funding(market, positions, a, b),
+        worst=np.minimum.reduceat(held.profit, first) if len(first) else np.empty(0),
+        best=np.maximum.reduceat(held.profit, first) if len(first) else np.empty(0),
+    )
+    return trades, held
+
+
+def held_bars(market: Market, trades: Trades) -> HeldBars:
+    """The open profits of trades, once more."""
+    quantities = trades.quantity_a, trades.quantity_b
+    prices = trades.entry_price_a, trades.entry_price_b
+    return _held(market, trades.positions, quantities, prices, trades.entry_fees)
+
+
+def _exit_prices(bars: Bars, positions: Positions) -> tuple[Floats, Floats]:
+    """The opens of the bar of the fill; the last closes where the bars end before one."""
+    ended = positions.exit_fill == len(bars)
+    row = np.where(ended, len(bars) - 1, positions.exit_fill)
+    a = np.where(ended, bars.close_a[row], bars.open_a[row])
+    return a, np.where(ended, bars.close_b[row], bars.open_b[row])
+
+
+def _held(
+    market: Market,
+    positions: Positions,
+    quantities: tuple[Floats, Floats],
+    prices: tuple[Floats, Floats],
+    fees: Floats,
+) -> HeldBars:
+    bars, count = market.bars, positions.bars_held
+    trade = np.repeat(np.arange(len(positions)), count)
+    row = np.arange(len(trade)) + np.repeat(positions.fill - (np.cumsum(count) - count), count)
+    (a, b), (price_a, price_b) = quantities, prices
+    profit = a[trade] * (bars.close_a[row] - price_a[trade])
+    profit += b[trade] * (bars.close_b[row] - price_b[trade])
+    profit -= fees[trade]
+    if market.funding is not None:
+        until_a, until_b = market.funding.paid_until(bars.close_time * 1000)
+        since_a, since_b = market.funding.paid_until(bars.time[positions.fill] * 1000)
+        profit -= a[trade] * (until_a[row] - since_a[trade])
+        profit -= b[trade] * (until_b[row] - since_b[trade])
+    return HeldBars(row, trade, profit)
+
+
+def _funding(market: Market, positions: Positions, a: Floats, b: Floats) -> Floats:
+    """What was received, less what was paid, at the funding times in (entry, exit]."""
+    if market.funding is None:
+        return np.zeros(len(positions))
+    bars = market.bars
+    ended = positions.exit_fill == len(bars)
+    last = np.where(ended, len(bars) - 1, positions.exit_fill)
+    exit_time = np.where(ended, bars.close_time[last], bars.time[last])
+    until_a, until_b = market.funding.paid_until(exit_time * 1000)
+    since_a, since_b = market.funding.paid_until(bars.time[positions.fill] * 1000)
+    return np.asarray(0.0 - (a * (until_a - since_a) + b * (until_b - since_b)))
