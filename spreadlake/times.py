@@ -15,7 +15,8 @@ LEAST_SCREENED_BARS = 30
 """Bars below which the distributions of a screen's tests say nothing."""
 
 _TIMEFRAME = re.compile(r"([1-9][0-9]*)([smh])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SPAN = re.compile(r"([1-9][0-9]*)([smhdw]?)")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECONDS = (100_000_000, 10_000_000_000)  # 1973 to 2286; read as ms the same digits are 1970
 _MILLISECONDS = (100_000_000_000, 10_000_000_000_000)  # 1973 to 2286
 
@@ -29,6 +30,25 @@ def timeframe_seconds(timeframe: str) -> int:
     if match is None:
         raise ValueError(f"timeframe {timeframe!r} is not a whole number of s, m or h, such as 1m")
     return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def bars_of_span(text: str, length: int) -> int:
+    """How many bars of `length` seconds a span of time has: "30d", "12h", "90m", or "500" of them.
+
+    Raises InputError for anything else, and for a time that is no whole number of bars.
+    """
+    match = _SPAN.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            f"{text!r} is no span of time; write a whole number of s, m, h, d or w, such as 30d or "
+            "12h, or of bars, such as 500"
+        )
+    bars, rest = int(match[1]), 0
+    if match[2]:
+        bars, rest = divmod(bars * _UNIT_SECONDS[match[2]], length)
+    if rest or not bars:
+        raise InputError(f"{text} is no whole number of bars, which are {length} s long each")
+    return bars
 
 
 def iso_utc(seconds: float) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spreadlake.errors import InputError
-from spreadlake.times import iso_utc, parse_time, timeframe_seconds
+from spreadlake.times import bars_of_span, iso_utc, parse_time, timeframe_seconds
 
 MIDNIGHT = 1_723_161_600  # 2024-08-09T00:00:00Z
 
@@ -79,3 +79,31 @@ def test_a_timeframe_is_a_number_of_seconds(name: str, seconds: int) -> None:
 def test_other_timeframes_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a whole number of s, m or h"):
         timeframe_seconds(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "bars"),
+    [
+        ("30d", 60, 43_200),
+        ("12h", 60, 720),
+        ("90m", 60, 90),
+        ("90s", 1, 90),
+        ("2w", 3600, 336),
+        (" 1h ", 3600, 1),
+        ("500", 60, 500),
+    ],
+)
+def test_a_span_is_a_number_of_bars(text: str, length: int, bars: int) -> None:
+    assert bars_of_span(text, length) == bars
+
+
+@pytest.mark.parametrize("text", ["", "d", "0", "0d", "-1d", "1.5d", "1y", "1d12h", "1 d", "all"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no span of time"):
+        bars_of_span(text, 60)
+
+
+@pytest.mark.parametrize("text", ["30s", "90s", "61s"])
+def test_a_span_is_whole_bars(text: str) -> None:
+    with pytest.raises(InputError, match=f"{text} is no whole number of bars, which are 60 s"):
+        bars_of_span(text, 60)

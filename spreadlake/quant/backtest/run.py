@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.inputs import Bars, Funding, Lane, Signals
 from spreadlake.quant.backtest.positions import PositionFinder
-from spreadlake.quant.backtest.summary import Summary, summarise
+from spreadlake.quant.backtest.summary import Summary, levels_of, summarise
 from spreadlake.quant.backtest.trades import Market, Trades, account, held_bars
 
 
@@ -33,6 +34,7 @@ class Run:
     market: Market
     trades: Trades
     summary: Summary
+    changes: Changes
 
     def equity(self) -> Equity:
         """Realised and open profit at every close, after costs; computed at each call."""
@@ -59,4 +61,7 @@ def back_tests(
     market, finder = Market(bars, signals, funding), PositionFinder(bars, signals)
     for lane in lanes:
         trades, held = account(market, finder.find(lane.rules), lane.costs)
-        yield Run(lane, market, trades, summarise(bars, trades, held, lane.costs))
+        levels = levels_of(bars, trades, held)
+        changes = Changes.of(levels, max(len(bars) - 1, 0))
+        summary = summarise(trades, levels, changes, len(bars), bars.length, lane.costs)
+        yield Run(lane, market, trades, summary, changes)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spreadlake.quant.arrays import Floats
+from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.inputs import Bars, Costs
 from spreadlake.quant.backtest.trades import HeldBars, Trades
 
@@ -43,12 +44,13 @@ class Summary(NamedTuple):
 SUMMARY_KEYS = Summary._fields
 
 
-def summarise(bars: Bars, trades: Trades, held: HeldBars, costs: Costs) -> Summary:
-    """Of trades and their open profits over the bars."""
+def summarise(
+    trades: Trades, levels: Floats, changes: Changes, bars: int, length: int, costs: Costs
+) -> Summary:
+    """Of trades over so many bars of `length` seconds, their `levels` of equity and its changes."""
     net, count = trades.net, trades.positions.bars_held
     gross, funding = float(trades.gross.sum()), float(trades.funding.sum())
     turnover = float(trades.turnover.sum())
-    levels = _levels(bars, trades, held)
     peaks = np.maximum.accumulate(np.maximum(levels, 0.0))
     return Summary(
         trades=len(trades),
@@ -61,9 +63,9 @@ def summarise(bars: Bars, trades: Trades, held: HeldBars, costs: Costs) -> Summa
         profit_factor=_ratio(float(net[net > 0].sum()), -float(net[net < 0].sum())),
         mean_bars_held=_ratio(int(count.sum()), len(trades)),
         longest_bars_held=int(count.max()) if len(trades) else None,
-        time_in_market=_ratio(int(count.sum()), len(bars)),
+        time_in_market=_ratio(int(count.sum()), bars),
         max_drawdown=float((peaks - levels).max(initial=0.0)),
-        sharpe=_sharpe(levels, len(bars) - 1, bars.length),
+        sharpe=yearly(changes.sharpe, length),
         turnover=turnover,
         break_even_bps=_ratio((gross + funding) * 1e4, turnover),
     )
@@ -71,10 +73,17 @@ def summarise(bars: Bars, trades: Trades, held: HeldBars, costs: Costs) -> Summa
 
 def sharpe_of(equity: Floats, length: int) -> float | None:
     """Yearly Sharpe ratio of equity (bars,) at the closes of bars of `length` seconds."""
-    return _sharpe(equity[1:], len(equity) - 1, length) if len(equity) else None
+    if not len(equity):
+        return None
+    return yearly(Changes.of(equity - equity[0], len(equity) - 1).sharpe, length)
 
 
-def _levels(bars: Bars, trades: Trades, held: HeldBars) -> Floats:
+def yearly(sharpe: float, length: int) -> float | None:
+    """A Sharpe ratio per bar times the square root of the bars in 365 days; None for NaN."""
+    return None if math.isnan(sharpe) else sharpe * math.sqrt(_YEAR_SECONDS / length)
+
+
+def levels_of(bars: Bars, trades: Trades, held: HeldBars) -> Floats:
     """Equity at the closes at which it may differ from the one before.
 
     That is where something is held, and where it was just sold.
@@ -86,17 +95,6 @@ def _levels(bars: Bars, trades: Trades, held: HeldBars) -> Floats:
     if len(trades) and trades.positions.exit_fill[-1] == len(bars):
         return np.delete(levels, -2)  # sold at the very close
     return levels
-
-
-def _sharpe(levels: Floats, changes: int, length: int) -> float | None:
-    """Where there are no more `levels` equity does not change; it begins at 0."""
-    if changes < 2 or not len(levels):
-        return None
-    steps = np.diff(levels, prepend=0.0)
-    mean = float(levels[-1]) / changes
-    squares = float(((steps - mean) ** 2).sum()) + (changes - len(steps)) * mean**2
-    deviation = math.sqrt(squares / (changes - 1))
-    return _ratio(mean * math.sqrt(_YEAR_SECONDS / length), deviation)
 
 
 def _ratio(of: float, to: float) -> float | None:
