@@ -201,7 +201,7 @@ class _Market:
             {width: legs.windows(width, rows) for width in {*windows, *lookbacks}},
             {width: returns.windows(width - 1, rows) for width in windows},
             {w: rolling_sum(closes.quote_volume, w, start, first, rows) for w in windows},
-            _carried(closes.traded, max_stale, rows),
+            carried_too_long(closes.traded, max_stale, rows),
             prices,
         )
 
@@ -266,8 +266,11 @@ class _Market:
         return np.asarray(np.maximum(have, 0))
 
 
-def _carried(traded: Bools, max_stale: int, rows: int) -> Bools:
-    """No trade in the last max_stale + 1 bars; False where the columns do not reach so far."""
+def carried_too_long(traded: Bools, max_stale: int, rows: int) -> Bools:
+    """(symbols, rows): no trade in the last max_stale + 1 bars, at the last `rows` columns.
+
+    False where the columns do not reach so far.
+    """
     columns = traded.shape[1]
     counts = np.concatenate(
         [np.zeros((len(traded), 1), np.int64), np.cumsum(traded, axis=1)], axis=1

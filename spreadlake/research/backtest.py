@@ -1,9 +1,77 @@
 """A back-test of one pair on the bars of a lake."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
+
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.pairs import Pair
+from spreadlake.quant.backtest import (
+    Bars,
+    Lane,
+    Run,
+    Signals,
+    back_tests,
+    equity_frame,
+    opens,
+    trades_frame,
+)
+from spreadlake.research.funding_paid import read_paid
+from spreadlake.research.pair_history import PairHistory
+from spreadlake.series import Prices
+from spreadlake.times import MOST_BARS, iso_utc
+from spreadlake.words import count
+
+
+@dataclass(frozen=True)
+class BacktestRequest:
+    """What to back-test: a pair, the series its signals are of, the time, and one lane.
+
+    The signals are taken on the bars with start <= time < end (Unix seconds; None: all there are).
+    InputError for values that no series or time can have.
+    """
+
+    pair: Pair
+    timeframe: str = "1m"
+    window: int = 60
+    lookback: int = 300
+    prices: Prices = "raw"
+    start: float | None = None
+    end: float | None = None
+    lane: Lane = field(default_factory=Lane)
+    funding: bool = False
+    max_stale_bars: int = 30
+
+    def __post_init__(self) -> None:
+        for name in ("window", "lookback"):
+            bars = getattr(self, name)
+            if not isinstance(bars, int) or not 2 <= bars <= MOST_BARS:
+                raise InputError(f"{name} {bars} is not a number of bars from 2 to {MOST_BARS:,}")
+        if self.prices not in ("raw", "log"):
+            raise InputError(f"prices {self.prices!r} are neither raw nor log")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            first, last = iso_utc(self.start), iso_utc(self.end)
+            raise InputError(f"from {first} is not before to {last}: there is no bar between them")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By the names of `OpenLake.backtest`; times as ISO 8601 in UTC."""
+        start, end = (None if t is None else iso_utc(t) for t in (self.start, self.end))
+        return {
+            "pair": self.pair.name,
+            "timeframe": self.timeframe,
+            "window": self.window,
+            "lookback": self.lookback,
+            "prices": self.prices,
+            "start": start,
+            "end": end,
+            **asdict(self.lane.rules),
+            **asdict(self.lane.costs),
+            "funding": self.funding,
+        }
 
 
 @dataclass(frozen=True)
@@ -12,10 +80,86 @@ class Backtest:
 
     trades, equity: frames of TRADES_SCHEMA and EQUITY_SCHEMA (`spreadlake.quant.backtest`).
     summary: the numbers of all trades together, None for one without meaning. settings: what was
-    asked for, by the names of `OpenLake.backtest`, with the bars it ran over.
+    asked for, by the names of `OpenLake.backtest`, and the bars that there were: `bars`, those
+    `bars_with_zscore`, `first_bar` and `last_bar`. notes: what a reader of the numbers has to know.
     """
 
     trades: pl.DataFrame
     equity: pl.DataFrame
     summary: dict[str, Any]
     settings: dict[str, Any]
+    notes: list[str]
+
+    def __repr__(self) -> str:
+        net = self.summary["net"]
+        traded = count(len(self.trades), "trade")
+        return f"Backtest({self.settings['pair']}: {traded}, net {net:,.2f})"
+
+
+def take_backtest(lake: Lake, request: BacktestRequest) -> Backtest:
+    """Runs it.
+
+    InputError for what the lake does not have: a symbol, a timeframe, bars in that time, funding
+    rates. RemovedError for bars that were removed to make room.
+    """
+    history = PairHistory.read(
+        lake,
+        request.pair,
+        request.timeframe,
+        max(request.window, request.lookback),
+        request.max_stale_bars,
+        request.start,
+        request.end,
+    )
+    bars, rules = history.bars, request.lane.rules
+    tested = None if rules.max_adf_pvalue is None else rules.entry
+    signals = history.signals(request.window, request.lookback, request.prices, tested)
+    funding, notes = read_paid(lake, request.pair, bars) if request.funding else (None, [])
+    (run,) = back_tests(bars, signals, [request.lane], funding)
+    return Backtest(
+        trades_frame(run, request.pair.name),
+        equity_frame(run),
+        run.summary._asdict(),
+        request.settings | _extent(bars, signals),
+        [*notes, *why_none(run, request.window)],
+    )
+
+
+def why_none(run: Run, window: int) -> list[str]:
+    """Why there is no trade, in a sentence; none where there are some."""
+    if len(run.trades):
+        return []
+    bars, rules, zscore = run.market.bars, run.lane.rules, run.market.signals.zscore
+    there = np.abs(zscore[~np.isnan(zscore)])
+    if not len(there):
+        return [
+            f"no trade: none of {count(len(bars), 'bar')} has a z-score; a window of {window} "
+            "bars has to fill first, in which both legs trade and their prices vary"
+        ]
+    reached = int((there >= rules.entry).sum())
+    if not reached:
+        return [f"no trade: |z| was {there.max():.3g} at most, and entry is {rules.entry:g}"]
+    bars_there = f"no trade: |z| reached {rules.entry:g} at {count(reached, 'bar')}"
+    if not opens(run.market.signals, rules).any():
+        return [f"{bars_there}, none of which has {' and '.join(_gates(run))}"]
+    return [f"{bars_there}, after which there is no bar in which both legs trade"]
+
+
+def _gates(run: Run) -> list[str]:
+    rules = run.lane.rules
+    gates = []
+    if rules.min_correlation is not None:
+        gates.append(f"a correlation from {rules.min_correlation:g} on")
+    if rules.max_adf_pvalue is not None:
+        gates.append(f"an ADF p-value up to {rules.max_adf_pvalue:g}")
+    return gates
+
+
+def _extent(bars: Bars, signals: Signals) -> dict[str, Any]:
+    """Of which bars the numbers are."""
+    return {
+        "bars": len(bars),
+        "bars_with_zscore": int((~np.isnan(signals.zscore)).sum()),
+        "first_bar": iso_utc(int(bars.time[0])),
+        "last_bar": iso_utc(int(bars.time[-1])),
+    }

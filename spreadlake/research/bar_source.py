@@ -4,15 +4,29 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.rows import read_bars
+from spreadlake.lake.analytics.rows import read_bars, read_rows
+from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.schemas import BARS_SCHEMA
+from spreadlake.series import BarKey
 from spreadlake.times import timeframe_seconds
+
+_PRICES = ("time", "open", "close", "trades")
+
+
+class BarPrices(NamedTuple):
+    """(bars,) each: absolute number (time // length), open, close, and whether it has a trade."""
+
+    number: Ints
+    open: Floats
+    close: Floats
+    traded: Bools
 
 
 class BarSource(NamedTuple):
@@ -81,6 +95,20 @@ class BarSource(NamedTuple):
         if timeframe_seconds(self.stored) == self.length:
             return bars
         return longer_bars(self._of_one_kind(bars, symbol), self.length).cast(BARS_SCHEMA)
+
+    def read_prices(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> BarPrices:
+        """The same bars, and of each what a back-test needs: with less to read."""
+        low = max(low, self.first[symbol])
+        if timeframe_seconds(self.stored) != self.length:
+            frame = self.read(db, symbol, low, high)
+            number, opens, close, trades = (frame[name].to_numpy() for name in _PRICES)
+            return BarPrices(number // self.length, opens, close, trades > 0)
+        span = (low * self.length, high * self.length)
+        rows = read_rows(db, self.lake, BarKey(symbol, self.stored), _PRICES, *span)
+        kinds = list(zip(_PRICES, ("i8", "f8", "f8", "i8"), strict=True))
+        found = np.fromiter(rows, dtype=kinds, count=len(rows))
+        number, opens, close, trades = (np.ascontiguousarray(found[name]) for name in _PRICES)
+        return BarPrices(number // self.length, opens, close, trades > 0)
 
     def _of_one_kind(self, bars: pl.DataFrame, symbol: str) -> pl.DataFrame:
         """Without klines in the longer bar that trades begin in: it is made of those alone."""

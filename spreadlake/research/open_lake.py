@@ -11,9 +11,12 @@ import polars as pl
 
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.definition import stored_definition
+from spreadlake.lake.analytics.definition import lake_prices, stored_definition
 from spreadlake.lake.databases.connections import open_reader
+from spreadlake.pairs import parse_pair
+from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
+from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
 from spreadlake.research.screen import ScreenRequest, take_screen
 from spreadlake.series import Prices
 from spreadlake.times import parse_time
@@ -72,6 +75,54 @@ class OpenLake:
         )
         screen = take_screen(self._lake, request, _seconds(at), threads=threads)
         return replace(screen, rows=ranked(screen.rows, order, max_qvalue, top)).frame()
+
+    def backtest(
+        self,
+        symbol_a: str,
+        symbol_b: str,
+        timeframe: str = "1m",
+        *,
+        window: int = 60,
+        lookback: int = 300,
+        prices: Prices | None = None,
+        start: Time | None = None,
+        end: Time | None = None,
+        entry: float = 2.0,
+        exit: float = 0.0,  # noqa: A002 as the command's option
+        stop: float | None = None,
+        max_bars: int | None = None,
+        min_correlation: float | None = None,
+        max_adf_pvalue: float | None = None,
+        fee_bps: float = 5.0,
+        slippage_bps: float = 0.0,
+        notional: float = 10_000.0,
+        funding: bool = False,
+    ) -> Backtest:
+        """Would it have paid: z-score mean reversion of A against B on bars start <= time < end.
+
+        As `spreadlake backtest`: `.trades` and `.equity` are frames, `.summary` and `.settings`
+        dicts, `.notes` says what a reader of the numbers has to know. `prices` None: what the
+        lake's own series are computed on. InputError for what the lake does not have and for
+        settings that make no sense, RemovedError for bars that were removed to make room.
+
+        >>> lake.backtest("BTCUSDT", "ETHUSDT", entry=2, stop=4).summary  # doctest: +SKIP
+        """
+        with closing(open_reader(self._lake.analytics_db)) as db:
+            prices = prices or lake_prices(db) or "raw"
+        rules = Rules(entry, exit, stop, max_bars, min_correlation, max_adf_pvalue)
+        request = BacktestRequest(
+            parse_pair(f"{symbol_a}/{symbol_b}"),
+            timeframe,
+            window,
+            lookback,
+            prices,
+            _seconds(start),
+            _seconds(end),
+            Lane(rules, Costs(fee_bps, slippage_bps, notional)),
+            funding,
+            self._max_stale_bars(),
+        )
+        return take_backtest(self._lake, request)
 
     def _max_stale_bars(self) -> int:
         """As the lake's own series are computed; the default where it has none."""

@@ -14,12 +14,14 @@ from spreadlake.quant.backtest.frames import (
     trades_frame,
 )
 from spreadlake.quant.backtest.inputs import Bars, Costs, Funding, Lane, Rules, Signals
+from spreadlake.quant.backtest.positions import REASONS, opens
 from spreadlake.quant.backtest.run import Equity, Run, back_tests
 from spreadlake.quant.backtest.summary import SUMMARY_KEYS, Summary
 from spreadlake.quant.backtest.trades import Trades
 
 __all__ = [
     "EQUITY_SCHEMA",
+    "REASONS",
     "SUMMARY_KEYS",
     "TRADES_SCHEMA",
     "Bars",
@@ -34,5 +36,6 @@ __all__ = [
     "Trades",
     "back_tests",
     "equity_frame",
+    "opens",
     "trades_frame",
 ]

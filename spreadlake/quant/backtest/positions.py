@@ -50,6 +50,20 @@ class Positions:
         return self.exit_fill - self.fill
 
 
+def opens(signals: Signals, rules: Rules) -> Bools:
+    """(rows,) whether a row's z-score opens a position where there is none, and the gates let it.
+
+    A number that is missing opens nothing.
+    """
+    opening = (np.abs(signals.zscore) >= rules.entry) & np.isfinite(signals.beta)
+    if rules.min_correlation is not None:
+        opening &= signals.correlation >= rules.min_correlation
+    if rules.max_adf_pvalue is not None:
+        assert signals.adf_pvalue is not None, "the gate needs signals.adf_pvalue"  # noqa: S101
+        opening &= signals.adf_pvalue <= rules.max_adf_pvalue
+    return np.asarray(opening)
+
+
 class PositionFinder:
     """Finds the positions of one lane after another over the same bars and signals."""
 
@@ -115,17 +129,7 @@ class PositionFinder:
     def _openings(self, rules: Rules) -> Rows:
         """Rows whose z-score and gates open a position where there is none."""
         key = ("openings", rules.entry, rules.min_correlation, rules.max_adf_pvalue)
-        return self._kept(key, lambda: np.flatnonzero(self._opens(rules)).astype(np.int32))
-
-    def _opens(self, rules: Rules) -> Bools:
-        signals = self._signals
-        opens = (np.abs(signals.zscore) >= rules.entry) & np.isfinite(signals.beta)
-        if rules.min_correlation is not None:
-            opens &= signals.correlation >= rules.min_correlation
-        if rules.max_adf_pvalue is not None:
-            assert signals.adf_pvalue is not None, "the gate needs signals.adf_pvalue"  # noqa: S101
-            opens &= signals.adf_pvalue <= rules.max_adf_pvalue
-        return np.asarray(opens)
+        return self._kept(key, lambda: np.flatnonzero(opens(self._signals, rules)).astype(np.int32))
 
     def _at_least(self, z: float) -> Rows:
         return self._table(("at least", z), lambda: self._signals.zscore >= z)
