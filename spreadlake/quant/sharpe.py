@@ -59,8 +59,8 @@ def deflate(returns: Returns) -> Deflated:
     fewer than it says and the expected maximum is rather too high than too low.
     """
     known = returns.sharpe[~np.isnan(returns.sharpe)]
-    variance = float(known.var(ddof=1)) if len(known) > 1 else 0.0
-    expected = expected_maximum(len(known), variance)
+    apart = variance(known)
+    expected = expected_maximum(len(known), apart)
     one_by_one = list(zip(returns.sharpe, returns.skewness, returns.kurtosis, strict=True))
 
     def against(benchmark: float) -> Floats:
@@ -72,7 +72,12 @@ def deflate(returns: Returns) -> Deflated:
             ]
         )
 
-    return Deflated(len(known), variance, expected, against(0.0), against(expected))
+    return Deflated(len(known), apart, expected, against(0.0), against(expected))
+
+
+def variance(sharpe: Floats) -> float:
+    """That of the ratios of trials (ddof 1), 0 for fewer than two."""
+    return float(sharpe.var(ddof=1)) if len(sharpe) > 1 else 0.0
 
 
 def expected_maximum(trials: int, variance: float) -> float:

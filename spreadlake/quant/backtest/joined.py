@@ -1,0 +1,84 @@
+"""Back-tests of spans that follow each other, put together as one. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import reduce
+from operator import add
+
+import numpy as np
+import polars as pl
+
+from spreadlake.quant.arrays import Floats
+from spreadlake.quant.backtest.changes import Changes
+from spreadlake.quant.backtest.frames import equity_frame, trades_frame
+from spreadlake.quant.backtest.positions import Positions
+from spreadlake.quant.backtest.run import Run
+from spreadlake.quant.backtest.summary import Summary, levels_of, summarise
+from spreadlake.quant.backtest.trades import Trades, held_bars
+
+
+def joined_summary(runs: Sequence[Run]) -> Summary:
+    """The numbers of all trades of the runs together; there is one at least."""
+    rows = sum(len(run.market.bars) for run in runs)
+    return summarise(
+        _joined_trades([run.trades for run in runs]),
+        _joined_levels(runs),
+        _joined_changes(runs, rows),
+        rows,
+        runs[0].market.bars.length,
+        runs[0].lane.costs,
+    )
+
+
+def joined_trades_frame(runs: Sequence[Run], pair: str = "") -> pl.DataFrame:
+    """All trades (TRADES_SCHEMA), counted through."""
+    trades = pl.concat([trades_frame(run, pair) for run in runs])
+    return trades.with_columns(trade=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+def joined_equity_frame(runs: Sequence[Run]) -> pl.DataFrame:
+    """Equity at every bar of all spans (EQUITY_SCHEMA), each beginning where the last one ended."""
+    before = _earned_before(runs)
+    equity = pl.concat(
+        [
+            equity_frame(run).with_columns(pl.col("equity") + earned)
+            for run, earned in zip(runs, before, strict=True)
+        ]
+    )
+    peak = pl.max_horizontal(pl.col("equity").cum_max(), 0.0)
+    return equity.with_columns(drawdown=peak - pl.col("equity"))
+
+
+def _earned_before(runs: Sequence[Run]) -> list[float]:
+    net = [float(run.trades.net.sum()) for run in runs]
+    return [0.0, *np.cumsum(net)[:-1].tolist()]
+
+
+def _joined_changes(runs: Sequence[Run], rows: int) -> Changes:
+    """Of equity through all spans; from one to the next it does not change."""
+    inside = reduce(add, (run.changes for run in runs))
+    return inside + Changes(max(rows - 1, 0) - inside.count)
+
+
+def _joined_levels(runs: Sequence[Run]) -> Floats:
+    return np.concatenate(
+        [
+            levels_of(run.market.bars, run.trades, held_bars(run.market, run.trades)) + earned
+            for run, earned in zip(runs, _earned_before(runs), strict=True)
+        ]
+    )
+
+
+def _joined_trades(parts: Sequence[Trades]) -> Trades:
+    """Those of all spans; rows of their positions are those of each one's own bars."""
+    positions = Positions(
+        *(
+            np.concatenate([getattr(part.positions, field.name) for part in parts])
+            for field in fields(Positions)
+        )
+    )
+    numbers = (
+        np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Trades)[1:]
+    )
+    return Trades(positions, *numbers)
