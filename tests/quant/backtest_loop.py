@@ -102,52 +102,95 @@ class Signal:
 
 def plain_backtest(bars: Sequence[Bar], rules: Rules, fundings: Sequence[Funding] = ()) -> Result:
     """The bars are those of the span, in order."""
-    result = Result()
-    realised = 0.0
+    machine = Machine(rules, fundings)
+    result = Result(machine.trades)
+    for number, bar in enumerate(bars):
+        machine.at_open(number, bar)
+        machine.at_close(number, bar)
+        machine.decide(bar)
+        result.position.append(machine.position)
+        if number == len(bars) - 1:
+            machine.end(bar)
+        result.equity.append(machine.equity(bar))
+    return result
+
+
+@dataclass
+class Machine:
+    """One pair's position, told of one bar after the other."""
+
+    rules: Rules
+    fundings: Sequence[Funding] = ()
     trade: Trade | None = None
     waiting: Signal | None = None
-    stopped = False  # and |z| < entry was not seen since
-    for number, bar in enumerate(bars):
-        # At the open: what waits is filled where both legs trade.
-        if waiting is not None and bar.traded:
-            if trade is None:
-                trade = _opened(waiting, number, bar, rules)
-            else:
-                _close(trade, bar.time, bar.open_a, bar.open_b, rules, waiting)
-                _pay(trade, fundings, bar.time)
-                realised += _booked(trade, result)
-                trade = None
-            waiting = None
-        # At the close.
-        if trade is not None:
-            trade.bars_held = number - trade.opened + 1
-            _pay(trade, fundings, bar.close_time)
-            now = trade.profit(bar.close_a, bar.close_b) - trade.fees + trade.funding
-            trade.worst = now if trade.worst is None else min(trade.worst, now)
-            trade.best = now if trade.best is None else max(trade.best, now)
-        if bar.zscore is not None and abs(bar.zscore) < rules.entry:
-            stopped = False
-        if waiting is None and trade is None and not stopped:
-            waiting = _entry(bar, rules)
-        elif waiting is None and trade is not None:
-            waiting = _exit(trade, bar, rules)
-            if waiting is not None and waiting.reason == "stop":
-                stopped = True
-        last = number == len(bars) - 1
-        if last and trade is not None:
-            _close(
-                trade, bar.close_time, bar.close_a, bar.close_b, rules, Signal(bar, reason="end")
-            )
-            realised += _booked(trade, result)
-        held = None if last else trade
-        open_profit = (
-            0.0
-            if held is None
-            else held.profit(bar.close_a, bar.close_b) - held.fees + held.funding
-        )
-        result.position.append(0 if trade is None else 1 if trade.side == "long" else -1)
-        result.equity.append(realised + open_profit)
-    return result
+    stopped: bool = False  # and |z| < entry was not seen since
+    realised: float = 0.0
+    trades: list[Trade] = field(default_factory=list)
+
+    @property
+    def position(self) -> int:
+        """1 long the spread, -1 short, 0 nothing."""
+        if self.trade is None:
+            return 0
+        return 1 if self.trade.side == "long" else -1
+
+    def at_open(self, number: int, bar: Bar) -> None:
+        """What waits is filled where both legs trade."""
+        if self.waiting is None or not bar.traded:
+            return
+        if self.trade is None:
+            self.trade = _opened(self.waiting, number, bar, self.rules)
+        else:
+            self._leave(bar.time, bar.open_a, bar.open_b, self.waiting)
+        self.waiting = None
+
+    def at_close(self, number: int, bar: Bar) -> None:
+        """The open profit of the position, and how long it has been held."""
+        trade = self.trade
+        if trade is None:
+            return
+        trade.bars_held = number - trade.opened + 1
+        _pay(trade, self.fundings, bar.close_time)
+        now = self._open_profit(bar)
+        trade.worst = now if trade.worst is None else min(trade.worst, now)
+        trade.best = now if trade.best is None else max(trade.best, now)
+
+    def decide(self, bar: Bar, allowed: bool = True) -> None:
+        """Whether to enter (if that is allowed) or to leave at the next fill."""
+        if bar.zscore is not None and abs(bar.zscore) < self.rules.entry:
+            self.stopped = False
+        if self.waiting is not None:
+            return
+        if self.trade is None:
+            if allowed and not self.stopped:
+                self.waiting = _entry(bar, self.rules)
+            return
+        self.waiting = _exit(self.trade, bar, self.rules)
+        if self.waiting is not None and self.waiting.reason == "stop":
+            self.stopped = True
+
+    def end(self, bar: Bar) -> None:
+        """No bar comes after this one: what is open is closed at its closes."""
+        if self.trade is not None:
+            self._leave(bar.close_time, bar.close_a, bar.close_b, Signal(bar, reason="end"))
+
+    def equity(self, bar: Bar) -> float:
+        """Realised and open profit at the bar's close, after costs."""
+        return self.realised + (0.0 if self.trade is None else self._open_profit(bar))
+
+    def _open_profit(self, bar: Bar) -> float:
+        assert self.trade is not None
+        won = self.trade.profit(bar.close_a, bar.close_b)
+        return won - self.trade.fees + self.trade.funding
+
+    def _leave(self, time: int, price_a: float, price_b: float, signal: Signal) -> None:
+        assert self.trade is not None
+        _close(self.trade, time, price_a, price_b, self.rules, signal)
+        _pay(self.trade, self.fundings, time)
+        self.trade.net = self.trade.gross - self.trade.fees + self.trade.funding
+        self.realised += self.trade.net
+        self.trades.append(self.trade)
+        self.trade = None
 
 
 def _entry(bar: Bar, rules: Rules) -> Signal | None:
@@ -178,10 +221,9 @@ def _opened(signal: Signal, number: int, bar: Bar, rules: Rules) -> Trade:
     assert beta is not None
     assert zscore is not None
     quantity_a = rules.notional / bar.open_a
+    quantity_b = -beta * quantity_a
     if rules.log:
         quantity_b = -beta * quantity_a * bar.open_a / bar.open_b
-    else:
-        quantity_b = -beta * quantity_a
     if signal.side == "short":
         quantity_a, quantity_b = -quantity_a, -quantity_b
     return Trade(
@@ -209,12 +251,6 @@ def _close(
     trade.gross = trade.profit(price_a, price_b)
     trade.fees += _cost(trade.quantity_a, trade.quantity_b, price_a, price_b, rules)
     trade.reason = signal.reason
-
-
-def _booked(trade: Trade, result: Result) -> float:
-    trade.net = trade.gross - trade.fees + trade.funding
-    result.trades.append(trade)
-    return trade.net
 
 
 def _cost(
