@@ -53,4 +53,9 @@ def test_equity_is_that_of_another_engine(
 
 def test_the_runs_end_in_every_way() -> None:
     runs = [run_of(seed, lane, "raw") for seed in range(4) for lane in LANES.values()]
-    assert {reason for run in runs for reason in run.trades.positions.reason.tolist()} == {0, 1, 2, 3}
+    assert {reason for run in runs for reason in run.trades.positions.reason.tolist()} == {
+        0,
+        1,
+        2,
+        3,
+    }
