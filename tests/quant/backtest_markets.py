@@ -1,19 +1,19 @@
 """Bars, signals and rules for back-tests, drawn by hypothesis or from a seed, as the core's arrays
 and as the plain loop's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
 
 from spreadlake.pairs import Pair
-from spreadlake.quant.arrays import Floats
+from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.backtest import Bars, Costs, Lane, Signals
 from spreadlake.quant.backtest import Funding as CoreFunding
 from spreadlake.quant.backtest import Rules as CoreRules
 from spreadlake.quant.close_matrix import CloseMatrix
-from spreadlake.quant.pair_rows import Noise, pair_rows
+from spreadlake.quant.pair_rows import Noise, PairRows, pair_rows
 from spreadlake.series import Prices
 from tests.quant.backtest_loop import Bar, Funding, Result, Rules, plain_backtest
 
@@ -170,22 +170,45 @@ def walking_market(
 
     Each bar opens where the one before closed; every tenth has no trade of B.
     """
-    rng = np.random.default_rng(seed)
-    logs = np.cumsum(rng.normal(0, 1e-3, (2, rows)), axis=1)
-    close = np.array([[100.0], [40.0]]) * np.exp(logs)
-    opens = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
-    traded = np.ones((2, rows), dtype=np.bool_)
-    traded[1, ::10] = False
+    return next(walking_markets([seed], rows, prices, window, lookback))
+
+
+def walking_markets(
+    seeds: Sequence[int],
+    rows: int,
+    prices: Prices = "raw",
+    window: int = 60,
+    lookback: int = 300,
+) -> Iterator[Market]:
+    """The market of each seed, in order."""
+    close = np.concatenate([_walk(seed, rows) for seed in seeds])
+    traded = np.ones(close.shape, dtype=np.bool_)
+    traded[1::2, ::10] = False
     start = BEGIN // LENGTH
-    first = np.full(2, start)
-    matrix = CloseMatrix(LENGTH, start, ("A", "B"), close, traded, np.ones((2, rows)), first)
+    names = tuple(f"{leg}{seed}" for seed in seeds for leg in "AB")
+    first = np.full(len(names), start)
+    matrix = CloseMatrix(LENGTH, start, names, close, traded, np.ones(close.shape), first)
+    pairs = [Pair(f"A{seed}", f"B{seed}") for seed in seeds]
     noise = Noise(1e-4, 1e-3)
-    (known,) = pair_rows(matrix, [Pair("A", "B")], [window], [lookback], 30, noise, rows, prices)
-    enough = known.have[0] >= window
+    for known in pair_rows(matrix, pairs, [window], [lookback], 30, noise, rows, prices):
+        for at, pair in enumerate(known.pairs):
+            yield _market_of(matrix, known, at, matrix.rows([pair.a, pair.b]))
+
+
+def _walk(seed: int, rows: int) -> Floats:
+    """(2, rows) closes."""
+    steps = np.random.default_rng(seed).normal(0, 1e-3, (2, rows))
+    return np.asarray(np.array([[100.0], [40.0]]) * np.exp(np.cumsum(steps, axis=1)))
+
+
+def _market_of(matrix: CloseMatrix, known: PairRows, at: int, legs: Ints) -> Market:
+    close, traded = matrix.close[legs], matrix.traded[legs]
+    opens = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
+    enough = known.have[at] >= known.window
     zscore, beta, correlation = (
-        np.where(enough, known.numbers[name][0], np.nan)
+        np.where(enough, known.numbers[name][at], np.nan)
         for name in ("zscore", "beta", "correlation")
     )
-    time = LENGTH * (start + np.arange(rows))
+    time = LENGTH * (matrix.start + np.arange(close.shape[1]))
     bars = Bars(LENGTH, time, opens[0], opens[1], close[0], close[1], traded[0], traded[1])
-    return Market(bars, Signals(zscore, beta, correlation, None, prices))
+    return Market(bars, Signals(zscore, beta, correlation, None, known.prices))

@@ -13,20 +13,20 @@ import numpy as np
 
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest import Lane, Signals, back_tests
-from tests.quant.backtest_markets import Market, walking_market
+from tests.quant.backtest_markets import Market, walking_markets
 
 MARKETS, BARS = 200, 2_000
 
 
-def earned(bars: int, ahead: int = 0) -> Floats:
-    """(markets, 4): number of trades, gross, fees and net of each."""
-    rows = []
-    for seed in range(MARKETS):
-        market = walking_market(seed, bars)
-        (run,) = back_tests(market.bars, _early(market, ahead), [Lane()])
-        one = run.summary
-        rows.append((one.trades, one.gross, one.fees, one.net))
-    return np.array(rows, dtype=np.float64)
+def earned(bars: int) -> tuple[Floats, Floats]:
+    """(markets, 4): number of trades, gross, fees and net of each; then those of a look ahead."""
+    rows: list[list[tuple[float, ...]]] = [[], []]
+    for market in walking_markets(range(MARKETS), bars):
+        for ahead in (0, 1):
+            (run,) = back_tests(market.bars, _early(market, ahead), [Lane()])
+            one = run.summary
+            rows[ahead].append((one.trades, one.gross, one.fees, one.net))
+    return np.array(rows[0], dtype=np.float64), np.array(rows[1], dtype=np.float64)
 
 
 def mean_and_error(values: Floats) -> tuple[float, float]:
@@ -43,8 +43,7 @@ def _early(market: Market, ahead: int) -> Signals:
 
 
 def _show(bars: int) -> None:
-    for ahead in (0, 1):
-        found = earned(bars, ahead)
+    for ahead, found in enumerate(earned(bars)):
         told = [f"{int(found[:, 0].sum())} trades"]
         for at, name in enumerate(("gross", "fees", "net"), 1):
             mean, error = mean_and_error(found[:, at])

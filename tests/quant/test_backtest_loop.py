@@ -104,7 +104,7 @@ def sharpe(equity: Sequence[float] | np.ndarray) -> float | None:
     return float(changes.mean() / changes.std(ddof=1) * math.sqrt(365 * 86_400 / LENGTH))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(markets(), st.lists(lanes(), min_size=1, max_size=4))
 def test_every_trade_and_every_bar_is_that_of_the_plain_loop(
     market: Market, some: list[Lane]
@@ -117,7 +117,7 @@ def test_every_trade_and_every_bar_is_that_of_the_plain_loop(
         assert_summary(run.summary, want, run)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(markets(), lanes(), st.data())
 def test_no_trade_knows_what_comes_after_it(
     market: Market, lane: Lane, data: st.DataObject
