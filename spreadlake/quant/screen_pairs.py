@@ -16,8 +16,8 @@ from spreadlake.quant.pair_stats import correlation, spread_zscore
 from spreadlake.quant.rolling import LegWindows
 from spreadlake.quant.unit_root import engle_granger
 
-MARKET_PIECE = 512
-"""Pairs at a time: what is computed on stays in the processor's cache."""
+MARKET_PIECE = 2_048
+"""Pairs at a time: enough that calls cost little, and few enough for the memory of a process."""
 
 # A spread whose deviation is a smaller share of its legs than that is rounding.
 _FLAT = 1e-14
