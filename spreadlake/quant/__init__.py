@@ -7,8 +7,9 @@ bars        `resample` trades → bars; `breaks` spans of trading; `close_matrix
 windows     `blocks` sums over sliding windows; `rolling` moments of legs and pairs; `legs`
 pairs       `pair_stats` hedge ratio, spread, z-score, correlation; `kalman` the beta that moves;
             `pair_rows` all of it for all pairs of a close matrix
-unit roots  `lagged_moments`, `dickey_fuller`, `cointegration` many pairs at once; `unit_root` one; `mackinnon`
-            p-values; `stationarity` the slow statistics, `stationarity_schedule` of which bars
+unit roots  `lagged_moments`, `dickey_fuller`, `cointegration` many pairs at once; `unit_root`
+            one; `mackinnon` p-values; `stationarity` the slow statistics,
+            `stationarity_schedule` of which bars
 markets     `screen_pairs`, `screen` every pair at one bar, ranked; `screen_choice` which of them
             are followed
 alerts      `alerts` the state machine

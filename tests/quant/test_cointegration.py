@@ -82,7 +82,7 @@ def test_at_any_level_of_prices(scale: float) -> None:
 @pytest.mark.parametrize("jump", [1.0, 1e3, 1e5, 1e7])
 @pytest.mark.parametrize("bar", [1, 4, 15, 16, 118, 119])
 def test_a_price_that_jumps_at_either_end(bar: int, jump: float) -> None:
-    """Beside its square little is left of the others'; where too little is, the pair is doubtful."""
+    """Its square leaves few digits to the others; where too few, the pair is doubtful."""
     x = market(4, 120, 1.0)
     x[1, bar:] += jump
     x[4, bar] += jump
