@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from launcher.commands import (
+    backtest,
     csv,
     dashboards,
     imports,
@@ -48,6 +49,7 @@ app.command("storage")(storage.storage)
 app.command("symbols")(symbols.symbols)
 app.command("csv")(csv.csv)
 app.command("screen")(screen.screen)
+app.command("backtest")(backtest.backtest)
 app.command("collect")(services.collect)
 app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)

@@ -49,6 +49,14 @@ def parse_not_negative(text: str | float) -> float:
     return value
 
 
+def parse_number(text: str | float) -> float:
+    """A finite number; anything else is a usage error. A default comes as the number it is."""
+    value = _number(text)
+    if value is None:
+        raise typer.BadParameter(f"{text!r} is not a number, such as 2")
+    return value
+
+
 def parse_whole(text: str | int) -> int:
     """A whole number; anything else is a usage error."""
     try:

@@ -1,0 +1,181 @@
+"""`spreadlake backtest`: would z-score mean reversion of a pair have paid?"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from launcher.commands.backtest_output import folder_for, show, write_folder
+from launcher.commands.options import (
+    DataOption,
+    parse_bars,
+    parse_not_negative,
+    parse_number,
+    parse_whole,
+)
+from launcher.commands.series import available_series, choose_series, lake_definition
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.pairs import Pair, parse_pair
+from spreadlake.series import Prices
+from spreadlake.status import require_lake
+from spreadlake.times import parse_time
+
+# What computes is imported where it is used: polars and numpy are slow to import.
+
+
+def backtest(
+    pair: Annotated[str | None, typer.Option("--pair", metavar="A/B", help="The pair.")] = None,
+    timeframe: Annotated[
+        str, typer.Option("--timeframe", metavar="1m", help="Length of the bars.")
+    ] = "1m",
+    window: Annotated[
+        int,
+        typer.Option("--window", metavar="BARS", parser=parse_bars, help="Window of the z-score."),
+    ] = 60,
+    lookback: Annotated[
+        int,
+        typer.Option(
+            "--lookback", metavar="BARS", parser=parse_bars, help="Lookback of the hedge ratio."
+        ),
+    ] = 300,
+    prices: Annotated[
+        Prices | None,
+        typer.Option(
+            "--prices",
+            metavar="raw|log",
+            help="Closes, or their logarithms [default: as the lake's own series]",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="T", help="First bar with signals, e.g. 2024-08-09."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="T", help="Time before which bars are taken.")
+    ] = None,
+    entry: Annotated[
+        float,
+        typer.Option(
+            "--entry", metavar="Z", parser=parse_number, help="|z| that opens a position."
+        ),
+    ] = 2.0,
+    exit_at: Annotated[
+        float,
+        typer.Option(
+            "--exit", metavar="Z", parser=parse_number, help="z that closes it; below 0 is beyond."
+        ),
+    ] = 0.0,
+    stop: Annotated[
+        float | None,
+        typer.Option(
+            "--stop", metavar="Z", parser=parse_number, help="|z| that closes it at a loss."
+        ),
+    ] = None,
+    max_bars: Annotated[
+        int | None,
+        typer.Option(
+            "--max-bars", metavar="N", parser=parse_whole, help="Bars after which it is closed."
+        ),
+    ] = None,
+    min_correlation: Annotated[
+        float | None,
+        typer.Option(
+            "--min-correlation",
+            metavar="X",
+            parser=parse_number,
+            help="Correlation in the window that an entry needs.",
+        ),
+    ] = None,
+    max_adf_pvalue: Annotated[
+        float | None,
+        typer.Option(
+            "--max-adf-pvalue",
+            metavar="X",
+            parser=parse_number,
+            help="p-value of the spread's ADF test that an entry may have at most.",
+        ),
+    ] = None,
+    fee_bps: Annotated[
+        float,
+        typer.Option(
+            "--fee-bps", metavar="BPS", parser=parse_not_negative, help="Fee of each fill, in bps."
+        ),
+    ] = 5.0,
+    slippage_bps: Annotated[
+        float,
+        typer.Option(
+            "--slippage-bps",
+            metavar="BPS",
+            parser=parse_not_negative,
+            help="Slippage of each fill, in bps.",
+        ),
+    ] = 0.0,
+    notional: Annotated[
+        float,
+        typer.Option(
+            "--notional", metavar="Q", parser=parse_number, help="Value of leg A in each trade."
+        ),
+    ] = 10_000.0,
+    funding: Annotated[
+        bool, typer.Option("--funding", help="With the funding that positions pay and receive.")
+    ] = False,
+    form: Annotated[
+        Literal["text", "json"],
+        typer.Option("--format", metavar="text|json", help="What is written to stdout."),
+    ] = "text",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder for trades, equity and summary."
+        ),
+    ] = None,
+    data: DataOption = Path("data"),
+) -> None:
+    """Back-test z-score mean reversion of a pair.
+
+    On the bars of the lake, point in time: a signal is taken at a bar's close and filled at the
+    open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv and
+    summary.json. docs/backtest.md says what each number is.
+    """
+    from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
+    from spreadlake.research.backtest import BacktestRequest, take_backtest  # noqa: PLC0415
+
+    lake = Lake(data)
+    require_lake(lake)
+    _require_analytics(lake)
+    definition = lake_definition(lake)
+    request = BacktestRequest(
+        _pair(lake, pair),
+        timeframe,
+        window,
+        lookback,
+        prices or definition.prices,
+        None if start is None else parse_time(start),
+        None if end is None else parse_time(end),
+        Lane(
+            Rules(entry, exit_at, stop, max_bars, min_correlation, max_adf_pvalue),
+            Costs(fee_bps, slippage_bps, notional),
+        ),
+        funding,
+        definition.max_stale_bars,
+    )
+    folder = folder_for(output)
+    result = take_backtest(lake, request)
+    if folder is not None:
+        write_folder(result, folder)
+    show(result, form)
+
+
+def _pair(lake: Lake, text: str | None) -> Pair:
+    """The pair that is named, or the only one that the lake has series of."""
+    if text is not None:
+        return parse_pair(text)
+    return choose_series(available_series(lake), None, "1m", 60, 300).legs
+
+
+def _require_analytics(lake: Lake) -> None:
+    if not lake.analytics_db.exists():
+        raise InputError(
+            f"the lake in {lake.root} has no bars yet; run spreadlake analyse --once on it"
+        )

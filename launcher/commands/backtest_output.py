@@ -1,0 +1,146 @@
+"""What `spreadlake backtest` writes: a summary to read, the same as JSON, and a folder of files."""
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from launcher.commands.output import lines_to_file, lines_to_stdout
+from spreadlake.errors import InputError
+from spreadlake.words import count
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from spreadlake.research.backtest import Backtest
+
+_ROWS = 50_000  # of a frame that are text at a time
+_WIDTH = 78
+
+
+def folder_for(output: str | None) -> Path | None:
+    """The folder to write to, made where it is not there."""
+    if output is None:
+        return None
+    folder = Path(output)
+    if not folder.parent.is_dir():
+        raise InputError(
+            f"cannot write to {folder}: there is no folder {folder.parent}; make it first"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"cannot write to {folder}: it is a file; name a folder")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def write_folder(result: "Backtest", folder: Path) -> None:
+    """trades.csv, equity.csv, and last summary.json: where it is, the others are whole."""
+    (folder / "summary.json").unlink(missing_ok=True)
+    lines_to_file(csv_pieces(result.trades), folder / "trades.csv")
+    lines_to_file(csv_pieces(result.equity), folder / "equity.csv")
+    lines_to_file([as_json(result)], folder / "summary.json")
+    typer.echo(f"wrote trades.csv, equity.csv and summary.json to {folder}", err=True)
+
+
+def csv_pieces(frame: "pl.DataFrame") -> Iterator[str]:
+    """A frame as CSV: times as ISO 8601, numbers that read back to the same bits, no null."""
+    import polars as pl  # noqa: PLC0415
+
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    text = frame.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times)
+    yield text.clear().write_csv()
+    for piece in text.iter_slices(_ROWS):
+        yield piece.write_csv(include_header=False)
+
+
+def as_json(result: "Backtest") -> str:
+    """The summary's numbers, and beside them the settings and what is to be said of it."""
+    whole = {**result.summary, "settings": result.settings, "notes": result.notes}
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def show(result: "Backtest", form: str) -> None:
+    """To stdout; what has to be known of the numbers also to stderr where they are JSON."""
+    if form == "json":
+        lines_to_stdout([as_json(result)])
+        for note in result.notes:
+            typer.echo(f"note: {note}", err=True)
+        return
+    lines_to_stdout(f"{line}\n" for line in text_lines(result))
+
+
+def text_lines(result: "Backtest") -> list[str]:
+    """The result at 80 columns."""
+    lines = [*_asked(result.settings), ""]
+    if len(result.trades):
+        lines += _numbers(result)
+    for note in result.notes:
+        lines += _wrapped(f"note: {note}" if len(result.trades) else note)
+    return lines
+
+
+def _asked(s: dict[str, Any]) -> list[str]:
+    """The settings, and of which bars the numbers are."""
+    with_z = "all" if s["bars_with_zscore"] == s["bars"] else f"{s['bars_with_zscore']:,}"
+    rules = [f"entry at |z| {s['entry']:g}", f"exit at {s['exit']:g}"]
+    rules += [f"stop at {s['stop']:g}"] if s["stop"] is not None else []
+    rules += [f"after {count(s['max_bars'], 'bar')}"] if s["max_bars"] is not None else []
+    gates = [
+        f"{name} {word} {s[key]:g}"
+        for key, name, word in (
+            ("min_correlation", "correlation", "from"),
+            ("max_adf_pvalue", "ADF p-value", "to"),
+        )
+        if s[key] is not None
+    ]
+    costs = f"{s['fee_bps']:g} + {s['slippage_bps']:g} bps a fill, {s['notional']:,g} of A a trade"
+    return [
+        f"{s['pair']}  {s['timeframe']} bars, window {s['window']}, lookback {s['lookback']}, "
+        f"{s['prices']} prices",
+        f"{s['first_bar']} to {s['last_bar']}",
+        f"{count(s['bars'], 'bar')}, {with_z} with a z-score",
+        ", ".join([*rules, *gates]),
+        f"{costs}, {'with' if s['funding'] else 'without'} funding",
+    ]
+
+
+def _numbers(result: "Backtest") -> list[str]:
+    m, s = result.summary, result.settings
+    reasons = Counter(result.trades["reason"].to_list())
+    ends = ", ".join(f"{reason} {times:,}" for reason, times in reasons.most_common())
+    percent = m["net_on_notional"] * 100
+    rows = [
+        ("trades", f"{m['trades']:,}", f"closed by: {ends}"),
+        ("gross", _money(m["gross"]), ""),
+        ("fees", _money(-m["fees"]), f"of {m['turnover']:,.0f} traded"),
+        ("funding", _money(m["funding"]), "" if s["funding"] else "not asked for"),
+        ("net", _money(m["net"]), f"{percent:+,.2f} % of the notional"),
+        ("break-even", _plain(m["break_even_bps"], 2), "bps a fill at which net would be 0"),
+        ("hit rate", _share(m["hit_rate"]), "of the trades earned something, net"),
+        ("profit factor", _plain(m["profit_factor"], 2), "earned by these over lost by the others"),
+        ("bars held", _plain(m["mean_bars_held"], 1), f"at most {m['longest_bars_held']:,}"),
+        ("in the market", _share(m["time_in_market"]), "of the bars"),
+        ("drawdown", _money(-m["max_drawdown"]), "the largest, from a high of equity"),
+        ("Sharpe", _plain(m["sharpe"], 2), "a year, of changes per bar"),
+    ]
+    return [f"{name:<14}{value:>14}  {text}".rstrip() for name, value, text in rows]
+
+
+def _money(value: float) -> str:
+    return f"{value + 0.0:,.2f}"
+
+
+def _plain(value: float | None, decimals: int) -> str:
+    return "–" if value is None else f"{value:,.{decimals}f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.1f} %"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
