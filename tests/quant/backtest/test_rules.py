@@ -1,5 +1,6 @@
 """When positions are opened and closed: each rule on a market that can be done by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def held(found: Run) -> list[tuple[int, int, int, int, int, str]]:
     return list(zip(*(column.tolist() for column in columns), reasons, strict=True))
 
 
-def of(z: list[float], rules: Rules | None = None, **market: Any) -> list[Any]:
+def of(z: Sequence[float], rules: Rules | None = None, **market: Any) -> list[Any]:
     signals = {k: market.pop(k) for k in ("correlation", "adf_pvalue") if k in market}
     return held(run(bars_of([100.0] * len(z), **market), signals_of(z, **signals), rules))
 
@@ -49,7 +50,7 @@ def of(z: list[float], rules: Rules | None = None, **market: Any) -> list[Any]:
         ([NAN, 2, NAN, NAN, 0, 0], Rules(), [(-1, 1, 2, 4, 5, "exit")]),
     ],
 )
-def test_z_opens_and_closes(z: list[float], rules: Rules, trades: list[Any]) -> None:
+def test_z_opens_and_closes(z: Sequence[float], rules: Rules, trades: list[Any]) -> None:
     assert of(z, rules) == trades
 
 
@@ -86,7 +87,7 @@ def test_z_opens_and_closes(z: list[float], rules: Rules, trades: list[Any]) -> 
         ([5, 5, 0, 0], Rules(stop=4), [(-1, 0, 1, 1, 2, "stop")]),
     ],
 )
-def test_stop(z: list[float], rules: Rules, trades: list[Any]) -> None:
+def test_stop(z: Sequence[float], rules: Rules, trades: list[Any]) -> None:
     idle = (2, 3) if trades[0][4] == 4 and trades[0][3] == 1 else ()
     assert of(z, rules, idle_a=idle) == trades
 
@@ -113,7 +114,7 @@ def test_stop(z: list[float], rules: Rules, trades: list[Any]) -> None:
         ),
     ],
 )
-def test_max_bars(z: list[float], rules: Rules, trades: list[Any]) -> None:
+def test_max_bars(z: Sequence[float], rules: Rules, trades: list[Any]) -> None:
     assert of(z, rules) == trades
 
 
