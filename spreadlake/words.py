@@ -1,6 +1,7 @@
 """Numbers, ages and sizes as people read them. Pure."""
 
 import math
+from collections.abc import Sequence
 
 from spreadlake.work import Work
 
@@ -19,6 +20,12 @@ def number(value: float | None, digits: int = 6) -> str:
 def count(things: int, name: str, names: str | None = None) -> str:
     """`1 open alert`, `2 open alerts`; `names` where more than one are not written with an s."""
     return f"{things:,} {name if things == 1 else names or f'{name}s'}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """`A, B, C`; of many the first, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def signed(value: float | None, decimals: int = 2) -> str:

@@ -26,6 +26,20 @@ def cuts_of(breaks: Iterable[tuple[int, int]], length: int, low: int, high: int)
     ]
 
 
+def between_breaks(
+    breaks: Iterable[tuple[int, int]], start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """What of the seconds [start, end) is in none of the breaks, which are in order."""
+    at = start
+    for begin, stop in breaks:
+        if at < begin < end:
+            yield at, begin
+        if begin < end:
+            at = max(at, stop)
+    if at < end:
+        yield at, end
+
+
 class Piece(NamedTuple):
     """Covered seconds [start, end); `begins`: a span begins here, after a break or at first."""
 

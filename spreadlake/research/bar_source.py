@@ -1,7 +1,7 @@
 """Bars of any timeframe of a lake, those that are stored or made of shorter ones."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,16 +84,28 @@ class BarSource(NamedTuple):
         self, db: sqlite3.Connection, symbols: tuple[str, ...], low: int, high: int
     ) -> CloseMatrix:
         """The closes of `symbols` at the absolute bars [low, high)."""
-        bars = pl.concat([self.read(db, symbol, low, high) for symbol in symbols])
+        wanted = ("close", "quote_volume", "trades")
+        read = [self.read(db, symbol, low, high, wanted) for symbol in symbols]
+        bars = pl.concat([frame.select("symbol", "time", *wanted) for frame in read])
         return CloseMatrix.of(bars, symbols, self.length, low, high)
 
-    def read(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> pl.DataFrame:
-        """Bars of BARS_SCHEMA of one symbol, absolute numbers [low, high), in order of time."""
+    def read(
+        self,
+        db: sqlite3.Connection,
+        symbol: str,
+        low: int,
+        high: int,
+        wanted: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """Bars of BARS_SCHEMA of one symbol, absolute numbers [low, high), in order of time.
+
+        Where only some columns are `wanted`, the others may be missing.
+        """
         low = max(low, self.first[symbol])
         span = (low * self.length, high * self.length)
-        bars = read_bars(db, self.lake, [symbol], self.stored, *span)
         if timeframe_seconds(self.stored) == self.length:
-            return bars
+            return read_bars(db, self.lake, [symbol], self.stored, *span, wanted)
+        bars = read_bars(db, self.lake, [symbol], self.stored, *span)
         return longer_bars(self._of_one_kind(bars, symbol), self.length).cast(BARS_SCHEMA)
 
     def read_prices(self, db: sqlite3.Connection, symbol: str, low: int, high: int) -> BarPrices:

@@ -4,32 +4,45 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.definition import lake_prices, stored_definition
+from spreadlake.lake.analytics.definition import definition_of
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
 from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
+from spreadlake.research.lake_bars import bars_frame, wide_bars_frame
+from spreadlake.research.lake_events import alerts_frame, gaps_frame
+from spreadlake.research.lake_pairs import pair_frame, pair_request
+from spreadlake.research.lake_trades import trades_frame
 from spreadlake.research.screen import ScreenRequest, take_screen
+from spreadlake.research.spans import Span, Time, seconds_of
 from spreadlake.series import Prices
-from spreadlake.times import parse_time
 
-Time = str | datetime | float
-"""A text as commands take it (`2026-11-01`, `2026-11-01T12:00:00Z`), a datetime, Unix seconds."""
+Symbols = str | Sequence[str]
 
 
 class OpenLake:
-    """A lake to read from, also while services write it."""
+    """A lake to read from, also while services write it.
+
+    Frames have UTC datetimes in `time`; of bars that is their open. A time to ask for is a text
+    (`2026-11-01`, `2026-11-01T12:00:00Z`), a datetime with a zone, a date or Unix seconds, and a
+    span is from `start` to before `end`; None is from the first, or to the newest, that there is.
+
+    InputError for what the lake does not have, and RemovedError for what was removed to make room;
+    of a LazyFrame both may come when it is collected. Its `.filter` on `time` and `symbol` and its
+    `.select` reach the files and databases: what is not asked for is not read.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """LakeError where there is none in the folder `path`."""
+        if "://" in str(path):
+            raise LakeError(f"{path} is no folder of this machine; copy or mount the lake to one")
         self._lake = Lake(Path(path))
         if not (self._lake.ticks_db.exists() or self._lake.analytics_db.exists()):
             raise LakeError(
@@ -38,6 +51,73 @@ class OpenLake:
 
     def __repr__(self) -> str:
         return f"spreadlake.open({str(self._lake.root)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._lake.root
+
+    def trades(
+        self, symbols: Symbols | None = None, start: Time | None = None, end: Time | None = None
+    ) -> pl.LazyFrame:
+        """Trades by symbol, time and id, each once, wherever they are (None: of all symbols).
+
+        `trade_id`, `price`, `qty` and the other columns are those of the table `ticks`.
+        """
+        return trades_frame(self._lake, _names(symbols), Span.of(start, end))
+
+    def bars(
+        self,
+        symbols: Symbols | None = None,
+        timeframe: str = "1m",
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        wide: str | None = None,
+    ) -> pl.LazyFrame:
+        """Final bars by symbol and time (None: of all symbols), of any timeframe.
+
+        Those that are stored, or made of the longest stored ones that divide it. With
+        `wide="close"`, or another column's name, a row a time and a column a symbol: null where a
+        symbol has no bar then, and nothing is filled in.
+        """
+        names, span = _names(symbols), Span.of(start, end)
+        if wide is None:
+            return bars_frame(self._lake, names, timeframe, span)
+        return wide_bars_frame(self._lake, names, timeframe, span, wide)
+
+    def pair(
+        self,
+        a: str,
+        b: str,
+        timeframe: str = "1m",
+        *,
+        window: int = 60,
+        lookback: int = 300,
+        prices: Prices | None = None,
+        start: Time | None = None,
+        end: Time | None = None,
+    ) -> pl.LazyFrame:
+        """Hedge ratio, spread, z-score, correlation and the rest of any two symbols, bar by bar.
+
+        The columns of `spreadlake csv` and its rows: those that the lake keeps, or the same
+        computed from the bars. A row is known at `close_time`. `prices`: on "raw" or "log" closes;
+        None is as the lake's own are.
+        """
+        span = Span.of(start, end)
+        request = pair_request(a, b, timeframe, window, lookback, prices, span)
+        return pair_frame(self._lake, request)
+
+    def alerts(self) -> pl.DataFrame:
+        """Every event of an alert, the oldest first; open ones have no `closed_at`."""
+        return alerts_frame(self._lake)
+
+    def gaps(self, *, repaired: bool = False) -> pl.DataFrame:
+        """Ranges of trade ids that are missing, and why; with `repaired` also those that were.
+
+        `time` is when it was noticed, by the clock of the machine that captures.
+        """
+        return gaps_frame(self._lake, repaired=repaired)
 
     def screen(
         self,
@@ -73,7 +153,7 @@ class OpenLake:
             min_volume,
             self._max_stale_bars(),
         )
-        screen = take_screen(self._lake, request, _seconds(at), threads=threads)
+        screen = take_screen(self._lake, request, seconds_of(at), threads=threads)
         return replace(screen, rows=ranked(screen.rows, order, max_qvalue, top)).frame()
 
     def backtest(
@@ -108,7 +188,7 @@ class OpenLake:
         >>> lake.backtest("BTCUSDT", "ETHUSDT", entry=2, stop=4).summary  # doctest: +SKIP
         """
         with closing(open_reader(self._lake.analytics_db)) as db:
-            prices = prices or lake_prices(db) or "raw"
+            prices = prices or definition_of(db).prices
         rules = Rules(entry, exit, stop, max_bars, min_correlation, max_adf_pvalue)
         request = BacktestRequest(
             parse_pair(f"{symbol_a}/{symbol_b}"),
@@ -116,8 +196,8 @@ class OpenLake:
             window,
             lookback,
             prices,
-            _seconds(start),
-            _seconds(end),
+            seconds_of(start, "start"),
+            seconds_of(end, "end"),
             Lane(rules, Costs(fee_bps, slippage_bps, notional)),
             funding,
             self._max_stale_bars(),
@@ -127,15 +207,13 @@ class OpenLake:
     def _max_stale_bars(self) -> int:
         """As the lake's own series are computed; the default where it has none."""
         with closing(open_reader(self._lake.analytics_db)) as db:
-            stored = stored_definition(db)
-        return ScreenRequest().max_stale_bars if stored is None else stored.max_stale_bars
+            return definition_of(db).max_stale_bars
 
 
-def _seconds(time: Time | None) -> float | None:
-    if isinstance(time, str):
-        return parse_time(time)
-    if isinstance(time, datetime):
-        if time.tzinfo is None:
-            raise InputError(f"time {time} has no zone; add one, such as tzinfo=UTC")
-        return time.timestamp()
-    return time
+def _names(symbols: Symbols | None) -> list[str] | None:
+    if symbols is None or isinstance(symbols, str):
+        return None if symbols is None else [symbols]
+    names = list(symbols)
+    if not names:
+        raise InputError("no symbol is named; leave symbols out for all of them")
+    return names

@@ -10,7 +10,7 @@ that are newer than they are.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -108,10 +108,16 @@ def days(
 
 
 def read_day(
-    db: sqlite3.Connection, lake: Lake, day: Piece, start: int, end: int
+    db: sqlite3.Connection,
+    lake: Lake,
+    day: Piece,
+    start: int,
+    end: int,
+    columns: Collection[str] | None = None,
 ) -> list[pl.DataFrame]:
     """What Parquet holds of a day from `start` to before `end`; of two rows the first one counts.
 
+    All columns, or those of the key and `columns`.
     The files of hours are read before the day's, which takes their place: nothing is missed while
     that happens.
     """
@@ -120,9 +126,9 @@ def read_day(
         frame
         for hour in day.hours(lake)
         if hour.end > start and hour.start < end
-        for frame in _if_there(db, lake, hour, inside)
+        for frame in _if_there(db, lake, hour, inside, columns)
     ]
-    return [*_if_there(db, lake, day, inside), *hours]
+    return [*_if_there(db, lake, day, inside, columns), *hours]
 
 
 def first_piece(
@@ -155,13 +161,17 @@ def _first_time(path: Path, start: int) -> int | None:
 
 
 def _if_there(
-    db: sqlite3.Connection, lake: Lake, piece: Piece, where: pl.Expr
+    db: sqlite3.Connection,
+    lake: Lake,
+    piece: Piece,
+    where: pl.Expr,
+    columns: Collection[str] | None,
 ) -> Iterator[pl.DataFrame]:
     path = piece.path(lake)
     if not path.exists():
         return
     try:
-        yield read_piece(db, lake, piece, where)
+        yield read_piece(db, lake, piece, where, columns)
     except DamagedFileError:
         if path.exists():
             raise
@@ -185,14 +195,22 @@ def fetch_frame(
 
 
 def read_piece(
-    db: sqlite3.Connection, lake: Lake, piece: Piece, where: pl.Expr | None = None
+    db: sqlite3.Connection,
+    lake: Lake,
+    piece: Piece,
+    where: pl.Expr | None = None,
+    columns: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """The rows of one file, or those that `where` holds for, with the table's columns in `db`.
 
+    Or with those of its key and `columns` alone.
     A column that may be NULL, and that the file is older than, is NULL; so a column that is added
     to an archived table may be NULL. DamagedFileError if the file cannot be read.
     """
     schema, may_lack = declared(db, piece.table)
+    if columns is not None:
+        wanted = {*columns, *piece.table.key, "time"}
+        schema = pl.Schema({name: type_ for name, type_ in schema.items() if name in wanted})
     return read_whole(piece.path(lake), schema, piece.said_by_path, may_lack, where)
 
 

@@ -37,10 +37,22 @@ class SeriesDefinition(NamedTuple):
         return cls(known["max_stale_bars"], delta, variance, known.get("prices", "raw"))
 
 
+DEFAULT = SeriesDefinition(30, 1e-4, 1e-3)
+"""With the default settings."""
+
+
 def stored_definition(db: sqlite3.Connection) -> SeriesDefinition | None:
     """What the stored series of an `analytics.db` are computed with; None if there are none."""
     row = db.execute("SELECT definition FROM series LIMIT 1").fetchone()
     return None if row is None else SeriesDefinition.from_json(row[0])
+
+
+def definition_of(db: sqlite3.Connection) -> SeriesDefinition:
+    """That of the stored series; where there are none that of a lake with the default settings."""
+    stored = stored_definition(db)
+    if stored is not None:
+        return stored
+    return DEFAULT._replace(prices=lake_prices(db) or DEFAULT.prices)
 
 
 def lake_prices(db: sqlite3.Connection) -> Prices | None:

@@ -6,7 +6,7 @@ first, and then asks, misses none.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,24 @@ def read_rows(
 
 
 def read_frame(
-    db: sqlite3.Connection, lake: Lake, key: Key, start: int, end: int
+    db: sqlite3.Connection,
+    lake: Lake,
+    key: Key,
+    start: int,
+    end: int,
+    wanted: Collection[str] | None = None,
 ) -> "pl.DataFrame":
-    """All columns of the rows with start <= time < end (s)."""
+    """The rows with start <= time < end (s): all columns, or `time` and those of `wanted`.
+
+    In the order of the table, which need not have all that are wanted.
+    """
     from spreadlake.lake.analytics.archive import declared  # noqa: PLC0415
 
-    columns = declared(db, key.table)[0].names()
+    columns = [
+        name
+        for name in declared(db, key.table)[0].names()
+        if wanted is None or name == "time" or name in wanted
+    ]
     return _with_archived(db, lake, key, columns, _hot(db, key, columns, start, end), start, end)
 
 
@@ -56,17 +68,26 @@ def read_bars(
     timeframe: str,
     start: int,
     end: int,
+    wanted: Collection[str] | None = None,
 ) -> "pl.DataFrame":
-    """Bars (BARS_SCHEMA) with start <= time < end (s), by symbol in the order given, and time."""
+    """Bars with start <= time < end (s), by symbol in the order given, and time.
+
+    The columns of BARS_SCHEMA; of them `symbol`, `time` and the `wanted` ones, where such are
+    named.
+    """
     import polars as pl  # noqa: PLC0415
 
     from spreadlake.schemas import BARS_SCHEMA  # noqa: PLC0415
 
-    names = BARS_SCHEMA.names()
+    schema = BARS_SCHEMA
+    if wanted is not None:
+        kept = {"symbol", "time", *wanted}
+        schema = pl.Schema({name: type_ for name, type_ in schema.items() if name in kept})
+    names = schema.names()
     keys = [BarKey(symbol, timeframe) for symbol in symbols]
     hot = [_hot(db, key, names, start, end) for key in keys]
     if start >= archived_until(db, timeframe) or not keys:
-        return pl.DataFrame(list(chain.from_iterable(hot)), schema=BARS_SCHEMA, orient="row")
+        return pl.DataFrame(list(chain.from_iterable(hot)), schema=schema, orient="row")
     return pl.concat(
         _with_archived(db, lake, key, names, rows, start, end)
         for key, rows in zip(keys, hot, strict=True)
@@ -153,7 +174,7 @@ def _with_archived(
     cold = [
         rows.filter(*_same(key)).select(columns)
         for day in days(lake, key.table, key.timeframe, key[0], start, end)
-        for rows in read_day(db, lake, day, start, end)
+        for rows in read_day(db, lake, day, start, end, columns)
     ]
     if not any(piece.height for piece in cold):
         return frame

@@ -77,6 +77,20 @@ def _select(db: sqlite3.Connection, state: GapState, where: str, value: object) 
     ]
 
 
+def gap_rows(db: sqlite3.Connection, *, repaired: bool) -> list[tuple[object, ...]]:
+    """All that are missing, and those that were where `repaired`, by symbol and ids.
+
+    found_ms, symbol, first_id, last_id, how many trades, state, cause, message, closed_ms.
+    """
+    found: list[tuple[object, ...]] = []
+    for state in ("open", "lost", *(["repaired"] if repaired else [])):
+        found += db.execute(
+            "SELECT found_ms, symbol, first_id, last_id, last_id - first_id + 1, state, cause, "
+            f"message, closed_ms FROM gaps WHERE state = '{state}'"
+        ).fetchall()
+    return sorted(found, key=lambda row: row[1:4])
+
+
 def gap_counts(db: sqlite3.Connection, state: GapState) -> dict[str, int]:
     """How many gaps in a state each symbol has."""
     rows = db.execute(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from spreadlake.lake.databases.connections import atomic, shrink
 from spreadlake.lake.databases.status import add_counters
-from spreadlake.lake.layout import HOUR_MS, hour_of
+from spreadlake.lake.layout import DAY_MS, HOUR_MS, day_of, hour_of
 from spreadlake.lake.ticks.rolls import Roll, record_rolls
 from spreadlake.trades import COLUMNS, TICK_COLUMNS, TradeEvent
 
@@ -146,6 +146,31 @@ def rows_between(
     # The + keeps to the index of the times: by symbol all rows of it would be looked at.
     of_these = f"{query} AND +symbol IN (SELECT value FROM json_each(?))"
     return db.execute(of_these, (start_ms, end_ms, json.dumps(list(symbols)))).fetchall()
+
+
+def rows_of(
+    db: sqlite3.Connection, symbol: str, start_ms: int, end_ms: int, columns: Sequence[str]
+) -> list[tuple[object, ...]]:
+    """The same of one symbol, by whichever index has fewer rows to look at."""
+    (symbols,) = db.execute("SELECT count(*) FROM symbols").fetchone()
+    low, high = hot_span(db)
+    if low is None or high is None or high - low > symbols * (end_ms - start_ms):
+        return rows_between(db, start_ms, end_ms, columns, [symbol])
+    return db.execute(
+        f"SELECT {', '.join(columns)} FROM ticks "
+        "WHERE symbol = ? AND +time_ms >= ? AND +time_ms < ?",
+        (symbol, start_ms, end_ms),
+    ).fetchall()
+
+
+def hot_days(db: sqlite3.Connection, start_ms: int, end_ms: int) -> set[int]:
+    """The starts (ms) of the UTC days in which hot rows with start_ms <= time_ms < end_ms are."""
+    days, at = set(), start_ms
+    query = "SELECT min(time_ms) FROM ticks WHERE time_ms >= ? AND time_ms < ?"
+    while (time_ms := db.execute(query, (at, end_ms)).fetchone()[0]) is not None:
+        days.add(day_of(time_ms))
+        at = day_of(time_ms) + DAY_MS
+    return days
 
 
 def rows_after(db: sqlite3.Connection, seq: int, most: int) -> list[tuple[object, ...]]:

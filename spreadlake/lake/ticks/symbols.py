@@ -28,6 +28,16 @@ def read_symbols(db: sqlite3.Connection) -> list[SymbolRow]:
     return [SymbolRow(*row) for row in rows]
 
 
+def symbols_with_trades(db: sqlite3.Connection) -> set[str]:
+    """Those, and such as have hot rows and were never put on record; a seek for each of them."""
+    rows = db.execute(
+        "WITH RECURSIVE hot(symbol) AS (SELECT min(symbol) FROM ticks UNION ALL "
+        "SELECT (SELECT min(symbol) FROM ticks WHERE symbol > hot.symbol) FROM hot "
+        "WHERE hot.symbol IS NOT NULL) SELECT symbol FROM hot WHERE symbol IS NOT NULL"
+    ).fetchall()
+    return {row.symbol for row in read_symbols(db)} | {symbol for (symbol,) in rows}
+
+
 def read_symbol(db: sqlite3.Connection, symbol: str) -> SymbolRow | None:
     """One of them; None where the lake holds no trade of it."""
     row = db.execute(

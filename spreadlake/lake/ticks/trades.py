@@ -11,7 +11,7 @@ import polars as pl
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.layout import DAY_MS, HOUR_MS, Lake, day_of, hour_of
-from spreadlake.lake.ticks.hot import hot_span, rows_between
+from spreadlake.lake.ticks.hot import hot_days, hot_span, rows_between, rows_of
 from spreadlake.lake.ticks.partitions import hours_in_partition, partition_or_none, trades_of
 from spreadlake.lake.ticks.removal import refuse_removed
 from spreadlake.lake.ticks.rolls import (
@@ -65,6 +65,20 @@ def cold_hours(db: sqlite3.Connection, lake: Lake) -> set[int]:
     return hours
 
 
+def trade_days(lake: Lake, symbol: str, start_ms: int, end_ms: int) -> list[int]:
+    """The starts (ms) of the UTC days that trades of [start_ms, end_ms) may be in, in order.
+
+    What was rolled and is gone is among them: who reads it is told. SQLite is looked at first, as
+    trades move from there.
+    """
+    with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
+        days = hot_days(db, start_ms, end_ms)
+        days.update(map(day_of, rolled_of(db, symbol, hour_of(start_ms), end_ms)))
+    folders = lake.tick_partition(symbol, 0).parent.parent.glob("date=*")
+    days.update(lake.partition_hour(folder / "00.parquet")[1] for folder in folders)
+    return sorted(day for day in days if day + DAY_MS > start_ms and day < end_ms)
+
+
 def read_trades(
     lake: Lake,
     start_ms: int,
@@ -72,6 +86,8 @@ def read_trades(
     symbols: Sequence[str] | None = None,
     db: sqlite3.Connection | None = None,
     schema: pl.Schema = TRADES_SCHEMA,
+    *,
+    removed_too: bool = False,
 ) -> pl.DataFrame:
     """Trades with start_ms <= time_ms < end_ms, sorted by symbol, time and id.
 
@@ -82,6 +98,7 @@ def read_trades(
     them, and the duplicate falls out by id. `db` is a reader of `ticks.db` to use instead of a new
     one. MissingFileError where a partition was written and is not there any more, RemovedError
     where it was removed to make room: an hour without its trades is not an hour without trades.
+    With `removed_too` it is not asked for, and left out.
     """
     for again in reversed(range(_LOOKS)):
         hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
@@ -92,8 +109,9 @@ def read_trades(
             break
         if not again:  # what was on its way at first has its place on record by now
             raise missing_error(lake, missing)
-    with nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db)) as ticks:
-        refuse_removed(ticks, lake, symbols, start_ms, end_ms)
+    if not removed_too:
+        with nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db)) as ticks:
+            refuse_removed(ticks, lake, symbols, start_ms, end_ms)
     return (
         pl.concat(frames)
         .unique(["symbol", "trade_id"], keep="first")
@@ -122,7 +140,10 @@ def _read_hot(
     """Hot rows, and the hours that were in Parquet when they were read."""
     reader = nullcontext(db) if db is not None else closing(open_reader(lake.ticks_db))
     with explaining(lake.ticks_db), reader as ticks:
-        rows = rows_between(ticks, start_ms, end_ms, schema.names(), symbols)
+        if symbols is not None and len(symbols) == 1:
+            rows = rows_of(ticks, symbols[0], start_ms, end_ms, schema.names())
+        else:
+            rows = rows_between(ticks, start_ms, end_ms, schema.names(), symbols)
         rolled = rolled_between(ticks, symbols, start_ms, end_ms)
     return trades_of(rows, schema), rolled
 
