@@ -21,7 +21,9 @@ def made_run(bars: int = 3_000, trades: int = 40, seed: int = 5) -> Pictured:
         last = 0.97 * last + noise
         z[at] = last
     zscore = pl.Series("zscore", z).scatter(range(min(60, bars)), None)
-    opens = pl.Series("time", [START + MINUTE * at for at in range(bars)], dtype=EQUITY_SCHEMA["time"])
+    opens = pl.Series(
+        "time", [START + MINUTE * at for at in range(bars)], dtype=EQUITY_SCHEMA["time"]
+    )
     own = made_trades(opens, zscore, trades, rng)
     earned = np.zeros(bars)
     for row in own.iter_rows(named=True):

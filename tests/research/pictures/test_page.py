@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -26,6 +27,13 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "backtest.html"
+    path.write_text(html(made_run()), encoding="utf-8")
+    return path
+
+
 def opened(browser: Browser, path: Path, scheme: str, width: int, asked: list[str]) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -40,36 +48,33 @@ def opened(browser: Browser, path: Path, scheme: str, width: int, asked: list[st
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1600, 700])
-def test_the_page_draws_everything_without_network(
-    browser: Browser, tmp_path: Path, scheme: str, width: int
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1600), ("dark", 700)])
+def test_the_page_draws_everything_without_network_and_follows_scheme_and_width(
+    browser: Browser, page_file: Path, scheme: str, width: int
 ) -> None:
-    path = tmp_path / "backtest.html"
-    path.write_text(html(made_run()), encoding="utf-8")
     asked: list[str] = []
-    page = opened(browser, path, scheme, width, asked)
+    page = opened(browser, page_file, scheme, width, asked)
     charts = page.locator("#charts")
     for name in ("Equity after costs", "Drawdown", "z-score and trades", "Gross", "Net of a trade"):
         expect(charts.locator(".annotation", has_text=name)).to_be_visible(timeout=PATIENCE_MS)
     # Lines: equity, drawdown, z, thresholds on both sides, four of costs, the mean.
-    assert charts.locator("path.js-line").count() == 3 + 6 + 4 + 1
-    assert charts.locator(".points path.point").count() >= 80
-    # A second scheme is set by the script at the end: it is in the figure's own text.
-    expect(charts.locator(".annotation-text").first).to_have_css("fill", TEXT[scheme])
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == BACK[scheme]
-    assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing is cut off"
-    assert asked == [path.as_uri()]
+    assert charts.locator(".scatterlayer path.js-line").count() == 3 + 6 + 4 + 1
+    assert charts.locator(".scatterlayer path.point").count() >= 80
+    expect_readable(page, scheme, width)
+    other: Literal["light", "dark"] = "dark" if scheme == "light" else "light"
+    page.emulate_media(color_scheme=other)
+    page.set_viewport_size({"width": 2300 - width, "height": 900})
+    expect_readable(page, other, 2300 - width)
+    assert asked == [page_file.as_uri()]
 
 
-def test_the_scheme_is_followed_while_the_page_is_open(browser: Browser, tmp_path: Path) -> None:
-    path = tmp_path / "backtest.html"
-    path.write_text(html(made_run()), encoding="utf-8")
-    page = opened(browser, path, "light", 1200, [])
+def expect_readable(page: Page, scheme: str, width: int) -> None:
     title = page.locator("#charts .annotation-text").first
-    expect(title).to_have_css("fill", TEXT["light"], timeout=PATIENCE_MS)
-    page.emulate_media(color_scheme="dark")
-    expect(title).to_have_css("fill", TEXT["dark"], timeout=PATIENCE_MS)
+    expect(title).to_have_css("fill", TEXT[scheme], timeout=PATIENCE_MS)
+    expect(page.locator("body")).to_have_css("background-color", BACK[scheme])
+    drawn = "document.querySelector('#charts .main-svg').getBoundingClientRect().width"
+    page.wait_for_function(f"Math.abs({drawn} - Math.min({width}, 1560)) < 60", timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") == width, "nothing is cut off"
 
 
 def test_the_numbers_are_a_table_and_names_are_text(browser: Browser, tmp_path: Path) -> None:
