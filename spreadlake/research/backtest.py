@@ -1,5 +1,6 @@
 """A back-test of one pair on the bars of a lake."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +14,6 @@ from spreadlake.quant.backtest import (
     Bars,
     Lane,
     Run,
-    Signals,
     back_tests,
     equity_frame,
     opens,
@@ -82,6 +82,11 @@ class Backtest:
     summary: the numbers of all trades together, None for one without meaning. settings: what was
     asked for, by the names of `OpenLake.backtest`, and the bars that there were: `bars`, those
     `bars_with_zscore`, `first_bar` and `last_bar`. notes: what a reader of the numbers has to know.
+
+    Of a grid all of this is of its best set; grid: all sets (GRID_SCHEMA in
+    `spreadlake.quant.backtest.tables`). Of a walk-forward it is of the test spans put together, and
+    settings has None for what is varied; folds, chosen: FOLDS_SCHEMA, CHOSEN_SCHEMA. selection:
+    among how many sets was chosen, and what their Sharpe ratios are worth. None: not asked for.
     """
 
     trades: pl.DataFrame
@@ -89,6 +94,10 @@ class Backtest:
     summary: dict[str, Any]
     settings: dict[str, Any]
     notes: list[str]
+    grid: pl.DataFrame | None = None
+    folds: pl.DataFrame | None = None
+    chosen: pl.DataFrame | None = None
+    selection: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         net = self.summary["net"]
@@ -120,7 +129,7 @@ def take_backtest(lake: Lake, request: BacktestRequest) -> Backtest:
         trades_frame(run, request.pair.name),
         equity_frame(run),
         run.summary._asdict(),
-        request.settings | _extent(bars, signals),
+        request.settings | extent(bars, [run]),
         [*notes, *why_none(run, request.window)],
     )
 
@@ -155,11 +164,12 @@ def _gates(run: Run) -> list[str]:
     return gates
 
 
-def _extent(bars: Bars, signals: Signals) -> dict[str, Any]:
-    """Of which bars the numbers are."""
+def extent(bars: Bars, runs: Sequence[Run]) -> dict[str, Any]:
+    """Of which bars the numbers are: all there are, and those of the runs with a z-score."""
+    zscores = [run.market.signals.zscore for run in runs]
     return {
         "bars": len(bars),
-        "bars_with_zscore": int((~np.isnan(signals.zscore)).sum()),
+        "bars_with_zscore": sum(int((~np.isnan(zscore)).sum()) for zscore in zscores),
         "first_bar": iso_utc(int(bars.time[0])),
         "last_bar": iso_utc(int(bars.time[-1])),
     }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,8 +15,10 @@ from spreadlake.lake.analytics.definition import definition_of
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
+from spreadlake.quant.backtest.parameters import GridValues
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
 from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
+from spreadlake.research.backtest_grid import Duration, GridRequest, take_grid
 from spreadlake.research.lake_bars import bars_frame, wide_bars_frame
 from spreadlake.research.lake_events import alerts_frame, gaps_frame
 from spreadlake.research.lake_pairs import pair_frame, pair_request
@@ -177,6 +180,9 @@ class OpenLake:
         slippage_bps: float = 0.0,
         notional: float = 10_000.0,
         funding: bool = False,
+        grid: GridValues | None = None,
+        train: Duration | None = None,
+        test: Duration | None = None,
     ) -> Backtest:
         """Would it have paid: z-score mean reversion of A against B on bars start <= time < end.
 
@@ -185,11 +191,25 @@ class OpenLake:
         lake's own series are computed on. InputError for what the lake does not have and for
         settings that make no sense, RemovedError for bars that were removed to make room.
 
+        With a `grid`, such as `{"entry": [1.5, 2, 2.5], "stop": [None, 4]}`, every combination of
+        its values is run: the result is that of the best by Sharpe ratio, `.grid` has all of them
+        and `.selection` what the best of so many is worth. With spans to `train` and to `test` in,
+        such as "30d" and "7d", or numbers of bars, it is a walk-forward: the result is the test
+        spans put together, `.folds` has what was chosen in each training, and what it earned there
+        and in the test, `.chosen` how often.
+
         >>> lake.backtest("BTCUSDT", "ETHUSDT", entry=2, stop=4).summary  # doctest: +SKIP
         """
         with closing(open_reader(self._lake.analytics_db)) as db:
             prices = prices or definition_of(db).prices
-        rules = Rules(entry, exit, stop, max_bars, min_correlation, max_adf_pvalue)
+        rules: dict[str, Any] = {
+            "entry": entry,
+            "exit": exit,
+            "stop": stop,
+            "max_bars": max_bars,
+            "min_correlation": min_correlation,
+            "max_adf_pvalue": max_adf_pvalue,
+        }
         request = BacktestRequest(
             parse_pair(f"{symbol_a}/{symbol_b}"),
             timeframe,
@@ -198,10 +218,18 @@ class OpenLake:
             prices,
             seconds_of(start, "start"),
             seconds_of(end, "end"),
-            Lane(rules, Costs(fee_bps, slippage_bps, notional)),
+            Lane(
+                Rules() if grid is not None else Rules(**rules),
+                Costs(fee_bps, slippage_bps, notional),
+            ),
             funding,
             self._max_stale_bars(),
         )
+        if grid is not None:
+            base = {"window": window, "lookback": lookback, "prices": prices, **rules}
+            return take_grid(self._lake, GridRequest(request, base, grid, train, test))
+        if train is not None or test is not None:
+            raise InputError("train and test choose among the sets of a grid: add one")
         return take_backtest(self._lake, request)
 
     def _max_stale_bars(self) -> int:

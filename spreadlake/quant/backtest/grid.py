@@ -96,3 +96,9 @@ def runs(
     """A run of each of the sets, which share `signals`, over the `rows` [low, high)."""
     lanes = [Lane(one.rules, ground.costs) for one in sets]
     return back_tests(ground.bars.part(*rows), signals.part(*rows), lanes, ground.funding)
+
+
+def run_set(ground: Ground, one: ParameterSet, rows: tuple[int, int]) -> Run:
+    """A run of one set over the `rows` [low, high)."""
+    (run,) = runs(ground, ground.signals_of([one]), [one], rows)
+    return run

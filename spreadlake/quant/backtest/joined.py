@@ -1,7 +1,7 @@
 """Back-tests of spans that follow each other, put together as one. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
 
@@ -17,32 +17,43 @@ from spreadlake.quant.backtest.summary import Summary, levels_of, summarise
 from spreadlake.quant.backtest.trades import Trades, held_bars
 
 
-def joined_summary(runs: Sequence[Run]) -> Summary:
-    """The numbers of all trades of the runs together; there is one at least."""
+@dataclass(frozen=True)
+class Joined:
+    """Runs as one: frames of TRADES_SCHEMA, counted through, and EQUITY_SCHEMA; all numbers."""
+
+    trades: pl.DataFrame
+    equity: pl.DataFrame
+    changes: Changes
+    summary: Summary
+
+
+def joined(runs: Sequence[Run], pair: str = "") -> Joined:
+    """One run or more in order of time; each begins without a position and with what is earned."""
+    trades = pl.concat([trades_frame(run, pair) for run in runs])
     rows = sum(len(run.market.bars) for run in runs)
-    return summarise(
+    changes = _joined_changes(runs, rows)
+    summary = summarise(
         _joined_trades([run.trades for run in runs]),
         _joined_levels(runs),
-        _joined_changes(runs, rows),
+        changes,
         rows,
         runs[0].market.bars.length,
         runs[0].lane.costs,
     )
+    return Joined(
+        trades.with_columns(trade=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)),
+        _joined_equity(runs),
+        changes,
+        summary,
+    )
 
 
-def joined_trades_frame(runs: Sequence[Run], pair: str = "") -> pl.DataFrame:
-    """All trades (TRADES_SCHEMA), counted through."""
-    trades = pl.concat([trades_frame(run, pair) for run in runs])
-    return trades.with_columns(trade=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
-
-
-def joined_equity_frame(runs: Sequence[Run]) -> pl.DataFrame:
-    """Equity at every bar of all spans (EQUITY_SCHEMA), each beginning where the last one ended."""
-    before = _earned_before(runs)
+def _joined_equity(runs: Sequence[Run]) -> pl.DataFrame:
+    """At every bar of all spans, each beginning where the last one ended."""
     equity = pl.concat(
         [
             equity_frame(run).with_columns(pl.col("equity") + earned)
-            for run, earned in zip(runs, before, strict=True)
+            for run, earned in zip(runs, _earned_before(runs), strict=True)
         ]
     )
     peak = pl.max_horizontal(pl.col("equity").cum_max(), 0.0)

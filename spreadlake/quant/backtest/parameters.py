@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, NamedTuple, get_args
 
@@ -13,6 +13,8 @@ from spreadlake.series import Prices
 from spreadlake.times import MOST_BARS
 
 Value = int | float | str | None
+GridValues = Mapping[str, Sequence[Value]]
+"""The values of each parameter that is varied."""
 
 MOST_SETS = 10_000
 _EXAMPLE = "entry=1.5,2,2.5"
@@ -38,11 +40,12 @@ class ParameterSet(NamedTuple):
         rules = {field.name: getattr(self.rules, field.name) for field in fields(Rules)}
         return {"window": self.window, "lookback": self.lookback, "prices": self.prices} | rules
 
-    def with_values(self, values: Mapping[str, Value]) -> "ParameterSet":
-        """The same with some others; InputError for rules that make no sense together."""
+    @classmethod
+    def of(cls, values: Mapping[str, Value]) -> "ParameterSet":
+        """By names of `PARAMETERS`; InputError for rules that make no sense together."""
         given: dict[str, Any] = dict(values)
-        rules = {name: given.pop(name) for name in list(given) if name not in self._fields}
-        return self._replace(rules=replace(self.rules, **rules), **given)
+        series = {name: given.pop(name) for name in cls._fields if name in given}
+        return cls(**series, rules=Rules(**given))
 
 
 PARAMETERS = tuple(ParameterSet().values)
@@ -65,8 +68,8 @@ class ParameterSets:
     left_out: dict[str, int]
 
     @classmethod
-    def of(cls, base: ParameterSet, grid: Mapping[str, Sequence[Value]]) -> "ParameterSets":
-        """Every combination of the grid's values, all else as in `base`.
+    def of(cls, base: Mapping[str, Value], grid: GridValues) -> "ParameterSets":
+        """Every combination of the grid's values, all else as in `base` by name, or usual.
 
         InputError for a name that is no parameter, a value that is none of it, that is there twice
         or makes no sense in any combination, and for more than `MOST_SETS` combinations.
@@ -82,7 +85,7 @@ class ParameterSets:
         for chosen in product(*checked.values()):
             values = dict(zip(checked, chosen, strict=True))
             try:
-                sets.append(base.with_values(values))
+                sets.append(ParameterSet.of({**base, **values}))
             except InputError as error:
                 left_out[str(error)] += 1
                 reasons = {item: str(error) for item in values.items()} | reasons
@@ -90,7 +93,7 @@ class ParameterSets:
                 used.update(values.items())
         for (name, value), reason in reasons.items():
             if (name, value) not in used:
-                raise InputError(f"grid {name}={_shown(value)} fits no combination: {reason}")
+                raise InputError(f"grid {name}={shown_value(value)} fits no combination: {reason}")
         return cls(tuple(checked), tuple(sets), dict(left_out))
 
 
@@ -131,9 +134,9 @@ def _checked(name: str, values: Sequence[Value]) -> tuple[Value, ...]:
     checked: list[Value] = []
     for value in values:
         if (fault := _fault(name, value)) is not None:
-            raise InputError(f"grid {name}={_shown(value)} is not {fault}")
+            raise InputError(f"grid {name}={shown_value(value)} is not {fault}")
         if value in checked:
-            raise InputError(f"grid {name} has {_shown(value)} twice; once is enough")
+            raise InputError(f"grid {name} has {shown_value(value)} twice; once is enough")
         checked.append(value)
     return tuple(checked)
 
@@ -164,5 +167,6 @@ def _require_few(combinations: int) -> None:
         )
 
 
-def _shown(value: Value) -> str:
+def shown_value(value: Value) -> str:
+    """As it is written in a grid."""
     return _NONE if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from spreadlake.quant.sharpe import expected_maximum, probabilistic_sharpe
 from tests.quant.backtest.market import noise, reverting
 
 SETS = ParameterSets.of(
-    ParameterSet(window=20, lookback=30),
+    {"window": 20, "lookback": 30},
     {"entry": [1.0, 1.5, 9.0], "window": [10, 20], "lookback": [30, 15], "stop": [None, 3.0]},
 )
 ROWS = 1500
@@ -51,7 +51,9 @@ def test_the_highest_sharpe_comes_first_and_none_last() -> None:
 
 
 def test_of_equal_sets_the_first_of_the_grid_comes_first() -> None:
-    sets = ParameterSets.of(ParameterSet(20, 30), {"stop": [90.0, None, 80.0], "entry": [1, 1.5]})
+    sets = ParameterSets.of(
+        {"window": 20, "lookback": 30}, {"stop": [90.0, None, 80.0], "entry": [1, 1.5]}
+    )
     found = run_grid(reverting(1, ROWS), sets.sets, (0, ROWS))
     assert len(set(found.sharpe.tolist())) == 2
     order = found.order
@@ -74,11 +76,11 @@ def test_ratios_are_deflated_by_what_the_others_had() -> None:
 def test_the_best_of_noise_is_no_find() -> None:
     """Where no set has any merit, few of the best ones look as if they had after deflation."""
     sets = ParameterSets.of(
-        ParameterSet(20, 30),
+        {"window": 20, "lookback": 30},
         {"entry": [0.8, 1.0, 1.3, 1.6, 2.0], "exit": [-0.5, 0.0, 0.5], "window": [8, 15, 30]},
     )
     plain, deflated = [], []
-    for seed in range(60):
+    for seed in range(40):
         found = run_grid(noise(seed, 400), sets.sets, (0, 400))
         best = found.order[0]
         plain.append(found.deflated.probabilistic[best])

@@ -7,13 +7,12 @@ from spreadlake.quant.backtest.inputs import Rules
 from spreadlake.quant.backtest.parameters import (
     MOST_SETS,
     PARAMETERS,
-    ParameterSet,
     ParameterSets,
     Value,
     parse_grid,
 )
 
-BASE = ParameterSet(60, 300, "log", Rules(entry=2.0, exit=0.5, stop=4.0))
+BASE: dict[str, Value] = {"prices": "log", "exit": 0.5, "stop": 4.0}
 
 
 def test_every_combination_in_the_order_given() -> None:
@@ -96,6 +95,12 @@ def test_too_many_are_refused_before_they_are_made() -> None:
         ParameterSets.of(BASE, {"window": some, "lookback": some})
     rest: list[Value] = list(range(2, 2 + MOST_SETS))
     assert len(ParameterSets.of(BASE, {"window": rest}).sets) == MOST_SETS
+
+
+def test_only_combinations_have_to_make_sense() -> None:
+    """What is varied takes the place of the base's, which need not go with the others of it."""
+    (one,) = ParameterSets.of({"entry": 2.0, "exit": 2.5}, {"entry": [3.0]}).sets
+    assert one.rules == Rules(entry=3.0, exit=2.5)
 
 
 def test_texts_of_a_grid() -> None:

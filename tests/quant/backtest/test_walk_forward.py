@@ -16,15 +16,12 @@ from spreadlake.quant.backtest import (
     Rules,
     Run,
     back_tests,
+    equity_frame,
     trades_frame,
 )
 from spreadlake.quant.backtest.folds import Fold, split_folds
 from spreadlake.quant.backtest.grid import Ground
-from spreadlake.quant.backtest.joined import (
-    joined_equity_frame,
-    joined_summary,
-    joined_trades_frame,
-)
+from spreadlake.quant.backtest.joined import joined
 from spreadlake.quant.backtest.parameters import ParameterSet, ParameterSets
 from spreadlake.quant.backtest.summary import sharpe_of
 from spreadlake.quant.backtest.walk_forward import FoldResult, walk_forward
@@ -32,7 +29,7 @@ from spreadlake.quant.sharpe import expected_maximum
 from tests.quant.backtest.market import LENGTH, START, ground_of, reverting
 
 SETS = ParameterSets.of(
-    ParameterSet(window=20, lookback=30),
+    {"window": 20, "lookback": 30},
     {"entry": [1.0, 1.5, 2.0], "window": [10, 20], "exit": [0.0, 0.5], "lookback": [30, 15]},
 ).sets
 ROWS = 900
@@ -81,8 +78,8 @@ def test_the_best_of_training_is_used_in_the_test() -> None:
 
 def test_the_test_spans_are_put_together() -> None:
     runs = [one.tested for one in walk_forward(reverting(2, ROWS), SETS, FOLDS)]
-    trades, equity = joined_trades_frame(runs, "A/B"), joined_equity_frame(runs)
-    summary = joined_summary(runs)
+    found = joined(runs, "A/B")
+    trades, equity, summary = found.trades, found.equity, found.summary
     assert trades.schema == TRADES_SCHEMA
     assert equity.schema == EQUITY_SCHEMA
     assert trades["trade"].to_list() == list(range(1, summary.trades + 1))
@@ -106,18 +103,20 @@ def test_the_test_spans_are_put_together() -> None:
 def test_of_one_span_the_whole_is_that_span() -> None:
     ground = reverting(3, 400)
     run = _alone(ground, SETS[0], START, START + 400)
-    joined = joined_summary([run])
+    found = joined([run])
+    assert found.trades.equals(trades_frame(run))
+    assert found.equity.equals(equity_frame(run))
     for name, value in run.summary._asdict().items():
-        assert getattr(joined, name) == pytest.approx(value, rel=1e-12), name
+        assert getattr(found.summary, name) == pytest.approx(value, rel=1e-12), name
 
 
 def test_without_a_trade_in_training_nothing_is_chosen() -> None:
     none = [ParameterSet(20, 30, rules=Rules(entry=50.0))]
     results = walk_forward(reverting(2, ROWS), none, FOLDS)
     assert _chosen(results) == [None] * 6
-    summary = joined_summary([one.tested for one in results])
-    assert (summary.trades, summary.net, summary.sharpe) == (0, 0, None)
-    assert joined_equity_frame([one.tested for one in results]).height == ROWS - 300
+    found = joined([one.tested for one in results])
+    assert (found.summary.trades, found.summary.net, found.summary.sharpe) == (0, 0, None)
+    assert found.equity.height == ROWS - 300
 
 
 def test_of_equal_sets_the_first_is_chosen() -> None:
@@ -196,8 +195,8 @@ def test_a_hole_in_the_bars_leaves_folds_where_they_are() -> None:
     assert results[2].fold == Fold(START + 200, START + 500, START + 600)
     whole = walk_forward(ground, SETS, FOLDS)
     assert results[0].trained == whole[0].trained
-    summary = joined_summary([one.tested for one in results])
-    equity = joined_equity_frame([one.tested for one in results])
+    found = joined([one.tested for one in results])
+    equity, summary = found.equity, found.summary
     assert equity.height == ROWS - 300 - 190
     assert summary.net == pytest.approx(equity["equity"][-1])
     assert summary.sharpe == pytest.approx(sharpe_of(equity["equity"].to_numpy(), LENGTH), rel=1e-9)
