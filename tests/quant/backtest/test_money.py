@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spreadlake.quant.backtest import Costs, Funding, Rules, equity_frame, trades_frame
+from spreadlake.quant.backtest import Costs, Funding, Rules, Trades, equity_frame, trades_frame
 from tests.quant.backtest.small_markets import BEGIN, FREE, bars_of, run, signals_of
 
 # Opens; each bar closes at the next one's open. Long at row 1, closed at row 3.
@@ -15,27 +15,35 @@ LONG, SHORT = [-2, -1, 0, 0, 0], [2, 1, 0, 0, 0]
 MINUTE_MS = 60_000
 
 
+def only(trades: Trades, *names: str) -> tuple[float, ...]:
+    """Of the only trade."""
+    return tuple(getattr(trades, name).item() for name in names)
+
+
 def test_a_long_spread_on_raw_prices() -> None:
     found = run(bars_of(OPEN_A, OPEN_B), signals_of(LONG, [1.5, 9, 9, 9, 9])).trades
-    assert (found.quantity_a, found.quantity_b) == (10, -15)  # 1,000 of A; the beta of the signal
-    assert (found.entry_price_a, found.entry_price_b) == (100, 20)
-    assert (found.exit_price_a, found.exit_price_b) == (110, 22)
+    assert only(found, "quantity_a", "quantity_b") == (
+        10,
+        -15,
+    )  # 1,000 of A; the beta of the signal
+    assert only(found, "entry_price_a", "entry_price_b") == (100, 20)
+    assert only(found, "exit_price_a", "exit_price_b") == (110, 22)
     assert found.gross == 10 * 10 - 15 * 2
-    assert (found.fees, found.funding, found.net) == (0, 0, found.gross)
+    assert only(found, "fees", "funding", "net") == (0, 0, found.gross[0])
     # Open at the closes of rows 1 and 2: 104 and 19, 110 and 22.
-    assert (found.worst, found.best) == (10 * 4 + 15 * 1, 10 * 10 - 15 * 2)
+    assert only(found, "worst", "best") == (10 * 4 + 15 * 1, 10 * 10 - 15 * 2)
 
 
 def test_a_short_spread_on_log_prices() -> None:
     signals = signals_of(SHORT, [1.5, 9, 9, 9, 9], "log")
     found = run(bars_of(OPEN_A, OPEN_B), signals).trades
-    assert (found.quantity_a, found.quantity_b) == (-10, 1.5 * 10 * 100 / 20)
+    assert only(found, "quantity_a", "quantity_b") == (-10, 1.5 * 10 * 100 / 20)
     assert found.gross == -10 * 10 + 75 * 2
 
 
 def test_a_negative_beta_has_both_legs_on_one_side() -> None:
     found = run(bars_of(OPEN_A, OPEN_B), signals_of(LONG, -1.5)).trades
-    assert (found.quantity_a, found.quantity_b) == (10, 15)
+    assert only(found, "quantity_a", "quantity_b") == (10, 15)
 
 
 def test_each_leg_pays_at_each_fill() -> None:
@@ -101,7 +109,7 @@ def test_funding_is_in_equity_from_the_close_that_knows_of_it() -> None:
     assert run(bars, signals, funding=at_end).equity().equity.tolist() == [0, 45, 60, 60, 60]
     found = run(bars, signals, funding=late)
     assert found.equity().equity.tolist() == [0, 55, 60, 60, 60]
-    assert (found.trades.worst, found.trades.best) == (55, 60)
+    assert only(found.trades, "worst", "best") == (55, 60)
     assert found.summary.break_even_bps == pytest.approx(1e4 * 60 / found.summary.turnover)
 
 
