@@ -127,7 +127,7 @@ def backtest(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="Folder for trades, equity and summary."
+            "-o", "--output", metavar="DIR", help="Folder for trades, equity, summary and pictures."
         ),
     ] = None,
     data: DataOption = Path("data"),
@@ -135,8 +135,9 @@ def backtest(
     """Back-test z-score mean reversion of a pair.
 
     On the bars of the lake, point in time: a signal is taken at a bar's close and filled at the
-    open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv and
-    summary.json. docs/backtest.md says what each number is.
+    open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv,
+    summary.json, and pictures: backtest.html and backtest.png. docs/backtest.md says what each
+    number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
     from spreadlake.research.backtest import BacktestRequest, take_backtest  # noqa: PLC0415

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from launcher.commands.output import lines_to_file, lines_to_stdout
+from launcher.commands.output import bytes_to_file, lines_to_file, lines_to_stdout
 from spreadlake.errors import InputError
 from spreadlake.words import count
 
@@ -38,12 +38,17 @@ def folder_for(output: str | None) -> Path | None:
 
 
 def write_folder(result: "Backtest", folder: Path) -> None:
-    """trades.csv, equity.csv, and last summary.json: where it is, the others are whole."""
+    """Frames, pictures, and last summary.json: where it is, the others are whole."""
+    from spreadlake.research.pictures import html, png  # noqa: PLC0415 what draws is slow to import
+
     (folder / "summary.json").unlink(missing_ok=True)
     lines_to_file(csv_pieces(result.trades), folder / "trades.csv")
     lines_to_file(csv_pieces(result.equity), folder / "equity.csv")
+    lines_to_file([html(result.pictured())], folder / "backtest.html")
+    bytes_to_file(png(result.pictured()), folder / "backtest.png")
     lines_to_file([as_json(result)], folder / "summary.json")
-    typer.echo(f"wrote trades.csv, equity.csv and summary.json to {folder}", err=True)
+    files = "trades.csv, equity.csv, backtest.html, backtest.png and summary.json"
+    typer.echo(f"wrote {files} to {folder}", err=True)
 
 
 def csv_pieces(frame: "pl.DataFrame") -> Iterator[str]:
@@ -75,8 +80,7 @@ def show(result: "Backtest", form: str) -> None:
 
 def text_lines(result: "Backtest") -> list[str]:
     """The result at 80 columns."""
-    lines = [part for line in _asked(result.settings) for part in _wrapped(line)]
-    lines.append("")
+    lines = [*_asked(result.settings), ""]
     if len(result.trades):
         lines += _numbers(result)
     for note in result.notes:
@@ -94,7 +98,7 @@ def _asked(s: dict[str, Any]) -> list[str]:
         f"{name} {word} {s[key]:g}"
         for key, name, word in (
             ("min_correlation", "correlation", "from"),
-            ("max_adf_pvalue", "ADF p-value", "up to"),
+            ("max_adf_pvalue", "ADF p-value", "to"),
         )
         if s[key] is not None
     ]
@@ -104,8 +108,7 @@ def _asked(s: dict[str, Any]) -> list[str]:
         f"{s['prices']} prices",
         f"{s['first_bar']} to {s['last_bar']}",
         f"{count(s['bars'], 'bar')}, {with_z} with a z-score",
-        ", ".join(rules),
-        *([f"entry only with {' and '.join(gates)}"] if gates else []),
+        ", ".join([*rules, *gates]),
         f"{costs}, {'with' if s['funding'] else 'without'} funding",
     ]
 

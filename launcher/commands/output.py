@@ -37,16 +37,27 @@ def lines_to_file(lines: Iterable[str], path: Path) -> int:
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8") as stream:
             return _write(lines, stream)
+    with _replacing(path) as descriptor, os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        return _write(lines, stream)
+
+
+def bytes_to_file(data: bytes, path: Path) -> None:
+    """Writes a file as a whole, in the same way."""
+    with _replacing(path) as descriptor, os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[int]:
+    """The descriptor of a new file beside `path`, which takes its place at the end."""
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            count = _write(lines, stream)
+        yield descriptor
         Path(beside).chmod(0o666 & ~_umask())
         Path(beside).replace(path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
-    return count
 
 
 def lines_to_stdout(lines: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spreadlake.lake.databases.connections import (
     atomic,
     open_analytics_writer,
+    open_backtests_writer,
     open_notify_writer,
     open_reader,
     open_ticks_writer,
@@ -44,6 +45,7 @@ __all__ = [
     "hour_of",
     "iter_trades",
     "open_analytics_writer",
+    "open_backtests_writer",
     "open_notify_writer",
     "open_reader",
     "open_ticks_writer",

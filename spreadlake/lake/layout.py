@@ -41,6 +41,11 @@ class Lake:
         return self.root / "notify.db"
 
     @property
+    def backtests_db(self) -> Path:
+        """Results of back-tests that were kept; only `spreadlake backtest --keep` writes it."""
+        return self.root / "backtests.db"
+
+    @property
     def ticks_dir(self) -> Path:
         """Root of the tick partitions."""
         return self.root / "ticks"

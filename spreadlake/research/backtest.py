@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -21,9 +21,13 @@ from spreadlake.quant.backtest import (
 )
 from spreadlake.research.funding_paid import read_paid
 from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.pictures import Pictured
 from spreadlake.series import Prices
 from spreadlake.times import MOST_BARS, iso_utc
 from spreadlake.words import count
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,20 @@ class Backtest:
         net = self.summary["net"]
         traded = count(len(self.trades), "trade")
         return f"Backtest({self.settings['pair']}: {traded}, net {net:,.2f})"
+
+    def plot(self) -> "go.Figure":
+        """Equity, drawdown, z-score with the trades, costs, and what trades earned, as charts.
+
+        >>> lake.backtest("BTCUSDT", "ETHUSDT").plot()  # doctest: +SKIP
+        """
+        from spreadlake.research.pictures import figure  # noqa: PLC0415 it imports what draws
+
+        return figure(self.pictured())
+
+    def pictured(self) -> Pictured:
+        """What `spreadlake.research.pictures` makes a figure, a page and a PNG of."""
+        title = f"{self.settings['pair']} · {self.settings['timeframe']}"
+        return Pictured(title, self.trades, self.equity, self.summary, self.settings, self.notes)
 
 
 def take_backtest(lake: Lake, request: BacktestRequest) -> Backtest:

@@ -14,6 +14,7 @@ from typing import IO
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.databases.errors import LakeConnection, explain
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS
+from spreadlake.lake.databases.schema_backtests import BACKTESTS_STEPS
 from spreadlake.lake.databases.schema_ticks import TICKS_LATER, TICKS_STEPS
 from spreadlake.lake.layout import Lake
 from spreadlake.locks import try_lock
@@ -113,6 +114,18 @@ def open_notify_writer(lake: Lake) -> sqlite3.Connection:
     return db
 
 
+def open_backtests_writer(lake: Lake) -> sqlite3.Connection:
+    """`backtests.db`, for the moment in which a command changes it; another one waits.
+
+    Without a write-ahead log, which on a read-only mount could be read only while a writer is
+    there: nobody has this database open for long. What is freed is given back at once.
+    """
+    db = _open_writer(lake.backtests_db, BACKTESTS_STEPS, journal="DELETE", vacuum="FULL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA cache_spill=OFF")  # readers are held up by the commit alone
+    return db
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; LakeError if the file is not there or not a database of ours."""
     if not path.exists():
@@ -185,8 +198,12 @@ def _open_copy(path: Path) -> LakeConnection:
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> int:
-    steps = {"ticks.db": TICKS_STEPS, "notify.db": NOTIFY_STEPS}.get(path.name, ANALYTICS_STEPS)
-    newest = len(steps)
+    known = {
+        "ticks.db": TICKS_STEPS,
+        "notify.db": NOTIFY_STEPS,
+        "backtests.db": BACKTESTS_STEPS,
+    }
+    newest = len(known.get(path.name, ANALYTICS_STEPS))
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > newest:
         raise LakeError(
@@ -196,7 +213,9 @@ def _check_version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
+def _open_writer(
+    path: Path, steps: list[str], *, journal: str = "WAL", vacuum: str = "INCREMENTAL"
+) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(
@@ -205,8 +224,8 @@ def _open_writer(path: Path, steps: list[str]) -> sqlite3.Connection:
         db.path = path
         db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         # Pages freed by rolling are given back to the file system a few at a time.
-        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA auto_vacuum={vacuum}")
+        db.execute(f"PRAGMA journal_mode={journal}")
         db.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
         _migrate(db, path, steps)
     except OSError as error:

@@ -61,6 +61,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _AGAIN = {
     "ticks.db": "trades that are missing are then fetched",
     "analytics.db": "it is then computed again from the trades",
+    "backtests.db": "back-tests can then be kept again",
 }
 
 

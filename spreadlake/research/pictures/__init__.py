@@ -30,7 +30,7 @@ def html(run: Pictured) -> str:
 def png(run: Pictured) -> bytes:
     """The charts as a PNG of 1600 pixels."""
     from spreadlake.research.pictures.image import image_of  # noqa: PLC0415
-    from spreadlake.research.pictures.summary import told_lack, told_settings  # noqa: PLC0415
+    from spreadlake.research.pictures.summary import told_notes, told_settings  # noqa: PLC0415
 
     drawing = drawing_of(run)
-    return image_of(drawing, run.title, [told_settings(run.settings), *told_lack(drawing)])
+    return image_of(drawing, run.title, [told_settings(run.settings), *told_notes(run, drawing)])

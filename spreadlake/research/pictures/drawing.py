@@ -4,7 +4,7 @@ Every number is of the frames; what is drawn of them is bounded, so that a year 
 a page than a day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,9 +30,10 @@ Levels = Mapping[str, tuple[float, ...]]
 
 
 class Pictured(NamedTuple):
-    """A result to draw: its name, the frames and numbers of a back-test, and its settings.
+    """A result to draw: its name, the frames, numbers and settings of a back-test.
 
-    `settings` are shown as they are; of them `entry`, `exit` and `stop` are drawn as thresholds.
+    Of the settings `entry`, `exit` and `stop` are drawn as thresholds, and all are told but those
+    that have no value; `notes` are what a reader of the numbers has to know.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Pictured(NamedTuple):
     equity: pl.DataFrame
     summary: Mapping[str, float | None]
     settings: Mapping[str, object]
+    notes: Sequence[str] = ()
 
 
 class Line(NamedTuple):

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from spreadlake.research.pictures.charts import charts_of
 from spreadlake.research.pictures.drawing import LINE_POINTS, MARK_POINTS, Drawing, Pictured
-from spreadlake.research.pictures.summary import told_lack, told_settings, told_summary
+from spreadlake.research.pictures.summary import told_notes, told_settings, told_summary
 
 # What of a figure has a colour of the page: by scheme, then of text, lines and what pops up.
 _SCHEMES = {
@@ -69,7 +69,7 @@ def page_of(run: Pictured, drawing: Drawing) -> str:
 <body>
 <h1>{name}</h1>
 <p class="quiet">{escape(told_settings(run.settings))}</p>
-{"".join(f"<p>{escape(text)}</p>" for text in told_lack(drawing))}
+{"".join(f"<p>{escape(text)}</p>" for text in told_notes(run, drawing))}
 {_numbers(run)}
 {_charts(drawing) if drawing.zscore or drawing.distribution else ""}
 </body>

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from spreadlake.research.pictures.drawing import Drawing
+from spreadlake.research.pictures.drawing import Drawing, Pictured
 
 
 class Told(NamedTuple):
@@ -34,6 +34,9 @@ _NUMBERS = {
 }
 
 
+_IN_TITLE = ("pair", "timeframe")
+
+
 def told_summary(summary: Mapping[str, float | None]) -> list[Told]:
     """Each number of a summary in words; what is not known here by its key, after the others."""
     named = [
@@ -46,25 +49,28 @@ def told_summary(summary: Mapping[str, float | None]) -> list[Told]:
 
 
 def told_settings(settings: Mapping[str, object]) -> str:
-    """Settings in one line; those without a value are left out."""
-    shown = {key: value for key, value in settings.items() if value is not None}
-    return " · ".join(f"{key.replace('_', ' ')} {_setting(shown[key])}" for key in shown)
+    """Settings in one line; those without a value are left out, and so is what a title says."""
+    shown = {key: settings[key] for key in settings if key not in _IN_TITLE}
+    told = [
+        f"{key.replace('_', ' ')} {_setting(shown[key])}" for key in shown if shown[key] is not None
+    ]
+    return " · ".join(told)
 
 
-def told_lack(drawing: Drawing) -> list[str]:
-    """What there is not, in words, one paragraph each."""
-    if not len(drawing.equity.times):
-        return ["There is no bar in this span, so there is nothing to draw."]
-    if drawing.distribution is not None:
-        return []
+def told_notes(run: Pictured, drawing: Drawing) -> list[str]:
+    """What there is not, and what has to be known, one paragraph each."""
+    if not len(run.equity):
+        return ["There is no bar in this span, so there is nothing to draw.", *run.notes]
+    if len(run.trades):
+        return [*run.notes]
     below = " The z-score and its thresholds are drawn below." if drawing.zscore else ""
-    return [f"There is no trade in this span: no signal was followed.{below}"]
+    return [f"There is no trade in this span.{below}", *run.notes]
 
 
 def _setting(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:,.10g}" if isinstance(value, float) else str(value)
 
 
 def _text(value: float | None, form: str) -> str:
