@@ -80,7 +80,8 @@ def show(result: "Backtest", form: str) -> None:
 
 def text_lines(result: "Backtest") -> list[str]:
     """The result at 80 columns."""
-    lines = [*_asked(result.settings), ""]
+    lines = [part for line in _asked(result.settings) for part in _wrapped(line)]
+    lines.append("")
     if len(result.trades):
         lines += _numbers(result)
     for note in result.notes:
@@ -98,7 +99,7 @@ def _asked(s: dict[str, Any]) -> list[str]:
         f"{name} {word} {s[key]:g}"
         for key, name, word in (
             ("min_correlation", "correlation", "from"),
-            ("max_adf_pvalue", "ADF p-value", "to"),
+            ("max_adf_pvalue", "ADF p-value", "up to"),
         )
         if s[key] is not None
     ]
@@ -108,7 +109,8 @@ def _asked(s: dict[str, Any]) -> list[str]:
         f"{s['prices']} prices",
         f"{s['first_bar']} to {s['last_bar']}",
         f"{count(s['bars'], 'bar')}, {with_z} with a z-score",
-        ", ".join([*rules, *gates]),
+        ", ".join(rules),
+        *([f"entry only with {' and '.join(gates)}"] if gates else []),
         f"{costs}, {'with' if s['funding'] else 'without'} funding",
     ]
 

@@ -66,6 +66,10 @@ class OpenLake:
         """Trades by symbol, time and id, each once, wherever they are (None: of all symbols).
 
         `trade_id`, `price`, `qty` and the other columns are those of the table `ticks`.
+
+        >>> trades = lake.trades("BTCUSDT", start="2026-11-02T00:30Z", end="2026-11-02T00:31Z")
+        >>> trades.select("time", "price").collect().shape
+        (33, 2)
         """
         return trades_frame(self._lake, _names(symbols), Span.of(start, end))
 
@@ -83,6 +87,11 @@ class OpenLake:
         Those that are stored, or made of the longest stored ones that divide it. With
         `wide="close"`, or another column's name, a row a time and a column a symbol: null where a
         symbol has no bar then, and nothing is filled in.
+
+        >>> lake.bars("BTCUSDT", "1h", start="2026-11-01", end="2026-11-02").collect().shape
+        (24, 10)
+        >>> lake.bars(["BTCUSDT", "ETHUSDT"], "1m", wide="close").collect().columns
+        ['time', 'BTCUSDT', 'ETHUSDT']
         """
         names, span = _names(symbols), Span.of(start, end)
         if wide is None:
@@ -106,19 +115,30 @@ class OpenLake:
         The columns of `spreadlake csv` and its rows: those that the lake keeps, or the same
         computed from the bars. A row is known at `close_time`. `prices`: on "raw" or "log" closes;
         None is as the lake's own are.
+
+        >>> rows = lake.pair("ETHUSDT", "BTCUSDT", "1m", window=60, lookback=240)
+        >>> rows.filter(pl.col("zscore").abs() >= 2).select("close_time", "zscore").collect().height
+        91
         """
         span = Span.of(start, end)
         request = pair_request(a, b, timeframe, window, lookback, prices, span)
         return pair_frame(self._lake, request)
 
     def alerts(self) -> pl.DataFrame:
-        """Every event of an alert, the oldest first; open ones have no `closed_at`."""
+        """Every event of an alert, the oldest first; open ones have no `closed_at`.
+
+        >>> lake.alerts().filter(pl.col("closed_at").is_null()).height  # open ones
+        0
+        """
         return alerts_frame(self._lake)
 
     def gaps(self, *, repaired: bool = False) -> pl.DataFrame:
         """Ranges of trade ids that are missing, and why; with `repaired` also those that were.
 
         `time` is when it was noticed, by the clock of the machine that captures.
+
+        >>> lake.gaps().select("symbol", "first_id", "last_id", "cause").height
+        0
         """
         return gaps_frame(self._lake, repaired=repaired)
 
@@ -145,7 +165,8 @@ class OpenLake:
         first; `max_qvalue` and `top` leave out the others. InputError for what the lake does not
         have, RemovedError for bars that were removed to make room.
 
-        >>> spreadlake.open("data").screen("1m", lookback=240, top=10)  # doctest: +SKIP
+        >>> lake.screen("1m", lookback=240, max_qvalue=0.05).select("symbol_a", "symbol_b").rows()
+        [('ETHUSDT', 'BTCUSDT'), ('ADAUSDT', 'LINKUSDT')]
         """
         if order not in ORDERS:
             raise InputError(f"order {order!r}: a screen is ordered by one of {', '.join(ORDERS)}")
@@ -198,7 +219,8 @@ class OpenLake:
         spans put together, `.folds` has what was chosen in each training, and what it earned there
         and in the test, `.chosen` how often.
 
-        >>> lake.backtest("BTCUSDT", "ETHUSDT", entry=2, stop=4).summary  # doctest: +SKIP
+        >>> lake.backtest("ETHUSDT", "BTCUSDT", "1m", lookback=240, entry=2, fee_bps=5)
+        Backtest(ETHUSDT/BTCUSDT: 37 trades, net 266.59)
         """
         with closing(open_reader(self._lake.analytics_db)) as db:
             prices = prices or definition_of(db).prices

@@ -61,7 +61,7 @@ def test_it_holds_what_is_in_the_checkout(wheel: Path) -> None:
     for folder in ("provisioning", "dashboards", "prometheus"):
         for path in (ROOT / "grafana" / folder).rglob("*.*"):
             assert f"launcher/assets/{path.relative_to(ROOT / 'grafana')}" in names
-    assert "launcher/assets/spreadlake.example.toml" in names
+    assert {"launcher/assets/spreadlake.example.toml", "spreadlake/py.typed"} <= names
     assert not [name for name in names if name.startswith(("tests/", "grafana/", "docs/"))]
 
 
@@ -100,3 +100,19 @@ def test_the_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
         finally:
             demo.send_signal(signal.SIGINT)
     assert demo.returncode == 0
+
+
+def test_the_sample_lake_comes_with_the_wheel(python: Path, tmp_path: Path) -> None:
+    line = (
+        "import spreadlake; lake = spreadlake.sample(); "
+        "print(lake.screen(max_qvalue=0.05).height, lake.trades().collect()['symbol'].n_unique())"
+    )
+    ended = subprocess.run(
+        [str(python), "-P", "-c", line],
+        cwd=tmp_path,
+        env=environment() | {"XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "2 9\n", ended.stderr
