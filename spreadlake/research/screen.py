@@ -35,6 +35,10 @@ class NoScreenError(InputError):
     """There is nothing to screen at that time: no bars, or fewer than two symbols with enough."""
 
 
+class NoNewerBarError(NoScreenError):
+    """There is no bar that is newer than that of the screen before: it stands."""
+
+
 class ScreenRequest(NamedTuple):
     """What to screen: bars of which length, which symbols (None: all), and who is left out.
 
@@ -86,8 +90,8 @@ def take_screen(
 
     `advance` is told how many of how many pairs are done, which `threads` compute. InputError for
     symbols and timeframes that the lake does not have, and for a lookback below 30 bars;
-    NoScreenError where there is nothing to screen then, or no bar that is newer than the one at
-    `after`; RemovedError where bars of a time that is asked for were removed to make room.
+    NoScreenError where there is nothing to screen then, NoNewerBarError where no bar is newer than
+    the one at `after`; RemovedError where bars of that time were removed to make room.
     """
     options = request.options
     if options.lookback < LEAST_SCREENED_BARS:
@@ -101,7 +105,7 @@ def take_screen(
         time = (closes.end - 1) * closes.length
         passed = _passed(db, request, time)
     if after is not None and time <= after:
-        raise NoScreenError(
+        raise NoNewerBarError(
             f"there is no newer bar at {_when(at)}: the last ended at "
             f"{iso_utc(after + closes.length)}"
         )

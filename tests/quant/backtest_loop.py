@@ -173,6 +173,7 @@ class Machine:
         """No bar comes after this one: what is open is closed at its closes."""
         if self.trade is not None:
             self._leave(bar.close_time, bar.close_a, bar.close_b, Signal(bar, reason="end"))
+            self.waiting = None
 
     def equity(self, bar: Bar) -> float:
         """Realised and open profit at the bar's close, after costs."""

@@ -29,10 +29,12 @@ def make_bar_lake(
     timeframe: str = "1m",
     idle: Mapping[str, Sequence[int]] | None = None,
     breaks: Sequence[tuple[int, int]] = (),
+    opens: Mapping[str, Floats] | None = None,
 ) -> Lake:
     """`closes` (bars,) of each symbol from `start` on; NaN is no bar.
 
     `idle` says at which bars a symbol did not trade; a bar has a quote volume of 1,000 otherwise.
+    A bar opens at its close unless `opens` (bars,) of its symbol says otherwise.
     """
     lake = Lake(root)
     with closing(open_analytics_writer(lake)) as db, atomic(db):
@@ -40,11 +42,14 @@ def make_bar_lake(
         for symbol, close in closes.items():
             still = set((idle or {}).get(symbol, ()))
             rows = []
+            begun = (opens or {}).get(symbol, close)
             for at, price in enumerate(close.tolist()):
                 if price == price:
                     volume = (0.0, 0.0, 0.0, 0) if at in still else (9.0, 1_000.0, 4.0, 7)
                     time = start + at * length
-                    rows.append((symbol, timeframe, time, price, price, price, price, *volume))
+                    first = float(begun[at])
+                    ohlc = (first, max(first, price), min(first, price), price)
+                    rows.append((symbol, timeframe, time, *ohlc, *volume))
             db.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 11)})", rows)
             db.execute("INSERT INTO first_bars VALUES (?, ?, ?)", (symbol, timeframe, rows[0][2]))
             end = max(end, rows[-1][2] + length)

@@ -6,6 +6,7 @@ import polars as pl
 from spreadlake.quant.arrays import Ints
 from spreadlake.quant.backtest.positions import REASONS
 from spreadlake.quant.backtest.run import Run
+from spreadlake.quant.backtest.trades import Market, Trades
 
 _TIME: pl.DataType = pl.Datetime("us", "UTC")
 
@@ -57,7 +58,12 @@ EQUITY_SCHEMA = pl.Schema(
 
 def trades_frame(run: Run, pair: str = "") -> pl.DataFrame:
     """The trades of a run (TRADES_SCHEMA), in order of time."""
-    trades, bars, zscore = run.trades, run.market.bars, run.market.signals.zscore
+    return frame_of_trades(run.market, run.trades, pair)
+
+
+def frame_of_trades(market: Market, trades: Trades, pair: str) -> pl.DataFrame:
+    """Trades in a market (TRADES_SCHEMA), in order of time."""
+    bars, zscore = market.bars, market.signals.zscore
     positions = trades.positions
     # Of a position that the bars end before, the exit is when the last of them closes.
     opens = np.append(bars.time, bars.close_time[-1:])
@@ -66,10 +72,10 @@ def trades_frame(run: Run, pair: str = "") -> pl.DataFrame:
         "trade": np.arange(1, len(trades) + 1),
         "pair": [pair] * len(trades),
         "side": np.array(["short", "", "long"])[positions.side + 1],
-        "signal_time": _times(bars.time[positions.signal]),
-        "entry_time": _times(bars.time[positions.fill]),
-        "exit_signal_time": _times(bars.time[positions.exit_signal]),
-        "exit_time": _times(opens[positions.exit_fill]),
+        "signal_time": times_of(bars.time[positions.signal]),
+        "entry_time": times_of(bars.time[positions.fill]),
+        "exit_signal_time": times_of(bars.time[positions.exit_signal]),
+        "exit_time": times_of(opens[positions.exit_fill]),
         **{name: getattr(trades, name) for name in _QUANTITIES},
         "entry_zscore": zscore[positions.signal],
         "exit_zscore": zscore[positions.exit_signal],
@@ -84,8 +90,8 @@ def equity_frame(run: Run) -> pl.DataFrame:
     """Equity of a run at every bar (EQUITY_SCHEMA)."""
     bars, equity = run.market.bars, run.equity()
     columns = {
-        "time": _times(bars.time),
-        "close_time": _times(bars.close_time),
+        "time": times_of(bars.time),
+        "close_time": times_of(bars.close_time),
         "zscore": run.market.signals.zscore,
         "position": equity.position,
         "equity": equity.equity,
@@ -94,7 +100,8 @@ def equity_frame(run: Run) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=EQUITY_SCHEMA, nan_to_null=True)
 
 
-def _times(seconds: Ints) -> pl.Series:
+def times_of(seconds: Ints) -> pl.Series:
+    """Unix seconds as UTC datetimes."""
     return (
         pl.from_epoch(pl.Series(seconds, dtype=pl.Int64), "s")
         .dt.cast_time_unit("us")

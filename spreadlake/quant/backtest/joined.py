@@ -33,7 +33,7 @@ def joined(runs: Sequence[Run], pair: str = "") -> Joined:
     rows = sum(len(run.market.bars) for run in runs)
     changes = _joined_changes(runs, rows)
     summary = summarise(
-        _joined_trades([run.trades for run in runs]),
+        joined_trades([run.trades for run in runs]),
         _joined_levels(runs),
         changes,
         rows,
@@ -80,7 +80,7 @@ def _joined_levels(runs: Sequence[Run]) -> Floats:
     )
 
 
-def _joined_trades(parts: Sequence[Trades]) -> Trades:
+def joined_trades(parts: Sequence[Trades]) -> Trades:
     """Those of all spans; rows of their positions are those of each one's own bars."""
     positions = Positions(
         *(

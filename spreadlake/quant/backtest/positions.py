@@ -7,7 +7,8 @@ at once; what is left for a loop is to step from one position's end to the next 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,10 @@ class Positions:
         """Bars that closed from each one's fill on, until it was closed."""
         return self.exit_fill - self.fill
 
+    def some(self, chosen: Ints) -> Self:
+        """Those of the numbers `chosen`."""
+        return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
 
 def opens(signals: Signals, rules: Rules) -> Bools:
     """(rows,) whether a row's z-score opens a position where there is none, and the gates let it.
@@ -64,6 +69,35 @@ def opens(signals: Signals, rules: Rules) -> Bools:
     return np.asarray(opening)
 
 
+@dataclass(frozen=True)
+class Openings:
+    """Rows that would each open a position, in order of time, and what would become of it.
+
+    A `fill` that is the number of rows is beyond the bars, and so is the end of such a position.
+    `again` (openings,) is the first row at whose close the next position may be decided.
+    """
+
+    positions: Positions
+    again: Ints
+
+
+class _Followed(NamedTuple):
+    """Rows (openings,) at whose closes one is decided, of what is decided there, and of fills."""
+
+    signal: Rows
+    side: Ints
+    fill: Rows
+    decided: Rows
+    reason: Ints
+    closed: Rows
+    again: Rows
+
+    @property
+    def following(self) -> Ints:
+        """Which opening may come after each."""
+        return np.searchsorted(self.signal, self.again)
+
+
 class PositionFinder:
     """Finds the positions of one lane after another over the same bars and signals."""
 
@@ -75,7 +109,17 @@ class PositionFinder:
 
     def find(self, rules: Rules) -> Positions:
         """Those that the rules make."""
+        every = self._followed(rules, self._openings(rules))
+        return self._positions(every, self._chain(every.fill, every.following))
+
+    def openings(self, rules: Rules, allowed: Bools) -> Openings:
+        """What each row of those `allowed` (rows,) would open, were nothing else open."""
         signal = self._openings(rules)
+        every = self._followed(rules, signal[allowed[signal]])
+        again = every.again.astype(np.int64)
+        return Openings(self._positions(every, np.arange(len(again))), again)
+
+    def _followed(self, rules: Rules, signal: Rows) -> _Followed:
         side = np.where(self._signals.zscore[signal] > 0, -1, 1)
         fill = self._next_fill[signal + 1]
         decided, reason = self._decided(rules, side, fill)
@@ -85,15 +129,17 @@ class PositionFinder:
         if rules.stop is not None:
             stopped = reason == _STOP
             again = np.where(stopped, np.maximum(closed, self._inside(rules.entry)[after]), closed)
-        chosen = self._chain(fill, np.searchsorted(signal, again))
-        ended = closed[chosen] == self._rows
+        return _Followed(signal, side, fill, decided, reason, closed, again)
+
+    def _positions(self, every: _Followed, chosen: Ints) -> Positions:
+        ended = every.closed[chosen] == self._rows
         return Positions(
-            side[chosen],
-            signal[chosen].astype(np.int64),
-            fill[chosen].astype(np.int64),
-            np.where(ended, self._rows - 1, decided[chosen]).astype(np.int64),
-            closed[chosen].astype(np.int64),
-            np.where(ended, _END, reason[chosen]),
+            every.side[chosen],
+            every.signal[chosen].astype(np.int64),
+            every.fill[chosen].astype(np.int64),
+            np.where(ended, self._rows - 1, every.decided[chosen]).astype(np.int64),
+            every.closed[chosen].astype(np.int64),
+            np.where(ended, _END, every.reason[chosen]),
         )
 
     def _decided(self, rules: Rules, side: Ints, fill: Rows) -> tuple[Rows, Ints]:

@@ -1,0 +1,99 @@
+"""What a back-test of the pairs that screens choose is asked for."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from spreadlake.errors import InputError
+from spreadlake.quant.backtest import Lane
+from spreadlake.quant.backtest.limits import Limits
+from spreadlake.quant.screen import ScreenOptions
+from spreadlake.research.screen import ScreenRequest
+from spreadlake.series import Prices
+from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, iso_utc
+
+
+@dataclass(frozen=True)
+class ScreenBacktestRequest:
+    """Screens every so many seconds, and a lane run on the pairs that they choose.
+
+    timeframe, window, lookback, prices: of the screens and of the signals alike. symbols (None:
+    all), min_volume: who is screened. max_qvalue, top: who of a screen is chosen. Signals are
+    taken on the bars with start <= time < end (Unix seconds; None: all there are). InputError for
+    values that no screen or time can have.
+    """
+
+    timeframe: str = "1m"
+    window: int = 60
+    lookback: int = 240
+    prices: Prices = "log"
+    symbols: tuple[str, ...] | None = None
+    min_volume: float = 0.0
+    every: int = 3600
+    max_qvalue: float = 0.05
+    top: int = 20
+    start: float | None = None
+    end: float | None = None
+    lane: Lane = field(default_factory=Lane)
+    limits: Limits = field(default_factory=Limits)
+    funding: bool = False
+    max_stale_bars: int = 30
+
+    def __post_init__(self) -> None:
+        _require_bars("window", self.window, 2)
+        _require_bars("lookback", self.lookback, LEAST_SCREENED_BARS)
+        if self.prices not in ("raw", "log"):
+            raise InputError(f"prices {self.prices!r} are neither raw nor log")
+        if self.every < 1:
+            raise InputError(f"a screen every {self.every} s: name a time such as 1h")
+        if self.symbols is not None and len(set(self.symbols)) < 2:
+            raise InputError("a pair needs two symbols: name more, or none for all of the lake")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            first, last = iso_utc(self.start), iso_utc(self.end)
+            raise InputError(f"from {first} is not before to {last}: there is no bar between them")
+        self._require_a_choice()
+
+    def _require_a_choice(self) -> None:
+        if self.top < 1:
+            raise InputError(f"top {self.top}: choose 1 pair or more")
+        if not 0 <= self.max_qvalue <= 1:
+            raise InputError(f"max_qvalue {self.max_qvalue:g} is not from 0 to 1")
+
+    @property
+    def screen(self) -> ScreenRequest:
+        """Of each time."""
+        costs = self.lane.costs
+        options = ScreenOptions(
+            self.lookback, self.window, self.prices, costs.fee_bps, costs.slippage_bps
+        )
+        return ScreenRequest(
+            self.timeframe, options, self.symbols, self.min_volume, self.max_stale_bars
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By the names of `OpenLake.backtest_screen`; times as ISO 8601 in UTC."""
+        start, end = (None if t is None else iso_utc(t) for t in (self.start, self.end))
+        return {
+            "screen": True,
+            "timeframe": self.timeframe,
+            "window": self.window,
+            "lookback": self.lookback,
+            "prices": self.prices,
+            "symbols": None if self.symbols is None else list(self.symbols),
+            "min_volume": self.min_volume,
+            "every": self.every,
+            "max_qvalue": self.max_qvalue,
+            "top": self.top,
+            "start": start,
+            "end": end,
+            **asdict(self.lane.rules),
+            **asdict(self.lane.costs),
+            "max_positions": self.limits.positions,
+            "max_notional": self.limits.notional,
+            "funding": self.funding,
+        }
+
+
+def _require_bars(name: str, bars: int, least: int) -> None:
+    if not isinstance(bars, int) or not least <= bars <= MOST_BARS:
+        raise InputError(f"{name} {bars} is not a number of bars from {least} to {MOST_BARS:,}")
