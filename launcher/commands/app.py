@@ -10,6 +10,7 @@ import typer
 
 from launcher.commands import (
     backtest,
+    backtests,
     csv,
     dashboards,
     imports,
@@ -50,6 +51,7 @@ app.command("symbols")(symbols.symbols)
 app.command("csv")(csv.csv)
 app.command("screen")(screen.screen)
 app.command("backtest")(backtest.backtest)
+app.command("backtests")(backtests.backtests)
 app.command("collect")(services.collect)
 app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from launcher.commands.backtest_output import folder_for, show, write_folder
+from launcher.commands.backtest_output import folder_for, keep_result, show, write_folder
 from launcher.commands.options import (
     DataOption,
     parse_bars,
@@ -16,6 +16,7 @@ from launcher.commands.options import (
 from launcher.commands.series import available_series, choose_series, lake_definition
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.lake.backtests import check_name
 from spreadlake.pairs import Pair, parse_pair
 from spreadlake.series import Prices
 from spreadlake.status import require_lake
@@ -130,6 +131,10 @@ def backtest(
             "-o", "--output", metavar="DIR", help="Folder for trades, equity, summary and pictures."
         ),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", metavar="NAME", help="Keep it in the lake for Grafana, by a name."),
+    ] = None,
     data: DataOption = Path("data"),
 ) -> None:
     """Back-test z-score mean reversion of a pair.
@@ -161,10 +166,12 @@ def backtest(
         funding,
         definition.max_stale_bars,
     )
-    folder = folder_for(output)
+    folder, name = folder_for(output), None if keep is None else check_name(keep)
     result = take_backtest(lake, request)
     if folder is not None:
         write_folder(result, folder)
+    if name is not None:
+        keep_result(lake, name, result)
     show(result, form)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from launcher.commands.output import bytes_to_file, lines_to_file, lines_to_stdout
 from spreadlake.errors import InputError
+from spreadlake.lake import Lake
 from spreadlake.words import count
 
 if TYPE_CHECKING:
@@ -49,6 +51,14 @@ def write_folder(result: "Backtest", folder: Path) -> None:
     lines_to_file([as_json(result)], folder / "summary.json")
     files = "trades.csv, equity.csv, backtest.html, backtest.png and summary.json"
     typer.echo(f"wrote {files} to {folder}", err=True)
+
+
+def keep_result(lake: Lake, name: str, result: "Backtest") -> None:
+    """Keeps the result in the lake, in place of one that has its name."""
+    from spreadlake.research.kept_backtests import keep_backtest  # noqa: PLC0415
+
+    keep_backtest(lake, name, result, time.time())
+    typer.echo(f"kept {name} for the dashboard Back-test of Grafana", err=True)
 
 
 def csv_pieces(frame: "pl.DataFrame") -> Iterator[str]:

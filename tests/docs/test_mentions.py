@@ -88,6 +88,7 @@ def test_databases(path: Path) -> None:
         str(lake.ticks_db),
         str(lake.analytics_db),
         str(lake.notify_db),
+        str(lake.backtests_db),
     }
 
 

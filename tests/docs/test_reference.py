@@ -11,7 +11,13 @@ from docs.source.files import DOCS, generated
 from docs.source.regions import table, with_regions
 from spreadlake.config import Settings
 from spreadlake.config.environment import OTHER_VARIABLES
-from spreadlake.lake import Lake, open_analytics_writer, open_notify_writer, open_ticks_writer
+from spreadlake.lake import (
+    Lake,
+    open_analytics_writer,
+    open_backtests_writer,
+    open_notify_writer,
+    open_ticks_writer,
+)
 from tests.docs.metrics import exported, labels_of, name_of
 from tests.paths import ROOT
 
@@ -74,6 +80,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
         (lake.ticks_db, open_ticks_writer(lake)),
         (lake.analytics_db, open_analytics_writer(lake)),
         (lake.notify_db, open_notify_writer(lake)),
+        (lake.backtests_db, open_backtests_writer(lake)),
     ):
         with closing(opened) as db:
             names = [
@@ -89,7 +96,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
 
 def test_every_table_and_column_is_there_in_order(tmp_path: Path) -> None:
     documented: dict[str, dict[str, list[str]]] = {}
-    for database in ("ticks.db", "analytics.db", "notify.db"):
+    for database in ("ticks.db", "analytics.db", "notify.db", "backtests.db"):
         text = section(f"### `{database}`")
         parts = re.split(r"^#### `(\w+)`$", text, flags=re.MULTILINE)[1:]
         tables = zip(parts[::2], parts[1::2], strict=True)

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, open_analytics_writer, open_reader, open_ticks_writer
+from spreadlake.lake import (
+    Lake,
+    open_analytics_writer,
+    open_backtests_writer,
+    open_reader,
+    open_ticks_writer,
+)
 from spreadlake.lake.databases import connections
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS
+from spreadlake.lake.databases.schema_backtests import BACKTESTS_STEPS
 from spreadlake.lake.databases.schema_ticks import TICKS_STEPS
 
 Opener = Callable[[Lake], sqlite3.Connection]
@@ -19,8 +26,15 @@ VERSIONS = Path(__file__).parent / "versions"
 WRITERS = [
     pytest.param("ticks_db", open_ticks_writer, "TICKS_STEPS", id="ticks.db"),
     pytest.param("analytics_db", open_analytics_writer, "ANALYTICS_STEPS", id="analytics.db"),
+    pytest.param("backtests_db", open_backtests_writer, "BACKTESTS_STEPS", id="backtests.db"),
 ]
-NEXT_STEP = "ALTER TABLE meta ADD COLUMN note TEXT; CREATE TABLE more(x INTEGER);"
+# A table of each, with a row and its columns.
+ROWS = {
+    "ticks_db": ("meta", "('kept', 'yes')", "key, value"),
+    "analytics_db": ("meta", "('kept', 'yes')", "key, value"),
+    "backtests_db": ("backtest_equity", "(1, 1, 1, 2, 2, 3, 3, 4)", "backtest_id, drawdown"),
+}
+NEXT_STEP = "ALTER TABLE {} ADD COLUMN note TEXT; CREATE TABLE more(x INTEGER);"
 
 
 def version_of(path: Path) -> int:
@@ -49,12 +63,15 @@ def test_an_old_lake_is_brought_up_to_date_and_keeps_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, opened: Opener, steps: str
 ) -> None:
     lake = Lake(tmp_path)
+    table, row, columns = ROWS[file]
     with closing(opened(lake)) as db:
-        db.execute("INSERT INTO meta VALUES ('kept', 'yes')")
+        db.execute(f"INSERT INTO {table} VALUES {row}")
+        kept = db.execute(f"SELECT {columns} FROM {table}").fetchone()
     old = version_of(getattr(lake, file))
-    monkeypatch.setattr(connections, steps, [*getattr(connections, steps), NEXT_STEP])
+    monkeypatch.setattr(connections, steps, [*getattr(connections, steps), NEXT_STEP.format(table)])
     with closing(opened(lake)) as db:
-        assert db.execute("SELECT * FROM meta").fetchall() == [("kept", "yes", None)]
+        found = db.execute(f"SELECT {columns}, note FROM {table}").fetchall()
+        assert found == [(*kept, None)]
         assert db.execute("SELECT * FROM more").fetchall() == []
     assert version_of(getattr(lake, file)) == old + 1
     opened(lake).close()
@@ -116,6 +133,7 @@ def test_every_version_that_was_ever_written_opens(
         assert shape_of(getattr(lake, file)) == shape_of(getattr(new, file)), schema.name
 
 
-def test_both_lists_have_steps() -> None:
+def test_each_list_has_steps() -> None:
     assert TICKS_STEPS
     assert ANALYTICS_STEPS
+    assert BACKTESTS_STEPS

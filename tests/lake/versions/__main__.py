@@ -5,7 +5,12 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer
+from spreadlake.lake import (
+    Lake,
+    open_analytics_writer,
+    open_backtests_writer,
+    open_ticks_writer,
+)
 
 
 def keep(name: str, db: sqlite3.Connection) -> None:
@@ -21,3 +26,5 @@ if __name__ == "__main__":
         with closing(open_ticks_writer(lake)) as ticks, closing(open_analytics_writer(lake)) as job:
             keep("ticks", ticks)
             keep("analytics", job)
+        with closing(open_backtests_writer(lake)) as backtests:
+            keep("backtests", backtests)
