@@ -1,10 +1,11 @@
 """`spreadlake backtest`: would z-score mean reversion of a pair have paid?"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from launcher.commands.backtest_grid import varied
 from launcher.commands.backtest_output import folder_for, keep_result, show, write_folder
 from launcher.commands.options import (
     DataOption,
@@ -121,6 +122,28 @@ def backtest(
     funding: Annotated[
         bool, typer.Option("--funding", help="With the funding that positions pay and receive.")
     ] = False,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="KEY=V,V",
+            help="Values of a parameter, none for without; more KEY=V,V may follow.",
+        ),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=V,V]...", hidden=True, help="More of --grid."),
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train", metavar="D", help="Walk-forward: span to choose in, as 30d, 12h or bars."
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", metavar="D", help="Span after it in which the choice is used."),
+    ] = None,
     form: Annotated[
         Literal["text", "json"],
         typer.Option("--format", metavar="text|json", help="What is written to stdout."),
@@ -136,21 +159,35 @@ def backtest(
         typer.Option("--keep", metavar="NAME", help="Keep it in the lake for Grafana, by a name."),
     ] = None,
     data: DataOption = Path("data"),
+    *,
+    context: typer.Context,
 ) -> None:
     """Back-test z-score mean reversion of a pair.
 
     On the bars of the lake, point in time: a signal is taken at a bar's close and filled at the
     open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv,
-    summary.json, and pictures: backtest.html and backtest.png. docs/backtest.md says what each
-    number is.
+    summary.json, and pictures: backtest.html and backtest.png. With --grid every combination of
+    values is run, the best by Sharpe ratio shown and told what it is worth among so many; with
+    --train and --test the best of each training span is used in the span after it.
+    docs/backtest.md says what each number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
     from spreadlake.research.backtest import BacktestRequest, take_backtest  # noqa: PLC0415
+    from spreadlake.research.backtest_grid import GridRequest, take_grid  # noqa: PLC0415
 
     lake = Lake(data)
     require_lake(lake)
     _require_analytics(lake)
     definition = lake_definition(lake)
+    values = varied(context, grid, more, (train, test))
+    rules: dict[str, Any] = {
+        "entry": entry,
+        "exit": exit_at,
+        "stop": stop,
+        "max_bars": max_bars,
+        "min_correlation": min_correlation,
+        "max_adf_pvalue": max_adf_pvalue,
+    }
     request = BacktestRequest(
         _pair(lake, pair),
         timeframe,
@@ -160,14 +197,18 @@ def backtest(
         None if start is None else parse_time(start),
         None if end is None else parse_time(end),
         Lane(
-            Rules(entry, exit_at, stop, max_bars, min_correlation, max_adf_pvalue),
+            Rules() if values else Rules(**rules),
             Costs(fee_bps, slippage_bps, notional),
         ),
         funding,
         definition.max_stale_bars,
     )
     folder, name = folder_for(output), None if keep is None else check_name(keep)
-    result = take_backtest(lake, request)
+    if values:
+        base = {"window": window, "lookback": lookback, "prices": request.prices, **rules}
+        result = take_grid(lake, GridRequest(request, base, values, train, test))
+    else:
+        result = take_backtest(lake, request)
     if folder is not None:
         write_folder(result, folder)
     if name is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from launcher.commands.backtest_grid_text import grid_lines, walk_lines
 from launcher.commands.output import bytes_to_file, lines_to_file, lines_to_stdout
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from spreadlake.research.backtest import Backtest
 
+_TABLES = ("grid", "folds", "chosen")
 _ROWS = 50_000  # of a frame that are text at a time
 _WIDTH = 78
 
@@ -44,13 +46,22 @@ def write_folder(result: "Backtest", folder: Path) -> None:
     from spreadlake.research.pictures import html, png  # noqa: PLC0415 what draws is slow to import
 
     (folder / "summary.json").unlink(missing_ok=True)
-    lines_to_file(csv_pieces(result.trades), folder / "trades.csv")
-    lines_to_file(csv_pieces(result.equity), folder / "equity.csv")
+    written = {"trades": result.trades, "equity": result.equity} | _tables(result)
+    for name, frame in written.items():
+        lines_to_file(csv_pieces(frame), folder / f"{name}.csv")
+    for name in set(_TABLES) - set(written):  # of another back-test
+        (folder / f"{name}.csv").unlink(missing_ok=True)
     lines_to_file([html(result.pictured())], folder / "backtest.html")
     bytes_to_file(png(result.pictured()), folder / "backtest.png")
     lines_to_file([as_json(result)], folder / "summary.json")
-    files = "trades.csv, equity.csv, backtest.html, backtest.png and summary.json"
-    typer.echo(f"wrote {files} to {folder}", err=True)
+    files = ", ".join([*(f"{name}.csv" for name in written), "backtest.html", "backtest.png"])
+    typer.echo(f"wrote {files} and summary.json to {folder}", err=True)
+
+
+def _tables(result: "Backtest") -> dict[str, "pl.DataFrame"]:
+    """Those of a grid or a walk-forward."""
+    there = {name: getattr(result, name) for name in _TABLES}
+    return {name: frame for name, frame in there.items() if frame is not None}
 
 
 def keep_result(lake: Lake, name: str, result: "Backtest") -> None:
@@ -63,18 +74,26 @@ def keep_result(lake: Lake, name: str, result: "Backtest") -> None:
 
 def csv_pieces(frame: "pl.DataFrame") -> Iterator[str]:
     """A frame as CSV: times as ISO 8601, numbers that read back to the same bits, no null."""
-    import polars as pl  # noqa: PLC0415
-
-    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-    text = frame.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times)
+    text = times_as_text(frame)
     yield text.clear().write_csv()
     for piece in text.iter_slices(_ROWS):
         yield piece.write_csv(include_header=False)
 
 
+def times_as_text(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Its times as ISO 8601."""
+    import polars as pl  # noqa: PLC0415
+
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    return frame.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times)
+
+
 def as_json(result: "Backtest") -> str:
     """The summary's numbers, and beside them the settings and what is to be said of it."""
     whole = {**result.summary, "settings": result.settings, "notes": result.notes}
+    if result.selection is not None:
+        whole["selection"] = result.selection
+    whole |= {name: times_as_text(table).to_dicts() for name, table in _tables(result).items()}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -89,9 +108,16 @@ def show(result: "Backtest", form: str) -> None:
 
 
 def text_lines(result: "Backtest") -> list[str]:
-    """The result at 80 columns."""
-    lines = [part for line in _asked(result.settings) for part in _wrapped(line)]
-    lines.append("")
+    """The result at 80 columns, but for tables that need more."""
+    lines = []
+    if result.folds is not None:
+        lines = [*walk_lines(result), "", "All tests together:", ""]
+    elif result.grid is not None:
+        lines = [*grid_lines(result), ""]
+    if result.folds is None and (len(result.trades) or result.grid is None):
+        best = ["The best set:", ""] if result.grid is not None else []
+        asked = [part for line in _asked(result.settings) for part in _wrapped(line)]
+        lines += [*best, *asked, ""]
     if len(result.trades):
         lines += _numbers(result)
     for note in result.notes:
