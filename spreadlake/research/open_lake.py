@@ -19,6 +19,7 @@ from spreadlake.quant.backtest.parameters import GridValues
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
 from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
 from spreadlake.research.backtest_grid import Duration, GridRequest, take_grid
+from spreadlake.research.coverage import coverage_frame
 from spreadlake.research.lake_bars import bars_frame, wide_bars_frame
 from spreadlake.research.lake_events import alerts_frame, gaps_frame
 from spreadlake.research.lake_pairs import pair_frame, pair_request
@@ -141,6 +142,17 @@ class OpenLake:
         0
         """
         return gaps_frame(self._lake, repaired=repaired)
+
+    def coverage(self, symbols: Symbols | None = None) -> pl.DataFrame:
+        """What there is of each symbol from `start` to before `end`, what is `missing`, and why.
+
+        A row for the `trades` and one for the `bars` of each timeframe, with how many there are,
+        and one for each stretch that is missing, by `kind` (docs/python.md lists them).
+
+        >>> lake.coverage("BTCUSDT").select("kind", "trades", "bars").rows()
+        [('bars', None, 1500), ('bars', None, 3599), ('trades', 1798, None), ('klines', None, None)]
+        """
+        return coverage_frame(self._lake, _names(symbols))
 
     def screen(
         self,
