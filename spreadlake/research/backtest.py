@@ -111,7 +111,8 @@ class Backtest:
     def plot(self) -> "go.Figure":
         """Equity, drawdown, z-score with the trades, costs, and what trades earned, as charts.
 
-        >>> lake.backtest("BTCUSDT", "ETHUSDT").plot()  # doctest: +SKIP
+        >>> lake.backtest("ETHUSDT", "BTCUSDT").plot().layout.title.text
+        'ETHUSDT/BTCUSDT · 1m'
         """
         from spreadlake.research.pictures import figure  # noqa: PLC0415 it imports what draws
 

@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 
 import spreadlake
+from spreadlake.research.backtest import Backtest
 from spreadlake.research.open_lake import OpenLake
 
 PUBLIC = [
     spreadlake.open,
     spreadlake.sample,
+    Backtest.plot,
     *(
         one
         for name, one in vars(OpenLake).items()
