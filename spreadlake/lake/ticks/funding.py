@@ -75,7 +75,9 @@ def compare_funding(db: sqlite3.Connection, rates: Iterable[FundingRate]) -> Com
 
 
 def read_spans(db: sqlite3.Connection) -> dict[str, FundingSpan]:
-    """By symbol."""
+    """By symbol; none in a lake that was made before there were any."""
+    if not _has_table(db):
+        return {}
     rows = db.execute("SELECT symbol, first_ms, until_ms FROM funding_spans")
     return {row[0]: FundingSpan(*row) for row in rows}
 
