@@ -16,7 +16,9 @@ from spreadlake.quant.stationarity import MIN_BARS
 from spreadlake.quant.unit_root import adf
 from spreadlake.series import Prices
 
-_CELLS = 100_000  # bars of the windows whose spreads are tested at a time, to bound memory
+# Spreads tested at a time. What is shared by the pairs of many symbols is computed for all of their
+# products, and here each symbol is in one pair: few of them at a time waste the least.
+_TESTS = 24
 
 
 class PairSignals(NamedTuple):
@@ -83,6 +85,5 @@ def _alike(bars: Ints) -> Iterator[tuple[Ints, int]]:
     """Numbers of tests over as many bars, some at a time; those over too few are left out."""
     for count in np.unique(bars[bars >= MIN_BARS]).tolist():
         same = np.flatnonzero(bars == count)
-        step = max(1, _CELLS // count)
-        for at in range(0, len(same), step):
-            yield same[at : at + step], count
+        for at in range(0, len(same), _TESTS):
+            yield same[at : at + _TESTS], count

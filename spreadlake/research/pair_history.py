@@ -1,19 +1,22 @@
 """The bars of one pair, read once, and the signals of any window and lookback on them."""
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
-from spreadlake.lake.analytics.breaks import read_cuts
+from spreadlake.lake.analytics.breaks import read_breaks
 from spreadlake.lake.analytics.removal import refuse_removed_rows
 from spreadlake.pairs import Pair
 from spreadlake.quant.arrays import Bools, Floats
 from spreadlake.quant.backtest import Bars, Signals
+from spreadlake.quant.breaks import cuts_of
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import bars_needed
 from spreadlake.quant.pair_signals import PairSignals, pair_signals, spread_adf_pvalues
@@ -26,17 +29,76 @@ _PIECE = 5_000  # rows computed at a time, to bound memory
 
 
 @dataclass(frozen=True)
-class PairHistory:
-    """The bars of both legs of a pair, and those before them that windows reach back to.
+class _Stretch:
+    """Bars in a row, more or less: where there are none for long, another stretch begins.
 
-    The last `rows` columns of `closes` (a matrix of A and B) are the time asked for, `opens` lie
-    beside them; what is of one leg alone is no row of `bars`. No window reaches over `cuts`
-    (absolute bars), and no further back than `reach` bars.
+    closes: a matrix of A and B; `opens` (2, columns) lie beside it. Its rows are the columns from
+    `first` on: those before are for windows to reach back into.
     """
 
     closes: CloseMatrix
     opens: Floats
-    rows: int
+    first: int
+
+    @property
+    def there(self) -> Bools:
+        """(rows,) where both legs have a bar."""
+        return np.asarray(~np.isnan(self.closes.close[:, self.first :]).any(axis=0))
+
+    @property
+    def bars(self) -> Bars:
+        """The rows that both legs have."""
+        there, closes, rows = self.there, self.closes, slice(self.first, None)
+        time = (closes.start + self.first + np.flatnonzero(there)) * closes.length
+        legs = (x[:, rows][:, there] for x in (self.opens, closes.close, closes.traded))
+        return Bars(closes.length, time, *(leg for both in legs for leg in both))
+
+    def computed(self, series: "_Series", reach: int, cuts: list[int]) -> PairSignals:
+        """(rows,) each."""
+        closes = self.closes.above_zero() if series.prices == "log" else self.closes
+        parts = [
+            pair_signals(
+                part, series.window, series.lookback, series.max_stale, rows, series.prices
+            )
+            for at in range(closes.start + self.first, closes.end, _PIECE)
+            for stop in [min(at + _PIECE, closes.end)]
+            for piece in [closes.columns(max(closes.start, at - reach), stop)]
+            for part, rows in piece.stretches(stop - at, cuts)
+        ]
+        return PairSignals(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def signals(self, series: "_Series", reach: int, cuts: list[int]) -> Signals:
+        """On the rows that both legs have."""
+        found, there = self.computed(series, reach, cuts), self.there
+        adf = None
+        if series.tested_from is not None:
+            at = np.flatnonzero(np.abs(found.zscore) >= series.tested_from)
+            whole = np.full(len(there), np.nan)
+            whole[at] = spread_adf_pvalues(
+                self.closes.close, self.first + at, found.hedge_bars[at], series.prices
+            )
+            adf = whole[there]
+        zscore, beta, correlation = (x[there] for x in found[:3])
+        return Signals(zscore, beta, correlation, adf, series.prices)
+
+
+class _Series(NamedTuple):
+    window: int
+    lookback: int
+    prices: Prices
+    max_stale: int
+    tested_from: float | None
+
+
+@dataclass(frozen=True)
+class PairHistory:
+    """The bars of both legs of a pair, and those before them that windows reach back to.
+
+    What is of one leg alone is no row of `bars`. No window reaches over `cuts` (absolute bars), and
+    none further back than `reach` bars. Where there are no bars for long, no memory is taken.
+    """
+
+    stretches: list[_Stretch]
     reach: int
     cuts: list[int]
     max_stale_bars: int
@@ -62,22 +124,19 @@ class PairHistory:
             refuse_removed_rows(db, BARS, source.stored, start)
             low, high = _span(source, pair, start, end)
             reach = bars_needed((longest,), (longest,), max_stale_bars)
-            cuts = read_cuts(db, source.length, low - reach, high)
-        closes, opens = _read(lake, source, pair, low - reach, high)
-        history = cls(closes, opens, high - low, reach, cuts, max_stale_bars)
-        if not history._there.any():
+            breaks = read_breaks(db)
+        cuts = cuts_of(breaks, source.length, low - reach, high)
+        pieces = _pieces(lake, source, pair, _covered(breaks, source.length, low - reach, high))
+        stretches = [_stretch(source.length, pair, run, low) for run in _in_a_row(pieces)]
+        stretches = [stretch for stretch in stretches if stretch.there.any()]
+        if not stretches:
             raise InputError(_no_bars(source, pair, timeframe, start, end))
-        return history
+        return cls(stretches, reach, cuts, max_stale_bars)
 
     @property
     def bars(self) -> Bars:
         """The bars (rows,) that both legs have."""
-        there, closes, rows = self._there, self.closes, slice(self._first, None)
-        time = (closes.start + self._first + np.flatnonzero(there)) * closes.length
-        open_a, open_b = self.opens[:, rows][:, there]
-        close_a, close_b = closes.close[:, rows][:, there]
-        traded_a, traded_b = closes.traded[:, rows][:, there]
-        return Bars(closes.length, time, open_a, open_b, close_a, close_b, traded_a, traded_b)
+        return Bars.joined([stretch.bars for stretch in self.stretches])
 
     def signals(
         self, window: int, lookback: int, prices: Prices, tested_from: float | None = None
@@ -86,40 +145,10 @@ class PairHistory:
 
         The spread is tested (adf_pvalue) where |z| >= tested_from; nowhere if that is None.
         """
-        found = self._computed(window, lookback, prices)
-        there = self._there
-        zscore, beta, correlation = (x[there] for x in found[:3])
-        if tested_from is None:
-            return Signals(zscore, beta, correlation, None, prices)
-        at = np.flatnonzero(np.abs(found.zscore) >= tested_from)
-        adf = np.full(self.rows, np.nan)
-        adf[at] = spread_adf_pvalues(
-            self.closes.close, self._first + at, found.hedge_bars[at], prices
+        series = _Series(window, lookback, prices, self.max_stale_bars, tested_from)
+        return Signals.joined(
+            [stretch.signals(series, self.reach, self.cuts) for stretch in self.stretches]
         )
-        return Signals(zscore, beta, correlation, adf[there], prices)
-
-    @property
-    def _first(self) -> int:
-        """The column of the first of the rows."""
-        return int(self.closes.close.shape[1]) - self.rows
-
-    @property
-    def _there(self) -> Bools:
-        """(rows,) where both legs have a bar."""
-        return np.asarray(~np.isnan(self.closes.close[:, self._first :]).any(axis=0))
-
-    def _computed(self, window: int, lookback: int, prices: Prices) -> PairSignals:
-        """(rows,) each."""
-        closes = self.closes.above_zero() if prices == "log" else self.closes
-        parts = [
-            pair_signals(part, window, lookback, self.max_stale_bars, count, prices)
-            for at in range(closes.end - self.rows, closes.end, _PIECE)
-            for stop in [min(at + _PIECE, closes.end)]
-            for part, count in closes.columns(at - self.reach, stop).stretches(stop - at, self.cuts)
-        ]
-        if not parts:
-            return PairSignals(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64))
-        return PairSignals(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _span(source: BarSource, pair: Pair, start: float | None, end: float | None) -> tuple[int, int]:
@@ -148,23 +177,68 @@ def _no_bars(
     return f"{nothing}: the lake has bars from {first} to {last}"
 
 
-def _read(
-    lake: Lake, source: BarSource, pair: Pair, low: int, high: int
-) -> tuple[CloseMatrix, Floats]:
-    """Closes and opens at the absolute bars [low, high), NaN where a leg has no bar."""
-    shape = (2, high - low)
-    opens, closes = np.full(shape, np.nan), np.full(shape, np.nan)
-    traded = np.zeros(shape, dtype=np.bool_)
+class _Piece(NamedTuple):
+    """Closes, opens and whether there are trades, (2, columns) each, from a bar on."""
+
+    start: int
+    closes: Floats
+    opens: Floats
+    traded: Bools
+
+    @property
+    def end(self) -> int:
+        return self.start + int(self.closes.shape[1])
+
+
+def _covered(
+    breaks: Sequence[tuple[int, int]], length: int, low: int, high: int
+) -> Iterator[tuple[int, int]]:
+    """Absolute bars [low, high) as spans [start, end) of a few, without those within breaks."""
+    starts = [start for start, _ in breaks]
     for at in range(low, high, _READ):
+        end = min(at + _READ, high)
+        before = bisect_right(starts, at * length) - 1
+        if before < 0 or breaks[before][1] < end * length:
+            yield at, end
+
+
+def _pieces(
+    lake: Lake, source: BarSource, pair: Pair, spans: Iterator[tuple[int, int]]
+) -> Iterator[_Piece]:
+    """The absolute bars of each span; what has no bar at all is left out."""
+    for at, end in spans:
+        shape = (2, end - at)
+        opens, closes = np.full(shape, np.nan), np.full(shape, np.nan)
+        piece = _Piece(at, closes, opens, np.zeros(shape, dtype=np.bool_))
         with closing(open_reader(lake.analytics_db)) as db:
-            legs = [source.read_prices(db, symbol, at, min(at + _READ, high)) for symbol in pair]
+            legs = [source.read_prices(db, symbol, at, end) for symbol in pair]
         for row, bars in enumerate(legs):
-            columns = bars.number - low
-            opens[row, columns] = bars.open
-            closes[row, columns] = bars.close
-            traded[row, columns] = bars.traded
-    first = np.full(2, low)  # of parts of the matrix it is found anew
-    return (
-        CloseMatrix(source.length, low, tuple(pair), closes, traded, np.zeros(shape), first),
-        opens,
+            columns = bars.number - at
+            piece.closes[row, columns] = bars.close
+            piece.opens[row, columns] = bars.open
+            piece.traded[row, columns] = bars.traded
+        if any(len(bars.number) for bars in legs):
+            yield piece
+
+
+def _in_a_row(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
+    """Pieces of which each begins where the one before ends."""
+    run: list[_Piece] = []
+    for piece in pieces:
+        if run and piece.start != run[-1].end:
+            yield run
+            run = []
+        run.append(piece)
+    if run:
+        yield run
+
+
+def _stretch(length: int, pair: Pair, run: list[_Piece], low: int) -> _Stretch:
+    """Rows are the bars from `low` on."""
+    start = run[0].start
+    closes, opens, traded = (
+        np.concatenate([piece[field] for piece in run], axis=1) for field in (1, 2, 3)
     )
+    first = np.full(2, start)  # of parts of the matrix it is found anew
+    matrix = CloseMatrix(length, start, tuple(pair), closes, traded, np.zeros((2, 0)), first)
+    return _Stretch(matrix, opens, min(max(low - start, 0), closes.shape[1]))

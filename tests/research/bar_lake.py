@@ -1,5 +1,6 @@
 """A lake that holds bars and nothing else: what a screen reads."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -38,21 +39,39 @@ def make_bar_lake(
     """
     lake = Lake(root)
     with closing(open_analytics_writer(lake)) as db, atomic(db):
-        end = start
-        for symbol, close in closes.items():
-            still = set((idle or {}).get(symbol, ()))
-            rows = []
-            begun = (opens or {}).get(symbol, close)
-            for at, price in enumerate(close.tolist()):
-                if price == price:
-                    volume = (0.0, 0.0, 0.0, 0) if at in still else (9.0, 1_000.0, 4.0, 7)
-                    time = start + at * length
-                    first = float(begun[at])
-                    ohlc = (first, max(first, price), min(first, price), price)
-                    rows.append((symbol, timeframe, time, *ohlc, *volume))
-            db.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 11)})", rows)
-            db.execute("INSERT INTO first_bars VALUES (?, ?, ?)", (symbol, timeframe, rows[0][2]))
-            end = max(end, rows[-1][2] + length)
+        fill_bars(
+            db, closes, start=start, length=length, timeframe=timeframe, idle=idle, opens=opens
+        )
         db.executemany("INSERT INTO breaks VALUES (?, ?)", breaks)
-        db.execute("INSERT OR REPLACE INTO progress VALUES ('final_time', ?)", (end,))
     return lake
+
+
+def fill_bars(
+    db: sqlite3.Connection,
+    closes: Mapping[str, Floats],
+    *,
+    start: int = BEGIN,
+    length: int = 60,
+    timeframe: str = "1m",
+    idle: Mapping[str, Sequence[int]] | None = None,
+    opens: Mapping[str, Floats] | None = None,
+) -> None:
+    """The same bars into an `analytics.db` of any version, after those that are there."""
+    end = start
+    for symbol, close in closes.items():
+        still = set((idle or {}).get(symbol, ()))
+        rows = []
+        begun = (opens or {}).get(symbol, close)
+        for at, price in enumerate(close.tolist()):
+            if price == price:
+                volume = (0.0, 0.0, 0.0, 0) if at in still else (9.0, 1_000.0, 4.0, 7)
+                time = start + at * length
+                first = float(begun[at])
+                ohlc = (first, max(first, price), min(first, price), price)
+                rows.append((symbol, timeframe, time, *ohlc, *volume))
+        db.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 11)})", rows)
+        db.execute(
+            "INSERT OR IGNORE INTO first_bars VALUES (?, ?, ?)", (symbol, timeframe, rows[0][2])
+        )
+        end = max(end, rows[-1][2] + length)
+    db.execute("INSERT OR REPLACE INTO progress VALUES ('final_time', ?)", (end,))

@@ -2,6 +2,8 @@
 
 import random
 import re
+import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from analytics_job.job import AnalyticsJob
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, write_piece
+from spreadlake.lake.databases.schema import ANALYTICS_STEPS
+from spreadlake.lake.databases.schema_ticks import TICKS_STEPS
 from spreadlake.pairs import Pair
 from spreadlake.quant.backtest import Bars, Lane, Rules, Signals, back_tests, trades_frame
 from spreadlake.quant.stationarity import stationarity
@@ -23,7 +27,8 @@ from spreadlake.research.pair_history import PairHistory
 from spreadlake.series import BARS, Prices
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
-from tests.research.bar_lake import BEGIN, make_bar_lake, walks
+from tests.lake import versions
+from tests.research.bar_lake import BEGIN, fill_bars, make_bar_lake, walks
 from tests.trades import Trade
 
 A, B = "AUSDT", "BUSDT"
@@ -279,3 +284,36 @@ def test_other_symbols_are_named(walked: Lake) -> None:
         opened.backtest(A, "XUSDT")
     with pytest.raises(InputError, match="needs two different symbols"):
         opened.backtest(A, A)
+
+
+def test_years_without_a_bar_take_no_memory(tmp_path: Path) -> None:
+    """Bars of seconds, some of 2021 and some of 2023: held apart, and with the same numbers."""
+    early, late = BEGIN - 2 * 365 * 86_400, BEGIN
+    lake = make_bar_lake(tmp_path / "both", CLOSES, start=early, length=1, timeframe="1s")
+    with closing(open_analytics_writer(lake)) as db, atomic(db):
+        fill_bars(db, CLOSES, start=late, length=1, timeframe="1s")
+        db.execute("INSERT INTO breaks VALUES (?, ?)", (early + 400, late))
+    tracemalloc.start()
+    found = taken(lake, "1s", entry=1.5)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100e6
+    assert found.settings["bars"] == 800
+    alone = make_bar_lake(tmp_path / "one", CLOSES, start=late, length=1, timeframe="1s")
+    wanted = taken(alone, "1s", entry=1.5)
+    assert found.equity["zscore"][400:].equals(wanted.equity["zscore"])
+
+
+@pytest.mark.parametrize("version", range(1, len(ANALYTICS_STEPS) + 1))
+def test_lakes_of_before_are_tested_too(tmp_path: Path, version: int) -> None:
+    folder = Path(versions.__file__).parent
+    with closing(sqlite3.connect(tmp_path / "ticks.db")) as db:
+        db.executescript((folder / f"ticks_{min(version, len(TICKS_STEPS))}.sql").read_text())
+    with closing(sqlite3.connect(tmp_path / "analytics.db")) as db:
+        db.executescript((folder / f"analytics_{version}.sql").read_text())
+        fill_bars(db, CLOSES)
+        db.commit()
+    found = taken(Lake(tmp_path), entry=1.5)
+    assert found.trades.height > 5
+    with pytest.raises(InputError, match="no funding rates of AUSDT"):
+        taken(Lake(tmp_path), funding=True)

@@ -4,6 +4,7 @@ Rows are bars that both legs have, in order of time; a bar that is missing is no
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
@@ -48,6 +49,13 @@ class Bars:
         arrays = (getattr(self, field.name)[low:high] for field in fields(self)[1:])
         return type(self)(self.length, *arrays)
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Bars]") -> "Bars":
+        """One after another, as many as there are, at least one."""
+        names = [field.name for field in fields(cls)[1:]]
+        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        return cls(parts[0].length, *arrays)
+
     def between(self, start: float, end: float) -> tuple[int, int]:
         """The rows [low, high) with start <= time < end (Unix seconds)."""
         low, high = np.searchsorted(self.time, [start, end])
@@ -75,6 +83,18 @@ class Signals:
         rows = slice(low, high)
         return type(self)(
             self.zscore[rows], self.beta[rows], self.correlation[rows], adf, self.prices
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Signals]") -> "Signals":
+        """One after another, as many as there are, at least one; of one series."""
+        adf = [part.adf_pvalue for part in parts if part.adf_pvalue is not None]
+        return cls(
+            np.concatenate([part.zscore for part in parts]),
+            np.concatenate([part.beta for part in parts]),
+            np.concatenate([part.correlation for part in parts]),
+            np.concatenate(adf) if len(adf) == len(parts) else None,
+            parts[0].prices,
         )
 
 
