@@ -13,7 +13,7 @@ from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import bars_needed
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.pair_history import PairHistory, Stretch
 
 _PIECE = 1_000  # bars read at a time
 _CELLS = 8_000_000  # bars of single symbols that are kept
@@ -56,7 +56,8 @@ class MarketBars:
             np.full(2, begin),  # of parts of the matrix it is found anew
         )
         cuts = [cut for cut in self._cuts if begin <= cut < high]
-        return PairHistory(closes, opens, high - low, self._reach, cuts, self._max_stale)
+        stretch = Stretch(closes, opens, low - begin)
+        return PairHistory([stretch], self._reach, cuts, self._max_stale)
 
     def numbers(self, low: int, high: int) -> Ints:
         """The absolute bars of [low, high) that any symbol has."""

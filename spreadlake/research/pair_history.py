@@ -29,8 +29,8 @@ _PIECE = 5_000  # rows computed at a time, to bound memory
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """Bars in a row, more or less: where there are none for long, another stretch begins.
+class Stretch:
+    """Bars in a row, more or less: where there are none for long another stretch begins.
 
     closes: a matrix of A and B; `opens` (2, columns) lie beside it. Its rows are the columns from
     `first` on: those before are for windows to reach back into.
@@ -65,6 +65,8 @@ class _Stretch:
             for piece in [closes.columns(max(closes.start, at - reach), stop)]
             for part, rows in piece.stretches(stop - at, cuts)
         ]
+        if not parts:
+            return PairSignals(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64))
         return PairSignals(*map(np.concatenate, zip(*parts, strict=True)))
 
     def signals(self, series: "_Series", reach: int, cuts: list[int]) -> Signals:
@@ -98,7 +100,7 @@ class PairHistory:
     none further back than `reach` bars. Where there are no bars for long, no memory is taken.
     """
 
-    stretches: list[_Stretch]
+    stretches: list[Stretch]
     reach: int
     cuts: list[int]
     max_stale_bars: int
@@ -211,6 +213,7 @@ def _pieces(
         opens, closes = np.full(shape, np.nan), np.full(shape, np.nan)
         piece = _Piece(at, closes, opens, np.zeros(shape, dtype=np.bool_))
         with closing(open_reader(lake.analytics_db)) as db:
+            db.execute("BEGIN")  # both legs as of one instant
             legs = [source.read_prices(db, symbol, at, end) for symbol in pair]
         for row, bars in enumerate(legs):
             columns = bars.number - at
@@ -233,7 +236,7 @@ def _in_a_row(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
         yield run
 
 
-def _stretch(length: int, pair: Pair, run: list[_Piece], low: int) -> _Stretch:
+def _stretch(length: int, pair: Pair, run: list[_Piece], low: int) -> Stretch:
     """Rows are the bars from `low` on."""
     start = run[0].start
     closes, opens, traded = (
@@ -241,4 +244,4 @@ def _stretch(length: int, pair: Pair, run: list[_Piece], low: int) -> _Stretch:
     )
     first = np.full(2, start)  # of parts of the matrix it is found anew
     matrix = CloseMatrix(length, start, tuple(pair), closes, traded, np.zeros((2, 0)), first)
-    return _Stretch(matrix, opens, min(max(low - start, 0), closes.shape[1]))
+    return Stretch(matrix, opens, min(max(low - start, 0), closes.shape[1]))
