@@ -13,6 +13,8 @@ from tests.docs.blocks import fits
 from tests.paths import ROOT
 from tests.patience import PATIENCE
 
+pytest.importorskip("plotly", reason="needs plotly: make install")  # an environment of before
+
 PICTURES = ("tour-closes.png", "tour-zscore.png", "tour-backtest.png")
 PAGE = ROOT / "docs" / "python.md"
 

@@ -33,6 +33,8 @@ def test_each_has_an_example_that_runs(
     lake = spreadlake.sample(folder / "data")
     monkeypatch.chdir(folder)
     known = {"spreadlake": spreadlake, "lake": lake, "pl": pl, "Path": Path}
+    if public is Backtest.plot:
+        pytest.importorskip("plotly", reason="needs plotly: make install")
     text = inspect.getdoc(public)
     assert text is not None
     example = doctest.DocTestParser().get_doctest(text, known, public.__name__, None, 0)
