@@ -60,6 +60,14 @@ def test_every_command_on_klines_alone(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "seconds only of trades" in refused.stderr
 
+    options = ("--pair", "BTCUSDT/SOLUSDT", "--window", "30", "--entry", "1", "--format", "json")
+    traded = invoke("backtest", *options, "--data", "lake", cwd=tmp_path)
+    assert traded.returncode == 0, traded.stderr
+    result = json.loads(traded.stdout)
+    assert result["trades"] > 0
+    assert result["settings"]["bars"] == 600
+    assert result["settings"]["bars_with_zscore"] == 571
+
     screen = take_screen(Lake(tmp_path / "lake"), ScreenRequest())
     assert (screen.symbols, screen.close_time) == (SYMBOLS, MIDNIGHT // 1000 + 36_000)
     assert screen.rows.height == 3

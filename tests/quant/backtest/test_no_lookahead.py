@@ -1,5 +1,8 @@
 """Nothing at a bar depends on what comes after it; and a lane does what it does alone."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +82,10 @@ def test_the_numbers_agree_with_each_other(market: Market, lane: Lane) -> None:
     assert abs(equity.drawdown.max() - run.summary.max_drawdown) <= 1e-9 * (
         1 + equity.drawdown.max()
     )
+    changes = np.diff(equity.equity)
+    if len(trades) and len(changes) > 1 and changes.std() > 1e-9:
+        wanted = changes.mean() / changes.std(ddof=1) * math.sqrt(365 * 24 * 60)
+        assert run.summary.sharpe == pytest.approx(wanted, rel=1e-6, abs=1e-6)
     assert (equity.position != 0).sum() == p.bars_held.sum()
     assert (p.signal < p.fill).all()
     assert (p.fill <= p.exit_signal).all()

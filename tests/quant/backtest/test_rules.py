@@ -68,6 +68,7 @@ def test_z_opens_and_closes(z: Sequence[float], rules: Rules, trades: list[Any])
             Rules(stop=4),
             [(1, 0, 1, 1, 2, "stop"), (1, 4, 5, 5, 6, "exit")],
         ),
+        ([-2, -3, -3.9, -4, -2], Rules(stop=4), [(1, 0, 1, 3, 4, "stop")]),
         ([-2, 4, 1, 0, 0], Rules(stop=4), [(1, 0, 1, 1, 2, "exit")]),
         # The other side is no calm either.
         (
