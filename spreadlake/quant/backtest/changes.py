@@ -26,17 +26,20 @@ class Changes:
     fourths: float = 0.0
 
     @classmethod
-    def of(cls, levels: Floats, count: int) -> Self:
-        """Of equity that begins at 0 and then has `levels`; the others of `count` changes are 0."""
-        steps = np.diff(levels, prepend=0.0)
-        squares = steps * steps
-        return cls(
-            count,
-            float(steps.sum()),
-            float(squares.sum()),
-            float(np.dot(squares, steps)),
-            float(np.dot(squares, squares)),
-        )
+    def of(cls, equity: Floats, count: int) -> Self:
+        """Of equity that begins at 0 and then has these levels; the others of `count` are 0."""
+        return cls.of_steps(count, np.diff(equity, prepend=0.0))
+
+    @classmethod
+    def of_steps(cls, count: int, *steps: Floats) -> Self:
+        """Of some changes; the others of `count` are 0."""
+        sums = np.zeros(4)
+        for some in steps:
+            power = some
+            for at in range(4):
+                sums[at] += power.sum()
+                power = power * some if at < 3 else power
+        return cls(count, *sums.tolist())
 
     def __add__(self, other: "Changes") -> "Changes":
         return Changes(*(x + y for x, y in zip(astuple(self), astuple(other), strict=True)))

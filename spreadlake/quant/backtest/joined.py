@@ -8,13 +8,12 @@ from operator import add
 import numpy as np
 import polars as pl
 
-from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.frames import equity_frame, trades_frame
 from spreadlake.quant.backtest.positions import Positions
 from spreadlake.quant.backtest.run import Run
-from spreadlake.quant.backtest.summary import Summary, levels_of, summarise
-from spreadlake.quant.backtest.trades import Trades, held_bars
+from spreadlake.quant.backtest.summary import Summary, max_drawdown_of, summarise
+from spreadlake.quant.backtest.trades import Trades
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,10 @@ def joined(runs: Sequence[Run], pair: str = "") -> Joined:
     trades = pl.concat([trades_frame(run, pair) for run in runs])
     rows = sum(len(run.market.bars) for run in runs)
     changes = _joined_changes(runs, rows)
+    equity = _joined_equity(runs)
     summary = summarise(
         joined_trades([run.trades for run in runs]),
-        _joined_levels(runs),
+        max_drawdown_of(equity["equity"].to_numpy()),
         changes,
         rows,
         runs[0].market.bars.length,
@@ -42,7 +42,7 @@ def joined(runs: Sequence[Run], pair: str = "") -> Joined:
     )
     return Joined(
         trades.with_columns(trade=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)),
-        _joined_equity(runs),
+        equity,
         changes,
         summary,
     )
@@ -69,15 +69,6 @@ def _joined_changes(runs: Sequence[Run], rows: int) -> Changes:
     """Of equity through all spans; from one to the next it does not change."""
     inside = reduce(add, (run.changes for run in runs))
     return inside + Changes(max(rows - 1, 0) - inside.count)
-
-
-def _joined_levels(runs: Sequence[Run]) -> Floats:
-    return np.concatenate(
-        [
-            levels_of(run.market.bars, run.trades, held_bars(run.market, run.trades)) + earned
-            for run, earned in zip(runs, _earned_before(runs), strict=True)
-        ]
-    )
 
 
 def joined_trades(parts: Sequence[Trades]) -> Trades:

@@ -11,7 +11,7 @@ from spreadlake.quant.backtest.frames import times_of
 from spreadlake.quant.backtest.inputs import Costs
 from spreadlake.quant.backtest.joined import joined_trades
 from spreadlake.quant.backtest.positions import Positions
-from spreadlake.quant.backtest.summary import Summary, summarise
+from spreadlake.quant.backtest.summary import Summary, max_drawdown_of, summarise
 from spreadlake.quant.backtest.trades import HeldBars, Market, Trades
 
 _TIME: pl.DataType = pl.Datetime("us", "UTC")
@@ -96,7 +96,8 @@ class Portfolio:
         equity, bars = self._equity, len(self._numbers)
         changes = Changes.of(equity, max(bars - 1, 0))
         together = joined_trades([_NOTHING, *self._trades])
-        found = summarise(together, equity, changes, bars, self._length, costs)
+        drawdown = max_drawdown_of(equity)
+        found = summarise(together, drawdown, changes, bars, self._length, costs)
         held = int((self._positions > 0).sum())
         return PortfolioSummary(
             found._replace(time_in_market=held / bars if bars else None),

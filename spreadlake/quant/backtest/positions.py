@@ -81,130 +81,175 @@ class Openings:
     again: Ints
 
 
-class _Followed(NamedTuple):
-    """Rows (openings,) at whose closes one is decided, of what is decided there, and of fills."""
+class _Candidates(NamedTuple):
+    """Rows (openings,) at whose closes a position may be decided; what follows is for all of them.
+
+    `side_fill` is the row of the fill for a long, that and the length of a table for a short: where
+    to look in a table of both sides. `rank` (rows + 2,): how many of them lie before each row.
+    """
 
     signal: Rows
-    side: Ints
-    fill: Rows
+    fill: Ints
+    side_fill: Ints
+    rank: Rows
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self)
+
+    def some(self, allowed: Bools) -> "_Candidates":
+        """Those at rows that are `allowed`; `rank` stays that of all."""
+        some = allowed[self.signal]
+        return self._replace(
+            signal=self.signal[some], fill=self.fill[some], side_fill=self.side_fill[some]
+        )
+
+
+class _Ends(NamedTuple):
+    """(openings,) the row at whose close each one's end is decided, of its fill, and what after.
+
+    `again`: the first row at whose close the next position may be decided.
+    """
+
     decided: Rows
-    reason: Ints
     closed: Rows
     again: Rows
 
-    @property
-    def following(self) -> Ints:
-        """Which opening may come after each."""
-        return np.searchsorted(self.signal, self.again)
-
 
 class PositionFinder:
-    """Finds the positions of one lane after another over the same bars and signals."""
+    """Finds the positions of one lane after another over the same bars and signals.
+
+    Tables have (rows + 2,), so that the row after the last one, too, has one after it.
+    """
 
     def __init__(self, bars: Bars, signals: Signals) -> None:
         self._signals = signals
         self._rows = len(bars)
         self._next_fill = self._next(bars.tradable)
-        self._tables: OrderedDict[_Condition, Rows] = OrderedDict()
+        self._kept: OrderedDict[_Condition, Rows | _Candidates] = OrderedDict()
 
     def find(self, rules: Rules) -> Positions:
         """Those that the rules make."""
-        every = self._followed(rules, self._openings(rules))
-        return self._positions(every, self._chain(every.fill, every.following))
+        every = self._candidates(rules)
+        ends = self._ends(rules, every.fill, every.side_fill)
+        chosen = self._chain(every.fill, every.rank.take(ends.again))
+        return self._positions(rules, every, chosen, ends)
 
     def openings(self, rules: Rules, allowed: Bools) -> Openings:
         """What each row of those `allowed` (rows,) would open, were nothing else open."""
-        signal = self._openings(rules)
-        every = self._followed(rules, signal[allowed[signal]])
-        again = every.again.astype(np.int64)
-        return Openings(self._positions(every, np.arange(len(again))), again)
+        every = self._candidates(rules).some(allowed)
+        ends = self._ends(rules, every.fill, every.side_fill)
+        found = self._positions(rules, every, np.arange(len(every.fill)), ends)
+        return Openings(found, ends.again.astype(np.int64))
 
-    def _followed(self, rules: Rules, signal: Rows) -> _Followed:
-        side = np.where(self._signals.zscore[signal] > 0, -1, 1)
-        fill = self._next_fill[signal + 1]
-        decided, reason = self._decided(rules, side, fill)
-        after = np.minimum(decided + 1, self._rows)
-        closed = self._next_fill[after]
-        again = closed
+    def _ends(self, rules: Rules, fill: Ints, side_fill: Ints) -> _Ends:
+        decided = self._exits(rules.exit).take(side_fill)
+        stopped = None
         if rules.stop is not None:
-            stopped = reason == _STOP
-            again = np.where(stopped, np.maximum(closed, self._inside(rules.entry)[after]), closed)
-        return _Followed(signal, side, fill, decided, reason, closed, again)
-
-    def _positions(self, every: _Followed, chosen: Ints) -> Positions:
-        ended = every.closed[chosen] == self._rows
-        return Positions(
-            every.side[chosen],
-            every.signal[chosen].astype(np.int64),
-            every.fill[chosen].astype(np.int64),
-            np.where(ended, self._rows - 1, every.decided[chosen]).astype(np.int64),
-            every.closed[chosen].astype(np.int64),
-            np.where(ended, _END, every.reason[chosen]),
-        )
-
-    def _decided(self, rules: Rules, side: Ints, fill: Rows) -> tuple[Rows, Ints]:
-        """At the close of which row a position filled at `fill` is to be closed, and why."""
-        short = side < 0
-        decided = np.where(
-            short, self._at_most(rules.exit)[fill], self._at_least(-rules.exit)[fill]
-        )
-        reason = np.full(len(side), _EXIT)
-        if rules.stop is not None:
-            stop = np.where(
-                short, self._at_least(rules.stop)[fill], self._at_most(-rules.stop)[fill]
-            )
-            reason[stop < decided] = _STOP
+            stop = self._stops(rules.stop).take(side_fill)
+            stopped = stop < decided
             decided = np.minimum(decided, stop)
         if rules.max_bars is not None:
-            # A row without a z closes nothing: the next one with a z does.
-            closing = np.minimum(fill.astype(np.int64) + int(rules.max_bars) - 1, self._rows)
-            time = self._with_zscore()[closing]
-            reason[time < decided] = _TIME
+            time = self._times(rules.max_bars, fill)
+            if stopped is not None:
+                stopped &= time >= decided
             decided = np.minimum(decided, time)
-        return decided, reason
+        after = decided.astype(np.int64) + 1
+        again = closed = self._next_fill.take(after)
+        if stopped is not None:
+            inside = self._inside(rules.entry).take(after)
+            again = np.where(stopped, np.maximum(closed, inside), closed)
+        return _Ends(decided, closed, again)
 
-    def _chain(self, fill: Rows, following: Ints) -> Ints:
+    def _times(self, max_bars: int, fill: Ints) -> Rows:
+        """At the close of which row a position has been held for long enough.
+
+        A row without a z closes nothing: the next one with a z does.
+        """
+        return self._with_zscore().take(np.minimum(fill + (int(max_bars) - 1), self._rows))
+
+    def _positions(self, rules: Rules, every: _Candidates, chosen: Ints, ends: _Ends) -> Positions:
+        fill, side_fill = every.fill[chosen], every.side_fill[chosen]
+        decided, closed = ends.decided[chosen].astype(np.int64), ends.closed[chosen]
+        ended = closed == self._rows
+        return Positions(
+            np.where(side_fill > fill, -1, 1),
+            every.signal[chosen].astype(np.int64),
+            fill,
+            np.where(ended, self._rows - 1, decided),
+            closed.astype(np.int64),
+            np.where(ended, _END, self._reasons(rules, side_fill, decided)),
+        )
+
+    def _reasons(self, rules: Rules, side_fill: Ints, decided: Ints) -> Ints:
+        """The first of those that hold at the closes that decided."""
+        reason = np.full(len(decided), _TIME)
+        if rules.stop is not None:
+            reason[self._stops(rules.stop).take(side_fill) == decided] = _STOP
+        reason[self._exits(rules.exit).take(side_fill) == decided] = _EXIT
+        return reason
+
+    def _chain(self, fill: Ints, following: Rows) -> Ints:
         """The first signal, the first one that may open after its position is closed, and so on."""
         filled = int(np.searchsorted(fill, self._rows))  # later signals are never filled
-        chosen, at = [], 0
+        chosen, at, after = [], 0, following.data  # quicker to look up than an array
         while at < filled:
             chosen.append(at)
-            at = int(following[at])
+            at = after[at]
         return np.array(chosen, dtype=np.int64)
 
-    def _openings(self, rules: Rules) -> Rows:
+    def _candidates(self, rules: Rules) -> _Candidates:
         """Rows whose z-score and gates open a position where there is none."""
         key = ("openings", rules.entry, rules.min_correlation, rules.max_adf_pvalue)
-        return self._kept(key, lambda: np.flatnonzero(opens(self._signals, rules)).astype(np.int32))
+        found = self._remembered(key, lambda: self._found(opens(self._signals, rules)))
+        assert isinstance(found, _Candidates)  # noqa: S101 for the type checker
+        return found
 
-    def _at_least(self, z: float) -> Rows:
-        return self._table(("at least", z), lambda: self._signals.zscore >= z)
+    def _found(self, opening: Bools) -> _Candidates:
+        signal = np.flatnonzero(opening)
+        fill = self._next_fill[signal + 1].astype(np.int64)
+        short = self._signals.zscore[signal] > 0
+        rank = np.zeros(self._rows + 2, dtype=np.int32)
+        np.cumsum(opening, out=rank[1:-1])
+        rank[-1] = len(signal)
+        return _Candidates(signal.astype(np.int32), fill, fill + short * len(rank), rank)
 
-    def _at_most(self, z: float) -> Rows:
-        return self._table(("at most", z), lambda: self._signals.zscore <= z)
+    def _exits(self, z: float) -> Rows:
+        """Where a long is closed next, then where a short is."""
+        zscore = self._signals.zscore
+        return self._table(("exit", z), lambda: (zscore >= -z, zscore <= z))
+
+    def _stops(self, z: float) -> Rows:
+        zscore = self._signals.zscore
+        return self._table(("stop", z), lambda: (zscore <= -z, zscore >= z))
 
     def _inside(self, z: float) -> Rows:
-        return self._table(("inside", z), lambda: np.abs(self._signals.zscore) < z)
+        return self._table(("inside", z), lambda: (np.abs(self._signals.zscore) < z,))
 
     def _with_zscore(self) -> Rows:
-        return self._table(("any",), lambda: ~np.isnan(self._signals.zscore))
+        return self._table(("any",), lambda: (~np.isnan(self._signals.zscore),))
 
-    def _table(self, key: _Condition, condition: Callable[[], Bools]) -> Rows:
-        return self._kept(key, lambda: self._next(condition()))
+    def _table(self, key: _Condition, conditions: Callable[[], tuple[Bools, ...]]) -> Rows:
+        """Tables of conditions, one after another."""
+        table = self._remembered(key, lambda: np.concatenate([*map(self._next, conditions())]))
+        assert isinstance(table, np.ndarray)  # noqa: S101 for the type checker
+        return table
 
     def _next(self, holds: Bools) -> Rows:
-        """(rows + 1,) the first row from each on where it holds; the number of rows for none."""
-        table = np.full(self._rows + 1, self._rows, dtype=np.int32)
-        np.copyto(table[:-1], np.arange(self._rows, dtype=np.int32), where=holds)
+        """(rows + 2,) the first row from each on where it holds; the number of rows for none."""
+        table = np.full(self._rows + 2, self._rows, dtype=np.int32)
+        np.copyto(table[:-2], np.arange(self._rows, dtype=np.int32), where=holds)
         np.minimum.accumulate(table[::-1], out=table[::-1])
         return table
 
-    def _kept(self, key: _Condition, make: Callable[[], Rows]) -> Rows:
+    def _remembered(
+        self, key: _Condition, make: Callable[[], Rows | _Candidates]
+    ) -> Rows | _Candidates:
         """Made once while lanes need it; of more than there is room for the least used go."""
-        if key in self._tables:
-            self._tables.move_to_end(key)
-            return self._tables[key]
-        made = self._tables[key] = make()
-        while sum(table.nbytes for table in self._tables.values()) > _MOST_BYTES:
-            self._tables.popitem(last=False)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = self._kept[key] = make()
+        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _MOST_BYTES:
+            self._kept.popitem(last=False)
         return made

@@ -8,8 +8,9 @@ import numpy as np
 from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.inputs import Bars, Funding, Lane, Signals
+from spreadlake.quant.backtest.path import Path
 from spreadlake.quant.backtest.positions import PositionFinder
-from spreadlake.quant.backtest.summary import Summary, levels_of, summarise
+from spreadlake.quant.backtest.summary import Summary, summarise
 from spreadlake.quant.backtest.trades import Market, Trades, account, held_bars
 
 
@@ -46,7 +47,7 @@ class Run:
         equity = np.cumsum(equity)
         still = slice(-1) if ended else slice(None)  # at the last close all is sold
         equity[held.row[still]] += held.profit[still]
-        position[held.row] = positions.side[held.trade]
+        position[held.row] = np.repeat(positions.side, held.count)
         drawdown = np.maximum.accumulate(equity) - equity if rows else equity
         return Equity(position, equity, drawdown)
 
@@ -61,7 +62,7 @@ def back_tests(
     market, finder = Market(bars, signals, funding), PositionFinder(bars, signals)
     for lane in lanes:
         trades, held = account(market, finder.find(lane.rules), lane.costs)
-        levels = levels_of(bars, trades, held)
-        changes = Changes.of(levels, max(len(bars) - 1, 0))
-        summary = summarise(trades, levels, changes, len(bars), bars.length, lane.costs)
+        path = Path.of(trades, held, len(bars))
+        changes = path.changes(max(len(bars) - 1, 0))
+        summary = summarise(trades, path.max_drawdown, changes, len(bars), bars.length, lane.costs)
         yield Run(lane, market, trades, summary, changes)

@@ -7,8 +7,8 @@ import numpy as np
 
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest.changes import Changes
-from spreadlake.quant.backtest.inputs import Bars, Costs
-from spreadlake.quant.backtest.trades import HeldBars, Trades
+from spreadlake.quant.backtest.inputs import Costs
+from spreadlake.quant.backtest.trades import Trades
 
 _YEAR_SECONDS = 365 * 86_400
 
@@ -45,13 +45,12 @@ SUMMARY_KEYS = Summary._fields
 
 
 def summarise(
-    trades: Trades, levels: Floats, changes: Changes, bars: int, length: int, costs: Costs
+    trades: Trades, max_drawdown: float, changes: Changes, bars: int, length: int, costs: Costs
 ) -> Summary:
-    """Of trades over so many bars of `length` seconds, their `levels` of equity and its changes."""
+    """Of trades over so many bars of `length` seconds, and how equity fell and changed."""
     net, count = trades.net, trades.positions.bars_held
     gross, funding = float(trades.gross.sum()), float(trades.funding.sum())
     turnover = float(trades.turnover.sum())
-    peaks = np.maximum.accumulate(np.maximum(levels, 0.0))
     return Summary(
         trades=len(trades),
         gross=gross,
@@ -64,7 +63,7 @@ def summarise(
         mean_bars_held=_ratio(int(count.sum()), len(trades)),
         longest_bars_held=int(count.max()) if len(trades) else None,
         time_in_market=_ratio(int(count.sum()), bars),
-        max_drawdown=float((peaks - levels).max(initial=0.0)),
+        max_drawdown=max_drawdown,
         sharpe=yearly(changes.sharpe, length),
         turnover=turnover,
         break_even_bps=_ratio((gross + funding) * 1e4, turnover),
@@ -78,23 +77,15 @@ def sharpe_of(equity: Floats, length: int) -> float | None:
     return yearly(Changes.of(equity - equity[0], len(equity) - 1).sharpe, length)
 
 
+def max_drawdown_of(equity: Floats) -> float:
+    """How far equity that begins at 0 falls below its highest at most, 0 or more."""
+    peaks = np.maximum.accumulate(np.maximum(equity, 0.0))
+    return float((peaks - equity).max(initial=0.0))
+
+
 def yearly(sharpe: float, length: int) -> float | None:
     """A Sharpe ratio per bar times the square root of the bars in 365 days; None for NaN."""
     return None if math.isnan(sharpe) else sharpe * math.sqrt(_YEAR_SECONDS / length)
-
-
-def levels_of(bars: Bars, trades: Trades, held: HeldBars) -> Floats:
-    """Equity at the closes at which it may differ from the one before.
-
-    That is where something is held, and where it was just sold.
-    """
-    settled = np.cumsum(trades.net)
-    before = np.concatenate([[0.0], settled[:-1]])[: len(trades)]
-    count = trades.positions.bars_held
-    levels = np.insert(before[held.trade] + held.profit, np.cumsum(count), settled)
-    if len(trades) and trades.positions.exit_fill[-1] == len(bars):
-        return np.delete(levels, -2)  # sold at the very close
-    return levels
 
 
 def _ratio(of: float, to: float) -> float | None:

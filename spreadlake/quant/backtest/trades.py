@@ -1,6 +1,7 @@
 """What each position of a back-test earns and costs, at its end and at every close before. Pure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,13 @@ class Market:
     bars: Bars
     signals: Signals
     funding: Funding | None = None
+
+    @cached_property
+    def paid_until_close(self) -> tuple[Floats, Floats]:
+        """(rows,) what a unit of A, and one of B, paid up to each bar's close."""
+        if self.funding is None:
+            return np.zeros(len(self.bars)), np.zeros(len(self.bars))
+        return self.funding.paid_until(self.bars.close_time * 1000)
 
 
 @dataclass(frozen=True)
@@ -63,14 +71,20 @@ class Trades:
 
 @dataclass(frozen=True)
 class HeldBars:
-    """Each bar at whose close a position was open, one after another: its `row` and `trade`.
+    """Each bar at whose close a position was open, one trade after another: its `row`.
 
-    `profit` is the open profit then: less the fees of the entry, with the funding so far.
+    count: (trades,) how many each has, one or more. profit: the open profit then, less the fees of
+    the entry, with the funding so far.
     """
 
     row: Ints
-    trade: Ints
+    count: Ints
     profit: Floats
+
+    @property
+    def first(self) -> Ints:
+        """(trades,) where those of each begin."""
+        return np.asarray(np.cumsum(self.count) - self.count)
 
 
 def account(market: Market, positions: Positions, costs: Costs) -> tuple[Trades, HeldBars]:
@@ -87,7 +101,7 @@ def account(market: Market, positions: Positions, costs: Costs) -> tuple[Trades,
     b = -beta * a * price_a / price_b if market.signals.prices == "log" else -beta * a
     fees = costs.rate * (np.abs(a) * price_a + np.abs(b) * price_b)
     held = _held(market, positions, (a, b), (price_a, price_b), fees)
-    first = np.flatnonzero(np.diff(held.trade, prepend=-1))
+    first = held.first
     trades = Trades(
         positions=positions,
         beta=beta,
@@ -130,18 +144,26 @@ def _held(
     fees: Floats,
 ) -> HeldBars:
     bars, count = market.bars, positions.bars_held
-    trade = np.repeat(np.arange(len(positions)), count)
-    row = np.arange(len(trade)) + np.repeat(positions.fill - (np.cumsum(count) - count), count)
-    (a, b), (price_a, price_b) = quantities, prices
-    profit = a[trade] * (bars.close_a[row] - price_a[trade])
-    profit += b[trade] * (bars.close_b[row] - price_b[trade])
-    profit -= fees[trade]
+    row = np.repeat(positions.fill - (np.cumsum(count) - count), count)
+    row += np.arange(len(row))
+    profit = np.repeat(-fees, count)
+    for quantity, price, close in zip(
+        quantities, prices, (bars.close_a, bars.close_b), strict=True
+    ):
+        won = close.take(row)
+        won -= np.repeat(price, count)
+        won *= np.repeat(quantity, count)
+        profit += won
     if market.funding is not None:
-        until_a, until_b = market.funding.paid_until(bars.close_time * 1000)
-        since_a, since_b = market.funding.paid_until(bars.time[positions.fill] * 1000)
-        profit -= a[trade] * (until_a[row] - since_a[trade])
-        profit -= b[trade] * (until_b[row] - since_b[trade])
-    return HeldBars(row, trade, profit)
+        entered = market.funding.paid_until(bars.time[positions.fill] * 1000)
+        for quantity, until, since in zip(
+            quantities, market.paid_until_close, entered, strict=True
+        ):
+            paid = until.take(row)
+            paid -= np.repeat(since, count)
+            paid *= np.repeat(quantity, count)
+            profit -= paid
+    return HeldBars(row, count, profit)
 
 
 def _funding(market: Market, positions: Positions, a: Floats, b: Floats) -> Floats:

@@ -153,7 +153,7 @@ def _after(ground: Ground, row: int, seed: int) -> Ground:
     )
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000), st.integers(0, 5), st.integers(0, 1000))
 def test_no_choice_knows_what_comes_after_its_training(seed: int, at: int, other: int) -> None:
     ground = reverting(seed, ROWS)
@@ -165,7 +165,7 @@ def test_no_choice_knows_what_comes_after_its_training(seed: int, at: int, other
         assert trades_frame(one.tested).equals(trades_frame(same.tested))
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000), st.integers(301, ROWS))
 def test_a_prefix_of_the_bars_has_a_prefix_of_the_result(seed: int, rows: int) -> None:
     ground = reverting(seed, ROWS)
