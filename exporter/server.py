@@ -1,4 +1,4 @@
-"""The HTTP server of the exporter: `/metrics` and `/healthz`, nothing else."""
+"""The HTTP server of the exporter: `/metrics`, `/healthz`, and the page at `/`."""
 
 import json
 import socketserver
@@ -8,6 +8,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from exporter.page.app import Page
 from exporter.scrape import LakeMetrics
 from exporter.services import Health
 from spreadlake.ports import address, cannot_listen, resolve
@@ -16,7 +17,7 @@ _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 App = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
 
 
-def make_app(metrics: LakeMetrics, health: Callable[[], Health]) -> App:
+def make_app(metrics: LakeMetrics, health: Callable[[], Health], page: Page | None = None) -> App:
     """The WSGI application; prometheus_client negotiates the format and the compression."""
     registry = CollectorRegistry(auto_describe=True)  # so that ?name[]= can choose families
     registry.register(metrics)
@@ -29,8 +30,10 @@ def make_app(metrics: LakeMetrics, health: Callable[[], Health]) -> App:
             return answer
         if path == "/healthz":
             return _answer_health(health(), start_response)
+        if page is not None and page.has(path):
+            return page(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"here are /metrics and /healthz\n"]
+        return [b"here are /metrics and /healthz, and a page at /\n"]
 
     return app
 
@@ -69,6 +72,11 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     @property
+    def page_url(self) -> str:
+        """Address of the page."""
+        return f"http://{address(self.server_name, self.server_port)}/"
+
+    @property
     def url(self) -> str:
         """Address of the metrics."""
-        return f"http://{address(self.server_name, self.server_port)}/metrics"
+        return f"{self.page_url}metrics"

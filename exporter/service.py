@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from exporter.page.app import Page
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
 from exporter.services import WatchedServices, read_health
@@ -12,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(context: ServiceContext) -> None:
-    """Serves `/metrics` and `/healthz` until told to stop.
+    """Serves `/metrics`, `/healthz` and the page at `/` until told to stop.
 
     The lake may come later than the exporter. Raises ConfigError for an address that cannot be
     listened on.
@@ -21,11 +22,12 @@ def run(context: ServiceContext) -> None:
     lake, settings = context.lake, context.settings
     watched = WatchedServices(notifier=bool(settings.notify.urls))
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
-    app = make_app(metrics, lambda: read_health(lake, watched))
+    app = make_app(metrics, lambda: read_health(lake, watched), Page(lake))
     where = settings.exporter
     with MetricsServer(where.host, where.port, app) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")
         thread.start()
+        _log.info("charts of %s on %s", lake.root, server.page_url)
         _log.info("metrics of %s on %s", lake.root, server.url)
         stop.wait()
         server.shutdown()

@@ -6,9 +6,9 @@ from dataclasses import astuple, replace
 
 import numpy as np
 
-from analytics_job.pairs.states import SeriesStatus, ended_status, series_status
 from spreadlake.pairs import Pair, parse_pair
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.quant.pair_states import SeriesStatus, ended_status, series_status
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 
 # (pair, its last bar, how many it has at least up to that) → how many it has.

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from launcher.commands.options import DataOption, parse_bars
-from launcher.commands.output import csv_lines, lines_to_file, lines_to_stdout
+from launcher.commands.output import lines_to_file, lines_to_stdout
 from launcher.commands.series import (
     available_series,
     bar_seconds,
@@ -23,6 +23,7 @@ from launcher.commands.series import (
     refuse_removed,
     what_there_is,
 )
+from spreadlake.csv_text import csv_lines
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair

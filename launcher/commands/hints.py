@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 def hints(
     title: str, lake: Lake, settings: Settings, url: str, watch: "Observability | None" = None
 ) -> str:
-    """Lines that name the lake, the metrics, and the commands that look at them."""
+    """Lines that name the page, the lake, the metrics, and the commands that look at them.
+
+    `url` is the address of the metrics; the page is beside them.
+    """
     lines = [
         f"{title}; Ctrl-C stops it",
+        f"  charts   {page_beside(url)}",
         f"  lake     {lake.root}",
         f"  metrics  {url}",
         *(f"  {command}" for command in commands(lake, settings)),
@@ -26,6 +30,11 @@ def hints(
     if watch is not None:
         lines.append(f"  grafana  {watch.grafana_url}   (admin: {watch.password_file})")
     return "\n".join(lines)
+
+
+def page_beside(metrics_url: str) -> str:
+    """The address of the exporter's page."""
+    return metrics_url.removesuffix("metrics")
 
 
 def commands(lake: Lake, settings: Settings) -> list[str]:

@@ -1,10 +1,10 @@
-"""What commands write: for people as well as the terminal can; data as CSV, UTF-8 everywhere."""
+"""What commands write: for people as well as the terminal can; data as UTF-8 everywhere."""
 
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -18,14 +18,6 @@ def tolerate_terminals() -> None:
 def write_utf8() -> None:
     """From now on standard output is UTF-8, whatever the terminal's encoding is: for data."""
     _reconfigure(sys.stdout, encoding="utf-8", errors="strict")
-
-
-def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """The header and a line for each row; floats read back to the same bits, None is empty."""
-    yield ",".join(columns) + "\n"
-    for row in rows:
-        cells = ("" if v is None else v if isinstance(v, str) else repr(v) for v in row)
-        yield ",".join(cells) + "\n"
 
 
 def lines_to_file(lines: Iterable[str], path: Path) -> int:

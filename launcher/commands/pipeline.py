@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher.commands.hints import commands, hints
+from launcher.commands.hints import commands, hints, page_beside
 from launcher.commands.options import (
     ConfigOption,
     DataOption,
@@ -145,7 +145,7 @@ def _run(
         for note in notes:
             typer.echo(note, err=True)
         typer.echo(hints(title, lake, settings, url, watch))
-        facts = [f"{lake.root}   {url}"]
+        facts = [f"charts {page_beside(url)}", f"{lake.root}   {url}"]
         if watch:
             facts.append(f"dashboards {watch.grafana_url}   (admin: {watch.password_file})")
         foot = [*notes, *commands(lake, settings)]

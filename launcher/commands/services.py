@@ -97,7 +97,7 @@ def analyse(
 def export_metrics(
     data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
 ) -> None:
-    """Serve metrics to Prometheus."""
+    """Serve the page with charts, and metrics to Prometheus."""
     _follow("exporter", data, config, duration, {})
 
 

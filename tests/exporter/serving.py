@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.page.app import Page
 from exporter.scrape import LakeMetrics, Part, parts_of
 from exporter.server import MetricsServer, make_app
 from exporter.services import WatchedServices, read_health
@@ -20,12 +21,14 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
 @contextmanager
-def serving(lake: Lake, parts: Mapping[str, Part] | None = None) -> Iterator[str]:
-    """Yields the address without a path; `parts` stand in for those of the lake."""
+def serving(
+    lake: Lake, parts: Mapping[str, Part] | None = None, page: Page | None = None
+) -> Iterator[str]:
+    """Yields the address without a path; `parts` and `page` stand in for those of the lake."""
     watched = WatchedServices()
     of_lake = parts_of(load_settings(None).symbols, watched)
     metrics = LakeMetrics(lake, of_lake if parts is None else parts)
-    app = make_app(metrics, lambda: read_health(lake, watched))
+    app = make_app(metrics, lambda: read_health(lake, watched), page or Page(lake))
     with MetricsServer("127.0.0.1", 0, app) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

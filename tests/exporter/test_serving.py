@@ -43,7 +43,7 @@ def test_the_answer_is_compressed_for_who_takes_it(tmp_path: Path) -> None:
 
 def test_other_paths_are_not_found(tmp_path: Path) -> None:
     with serving(Lake(tmp_path)) as address:
-        for path in ("/", "/metrics/", "/favicon.ico"):
+        for path in ("/metrics/", "/favicon.ico", "/page/../server.py", "/page/nothing.js"):
             status, _, body = get(f"{address}{path}")
             assert status == 404
             assert b"/metrics and /healthz" in body

@@ -62,6 +62,8 @@ def test_it_holds_what_is_in_the_checkout(wheel: Path) -> None:
         for path in (ROOT / "grafana" / folder).rglob("*.*"):
             assert f"launcher/assets/{path.relative_to(ROOT / 'grafana')}" in names
     assert {"launcher/assets/spreadlake.example.toml", "spreadlake/py.typed"} <= names
+    page = [path for path in (ROOT / "exporter" / "page" / "static").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(ROOT)) for path in page} <= names
     assert not [name for name in names if name.startswith(("tests/", "grafana/", "docs/"))]
 
 

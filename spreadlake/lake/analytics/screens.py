@@ -52,6 +52,30 @@ def newest_screens(db: sqlite3.Connection) -> dict[ScreenKey, ScreenSummary]:
     return {key: summary for key, summary in found.items() if summary is not None}
 
 
+class ScreenedPair(NamedTuple):
+    """A pair of a screen, as the screen had it; None where a number has no meaning."""
+
+    rank: int
+    symbol_a: str
+    symbol_b: str
+    coint_pvalue: float | None
+    qvalue: float | None
+    zscore: float | None
+    half_life: float | None
+    edge_bps: float | None
+    persistence: float | None
+
+
+def best_pairs(db: sqlite3.Connection, key: ScreenKey, time: int, most: int) -> list[ScreenedPair]:
+    """The first rows of the screen at the bar `time`, of those that are kept."""
+    rows = db.execute(
+        f"SELECT {', '.join(ScreenedPair._fields)} FROM screen_pairs "
+        f"WHERE {_OF_KEY} AND time = ? ORDER BY rank LIMIT ?",
+        (*key, time, most),
+    )
+    return [ScreenedPair(*row) for row in rows]
+
+
 def passed_before(db: sqlite3.Connection, key: ScreenKey, time: int) -> list[list[str]]:
     """The pairs that passed each screen of the hour before the bar `time`, by name."""
     if not _are_kept(db):

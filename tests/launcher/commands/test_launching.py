@@ -51,6 +51,8 @@ def test_up(tmp_path: Path, pipelines: list[PipelineRun]) -> None:
     (tmp_path / "spreadlake.toml").write_text("[exporter]\nport = 9999")
     ended = invoke("up", "--duration", "3", cwd=tmp_path)
     assert ended.stdout.endswith("ran for 3.0\n")
+    _, first, *_, last = ended.stdout.splitlines()
+    assert (first, last) == ("  charts   http://127.0.0.1:9999/", "ran for 3.0")
     assert "http://127.0.0.1:9999/metrics" in ended.stdout
     (ran,) = pipelines
     assert [spec.name for spec in ran.specs] == ["collector", "analytics-job", "exporter"]
@@ -84,7 +86,8 @@ def test_the_address_of_the_metrics_can_be_opened(
     ended = invoke("up", cwd=tmp_path, variables=variables)
     assert f"http://{printed}:9998/metrics" in ended.stdout
     (ran,) = pipelines
-    assert ran.facts[0].endswith(f"http://{printed}:9998/metrics")
+    assert ran.facts[0] == f"charts http://{printed}:9998/"
+    assert ran.facts[1].endswith(f"http://{printed}:9998/metrics")
 
 
 def test_demo(tmp_path: Path, pipelines: list[PipelineRun]) -> None:

@@ -1,0 +1,246 @@
+"""The page in a real browser on a real exporter: what is drawn, said, chosen, and asked for."""
+
+import csv
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.exporter.page_lake import add_bar
+from tests.exporter.serving import serving
+from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
+from tests.grafana.stack import browsing
+from tests.patience import PATIENCE
+
+PATIENCE_MS = 1000 * PATIENCE
+FIGURES = ("prices", "spread", "zscore", "correlation")
+KEPT = "?a=BTCUSDT&b=ETHUSDT&timeframe=1s&window=60&lookback=300&threshold=2"
+_PAINTED = """canvas => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return pixels.some((value, at) => at % 4 === 3 && value > 0);
+}"""
+
+
+@dataclass
+class Visit:
+    """A visit of the page, and what went wrong on it or was asked of somebody else."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def fixture(tmp_path_factory: pytest.TempPathFactory) -> FixtureLake:
+    return build_lake(tmp_path_factory.mktemp("page"), int(time.time()) - 1, 1000)
+
+
+@pytest.fixture(scope="module")
+def address(fixture: FixtureLake) -> Iterator[str]:
+    with serving(fixture.lake) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as found:
+        yield found
+
+
+@contextmanager
+def visiting(
+    browser: Browser, address: str, query: str = "", width: int = 1600, dark: bool = False
+) -> Iterator[Visit]:
+    page = browser.new_page(
+        viewport={"width": width, "height": 1000},
+        color_scheme="dark" if dark else "light",
+        accept_downloads=True,
+    )
+    page.set_default_timeout(PATIENCE_MS)
+    visit = Visit(page, address)
+    page.on("console", lambda told: visit.complaints.append(told.text))
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith(f"{address}/") else visit.outside.append(asked.url)
+        ),
+    )
+    page.goto(f"{address}/{query}")
+    try:
+        yield visit
+    finally:
+        page.close()
+    assert visit.outside == []
+
+
+def tile(page: Page, name: str) -> str:
+    return (
+        page.locator("#tiles div", has=page.locator("dt", has_text=re.compile(f"^{name}$")))
+        .locator("dd")
+        .inner_text()
+    )
+
+
+def expect_drawn(page: Page) -> None:
+    for name in FIGURES:
+        canvas = page.locator(f"#{name} canvas")
+        expect(canvas).to_be_visible(timeout=PATIENCE_MS)
+        assert canvas.evaluate(_PAINTED), name
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 700, 1600])
+def test_all_is_drawn_at_every_width(
+    address: str, browser: Browser, width: int, dark: bool
+) -> None:
+    with visiting(browser, address, KEPT, width, dark) as visit:
+        expect_drawn(visit.page)
+        assert re.fullmatch(r"[+−]\d+\.\d\d", tile(visit.page, "z"))
+        expect(visit.page.locator("#state")).to_have_text("ready: hedge ratio over 300 bars")
+        expect(visit.page.locator("#alerts tbody tr")).to_have_count(2)
+        expect(visit.page.locator("#screen tbody tr")).to_have_count(6)
+        expect(visit.page.locator("#rules")).to_contain_text("Watched by zscore at |z| > 2")
+        assert visit.page.evaluate("() => document.documentElement.scrollWidth") == width
+        assert visit.complaints == []
+
+
+def test_without_an_address_the_watched_pair_is_shown_and_stands_in_it(
+    address: str, browser: Browser
+) -> None:
+    with visiting(browser, address) as visit:
+        expect_drawn(visit.page)
+        assert visit.page.url == f"{address}/{KEPT}&range=15m"
+        assert visit.page.title() == "BTCUSDT/ETHUSDT 1s · spreadlake"
+
+
+def test_what_is_chosen_stands_in_the_address_and_back_goes_back(
+    address: str, browser: Browser
+) -> None:
+    with visiting(browser, address, KEPT) as visit:
+        page = visit.page
+        expect_drawn(page)
+        page.locator("[name=b]").fill("solusdt")
+        page.locator("[name=window]").fill("47")
+        page.keyboard.press("Enter")
+        expect(page.locator("#pair-title")).to_have_text("BTCUSDT / SOLUSDT")
+        expect(page.locator("#zscore figcaption")).to_contain_text("z-score, 47 bars")
+        expect(page.locator("#rules")).to_contain_text("computed as you look at it")
+        assert "b=SOLUSDT" in page.url
+        assert "window=47" in page.url
+        page.go_back()
+        page.go_back()
+        expect(page.locator("#zscore figcaption")).to_contain_text("z-score, 60 bars")
+        expect(page.locator("#pair-title")).to_have_text("BTCUSDT / ETHUSDT")
+        assert visit.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("lookback=abc", "lookback 'abc' is not a whole number of bars from 2 to 100,000"),
+        ("threshold=abc", "threshold 'abc' is not a number above 0"),
+        ("a=NOSUCH", "the lake has no bars of NOSUCH"),
+        ("a=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "is not a symbol"),
+    ],
+)
+def test_a_wrong_input_shows_a_sentence_and_no_number(
+    address: str, browser: Browser, wrong: str, sentence: str
+) -> None:
+    name = wrong.partition("=")[0]
+    query = re.sub(rf"(?<=[?&]){name}=[^&]*", wrong, KEPT)
+    with visiting(browser, address, query) as visit:
+        expect(visit.page.locator("#message")).to_contain_text(sentence)
+        assert visit.page.locator("canvas").count() == 0
+        assert set(visit.page.locator("#tiles dd").all_inner_texts()) == {"–"}
+        assert visit.page.locator("#csv").get_attribute("href") is None
+        # And a right one is drawn at once.
+        field = visit.page.locator(f"[name={name}]")
+        field.fill({"lookback": "300", "threshold": "2.5", "a": "BTCUSDT"}[name])
+        field.press("Enter")
+        expect_drawn(visit.page)
+        expect(visit.page.locator("#message")).to_be_hidden()
+
+
+def test_what_warms_up_is_said_in_words(address: str, browser: Browser) -> None:
+    with visiting(browser, address, KEPT.replace("BTCUSDT", LATE_SYMBOL)) as visit:
+        state = visit.page.locator("#state")
+        expect(state).to_have_text(f"warming up: {LATE_BARS} of 60 bars")
+        assert tile(visit.page, "z") == "–"
+        assert visit.complaints == []
+
+
+def test_the_file_of_one_click(address: str, browser: Browser, tmp_path: Path) -> None:
+    with visiting(browser, address, f"{KEPT}&range=5m") as visit:
+        expect_drawn(visit.page)
+        with visit.page.expect_download() as started:
+            visit.page.locator("#csv").click()
+        download = started.value
+        assert download.suggested_filename == "BTCUSDT_ETHUSDT_1s_60_300.csv"
+        download.save_as(tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 300
+    assert list(rows[0])[:6] == ["time", "price_a", "price_b", "spread", "zscore", "close_time"]
+
+
+def test_a_drag_zooms_in_and_a_button_goes_back_to_now(address: str, browser: Browser) -> None:
+    with visiting(browser, address, f"{KEPT}&range=15m") as visit:
+        page = visit.page
+        expect_drawn(page)
+        over = page.locator("#zscore .u-over").bounding_box()
+        assert over is not None
+        y = over["y"] + over["height"] / 2
+        page.mouse.move(over["x"] + over["width"] * 0.25, y)
+        expect(page.locator("#prices .when")).to_contain_text("at 20")  # one cursor in all charts
+        page.mouse.down()
+        page.mouse.move(over["x"] + over["width"] * 0.5, y, steps=4)
+        page.mouse.up()
+        expect(page.locator("#freshness")).to_contain_text("zoomed into the past")
+        assert re.search(r"&from=20[-\dT:]+Z&to=20[-\dT:]+Z", page.url)
+        assert "range=" not in page.url
+        expect(page.locator("#span")).to_contain_text(re.compile(r" 22\d bars"))
+        page.locator("#live").click()
+        expect(page.locator("#freshness")).not_to_contain_text("zoomed")
+        assert "from=" not in page.url
+        assert visit.complaints == []
+
+
+def test_a_ranked_pair_opens(address: str, browser: Browser) -> None:
+    with visiting(browser, address, KEPT) as visit:
+        page = visit.page
+        expect_drawn(page)
+        page.locator("#screen a").nth(1).click()
+        expect(page.locator("#pair-title")).to_have_text("BTCUSDT / SOLUSDT")
+        expect(page.locator("[name=timeframe]")).to_have_value("1m")
+        assert "prices=log" in page.url
+
+
+def test_a_new_bar_appears_by_itself(browser: Browser, tmp_path: Path) -> None:
+    fixture = build_lake(tmp_path, int(time.time()) - 1, 400)
+    with serving(fixture.lake) as address, visiting(browser, address, KEPT) as visit:
+        page = visit.page
+        expect_drawn(page)
+        add_bar(fixture, zscore=6.75)
+        expect(page.locator("#tiles div.beyond dd")).to_have_text("+6.75")
+        expect(page.locator("#zscore figcaption")).to_contain_text("z +6.75")
+        add_bar(fixture, zscore=-0.25)
+        expect(page.locator("#tiles div.big dd")).to_have_text("−0.25")
+        assert visit.complaints == []
+
+
+def test_a_lake_of_yesterday_says_as_of_when(browser: Browser, tmp_path: Path) -> None:
+    fixture = build_lake(tmp_path, int(time.time()) - 90_000, 400)
+    with serving(fixture.lake) as address, visiting(browser, address, KEPT) as visit:
+        expect_drawn(visit.page)
+        expect(visit.page.locator("#freshness")).to_contain_text(re.compile("as of .*1 d .* ago"))
+        shown = visit.page.locator("#tiles .big dd")
+        ordinary = visit.page.locator("#tiles dd").nth(2)
+        colours = [one.evaluate("e => getComputedStyle(e).color") for one in (shown, ordinary)]
+        assert colours[0] != colours[1]
