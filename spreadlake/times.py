@@ -51,6 +51,12 @@ def bars_of_span(text: str, length: int) -> int:
     return bars
 
 
+def timeframe_of(seconds: int) -> str:
+    """The inverse of `timeframe_seconds`, in the largest unit: 3600 → "1h", 90 → "90s"."""
+    unit = next(unit for unit in "hms" if seconds % _UNIT_SECONDS[unit] == 0)
+    return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+
+
 def iso_utc(seconds: float) -> str:
     """ISO 8601 in UTC; fractions of a second only where there are some."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat()

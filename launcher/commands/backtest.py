@@ -6,7 +6,27 @@ from typing import Annotated, Any, Literal
 import typer
 
 from launcher.commands.backtest_grid import varied
-from launcher.commands.backtest_output import folder_for, keep_result, show, write_folder
+from launcher.commands.backtest_output import (
+    folder_for,
+    keep_result,
+    show,
+    text_lines,
+    write_folder,
+)
+from launcher.commands.backtest_screen import (
+    EveryOption,
+    MaxNotionalOption,
+    MaxPositionsOption,
+    MaxQvalueOption,
+    MinVolumeOption,
+    ScreenChoices,
+    ScreenOption,
+    SymbolsOption,
+    TopOption,
+    check_screen,
+    run_screens,
+    screen_lines,
+)
 from launcher.commands.options import (
     DataOption,
     parse_bars,
@@ -159,17 +179,27 @@ def backtest(
         typer.Option("--keep", metavar="NAME", help="Keep it in the lake for Grafana, by a name."),
     ] = None,
     data: DataOption = Path("data"),
+    screen: ScreenOption = False,
+    every: EveryOption = None,
+    symbols: SymbolsOption = None,
+    min_volume: MinVolumeOption = None,
+    max_qvalue: MaxQvalueOption = None,
+    top: TopOption = None,
+    max_positions: MaxPositionsOption = None,
+    max_notional: MaxNotionalOption = None,
     *,
     context: typer.Context,
 ) -> None:
-    """Back-test z-score mean reversion of a pair.
+    """Back-test z-score mean reversion of a pair, or of the pairs that screens choose.
 
     On the bars of the lake, point in time: a signal is taken at a bar's close and filled at the
     open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv,
     summary.json, and pictures: backtest.html and backtest.png. With --grid every combination of
     values is run, the best by Sharpe ratio shown and told what it is worth among so many; with
-    --train and --test the best of each training span is used in the span after it.
-    docs/backtest.md says what each number is.
+    --train and --test the best of each training span is used in the span after it. With --screen
+    the pairs are those that a screen of the lake's symbols would have chosen at each time, traded
+    as one portfolio; window, lookback and prices are then 60, 240 and log. docs/backtest.md says
+    what each number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
     from spreadlake.research.backtest import BacktestRequest, take_backtest  # noqa: PLC0415
@@ -179,7 +209,16 @@ def backtest(
     require_lake(lake)
     _require_analytics(lake)
     definition = lake_definition(lake)
+    choices = ScreenChoices(
+        every, symbols, min_volume, max_qvalue, top, max_positions, max_notional
+    )
+    check_screen(context, screen, choices)
     values = varied(context, grid, more, (train, test))
+    span = (
+        None if start is None else parse_time(start),
+        None if end is None else parse_time(end),
+    )
+    costs = Costs(fee_bps, slippage_bps, notional)
     rules: dict[str, Any] = {
         "entry": entry,
         "exit": exit_at,
@@ -188,18 +227,21 @@ def backtest(
         "min_correlation": min_correlation,
         "max_adf_pvalue": max_adf_pvalue,
     }
+    if screen:
+        folder, lane = folder_for(output), Lane(Rules(**rules), costs)
+        chosen = run_screens(lake, context, choices, span, lane, definition.max_stale_bars)
+        if folder is not None:
+            write_folder(chosen, folder)
+        show(chosen, form, screen_lines(chosen))
+        return
     request = BacktestRequest(
         _pair(lake, pair),
         timeframe,
         window,
         lookback,
         prices or definition.prices,
-        None if start is None else parse_time(start),
-        None if end is None else parse_time(end),
-        Lane(
-            Rules() if values else Rules(**rules),
-            Costs(fee_bps, slippage_bps, notional),
-        ),
+        *span,
+        Lane(Rules() if values else Rules(**rules), costs),
         funding,
         definition.max_stale_bars,
     )
@@ -213,7 +255,7 @@ def backtest(
         write_folder(result, folder)
     if name is not None:
         keep_result(lake, name, result)
-    show(result, form)
+    show(result, form, text_lines(result))
 
 
 def _pair(lake: Lake, text: str | None) -> Pair:

@@ -4,7 +4,7 @@ import json
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from spreadlake.research.backtest import Backtest
+    from spreadlake.research.screen_backtest import ScreenBacktest
 
-_TABLES = ("grid", "folds", "chosen")
+    Result = Backtest | ScreenBacktest
+
+_TABLES = ("grid", "folds", "chosen", "pairs", "screens")
 _ROWS = 50_000  # of a frame that are text at a time
 _WIDTH = 78
 
@@ -41,12 +44,12 @@ def folder_for(output: str | None) -> Path | None:
     return folder
 
 
-def write_folder(result: "Backtest", folder: Path) -> None:
+def write_folder(result: "Result", folder: Path) -> None:
     """Frames, pictures, and last summary.json: where it is, the others are whole."""
     from spreadlake.research.pictures import html, png  # noqa: PLC0415 what draws is slow to import
 
     (folder / "summary.json").unlink(missing_ok=True)
-    written = {"trades": result.trades, "equity": result.equity} | _tables(result)
+    written = {"trades": result.trades, "equity": result.equity} | result.tables
     for name, frame in written.items():
         lines_to_file(csv_pieces(frame), folder / f"{name}.csv")
     for name in set(_TABLES) - set(written):  # of another back-test
@@ -56,12 +59,6 @@ def write_folder(result: "Backtest", folder: Path) -> None:
     lines_to_file([as_json(result)], folder / "summary.json")
     files = ", ".join([*(f"{name}.csv" for name in written), "backtest.html", "backtest.png"])
     typer.echo(f"wrote {files} and summary.json to {folder}", err=True)
-
-
-def _tables(result: "Backtest") -> dict[str, "pl.DataFrame"]:
-    """Those of a grid or a walk-forward."""
-    there = {name: getattr(result, name) for name in _TABLES}
-    return {name: frame for name, frame in there.items() if frame is not None}
 
 
 def keep_result(lake: Lake, name: str, result: "Backtest") -> None:
@@ -88,23 +85,23 @@ def times_as_text(frame: "pl.DataFrame") -> "pl.DataFrame":
     return frame.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times)
 
 
-def as_json(result: "Backtest") -> str:
+def as_json(result: "Result") -> str:
     """The summary's numbers, and beside them the settings and what is to be said of it."""
     whole = {**result.summary, "settings": result.settings, "notes": result.notes}
     if result.selection is not None:
         whole["selection"] = result.selection
-    whole |= {name: times_as_text(table).to_dicts() for name, table in _tables(result).items()}
+    whole |= {name: times_as_text(table).to_dicts() for name, table in result.tables.items()}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def show(result: "Backtest", form: str) -> None:
-    """To stdout; what has to be known of the numbers also to stderr where they are JSON."""
+def show(result: "Result", form: str, lines: Iterable[str]) -> None:
+    """To stdout, as JSON or these lines; with JSON what has to be known of it also to stderr."""
     if form == "json":
         lines_to_stdout([as_json(result)])
         for note in result.notes:
             typer.echo(f"note: {note}", err=True)
         return
-    lines_to_stdout(f"{line}\n" for line in text_lines(result))
+    lines_to_stdout(f"{line}\n" for line in lines)
 
 
 def text_lines(result: "Backtest") -> list[str]:
@@ -116,18 +113,29 @@ def text_lines(result: "Backtest") -> list[str]:
         lines = [*grid_lines(result), ""]
     if result.folds is None and (len(result.trades) or result.grid is None):
         best = ["The best set:", ""] if result.grid is not None else []
-        asked = [part for line in _asked(result.settings) for part in _wrapped(line)]
+        asked = [part for line in _asked(result.settings) for part in wrapped(line)]
         lines += [*best, *asked, ""]
     if len(result.trades):
-        lines += _numbers(result)
+        lines += number_lines(result)
     for note in result.notes:
-        lines += _wrapped(f"note: {note}" if len(result.trades) else note)
+        lines += wrapped(f"note: {note}" if len(result.trades) else note)
     return lines
 
 
 def _asked(s: dict[str, Any]) -> list[str]:
     """The settings, and of which bars the numbers are."""
     with_z = "all" if s["bars_with_zscore"] == s["bars"] else f"{s['bars_with_zscore']:,}"
+    return [
+        f"{s['pair']}  {s['timeframe']} bars, window {s['window']}, lookback {s['lookback']}, "
+        f"{s['prices']} prices",
+        f"{s['first_bar']} to {s['last_bar']}",
+        f"{count(s['bars'], 'bar')}, {with_z} with a z-score",
+        *rule_lines(s),
+    ]
+
+
+def rule_lines(s: dict[str, Any]) -> list[str]:
+    """The settings of the rules and the costs."""
     rules = [f"entry at |z| {s['entry']:g}", f"exit at {s['exit']:g}"]
     rules += [f"stop at {s['stop']:g}"] if s["stop"] is not None else []
     rules += [f"after {count(s['max_bars'], 'bar')}"] if s["max_bars"] is not None else []
@@ -141,17 +149,14 @@ def _asked(s: dict[str, Any]) -> list[str]:
     ]
     costs = f"{s['fee_bps']:g} + {s['slippage_bps']:g} bps a fill, {s['notional']:,g} of A a trade"
     return [
-        f"{s['pair']}  {s['timeframe']} bars, window {s['window']}, lookback {s['lookback']}, "
-        f"{s['prices']} prices",
-        f"{s['first_bar']} to {s['last_bar']}",
-        f"{count(s['bars'], 'bar')}, {with_z} with a z-score",
         ", ".join(rules),
         *([f"entry only with {' and '.join(gates)}"] if gates else []),
         f"{costs}, {'with' if s['funding'] else 'without'} funding",
     ]
 
 
-def _numbers(result: "Backtest") -> list[str]:
+def number_lines(result: "Result") -> list[str]:
+    """The summary, a number a line."""
     m, s = result.summary, result.settings
     reasons = Counter(result.trades["reason"].to_list())
     ends = ", ".join(f"{reason} {times:,}" for reason, times in reasons.most_common())
@@ -185,5 +190,6 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f} %"
 
 
-def _wrapped(text: str) -> list[str]:
+def wrapped(text: str) -> list[str]:
+    """At 78 columns."""
     return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")

@@ -134,7 +134,7 @@ def screen(
     request = ScreenRequest(
         timeframe,
         ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
-        _symbols(symbols),
+        parse_symbols(symbols),
         min_volume,
         lake_definition(lake).max_stale_bars,
     )
@@ -182,7 +182,8 @@ def _times(
     return [first + step * k for k in range(int((last - first) // step) + 1)]
 
 
-def _symbols(text: str) -> tuple[str, ...] | None:
+def parse_symbols(text: str) -> tuple[str, ...] | None:
+    """Two symbols or more; None for all. Anything else is an InputError."""
     if text == "all":
         return None
     try:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
+THREADS = min(os.cpu_count() or 1, 4)
+"""Threads that test pairs: what they share holds back more of them."""
+
 _WIDTH_WITHOUT_TERMINAL = 160
-_THREADS = min(os.cpu_count() or 1, 4)  # what they share holds back more of them
 _COINTEGRATED = 0.05
 _NAMED = 5  # symbols named of those left out for one reason
 
@@ -51,8 +53,9 @@ def iter_screens(
     newest: int | None = None
     for at in times:
         try:
-            with _Progress(at) as progress:
-                one = take_screen(lake, request, at, progress.advance, newest, _THREADS)
+            what = "testing pairs" if at is None else f"testing pairs at {iso_utc(at)}"
+            with Progress(what) as progress:
+                one = take_screen(lake, request, at, progress.advance, newest, THREADS)
         except NoScreenError as error:
             if len(times) == 1:
                 raise
@@ -163,16 +166,17 @@ def _summary(one: "Screen") -> str:
     )
 
 
-class _Progress:
-    """A bar on a terminal's stderr while pairs are tested; nothing where there is no terminal."""
+class Progress:
+    """A bar on a terminal's stderr while `what` is done; nothing where there is no terminal."""
 
-    def __init__(self, at: float | None) -> None:
+    def __init__(self, what: str) -> None:
+        from rich import progress  # noqa: PLC0415
         from rich.console import Console  # noqa: PLC0415 slow to import
-        from rich.progress import Progress  # noqa: PLC0415
 
         console = Console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-        what = "testing pairs" if at is None else f"testing pairs at {iso_utc(at)}"
+        self._bar = progress.Progress(
+            console=console, transient=True, disable=not console.is_terminal
+        )
         self._task = self._bar.add_task(what, total=None)
 
     def __enter__(self) -> Self:
@@ -180,7 +184,7 @@ class _Progress:
         return self
 
     def advance(self, done: int, total: int) -> None:
-        """So many of so many pairs are done."""
+        """So many of so many are done."""
         self._bar.update(self._task, completed=done, total=total)
 
     def __exit__(

@@ -108,6 +108,12 @@ class Backtest:
         traded = count(len(self.trades), "trade")
         return f"Backtest({self.settings['pair']}: {traded}, net {net:,.2f})"
 
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """What there is of `grid`, `folds` and `chosen`, by name."""
+        there = {"grid": self.grid, "folds": self.folds, "chosen": self.chosen}
+        return {name: frame for name, frame in there.items() if frame is not None}
+
     def plot(self) -> "go.Figure":
         """Equity, drawdown, z-score with the trades, costs, and what trades earned, as charts.
 

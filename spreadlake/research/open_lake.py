@@ -23,6 +23,7 @@ from spreadlake.research.coverage import coverage_frame
 from spreadlake.research.lake_bars import bars_frame, wide_bars_frame
 from spreadlake.research.lake_events import alerts_frame, gaps_frame
 from spreadlake.research.lake_pairs import pair_frame, pair_request
+from spreadlake.research.lake_portfolio import Portfolios
 from spreadlake.research.lake_trades import trades_frame
 from spreadlake.research.screen import ScreenRequest, take_screen
 from spreadlake.research.spans import Span, Time, seconds_of
@@ -31,7 +32,7 @@ from spreadlake.series import Prices
 Symbols = str | Sequence[str]
 
 
-class OpenLake:
+class OpenLake(Portfolios):
     """A lake to read from, also while services write it.
 
     Frames have UTC datetimes in `time`; of bars that is their open. A time to ask for is a text

@@ -6,10 +6,10 @@ Which entries are taken, where the limits bear no more, is decided bar by bar ov
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,8 @@ import polars as pl
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.quant.arrays import Ints
-from spreadlake.quant.backtest.choices import Choice, Stretch, chosen_pairs, stretches_of
-from spreadlake.quant.backtest.frames import TRADES_SCHEMA, frame_of_trades, times_of
+from spreadlake.quant.backtest.choices import Stretch, stretches_of
+from spreadlake.quant.backtest.frames import TRADES_SCHEMA, frame_of_trades
 from spreadlake.quant.backtest.limits import Wanted, within_limits
 from spreadlake.quant.backtest.portfolio import Portfolio, gross_values
 from spreadlake.quant.backtest.positions import Openings, PositionFinder
@@ -27,10 +27,15 @@ from spreadlake.research.bar_source import BarSource
 from spreadlake.research.funding_paid import read_paid
 from spreadlake.research.market_bars import MarketBars
 from spreadlake.research.pair_tables import pairs_frame
-from spreadlake.research.screen import NoNewerBarError, NoScreenError, Progress, take_screen
+from spreadlake.research.pictures import Pictured
+from spreadlake.research.screen import Progress
+from spreadlake.research.screen_choices import TakenScreens, take_screens
 from spreadlake.research.screen_request import ScreenBacktestRequest
 from spreadlake.times import iso_utc
 from spreadlake.words import count
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 _NEVER = 2**62  # a bar that does not come
 
@@ -53,16 +58,30 @@ class ScreenBacktest:
     summary: dict[str, Any]
     settings: dict[str, Any]
     notes: list[str]
+    selection: None = None  # no sets of parameters to choose among
 
     def __repr__(self) -> str:
         pairs, traded = count(len(self.pairs), "pair"), count(len(self.trades), "trade")
         return f"ScreenBacktest({pairs} chosen: {traded}, net {self.summary['net']:,.2f})"
 
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """`pairs` and `screens`, by name."""
+        return {"pairs": self.pairs, "screens": self.screens}
 
-@dataclass(frozen=True)
-class _Screens:
-    choices: list[Choice]
-    frame: pl.DataFrame
+    def plot(self) -> "go.Figure":
+        """Equity, drawdown, costs, and what trades earned, as charts.
+
+        >>> lake.backtest_screen("1m").plot()  # doctest: +SKIP
+        """
+        from spreadlake.research.pictures import figure  # noqa: PLC0415 it imports what draws
+
+        return figure(self.pictured())
+
+    def pictured(self) -> Pictured:
+        """What `spreadlake.research.pictures` makes a figure, a page and a PNG of."""
+        title = f"pairs that screens chose · {self.settings['timeframe']}"
+        return Pictured(title, self.trades, self.equity, self.summary, self.settings, self.notes)
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,7 @@ def take_screen_backtest(
     with closing(open_reader(lake.analytics_db)) as db:
         source, _ = BarSource.of_those_with_bars(db, lake, request.timeframe, request.symbols)
     low, high = _span(source, request)
-    screens = _take_screens(lake, request, source, (low, high), advance, threads)
+    screens = take_screens(lake, request, source, (low, high), advance, threads)
     longest = max(request.window, request.lookback)
     bars = MarketBars(lake, source, longest, request.max_stale_bars, low, high)
     run = _Run(lake, request, bars, high)
@@ -112,8 +131,32 @@ def take_screen_backtest(
         screens.frame,
         portfolio.summary(request.lane.costs).asdict(),
         request.settings | extent,
-        notes,
+        [*notes, *_why_none(request, screens, found, trades)],
     )
+
+
+def _why_none(
+    request: ScreenBacktestRequest,
+    screens: TakenScreens,
+    found: Sequence["_Found"],
+    trades: pl.DataFrame,
+) -> list[str]:
+    """Why there is no trade, in a sentence; none where there are some."""
+    if len(trades):
+        return []
+    if not screens.frame["chosen"].sum():
+        return [
+            f"no trade: no pair of {count(len(screens.frame), 'screen')} had a q-value up to "
+            f"{request.max_qvalue:g} and an edge above 0 after costs"
+        ]
+    if not found:
+        gates = request.lane.rules.min_correlation, request.lane.rules.max_adf_pvalue
+        more = "" if gates == (None, None) else " with what entries need"
+        return [
+            f"no trade: |z| of no chosen pair reached {request.lane.rules.entry:g} before the "
+            f"next screen{more}"
+        ]
+    return ["no trade: the limits bear none, or there was no later bar in which both legs trade"]
 
 
 def _span(source: BarSource, request: ScreenBacktestRequest) -> tuple[int, int]:
@@ -131,63 +174,6 @@ def _span(source: BarSource, request: ScreenBacktestRequest) -> tuple[int, int]:
             f"to {last}"
         )
     return low, high
-
-
-def _times(source: BarSource, request: ScreenBacktestRequest, end: int) -> Iterator[float]:
-    """When the screens are taken: from `start` on, or at whole multiples of `every`."""
-    first = min(source.first.values()) * source.length
-    if request.start is None:
-        anchor, begin = 0.0, float(first + request.lookback * source.length)
-    else:
-        anchor, begin = request.start, max(request.start, first)
-    # Before that there is nothing to screen.
-    step = math.ceil((begin - anchor) / request.every)
-    while (time := anchor + step * request.every) < end * source.length:
-        yield time
-        step += 1
-
-
-def _take_screens(
-    lake: Lake,
-    request: ScreenBacktestRequest,
-    source: BarSource,
-    span: tuple[int, int],
-    advance: Progress | None,
-    threads: int,
-) -> _Screens:
-    choices: list[Choice] = []
-    rows = []
-    newest: int | None = None
-    times = list(_times(source, request, span[1]))
-    why: NoScreenError | None = None
-    for done, time in enumerate(times):
-        if advance is not None:
-            advance(done, len(times))
-        low = max(span[0], math.ceil(time / source.length) - 1)
-        try:
-            screen = take_screen(lake, request.screen, time, None, newest, threads)
-        except NoNewerBarError:
-            continue
-        except NoScreenError as error:
-            why = error
-            choices.append(Choice(low, ()))
-            continue
-        newest = screen.time
-        pairs = chosen_pairs(screen.rows, request.max_qvalue, request.top)
-        choices.append(Choice(low, pairs))
-        rows.append((int(time), len(screen.symbols), screen.rows.height, len(pairs)))
-    if not rows:
-        raise InputError("there was nothing to screen at any time" + (f": {why}" if why else ""))
-    if advance is not None:
-        advance(len(times), len(times))
-    return _Screens(choices, _screens_frame(rows))
-
-
-def _screens_frame(rows: list[tuple[int, int, int, int]]) -> pl.DataFrame:
-    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    names = ("symbols", "pairs", "chosen")
-    numbers = {name: table[:, 1 + at] for at, name in enumerate(names)}
-    return pl.DataFrame({"time": times_of(table[:, 0]), **numbers})
 
 
 class _Run:

@@ -9,7 +9,10 @@ from spreadlake.quant.backtest.limits import Limits
 from spreadlake.quant.screen import ScreenOptions
 from spreadlake.research.screen import ScreenRequest
 from spreadlake.series import Prices
-from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, iso_utc
+from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, iso_utc, timeframe_of
+
+MOST_POSITIONS = 10
+"""Held at a time where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ScreenBacktestRequest:
     start: float | None = None
     end: float | None = None
     lane: Lane = field(default_factory=Lane)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(MOST_POSITIONS))
     funding: bool = False
     max_stale_bars: int = 30
 
@@ -81,7 +84,7 @@ class ScreenBacktestRequest:
             "prices": self.prices,
             "symbols": None if self.symbols is None else list(self.symbols),
             "min_volume": self.min_volume,
-            "every": self.every,
+            "every": timeframe_of(self.every),
             "max_qvalue": self.max_qvalue,
             "top": self.top,
             "start": start,

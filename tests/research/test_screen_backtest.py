@@ -1,6 +1,8 @@
 """A portfolio of the pairs that screens choose: against a plain loop, and point in time."""
 
 import math
+import re
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from spreadlake.lake import Lake
+from spreadlake.errors import InputError
+from spreadlake.funding import FundingRate
+from spreadlake.lake import Lake, atomic, open_ticks_writer
+from spreadlake.lake.ticks.funding import save_funding
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
@@ -189,3 +194,99 @@ def test_the_sums_are_those_of_the_trades(tmp_path: Path) -> None:
     assert summary["time_in_market"] == (found.equity["positions"] > 0).mean()
     assert trades["trade"].to_list() == list(range(1, len(trades) + 1))
     assert math.isclose(summary["max_drawdown"], found.equity["drawdown"].max())  # type: ignore[arg-type]
+
+
+def test_funding_is_paid_by_both_legs_of_every_pair(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, 1)
+    rng = np.random.default_rng(1)
+    rates = [
+        FundingRate(symbol, (BEGIN + at * 600) * 1000 + 7, rate, 100.0 + at)
+        for at in range(BARS // 10)
+        for symbol, rate in zip(SYMBOLS, rng.normal(0, 1e-3, len(SYMBOLS)), strict=True)
+    ]
+    with closing(open_ticks_writer(lake)) as db, atomic(db):
+        save_funding(db, rates)
+    request = replace(BASE, lane=Lane(Rules(1.0)))
+    free, found = (
+        take_screen_backtest(lake, replace(request, funding=funding)) for funding in (False, True)
+    )
+    assert found.notes == []
+    assert free.trades.drop("funding", "net", "worst", "best").equals(
+        found.trades.drop("funding", "net", "worst", "best")
+    )
+    for trade in found.trades.iter_rows(named=True):
+        begin, end = (trade[name].timestamp() * 1000 for name in ("entry_time", "exit_time"))
+        paid = 0.0
+        for symbol, quantity in zip(trade["pair"].split("/"), ("a", "b"), strict=True):
+            for rate in rates:
+                if rate.symbol == symbol and begin < rate.time_ms <= end:
+                    assert rate.mark_price is not None
+                    paid -= trade[f"quantity_{quantity}"] * rate.mark_price * rate.rate
+        assert math.isclose(trade["funding"], paid, rel_tol=1e-9, abs_tol=1e-9)
+        assert math.isclose(trade["net"], trade["gross"] - trade["fees"] + paid, abs_tol=1e-7)
+    assert found.trades["funding"].abs().sum() > 1
+    assert math.isclose(found.equity["equity"][-1], found.summary["net"], rel_tol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"max_qvalue": 0.0}, "no pair of .* screens had a q-value up to 0 and an edge"),
+        ({"lane": Lane(Rules(50.0))}, "of no chosen pair reached 50"),
+        ({"limits": Limits(None, 5.0)}, "the limits bear none"),
+    ],
+)
+def test_why_there_is_no_trade_is_said(
+    tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    found = take_screen_backtest(lake_of(tmp_path, 1), replace(BASE, **change))  # type: ignore[arg-type]
+    assert found.trades.is_empty()
+    assert found.equity["equity"].abs().max() == 0
+    assert found.summary["net"] == 0
+    assert found.summary["hit_rate"] is None
+    assert re.search(told, " ".join(found.notes))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"end": BEGIN - 60.0}, "the lake has bars from"),
+        ({"end": BEGIN + 3_000.0}, "nothing to screen at any time"),
+        ({"start": BEGIN + 60.0, "end": BEGIN + 60.0}, "is not before"),
+        ({"lookback": 20}, "lookback 20 is not a number of bars from 30"),
+        ({"every": 0}, "every"),
+        ({"top": 0}, "choose 1 pair or more"),
+        ({"max_qvalue": 1.5}, "from 0 to 1"),
+        ({"symbols": ("AUSDT",)}, "needs two symbols"),
+        ({"symbols": ("AUSDT", "XUSDT")}, "no bars of XUSDT"),
+        ({"timeframe": "7s"}, "bars of 7 s cannot be made"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, change: dict[str, object], told: str) -> None:
+    lake = lake_of(tmp_path, 1)
+    with pytest.raises(InputError, match=told):
+        take_screen_backtest(lake, replace(BASE, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limits", [{"positions": 0}, {"notional": 0.0}, {"notional": math.inf}])
+def test_limits_that_let_nothing_in_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="lets nothing in"):
+        Limits(**limits)  # type: ignore[arg-type]
+
+
+def test_after_a_break_nothing_is_chosen_until_there_is_enough(tmp_path: Path) -> None:
+    """What was chosen before it is not entered on windows that reach over it."""
+    close, opens = market(1)
+    gap = slice(150, 180)
+    for values in (*close.values(), *opens.values()):
+        values[gap] = np.nan
+    seconds = BEGIN + 150 * 60, BEGIN + 180 * 60
+    lake = make_bar_lake(tmp_path, close, opens=opens, breaks=[seconds])
+    request = replace(BASE, every=600, lane=Lane(Rules(1.0)))
+    found = take_screen_backtest(lake, request)
+    assert len(found.equity) == BARS - 30
+    signals = found.trades["signal_time"].dt.epoch("s")
+    assert signals.is_between(BEGIN + 100 * 60, seconds[0]).any()
+    assert not signals.is_between(seconds[0], seconds[1] + 58 * 60).any()
+    bars = [BEGIN + 60 * at for at in range(BARS) if not gap.start <= at < gap.stop]
+    assert_same(found, plain_portfolio(lake, request, times_of(request), bars))

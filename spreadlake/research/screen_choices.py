@@ -1,0 +1,88 @@
+"""The screens of a back-test, each as it was known at its time, and what they choose."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from spreadlake.errors import InputError
+from spreadlake.lake import Lake
+from spreadlake.quant.backtest.choices import Choice, chosen_pairs
+from spreadlake.quant.backtest.frames import times_of
+from spreadlake.research.bar_source import BarSource
+from spreadlake.research.screen import NoNewerBarError, NoScreenError, Progress, take_screen
+from spreadlake.research.screen_request import ScreenBacktestRequest
+
+
+@dataclass(frozen=True)
+class TakenScreens:
+    """What each chose, in order, and of those that could be taken what they were of.
+
+    frame: `time` (when it was taken), `symbols` and `pairs` that were tested, `chosen` of them.
+    """
+
+    choices: list[Choice]
+    frame: pl.DataFrame
+
+
+def _times(source: BarSource, request: ScreenBacktestRequest, end: int) -> Iterator[float]:
+    """When the screens are taken: from `start` on, or at whole multiples of `every`."""
+    first = min(source.first.values()) * source.length
+    if request.start is None:
+        anchor, begin = 0.0, float(first + request.lookback * source.length)
+    else:
+        anchor, begin = request.start, max(request.start, first)
+    # Before that there is nothing to screen.
+    step = math.ceil((begin - anchor) / request.every)
+    while (time := anchor + step * request.every) < end * source.length:
+        yield time
+        step += 1
+
+
+def take_screens(
+    lake: Lake,
+    request: ScreenBacktestRequest,
+    source: BarSource,
+    span: tuple[int, int],
+    advance: Progress | None,
+    threads: int,
+) -> TakenScreens:
+    """Those of the bars `span` (absolute numbers) of the run; `advance` is told of each.
+
+    InputError where there was nothing to screen at any time.
+    """
+    choices: list[Choice] = []
+    rows = []
+    newest: int | None = None
+    times = list(_times(source, request, span[1]))
+    why: NoScreenError | None = None
+    for done, time in enumerate(times):
+        if advance is not None:
+            advance(done, len(times))
+        low = max(span[0], math.ceil(time / source.length) - 1)
+        try:
+            screen = take_screen(lake, request.screen, time, None, newest, threads)
+        except NoNewerBarError:
+            continue
+        except NoScreenError as error:
+            why = error
+            choices.append(Choice(low, ()))
+            continue
+        newest = screen.time
+        pairs = chosen_pairs(screen.rows, request.max_qvalue, request.top)
+        choices.append(Choice(low, pairs))
+        rows.append((int(time), len(screen.symbols), screen.rows.height, len(pairs)))
+    if not rows:
+        raise InputError("there was nothing to screen at any time" + (f": {why}" if why else ""))
+    if advance is not None:
+        advance(len(times), len(times))
+    return TakenScreens(choices, _screens_frame(rows))
+
+
+def _screens_frame(rows: list[tuple[int, int, int, int]]) -> pl.DataFrame:
+    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    names = ("symbols", "pairs", "chosen")
+    numbers = {name: table[:, 1 + at] for at, name in enumerate(names)}
+    return pl.DataFrame({"time": times_of(table[:, 0]), **numbers})
