@@ -10,6 +10,7 @@ import pytest
 
 import spreadlake
 from spreadlake.research.backtest import Backtest
+from spreadlake.research.lake_portfolio import Portfolios
 from spreadlake.research.open_lake import OpenLake
 
 PUBLIC = [
@@ -18,7 +19,7 @@ PUBLIC = [
     Backtest.plot,
     *(
         one
-        for name, one in vars(OpenLake).items()
+        for name, one in {**vars(Portfolios), **vars(OpenLake)}.items()
         if isinstance(one, FunctionType) and name[0] != "_"
     ),
 ]
