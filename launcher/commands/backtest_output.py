@@ -46,19 +46,36 @@ def folder_for(output: str | None) -> Path | None:
 
 def write_folder(result: "Result", folder: Path) -> None:
     """Frames, pictures, and last summary.json: where it is, the others are whole."""
-    from spreadlake.research.pictures import html, png  # noqa: PLC0415 what draws is slow to import
-
     (folder / "summary.json").unlink(missing_ok=True)
     written = {"trades": result.trades, "equity": result.equity} | result.tables
     for name, frame in written.items():
         lines_to_file(csv_pieces(frame), folder / f"{name}.csv")
     for name in set(_TABLES) - set(written):  # of another back-test
         (folder / f"{name}.csv").unlink(missing_ok=True)
-    lines_to_file([html(result.pictured())], folder / "backtest.html")
-    bytes_to_file(png(result.pictured()), folder / "backtest.png")
+    pictures = _draw(result, folder)
     lines_to_file([as_json(result)], folder / "summary.json")
-    files = ", ".join([*(f"{name}.csv" for name in written), "backtest.html", "backtest.png"])
+    files = ", ".join([*(f"{name}.csv" for name in written), *pictures])
     typer.echo(f"wrote {files} and summary.json to {folder}", err=True)
+
+
+def _draw(result: "Result", folder: Path) -> tuple[str, ...]:
+    """The names of the pictures; none where what draws is not there, and that is said."""
+    from spreadlake.research.pictures import html, png  # noqa: PLC0415 what draws is slow to import
+
+    page, picture = names = ("backtest.html", "backtest.png")
+    for name in names:  # of another back-test
+        (folder / name).unlink(missing_ok=True)
+    try:
+        lines_to_file([html(result.pictured())], folder / page)
+        bytes_to_file(png(result.pictured()), folder / picture)
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"no pictures: {error.name} is not installed; install spreadlake again, with what it "
+            "depends on",
+            err=True,
+        )
+        return ()
+    return names
 
 
 def keep_result(lake: Lake, name: str, result: "Backtest") -> None:

@@ -43,7 +43,7 @@ def test_json_is_the_summary_with_its_settings(root: Path) -> None:
 def test_the_folder_holds_the_frames(root: Path) -> None:
     ended = invoke("backtest", *COMMON, "-o", "out", cwd=root)
     assert ended.returncode == 0, ended.stderr
-    assert "wrote trades.csv, equity.csv and summary.json to out" in ended.stderr
+    assert "wrote trades.csv, equity.csv" in ended.stderr
     found = spreadlake.open(root / "data").backtest(*SYMBOLS, window=20, lookback=40, entry=1.5)
     for name, frame in (("trades", found.trades), ("equity", found.equity)):
         text = (root / "out" / f"{name}.csv").read_text()
@@ -90,6 +90,23 @@ def test_what_is_killed_amid_writing_leaves_no_summary_of_before(
     assert "the disk is full" in ended.stderr
     assert (root / "killed" / "equity.csv").read_text() == before
     assert not (root / "killed" / "summary.json").exists()
+
+
+def test_where_nothing_can_draw_the_numbers_are_written_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(pictured: object) -> str:
+        raise ModuleNotFoundError("No module named 'plotly'", name="plotly")
+
+    (root / "plain").mkdir()
+    (root / "plain" / "backtest.png").write_bytes(b"of before")
+    monkeypatch.setattr("spreadlake.research.pictures.html", cannot)
+    ended = invoke("backtest", *COMMON, "-o", "plain", cwd=root)
+    assert ended.returncode == 0, ended.stderr
+    assert "no pictures: plotly is not installed" in ended.stderr
+    assert {path.name for path in (root / "plain").iterdir()} == {
+        "trades.csv", "equity.csv", "summary.json",
+    }  # fmt: skip
 
 
 def test_text_reads_well_at_80_columns(root: Path) -> None:
