@@ -7,6 +7,7 @@ from exporter.page.app import Page
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
 from exporter.services import WatchedServices, read_health
+from spreadlake.lake.backtests import prepare_backtests
 from spreadlake.service import ServiceContext, StopSignal
 
 _log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ def run(context: ServiceContext) -> None:
     listened on.
     """
     stop = StopSignal(context.duration)
+    prepare_backtests(context.lake)
     lake, settings = context.lake, context.settings
     watched = WatchedServices(notifier=bool(settings.notify.urls))
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))

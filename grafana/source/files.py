@@ -6,6 +6,7 @@ from pathlib import Path
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from grafana.source.backtest import backtest_dashboard
 from grafana.source.overview import overview_dashboard
 from grafana.source.pair import pair_dashboard
 from grafana.source.pipeline import pipeline_dashboard
@@ -22,6 +23,7 @@ def generated() -> dict[Path, str]:
         pair_dashboard(),
         overview_dashboard(),
         screen_dashboard(),
+        backtest_dashboard(),
         pipeline_dashboard(),
         runbook_dashboard(ROOT.parent / "docs" / "runbook.md"),
     ]

@@ -10,6 +10,7 @@ from grafana.source.variables import Variable
 PAIR_UID = "spreadlake-pair"
 OVERVIEW_UID = "spreadlake-overview"
 SCREEN_UID = "spreadlake-screen"
+BACKTEST_UID = "spreadlake-backtest"
 PIPELINE_UID = "spreadlake-pipeline"
 RUNBOOK_UID = "spreadlake-runbook"
 
@@ -27,6 +28,7 @@ _TITLES = {
     PAIR_UID: "Pair",
     OVERVIEW_UID: "Overview",
     SCREEN_UID: "Screen",
+    BACKTEST_UID: "Back-test",
     PIPELINE_UID: "Pipeline",
     RUNBOOK_UID: "Runbook",
 }

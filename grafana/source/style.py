@@ -19,6 +19,7 @@ UP = "#009E73"
 DOWN = "#CC79A7"
 
 LAKE = DataSourceRef(type_val="frser-sqlite-datasource", uid="${datasource}")
+KEPT = DataSourceRef(type_val="frser-sqlite-datasource", uid="${kept}")
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="spreadlake-prometheus")
 PANELS = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
 

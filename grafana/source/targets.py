@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.common import DataSourceRef
 
-from grafana.source.style import LAKE, PANELS, PROMETHEUS
+from grafana.source.style import KEPT, LAKE, PANELS, PROMETHEUS
 
 
 class LakeQuery(Dataquery):
@@ -17,15 +18,18 @@ class LakeQuery(Dataquery):
     without rows would be an error.
     """
 
-    def __init__(self, sql: str, times: Sequence[str], ref_id: str) -> None:
+    def __init__(
+        self, sql: str, times: Sequence[str], ref_id: str, source: DataSourceRef = LAKE
+    ) -> None:
         self.sql = sql
+        self.source = source
         self.times = list(times)
         self.ref_id = ref_id
 
     def to_json(self) -> dict[str, object]:
         """The query as Grafana stores it."""
         return {
-            "datasource": LAKE,
+            "datasource": self.source,
             "refId": self.ref_id,
             "queryType": "table",
             "rawQueryText": self.sql,
@@ -53,6 +57,11 @@ class _Built(Builder[Dataquery]):
 def lake(sql: str, times: Sequence[str] = ("time",), ref_id: str = "A") -> Builder[Dataquery]:
     """A query of the lake."""
     return _Built(LakeQuery(sql, times, ref_id))
+
+
+def kept(sql: str, times: Sequence[str] = ("time",), ref_id: str = "A") -> Builder[Dataquery]:
+    """A query of the back-tests that are kept."""
+    return _Built(LakeQuery(sql, times, ref_id, KEPT))
 
 
 def from_panel(panel_id: int) -> Builder[Dataquery]:

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.source.sql import KEPT_PRICES, SYMBOL_A
-from grafana.source.style import LAKE
+from grafana.source.style import KEPT, LAKE
 
 Variable = build.QueryVariable | build.CustomVariable | build.DatasourceVariable
 
@@ -23,6 +23,7 @@ _TIMEFRAMES = f"SELECT timeframe FROM first_bars GROUP BY timeframe {_BY_LENGTH}
 # The kind that was screened last comes first.
 _SCREENS = """SELECT timeframe || ' ' || lookback_bars || ' ' || window_bars FROM screens
 GROUP BY timeframe, lookback_bars, window_bars ORDER BY max(time) DESC"""
+_BACKTESTS = "SELECT name FROM backtests ORDER BY kept_at DESC, id DESC LIMIT 1000"
 # What the lake keeps comes first: it is what a dashboard opens with.
 _PRICES = f"""SELECT kind FROM (SELECT 'raw' AS kind UNION ALL SELECT 'log')
 ORDER BY kind <> {KEPT_PRICES}"""
@@ -30,13 +31,30 @@ _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe 
 
 
 def datasource() -> build.DatasourceVariable:
-    """Which lake: any SQLite data source."""
+    """Which lake: any SQLite data source, but those of back-tests that are kept."""
     return (
         build.DatasourceVariable("datasource")
         .label("Lake")
         .type("frser-sqlite-datasource")
+        .regex("/^(?!Back-tests)/")
         .current(model.VariableOption(text="Lake", value="spreadlake-lake"))
     )
+
+
+def kept() -> build.DatasourceVariable:
+    """Where back-tests are kept: any SQLite data source whose name begins so."""
+    return (
+        build.DatasourceVariable("kept")
+        .label("Kept in")
+        .type("frser-sqlite-datasource")
+        .regex("/^Back-tests/")
+        .current(model.VariableOption(text="Back-tests", value="spreadlake-backtests"))
+    )
+
+
+def backtest() -> build.QueryVariable:
+    """Which of the back-tests that are kept, the newest first."""
+    return _query("backtest", "Back-test", _BACKTESTS, None).datasource(KEPT)
 
 
 def symbol_a() -> build.QueryVariable:

@@ -25,7 +25,7 @@ def backtests(
     """List the back-tests that are kept for Grafana, the newest first, or forget one.
 
     spreadlake backtest --keep NAME keeps one. They take room until they are forgotten: that of a
-    year of 1m bars takes 30 MB.
+    year of 1m bars takes some 35 MB.
     """
     lake = Lake(data)
     require_lake(lake)

@@ -1,16 +1,18 @@
 """Results of back-tests that were kept, for Grafana: every statement on `backtests.db`.
 
-Only the command `spreadlake backtest --keep` and those who call this write it. A result is kept
+Only commands and those who call this write it, but for the empty one, which the exporter makes for
+Grafana. A result is kept
 under a name, as a whole or not at all, until it is forgotten or another takes its name.
 """
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from spreadlake.errors import InputError
+from spreadlake.errors import InputError, LakeError
 from spreadlake.lake.databases.connections import atomic, open_backtests_writer, open_reader
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.layout import Lake
@@ -54,6 +56,16 @@ def check_name(name: str) -> str:
             "has up to 64 letters, digits, points, dashes and underscores"
         )
     return name
+
+
+def prepare_backtests(lake: Lake) -> None:
+    """Makes the empty database where there is none, so that Grafana can say that none is kept.
+
+    A lake that is not there yet, or may not be written, stays without.
+    """
+    if lake.root.is_dir() and not lake.backtests_db.exists():
+        with contextlib.suppress(LakeError):
+            open_backtests_writer(lake).close()
 
 
 def store_backtest(

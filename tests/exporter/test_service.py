@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spreadlake.lake.backtests import kept_backtests
 from tests.exporter.serving import get, labels, scrape
 from tests.fixture_lake import make_lake
 from tests.patience import PATIENCE
@@ -35,6 +36,21 @@ def test_the_duration_ends_it(tmp_path: Path) -> None:
     variables = {"SPREADLAKE_EXPORTER__PORT": "0"}
     ended = run("export-metrics", "--duration", 0.2, cwd=tmp_path, variables=variables)
     assert (ended.returncode, ended.stdout) == (0, "")
+
+
+def test_grafana_finds_a_database_of_back_tests_also_where_none_is_kept(tmp_path: Path) -> None:
+    lake, variables = make_lake(tmp_path / "data"), {"SPREADLAKE_EXPORTER__PORT": "0"}
+    assert not lake.backtests_db.exists()
+    run("export-metrics", "--duration", 0.2, cwd=tmp_path, variables=variables)
+    assert lake.backtests_db.exists()
+    assert kept_backtests(lake) == []
+
+
+def test_no_lake_is_made_where_there_is_none(tmp_path: Path) -> None:
+    variables = {"SPREADLAKE_EXPORTER__PORT": "0"}
+    ended = run("export-metrics", "--duration", 0.2, cwd=tmp_path, variables=variables)
+    assert ended.returncode == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_port_in_use_is_one_message_and_exit_code_2(tmp_path: Path) -> None:

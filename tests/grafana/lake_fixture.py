@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import spreadlake
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.definition import SeriesDefinition, save_prices
+from spreadlake.research.kept_backtests import keep_backtest
 from spreadlake.series import Prices, stored_prices
 
 Floats = NDArray[np.float64]
@@ -65,6 +67,11 @@ def build_lake(root: Path, end: int, seconds: int = 2400, prices: Prices = "raw"
             "INSERT INTO progress VALUES (?, ?)",
             [("seq", 1), ("watermark_ms", (end + 1) * 1000 + 300), ("final_time", end + 1)],
         )
+    if seconds > 1_000:
+        result = spreadlake.open(root).backtest(
+            *("BTCUSDT", "ETHUSDT", "1s"), fee_bps=0.1, entry=1.5, stop=2.5, max_bars=60
+        )
+        keep_backtest(fixture.lake, "kept", result, end)
     return fixture
 
 

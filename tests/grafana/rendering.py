@@ -13,7 +13,10 @@ from typing import Any
 from tests.paths import ROOT
 
 DASHBOARDS = ROOT / "grafana" / "dashboards"
+# Of the data sources of spreadlake, by what a query names.
+DATABASES = {"${datasource}": "analytics.db", "${kept}": "backtests.db"}
 DEFAULTS = {
+    "backtest": "kept",
     "screen": "1m 240 60",
     "qvalue": "1",
     "volume": "0",
@@ -46,11 +49,12 @@ class Table:
 
 @dataclass(frozen=True)
 class LakeQuery:
-    """A query of the lake in a dashboard, and which columns are times."""
+    """A query of the lake in a dashboard, which columns are times, and which database it reads."""
 
     where: str
     sql: str
     times: tuple[str, ...] = ()
+    database: str = "analytics.db"
 
 
 def dashboard(uid: str) -> dict[str, Any]:
@@ -69,10 +73,13 @@ def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
             if "rawQueryText" in target:
                 assert target["rawQueryText"] == target["queryText"], panel["title"]
                 assert target["queryType"] == "table", "a time series without rows is an error"
-                yield LakeQuery(panel["title"], target["queryText"], tuple(target["timeColumns"]))
+                database = DATABASES[target["datasource"]["uid"]]
+                times = tuple(target["timeColumns"])
+                yield LakeQuery(panel["title"], target["queryText"], times, database)
     for variable in board.get("templating", {}).get("list", []):
         if variable["type"] == "query":
-            yield LakeQuery(f"variable {variable['name']}", variable["query"])
+            database = DATABASES[variable["datasource"]["uid"]]
+            yield LakeQuery(f"variable {variable['name']}", variable["query"], (), database)
 
 
 def fill(sql: str, since: float, until: float, step: float = 1.0, **variables: str) -> str:
@@ -84,7 +91,7 @@ def fill(sql: str, since: float, until: float, step: float = 1.0, **variables: s
     return filled
 
 
-def query(lake: Path, sql: str, now: float | None = None) -> Table:
+def query(lake: Path, sql: str, now: float | None = None, database: str = "analytics.db") -> Table:
     """Runs the SQL as the data source does: read-only, at most one statement.
 
     At the Unix time `now` where one is given, however long the test has taken so far.
@@ -94,7 +101,7 @@ def query(lake: Path, sql: str, now: float | None = None) -> Table:
         sql = re.sub(r"(strftime\('%\w', )'now'", rf"\1'{moment}'", sql)
     left = _LEFT_OVER.search(re.sub(r"'[^']*'", "", sql))
     assert left is None, f"{left[0] if left else ''} is filled in by nobody"
-    uri = f"file:{lake / 'analytics.db'}?mode=ro"
+    uri = f"file:{lake / database}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as db:
         cursor = db.execute(sql)
         return Table(tuple(column[0] for column in cursor.description), cursor.fetchall())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spreadlake.lake import Lake, atomic, open_analytics_writer
+from spreadlake.lake.backtests import prepare_backtests
 from tests.fixture_lake import add_screen_alert
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, SYMBOLS, FixtureLake, build_lake
 from tests.grafana.rendering import (
@@ -35,6 +36,7 @@ RUBBISH = {
     "screen": "1m'; DROP TABLE screens; --",
     "qvalue": "all",
     "volume": "1e6'",
+    "backtest": "x'; DROP TABLE backtests; --",
 }
 
 
@@ -49,7 +51,7 @@ def test_it_gives_rows_as_the_plugin_needs_them(
 ) -> None:
     found = QUERIES[name]
     sql = fill(found.sql, fixture_lake.end - 900, fixture_lake.end + 1, 2, timeframe=timeframe)
-    table = query(fixture_lake.lake.root, sql)
+    table = query(fixture_lake.lake.root, sql, database=found.database)
     judge(table, found.times, name)
     assert table.rows or timeframe == "1m", "40 minutes are too short for 60 bars of 1m"
 
@@ -57,21 +59,25 @@ def test_it_gives_rows_as_the_plugin_needs_them(
 @EVERY
 def test_it_runs_on_a_lake_without_rows(tmp_path: Path, name: str) -> None:
     open_analytics_writer(Lake(tmp_path)).close()
-    table = query(tmp_path, fill(QUERIES[name].sql, 1e9, 1.1e9))
+    prepare_backtests(Lake(tmp_path))
+    sql = fill(QUERIES[name].sql, 1e9, 1.1e9)
+    table = query(tmp_path, sql, database=QUERIES[name].database)
     judge(table, QUERIES[name].times, name)
 
 
 @EVERY
 def test_it_takes_whatever_is_typed(fixture_lake: FixtureLake, name: str) -> None:
     sql = fill(QUERIES[name].sql, fixture_lake.end - 60, fixture_lake.end, 1, **RUBBISH)
-    query(fixture_lake.lake.root, sql)
+    query(fixture_lake.lake.root, sql, database=QUERIES[name].database)
 
 
 @EVERY
 def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> None:
     """Large tables are read by a range of times, or one row at a time."""
     sql = fill(QUERIES[name].sql, fixture_lake.end - 60, fixture_lake.end)
-    plan = query(fixture_lake.lake.root, f"EXPLAIN QUERY PLAN {sql}").column("detail")
+    explained = f"EXPLAIN QUERY PLAN {sql}"
+    database = QUERIES[name].database
+    plan = query(fixture_lake.lake.root, explained, database=database).column("detail")
     reads = [line for line in plan if re.search(r"\(symbol=|\(pair=.*lookback_bars=\?", line)]
     once = re.compile(r"SEARCH (bars|b|newest|pair_analytics|pair_tests|series|pair_status) ")
     for line in reads:
@@ -79,6 +85,16 @@ def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> 
     assert not [line for line in plan if re.match(r"SCAN (bars|pair_analytics)\b", line)]
     events = [line for line in plan if re.match(r"SCAN (e|alert_events)\b", line)]
     assert all("USING" in line and "alert_events_open" in line for line in events), events
+    if database == "backtests.db":
+        assert_of_one_result(plan)
+
+
+def assert_of_one_result(plan: list[str]) -> None:
+    """Of its trades no other's, of its bars those of the time range."""
+    read = [line for line in plan if re.match(r"(SCAN|SEARCH) (points|t|backtest_\w+)\b", line)]
+    for line in read:
+        assert re.match(r"SEARCH (points|t) USING PRIMARY KEY \(backtest_id=\?", line), line
+        assert "points" not in line or "bars=? AND time>?" in line, line
 
 
 def test_an_alert_of_the_screen_has_no_z_of_another_series(tmp_path: Path) -> None:

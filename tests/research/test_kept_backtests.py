@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import polars as pl
@@ -14,7 +16,12 @@ import spreadlake
 from launcher.commands.app import app
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_backtests_writer, open_reader
-from spreadlake.lake.backtests import TRADE_COLUMNS, forget_backtest, kept_backtests
+from spreadlake.lake.backtests import (
+    TRADE_COLUMNS,
+    forget_backtest,
+    kept_backtests,
+    prepare_backtests,
+)
 from spreadlake.quant.backtest import SUMMARY_KEYS, TRADES_SCHEMA
 from spreadlake.research import kept_backtests as keeping
 from spreadlake.research.backtest import Backtest
@@ -147,6 +154,33 @@ def test_it_can_be_read_where_nothing_can_be_written(lake: Lake) -> None:
     uri = f"file:{lake.backtests_db}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_many_may_be_the_first_to_open_it(tmp_path: Path) -> None:
+    """The exporter, and commands that keep something, at one moment."""
+    for number in range(20):
+        lake = Lake(tmp_path / str(number))
+        lake.root.mkdir()
+        gate = Barrier(8)
+
+        def opened(lake: Lake, gate: Barrier) -> str:
+            gate.wait()
+            open_backtests_writer(lake).close()
+            return "opened"
+
+        with ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(opened, lake, gate) for _ in range(8)]
+        assert [one.result() for one in done] == ["opened"] * 8
+
+
+def test_a_lake_that_may_not_be_written_stays_without(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    prepare_backtests(lake)
+    assert not lake.root.exists()
+    lake.root.mkdir()
+    lake.backtests_db.mkdir()  # cannot be opened, whoever we are
+    (lake.backtests_db / "x").touch()
+    prepare_backtests(lake)
 
 
 def test_one_without_a_trade_and_one_of_a_walk_forward(lake: Lake) -> None:

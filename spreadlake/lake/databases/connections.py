@@ -22,6 +22,8 @@ from spreadlake.locks import try_lock
 BUSY_MS = 5_000
 """How long a connection waits for a lock."""
 
+_LONG_BUSY_MS = 60_000  # a year of bars is written in seconds
+
 # A -wal file that grew behind a long reader is cut back to this size once it is checkpointed.
 _WAL_BYTES = 64 * 2**20
 # The bars of a market are a page a symbol and second. A cache that holds the newest page of each
@@ -123,6 +125,7 @@ def open_backtests_writer(lake: Lake) -> sqlite3.Connection:
     db = _open_writer(lake.backtests_db, BACKTESTS_STEPS, journal="DELETE", vacuum="FULL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA cache_spill=OFF")  # readers are held up by the commit alone
+    db.execute(f"PRAGMA busy_timeout={_LONG_BUSY_MS}")
     return db
 
 
@@ -239,8 +242,10 @@ def _open_writer(
 
 
 def _migrate(db: sqlite3.Connection, path: Path, steps: list[str]) -> None:
-    for version in range(_check_version(db, path), len(steps)):
+    while (version := _check_version(db, path)) < len(steps):
         with atomic(db):
+            if _check_version(db, path) != version:
+                continue  # another process was first
             for statement in _statements(steps[version]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={version + 1}")
