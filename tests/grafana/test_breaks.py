@@ -15,6 +15,7 @@ from grafana.source import pair_sql as source
 from grafana.source.pair_sql import LONG, Rows, pair_sql
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition
+from spreadlake.lake.backtests import prepare_backtests
 from spreadlake.research.pair_series import computed_rows
 from spreadlake.series import SeriesKey
 from tests.analytics_job.harness import TestLake, run_job, settings
@@ -286,11 +287,13 @@ def test_a_lake_of_any_version_is_shown_as_its_bars_are(
         has_column = "hedge_bars" in names
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     has_screens = "screens" in tables
+    prepare_backtests(old)  # as the exporter does
     for board in all_dashboards():
         if board["uid"] == "spreadlake-screen" and not has_screens:
             continue
         for found in lake_queries(board):
-            query(old.root, fill(found.sql, START, START + END, 1, window="10", lookback="50"))
+            sql = fill(found.sql, START, START + END, 1, window="10", lookback="50")
+            query(old.root, sql, database=found.database)
     pair = {"symbol_a": "AUSDT", "symbol_b": "BUSDT", "window": "10", "lookback": "50"}
     chosen = fill(pair_sql("all", "SELECT * FROM numbers"), START, START + END, 1, **pair)
     assert query(old.root, chosen).rows == query(lake.lake.root, chosen).rows
