@@ -52,6 +52,9 @@ class BacktestRequest:
     def __post_init__(self) -> None:
         for name in ("window", "lookback"):
             bars = getattr(self, name)
+            if hasattr(bars, "__index__"):  # of numpy too
+                bars = bars.__index__()
+                object.__setattr__(self, name, bars)
             if not isinstance(bars, int) or not 2 <= bars <= MOST_BARS:
                 raise InputError(f"{name} {bars} is not a number of bars from 2 to {MOST_BARS:,}")
         if self.prices not in ("raw", "log"):

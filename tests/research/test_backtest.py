@@ -1,5 +1,6 @@
 """A back-test of a lake: its signals are the stored ones, its bars those of both legs."""
 
+import json
 import random
 import re
 import sqlite3
@@ -276,6 +277,13 @@ def test_why_there_is_no_trade_is_told(walked: Lake, how: dict[str, Any], note: 
 def test_mistakes_are_named(walked: Lake, how: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         spreadlake.open(walked.root).backtest(A, B, **{"window": WINDOW, **how})
+
+
+def test_numbers_of_numpy_are_numbers(walked: Lake) -> None:
+    opened = spreadlake.open(walked.root)
+    found = opened.backtest(A, B, window=np.int64(20), lookback=np.int32(40), entry=np.float64(1.5))  # type: ignore[arg-type]
+    assert found.summary == taken(walked, entry=1.5).summary
+    assert json.loads(json.dumps(found.settings))["window"] == 20
 
 
 def test_other_symbols_are_named(walked: Lake) -> None:
