@@ -38,16 +38,19 @@ def read_whole(
     named = named or {}
     try:
         file = pl.scan_parquet(path, hive_partitioning=False, glob=False)
-        wanted = [name for name in file.collect_schema() if name in schema or name in named]
-        found = (file if where is None else file.filter(where)).select(wanted).collect()
-        _refuse_others(found, named)
+        held = file.collect_schema()
+        met = file if where is None else file.filter(where)
+        if any(name in held for name in named):  # of before: what it says is looked at
+            whole = met.select(name for name in held if name in schema or name in named).collect()
+            _refuse_others(whole, named)
+            met = whole.lazy()
         literals = {name: pl.lit(value) for name, value in named.items()}
-        absent = {name: pl.lit(None) for name in may_lack if name not in found.columns}
+        absent = {name: pl.lit(None) for name in may_lack if name not in held}
         columns = literals | absent
-        return found.select(
+        return met.select(
             columns.get(name, pl.col(name)).cast(type_).alias(name)
             for name, type_ in schema.items()
-        )
+        ).collect()
     # Polars panics at some kinds of damage, which is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -172,8 +172,9 @@ def _with_archived(
     if start >= end:
         return frame
     cold = [
-        rows.filter(*_same(key)).select(columns)
+        (rows.filter(*same) if same else rows)[list(columns)]
         for day in days(lake, key.table, key.timeframe, key[0], start, end)
+        for same in [_same(key, day.said_by_path)]
         for rows in read_day(db, lake, day, start, end, columns)
     ]
     if not any(piece.height for piece in cold):
@@ -181,11 +182,12 @@ def _with_archived(
     return pl.concat([frame, *cold]).unique("time", keep="first").sort("time")
 
 
-def _same(key: Key) -> "list[pl.Expr]":
+def _same(key: Key, said: Collection[str] = ()) -> "list[pl.Expr]":
+    """That a row is of the series, as far as it is not `said` already."""
     import polars as pl  # noqa: PLC0415
 
     named = zip(key.table.key, key, strict=True)
-    return [pl.col(column).eq(value) for column, value in named]
+    return [pl.col(column).eq(value) for column, value in named if column not in said]
 
 
 def _first_span(

@@ -154,7 +154,9 @@ def rows_of(
     """The same of one symbol, by whichever index has fewer rows to look at."""
     (symbols,) = db.execute("SELECT count(*) FROM symbols").fetchone()
     low, high = hot_span(db)
-    if low is None or high is None or high - low > symbols * (end_ms - start_ms):
+    if low is None or high is None or end_ms <= low or start_ms > high:
+        return []
+    if high - low > symbols * (end_ms - start_ms):
         return rows_between(db, start_ms, end_ms, columns, [symbol])
     return db.execute(
         f"SELECT {', '.join(columns)} FROM ticks "
