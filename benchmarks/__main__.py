@@ -10,6 +10,7 @@ PARTS = (
     "cointegration",
     "capture",
     "freshness",
+    "lake_frames",
     "market_job",
     "minutes",
     "screen",

@@ -132,6 +132,8 @@ class BarSource(NamedTuple):
 
 
 def _length(timeframe: str) -> int:
+    if not isinstance(timeframe, str):  # of whoever calls this from Python
+        raise InputError(f"timeframe {timeframe!r} is not a text such as '1m'")
     try:
         return timeframe_seconds(timeframe)
     except ValueError as error:

@@ -21,12 +21,15 @@ from spreadlake.lake.ticks.symbols import (
     read_symbols,
     symbols_with_trades,
 )
+from spreadlake.lake.ticks.trades import read_trades, trade_days
 from spreadlake.lake.ticks.universe import read_universe
 from spreadlake.research.lake_trades import trades_frame
 from spreadlake.research.spans import Span
 from spreadlake.research.stretches import Extent, Stretch, TradesKnown
+from spreadlake.schemas import TRADES_SCHEMA
 
 _EVER_MS = 2**52
+_TIMES = pl.Schema({name: TRADES_SCHEMA[name] for name in ("symbol", "trade_id", "time_ms")})
 _REMOVED = "removed to make room (storage.keep_days, storage.max_gib)"
 _GONE = "their files were there and are gone; put them back, or import these days again"
 
@@ -60,14 +63,19 @@ def trades_known(db: sqlite3.Connection, lake: Lake) -> TradesKnown:
 
 def _extent(db: sqlite3.Connection, lake: Lake, row: SymbolRow) -> Extent:
     """From its first trade to just after its last."""
-    first = None
     try:
-        trades = trades_frame(lake, [row.symbol], Span(None, None)).select("time").head(1)
-        first = trades.collect()["time"].dt.epoch("ms").to_list()[:1]
+        start = _first_ms(lake, row.symbol)
     except LakeError:  # a file that is gone or damaged: about when it was
-        first = [first_trade_ms(db, row.symbol)]
-    start = first[0] if first and first[0] is not None else row.last_time_ms
-    return Extent(start, row.last_time_ms + 1)
+        start = first_trade_ms(db, row.symbol)
+    return Extent(row.last_time_ms if start is None else start, row.last_time_ms + 1)
+
+
+def _first_ms(lake: Lake, symbol: str) -> int | None:
+    for day in trade_days(lake, symbol, -_EVER_MS, _EVER_MS):
+        times = read_trades(lake, day, day + DAY_MS, [symbol], schema=_TIMES, removed_too=True)
+        if times.height:
+            return int(times["time_ms"][0])
+    return None
 
 
 def _not_on_record(known: TradesKnown, lake: Lake, symbol: str) -> Iterator[Stretch]:

@@ -26,7 +26,7 @@ BARS_FRAME = pl.Schema(
 WIDE = tuple(name for name in BARS_SCHEMA if name not in ("symbol", "time"))
 """What a bar has one value of, which may stand in the columns of symbols."""
 
-_CELLS = 200_000  # bars read at a time, of all symbols together
+_CELLS = 500_000  # bars read at a time, of all symbols together
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A lake in Python: what `spreadlake.open` gives."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -276,7 +276,9 @@ class OpenLake(Portfolios):
 def _names(symbols: Symbols | None) -> list[str] | None:
     if symbols is None or isinstance(symbols, str):
         return None if symbols is None else [symbols]
-    names = list(symbols)
+    names = list(symbols) if isinstance(symbols, Iterable) else [symbols]
     if not names:
         raise InputError("no symbol is named; leave symbols out for all of them")
+    if odd := [name for name in names if not isinstance(name, str)]:
+        raise InputError(f"{odd[0]!r} is no symbol; name them as texts, e.g. 'BTCUSDT'")
     return names

@@ -95,7 +95,7 @@ def test_longer_bars_are_made_of_stored_ones(whole: Lake) -> None:
 
 
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "5m", "1h"])
-@pytest.mark.parametrize("cells", [200_000, 700])
+@pytest.mark.parametrize("cells", [500_000, 700])
 def test_a_span_of_bars(
     whole: Lake, timeframe: str, cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +247,9 @@ def test_mistakes_are_named(whole: Lake, tmp_path: Path) -> None:
         (lambda: opened.bars("XUSDT"), f"no bars of XUSDT; it has those of {A}, {B}"),
         (lambda: opened.bars(A, "90"), "timeframe '90'"),
         (lambda: opened.bars(A, "1d"), "timeframe '1d'"),
+        (lambda: opened.bars(A, 60), "timeframe 60 is not a text"),  # type: ignore[arg-type]
+        (lambda: opened.bars(5), "5 is no symbol"),  # type: ignore[arg-type]
+        (lambda: opened.bars([A, None]), "None is no symbol"),  # type: ignore[list-item]
         (lambda: opened.bars(A, wide="price"), "wide='price': bars have one of open, high"),
         (lambda: opened.bars(A, start="2026-01-02", end="2026-01-01"), "is before start"),
         (lambda: opened.pair(A, A), "two different symbols"),

@@ -203,6 +203,30 @@ def test_what_was_removed_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
             ids(opened.trades(A, **span))
 
 
+@pytest.mark.parametrize("start", [None, "2023-11-14"])
+def test_what_is_removed_between_planning_and_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str | None
+) -> None:
+    lake = rolled_day(tmp_path)
+    days = reading.trade_days
+
+    def removing(*arguments: Any) -> list[int]:
+        found = days(*arguments)
+        with closing(open_ticks_writer(lake)) as db:
+            for day in oldest_days(db, MIDNIGHT_MS):
+                record_removed(db, day, 1)
+                remover.remove_files(lake, day)
+        return found
+
+    monkeypatch.setattr(lake_trades, "trade_days", removing)
+    planned = spreadlake.open(lake.root).trades(A, start)
+    if start is None:
+        assert ids(planned) == [i for i in IDS if FIRST_MS + i * STEP_MS >= MIDNIGHT_MS]
+        return
+    with pytest.raises(RemovedError):
+        ids(planned)
+
+
 def test_mistakes_are_named(lake: Lake) -> None:
     opened = spreadlake.open(lake.root)
     with pytest.raises(InputError, match=f"no trades of XUSDT; it has those of {A}, {B}"):
