@@ -7,6 +7,7 @@ from spreadlake.blas import pin_blas_threads
 
 PARTS = (
     "analytics",
+    "backtest",
     "cointegration",
     "capture",
     "freshness",

@@ -35,10 +35,11 @@ class Changes:
         """Of some changes; the others of `count` are 0."""
         sums = np.zeros(4)
         for some in steps:
-            power = some
-            for at in range(4):
+            power = some.copy()
+            sums[0] += power.sum()
+            for at in (1, 2, 3):
+                power *= some
                 sums[at] += power.sum()
-                power = power * some if at < 3 else power
         return cls(count, *sums.tolist())
 
     def __add__(self, other: "Changes") -> "Changes":

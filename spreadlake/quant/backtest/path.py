@@ -1,52 +1,61 @@
-"""The way of equity through a back-test, at the closes at which it moves only. Pure."""
-
-from typing import NamedTuple
+"""The way of equity through a back-test, from the closes at which it moves only. Pure."""
 
 import numpy as np
 
-from spreadlake.quant.arrays import Floats, Ints
+from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.trades import HeldBars, Trades
 
 
-class Path(NamedTuple):
-    """Equity at each close at which something is held, one trade after another.
+def equity_changes(trades: Trades, held: HeldBars, bars: int) -> Changes:
+    """From close to close of so many bars; where nothing is held, equity does not change.
 
-    first, last (trades,): where each trade's closes begin and end; before, after (trades,): equity
-    before it and, at the close after its last one, when it is settled. Where bars end before that,
-    it is settled at the last one.
+    A trade is settled at the close after its last one; where bars end before that, at the last one.
     """
+    count = max(bars - 1, 0)
+    if not len(trades):
+        return Changes(count)
+    first, last, net = held.first, held.last, trades.net
+    profit = held.profit
+    steps = np.empty(len(profit))
+    np.subtract(profit[1:], profit[:-1], out=steps[1:])
+    steps[first] = profit[first]
+    settled = net - profit[last]
+    if trades.positions.exit_fill[-1] == bars:
+        steps[-1] += settled[-1]
+        settled = settled[:-1]
+    return Changes.of_steps(count, steps, settled)
 
-    level: Floats
-    first: Ints
-    last: Ints
-    before: Floats
-    after: Floats
 
-    @classmethod
-    def of(cls, trades: Trades, held: HeldBars, bars: int) -> "Path":
-        """Of trades over so many bars, and their open profits."""
-        after = np.cumsum(trades.net)
-        before = np.concatenate([[0.0], after[:-1]])[: len(trades)]
-        level = np.repeat(before, held.count)
-        level += held.profit
-        if len(trades) and trades.positions.exit_fill[-1] == bars:
-            level[-1] = after[-1]
-        first = held.first
-        return cls(level, first, first + held.count - 1, before, after)
+def max_drawdown(trades: Trades, held: HeldBars, bars: int) -> float:
+    """How far equity, which begins at 0, falls below its highest so far at most.
 
-    def changes(self, count: int) -> Changes:
-        """From close to close; those of `count` at which nothing is held are 0."""
-        steps = np.diff(self.level, prepend=0.0)
-        steps[self.first] = self.level[self.first] - self.before
-        return Changes.of_steps(count, steps, self.after - self.level[self.last])
+    Trade by trade: from a peak of before a trade it falls to the trade's worst close. Only where a
+    trade may have fallen further from a peak within itself are its closes looked at.
+    """
+    if not len(trades):
+        return 0.0
+    after = np.cumsum(trades.net)
+    before = np.concatenate([[0.0], after[:-1]])
+    best, worst = before + trades.best, before + trades.worst
+    widest = trades.best - trades.worst
+    ended = trades.positions.exit_fill[-1] == bars
+    if ended:  # at its last close all is sold: its closes are looked at
+        best[-1] = worst[-1] = after[-1]
+        widest[-1] = np.inf
+    reached = np.maximum.accumulate(np.maximum(np.maximum(best, after), 0.0))
+    peak = np.concatenate([[0.0], reached[:-1]])
+    deepest = float(np.maximum(peak - worst, np.maximum(peak, best) - after).max(initial=0.0))
+    first = held.first
+    for at in np.argsort(-widest).tolist():
+        if widest[at] <= deepest:
+            break
+        level = before[at] + held.profit[first[at] : first[at] + held.count[at]]
+        if ended and at == len(trades) - 1:
+            level[-1] = after[at]
+        deepest = max(deepest, _fall(level, peak[at]))
+    return deepest
 
-    @property
-    def max_drawdown(self) -> float:
-        """How far equity falls below its highest so far at most; it begins at 0."""
-        peak = self.level.copy()
-        peak[self.first] = np.maximum(peak[self.first], self.before)
-        np.maximum.accumulate(peak, out=peak)
-        settled = np.max(peak[self.last] - self.after, initial=0.0)
-        peak -= self.level
-        return float(np.max(peak, initial=settled))
+
+def _fall(level: Floats, peak: float) -> float:
+    return float((np.maximum(np.maximum.accumulate(level), peak) - level).max())

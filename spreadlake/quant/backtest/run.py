@@ -8,7 +8,7 @@ import numpy as np
 from spreadlake.quant.arrays import Floats, Ints
 from spreadlake.quant.backtest.changes import Changes
 from spreadlake.quant.backtest.inputs import Bars, Funding, Lane, Signals
-from spreadlake.quant.backtest.path import Path
+from spreadlake.quant.backtest.path import equity_changes, max_drawdown
 from spreadlake.quant.backtest.positions import PositionFinder
 from spreadlake.quant.backtest.summary import Summary, summarise
 from spreadlake.quant.backtest.trades import Market, Trades, account, held_bars
@@ -62,7 +62,8 @@ def back_tests(
     market, finder = Market(bars, signals, funding), PositionFinder(bars, signals)
     for lane in lanes:
         trades, held = account(market, finder.find(lane.rules), lane.costs)
-        path = Path.of(trades, held, len(bars))
-        changes = path.changes(max(len(bars) - 1, 0))
-        summary = summarise(trades, path.max_drawdown, changes, len(bars), bars.length, lane.costs)
+        rows = len(bars)
+        changes = equity_changes(trades, held, rows)
+        drawdown = max_drawdown(trades, held, rows)
+        summary = summarise(trades, drawdown, changes, rows, bars.length, lane.costs)
         yield Run(lane, market, trades, summary, changes)

@@ -86,6 +86,11 @@ class HeldBars:
         """(trades,) where those of each begin."""
         return np.asarray(np.cumsum(self.count) - self.count)
 
+    @property
+    def last(self) -> Ints:
+        """(trades,) where they end, the last one's own place."""
+        return np.asarray(np.cumsum(self.count) - 1)
+
 
 def account(market: Market, positions: Positions, costs: Costs) -> tuple[Trades, HeldBars]:
     """The trades that the positions are, and their open profits.
@@ -130,10 +135,14 @@ def held_bars(market: Market, trades: Trades) -> HeldBars:
 
 def _exit_prices(bars: Bars, positions: Positions) -> tuple[Floats, Floats]:
     """The opens of the bar of the fill; the last closes where the bars end before one."""
-    ended = positions.exit_fill == len(bars)
-    row = np.where(ended, len(bars) - 1, positions.exit_fill)
-    a = np.where(ended, bars.close_a[row], bars.open_a[row])
-    return a, np.where(ended, bars.close_b[row], bars.open_b[row])
+    row = positions.exit_fill
+    if not len(row) or row[-1] < len(bars):
+        return bars.open_a[row], bars.open_b[row]
+    before = row[:-1]  # only the last one can be open at the end
+    return (
+        np.append(bars.open_a[before], bars.close_a[-1]),
+        np.append(bars.open_b[before], bars.close_b[-1]),
+    )
 
 
 def _held(
