@@ -19,6 +19,7 @@ from spreadlake.quant.backtest import (
     opens,
     trades_frame,
 )
+from spreadlake.quant.stationarity import MIN_BARS
 from spreadlake.research.funding_paid import read_paid
 from spreadlake.research.pair_history import PairHistory
 from spreadlake.research.pictures import Pictured
@@ -59,6 +60,11 @@ class BacktestRequest:
                 raise InputError(f"{name} {bars} is not a number of bars from 2 to {MOST_BARS:,}")
         if self.prices not in ("raw", "log"):
             raise InputError(f"prices {self.prices!r} are neither raw nor log")
+        if self.lane.rules.max_adf_pvalue is not None and self.lookback < MIN_BARS:
+            raise InputError(
+                f"max_adf_pvalue needs a lookback of {MIN_BARS} bars or more, over which "
+                f"the spread is tested, and lookback is {self.lookback}"
+            )
         if self.start is not None and self.end is not None and self.start >= self.end:
             first, last = iso_utc(self.start), iso_utc(self.end)
             raise InputError(f"from {first} is not before to {last}: there is no bar between them")

@@ -268,6 +268,7 @@ def test_why_there_is_no_trade_is_told(walked: Lake, how: dict[str, Any], note: 
         ({"timeframe": "7"}, "timeframe '7' is not a whole number"),
         ({"window": 1}, "window 1 is not a number of bars from 2"),
         ({"lookback": 10**6}, "lookback 1000000 is not a number of bars"),
+        ({"lookback": 29, "max_adf_pvalue": 0.1}, "lookback of 30 bars or more, .* is 29"),
         ({"prices": "logs"}, "prices 'logs' are neither raw nor log"),
         ({"entry": -1}, "entry -1 is not above 0"),
         ({"notional": float("nan")}, "notional nan is not a number"),
