@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from operator import index
+from typing import NamedTuple, SupportsIndex
 
 import polars as pl
 
@@ -58,13 +59,21 @@ def pair_request(
     span: Span,
 ) -> PairRequest:
     """InputError for two of the same symbol, and for bars that no series has."""
-    for name, bars in (("window", window), ("lookback", lookback)):
-        if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= MOST_BARS:
-            raise InputError(f"{name}={bars!r} is not a number of bars from 2 to {MOST_BARS:,}")
+    window, lookback = _bars("window", window), _bars("lookback", lookback)
     if prices not in (None, "raw", "log"):
         raise InputError(f"prices={prices!r}: they are 'raw' or 'log'")
     pair = parse_pair(f"{a}/{b}")
     return PairRequest(SeriesKey(pair.name, timeframe, window, lookback), prices, span)
+
+
+def _bars(name: str, bars: SupportsIndex) -> int:
+    try:  # whole numbers of NumPy as well
+        whole = 0 if isinstance(bars, bool) else index(bars)
+    except TypeError:
+        whole = 0
+    if not 2 <= whole <= MOST_BARS:
+        raise InputError(f"{name}={bars!r} is not a number of bars from 2 to {MOST_BARS:,}")
+    return whole
 
 
 def pair_frame(lake: Lake, request: PairRequest) -> pl.LazyFrame:

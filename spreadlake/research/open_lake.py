@@ -162,7 +162,7 @@ class OpenLake(Portfolios):
         lookback: int = 240,
         window: int = 60,
         at: Time | None = None,
-        symbols: Sequence[str] | None = None,
+        symbols: Symbols | None = None,
         prices: Prices = "log",
         fee_bps: float = 5.0,
         slippage_bps: float = 0.0,
@@ -183,10 +183,11 @@ class OpenLake(Portfolios):
         """
         if order not in ORDERS:
             raise InputError(f"order {order!r}: a screen is ordered by one of {', '.join(ORDERS)}")
+        names = _names(symbols)
         request = ScreenRequest(
             timeframe,
             ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
-            None if symbols is None else tuple(sorted(set(symbols))),
+            None if names is None else tuple(sorted(set(names))),
             min_volume,
             self._max_stale_bars(),
         )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -141,6 +142,20 @@ def test_wide_bars_have_no_value_where_there_is_no_bar(tmp_path: Path) -> None:
     assert epochs(late) == [BEGIN + 60 * n for n in (1, 21, 49)]
 
 
+def test_a_long_bar_that_holds_both_ends_of_a_break_is_there_once(tmp_path: Path) -> None:
+    closes, first = walks([A, B], 200), -(-BEGIN // 3600) * 3600
+    for close in closes.values():
+        close[80:110] = float("nan")
+    gone = (first + 80 * 60, first + 110 * 60)
+    lake = make_bar_lake(tmp_path, closes, start=first, breaks=[gone])
+    opened = spreadlake.open(lake.root)
+    assert epochs(opened.bars(A, "1h").collect()) == [first, first + 3600, first + 7200]
+    assert epochs(opened.bars(A, "1m").collect()) == [
+        first + 60 * n for n in range(200) if not 80 <= n < 110
+    ]
+    assert opened.pair(A, B, "1m", window=10, lookback=20).collect().height == 71 + 81
+
+
 def test_what_is_not_asked_for_is_not_read(whole: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Any] = []
 
@@ -205,6 +220,7 @@ def test_a_pair_has_the_rows_of_the_command(
         own = found[name].drop_nulls().to_list()
         assert own == pytest.approx([v for v in values if v is not None], rel=1e-9, abs=1e-12)
     middle = found["time"][found.height // 2]
+    window = np.int64(window)  # type: ignore[assignment]
     part = lazy.filter(pl.col("time") >= middle).select("zscore", "close_time").head(700)
     wanted_part = found.filter(pl.col("time") >= middle).select("zscore", "close_time").head(700)
     assert_frame_equal(part.collect(), wanted_part)
@@ -257,6 +273,7 @@ def test_mistakes_are_named(whole: Lake, tmp_path: Path) -> None:
         (lambda: opened.pair(A, B, "1d"), "timeframe '1d'"),
         (lambda: opened.pair(A, B, window=1), "window=1 is not a number of bars from 2"),
         (lambda: opened.pair(A, B, lookback=2.5), "lookback=2.5 is not a number of bars"),  # type: ignore[arg-type]
+        (lambda: opened.pair(A, B, window=True), "window=True is not a number of bars"),
         (lambda: opened.pair(A, B, prices="logs"), "prices='logs'"),  # type: ignore[arg-type]
     ]
     for call, message in mistakes:

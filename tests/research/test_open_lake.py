@@ -70,3 +70,5 @@ def test_mistakes_are_named(lake: Lake, tmp_path: Path) -> None:
         opened.screen(lookback=40, order="best")
     with pytest.raises(InputError, match="no zone"):
         opened.screen(lookback=40, at=datetime(2026, 11, 1))  # noqa: DTZ001
+    with pytest.raises(InputError, match="1 symbol of 1 can be tested"):
+        opened.screen(lookback=40, symbols="AUSDT")
