@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, NamedTuple, get_args
 
+import numpy as np
+
 from spreadlake.errors import InputError
 from spreadlake.quant.backtest.inputs import Rules
 from spreadlake.series import Prices
@@ -74,6 +76,8 @@ class ParameterSets:
         InputError for a name that is no parameter, a value that is none of it, that is there twice
         or makes no sense in any combination, and for more than `MOST_SETS` combinations.
         """
+        if not isinstance(grid, Mapping):
+            raise InputError(f"a grid names its parameters: {{'entry': [1.5, 2]}}, not {grid!r}")
         checked = {name: _checked(name, values) for name, values in grid.items()}
         if not checked:
             raise InputError(f"a grid needs a parameter and its values, such as {_EXAMPLE}")
@@ -129,16 +133,26 @@ def _read(text: str) -> Value:
 def _checked(name: str, values: Sequence[Value]) -> tuple[Value, ...]:
     if name not in PARAMETERS:
         raise InputError(f"grid {name}: it is no parameter; vary {', '.join(PARAMETERS)}")
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+    given = _listed(values)
+    if not given:
         raise InputError(f"grid {name} has no list of values, but {values!r}")
     checked: list[Value] = []
-    for value in values:
+    for value in given:
         if (fault := _fault(name, value)) is not None:
             raise InputError(f"grid {name}={shown_value(value)} is not {fault}")
         if value in checked:
             raise InputError(f"grid {name} has {shown_value(value)} twice; once is enough")
-        checked.append(value)
+        checked.append(int(value) if name in _WHOLE and value is not None else value)
     return tuple(checked)
+
+
+def _listed(values: object) -> list[Value]:
+    """Python's own values of a list, a tuple, a range, or an array; none of anything else."""
+    if hasattr(values, "tolist"):
+        values = np.atleast_1d(np.asarray(values)).tolist()
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return []
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def _fault(name: str, value: Value) -> str | None:

@@ -76,15 +76,14 @@ def grid_frame(grid: Grid) -> pl.DataFrame:
         for rank, number in enumerate(grid.order, start=1)
         for trial in [grid.trials[number]]
     ]
-    frame = pl.DataFrame(rows, schema=GRID_SCHEMA)
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    return _without_nan(pl.DataFrame(rows, schema=GRID_SCHEMA))
 
 
 def folds_frame(results: Sequence[FoldResult]) -> pl.DataFrame:
     """The folds (FOLDS_SCHEMA), in order of time; null for what was not chosen."""
     length = results[0].tested.market.bars.length
     rows = [_fold_row(number, one, length) for number, one in enumerate(results, start=1)]
-    return pl.DataFrame(rows, schema=FOLDS_SCHEMA)
+    return _without_nan(pl.DataFrame(rows, schema=FOLDS_SCHEMA))
 
 
 def chosen_frame(sets: ParameterSets, results: Sequence[FoldResult]) -> pl.DataFrame:
@@ -99,6 +98,10 @@ def chosen_frame(sets: ParameterSets, results: Sequence[FoldResult]) -> pl.DataF
         for name, value in there
     ]
     return pl.DataFrame(rows, schema=CHOSEN_SCHEMA, orient="row")
+
+
+def _without_nan(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def _fold_row(number: int, one: FoldResult, length: int) -> dict[str, object]:

@@ -1,5 +1,8 @@
 """Grids of parameters: every combination, and what is no grid."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from spreadlake.errors import InputError
@@ -101,6 +104,24 @@ def test_only_combinations_have_to_make_sense() -> None:
     """What is varied takes the place of the base's, which need not go with the others of it."""
     (one,) = ParameterSets.of({"entry": 2.0, "exit": 2.5}, {"entry": [3.0]}).sets
     assert one.rules == Rules(entry=3.0, exit=2.5)
+
+
+@pytest.mark.parametrize(
+    "values", [range(20, 60, 20), (20, 40), np.array([20, 40]), [np.int64(20), 40.0], [20.0, 40]]
+)
+def test_values_of_any_kind_become_pythons_own(values: Any) -> None:
+    """So that they are written as JSON, and whole numbers count bars."""
+    found = [one.window for one in ParameterSets.of(BASE, {"window": values}).sets]
+    assert found == [20, 40]
+    assert {type(window) for window in found} == {int}
+    levels = ParameterSets.of({}, {"entry": np.arange(1, 2, 0.5)}).sets  # type: ignore[dict-item]
+    assert [type(one.rules.entry) for one in levels] == [float, float]
+
+
+@pytest.mark.parametrize("grid", [["entry"], "entry=2", [("entry", [2])]])
+def test_a_grid_names_its_parameters(grid: Any) -> None:
+    with pytest.raises(InputError, match="a grid names its parameters"):
+        ParameterSets.of({}, grid)
 
 
 def test_texts_of_a_grid() -> None:

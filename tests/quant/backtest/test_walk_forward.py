@@ -24,6 +24,7 @@ from spreadlake.quant.backtest.grid import Ground
 from spreadlake.quant.backtest.joined import joined
 from spreadlake.quant.backtest.parameters import ParameterSet, ParameterSets
 from spreadlake.quant.backtest.summary import sharpe_of
+from spreadlake.quant.backtest.tables import folds_frame
 from spreadlake.quant.backtest.walk_forward import FoldResult, walk_forward
 from spreadlake.quant.sharpe import expected_maximum
 from tests.quant.backtest.market import LENGTH, START, ground_of, reverting
@@ -200,3 +201,10 @@ def test_a_hole_in_the_bars_leaves_folds_where_they_are() -> None:
     assert equity.height == ROWS - 300 - 190
     assert summary.net == pytest.approx(equity["equity"][-1])
     assert summary.sharpe == pytest.approx(sharpe_of(equity["equity"].to_numpy(), LENGTH), rel=1e-9)
+
+
+def test_a_ratio_that_is_worth_nothing_known_is_null() -> None:
+    one = walk_forward(reverting(2, ROWS), SETS, FOLDS)[0]
+    assert one.trained is not None
+    unknown = replace(one, trained=replace(one.trained, deflated=math.nan))
+    assert folds_frame([unknown])["train_deflated_sharpe"].to_list() == [None]
