@@ -274,19 +274,28 @@ def test_limits_that_let_nothing_in_are_refused(limits: dict[str, float]) -> Non
         Limits(**limits)  # type: ignore[arg-type]
 
 
-def test_after_a_break_nothing_is_chosen_until_there_is_enough(tmp_path: Path) -> None:
-    """What was chosen before it is not entered on windows that reach over it."""
+@pytest.mark.parametrize("missing", [30, 0])
+def test_after_a_break_nothing_is_chosen_until_there_is_enough(
+    tmp_path: Path, missing: int
+) -> None:
+    """What was chosen before it is not entered on windows that reach over it.
+
+    Also where no bar is missing: one that is long enough holds both ends of a break.
+    """
     close, opens = market(1)
-    gap = slice(150, 180)
+    gap = slice(150, 150 + missing)
     for values in (*close.values(), *opens.values()):
         values[gap] = np.nan
-    seconds = BEGIN + 150 * 60, BEGIN + 180 * 60
-    lake = make_bar_lake(tmp_path, close, opens=opens, breaks=[seconds])
+    end = BEGIN + gap.stop * 60
+    lake = make_bar_lake(
+        tmp_path, close, opens=opens, breaks=[(BEGIN + gap.start * 60 - 30, end + 10)]
+    )
     request = replace(BASE, every=600, lane=Lane(Rules(1.0)))
     found = take_screen_backtest(lake, request)
-    assert len(found.equity) == BARS - 30
+    assert len(found.equity) == BARS - missing
     signals = found.trades["signal_time"].dt.epoch("s")
-    assert signals.is_between(BEGIN + 100 * 60, seconds[0]).any()
-    assert not signals.is_between(seconds[0], seconds[1] + 58 * 60).any()
+    assert signals.is_between(BEGIN + 100 * 60, BEGIN + gap.start * 60 - 60).any()
+    waiting = signals.is_between(BEGIN + gap.start * 60, end + (BASE.window - 2) * 60)
+    assert not waiting.any()
     bars = [BEGIN + 60 * at for at in range(BARS) if not gap.start <= at < gap.stop]
     assert_same(found, plain_portfolio(lake, request, times_of(request), bars))
