@@ -87,10 +87,13 @@ class Screener:
             return None
         # A symbol that has just been listed has no bar yet, and is no mistake.
         begun = {symbol for (symbol,) in db.execute("SELECT DISTINCT symbol FROM first_bars")}
+        there = tuple(sorted(begun & set(symbols)))
+        if not there:  # nobody has yet; whoever takes the screen may find bars of others
+            return None
         request = ScreenRequest(
             screen.timeframe,
             options,
-            tuple(sorted(begun & set(symbols))),
+            there,
             screen.min_quote_volume,
             settings.max_stale_bars,
         )

@@ -88,11 +88,13 @@ def pair_rows(
     windows: Sequence[int],
     lookbacks: Sequence[int],
     max_stale: int,
-    noise: Noise,
+    noise: Noise | None,
     rows: int,
     prices: Prices = "raw",
 ) -> Iterator[PairRows]:
     """Analytics of `pairs` at the last `rows` bars: a PairRows per group, lookback and window.
+
+    Of one pair the Kalman filter is half of the work: without `noise` there is no `kalman_beta`.
 
     The matrix reaches back `bars_needed` bars before them, or to the legs' first bars; for the
     logarithms of closes all of them are above 0. What belongs to a symbol is computed once for all
@@ -113,7 +115,7 @@ def _rows_of(
     some: "_Market",
     windows: Sequence[int],
     lookbacks: Sequence[int],
-    noise: Noise,
+    noise: Noise | None,
 ) -> Iterator[PairRows]:
     for lookback in lookbacks:
         over = market.windows[lookback]
@@ -125,7 +127,9 @@ def _rows_of(
             "beta_stderr": hedge.beta_stderr,
             "r_squared": hedge.r_squared,
             "hedge_bars": m.n,
-            "kalman_beta": kalman_beta(some.legs, over, noise.delta, noise.observation_variance),
+            "kalman_beta": np.full_like(hedge.beta, np.nan)
+            if noise is None
+            else kalman_beta(some.legs, over, noise.delta, noise.observation_variance),
         }
         for window in windows:
             yield some.rows(window, lookback, numbers | some.numbers(window, hedge.beta))

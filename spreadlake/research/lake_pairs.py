@@ -151,7 +151,9 @@ class _Reading(NamedTuple):
         with analytics_of(self.lake) as db:
             definition = definition_of(db)
         definition = definition._replace(prices=self.request.prices or definition.prices)
-        for rows in computed_rows(self.lake, self.request.key, definition, start, end - 1):
+        kalman = "kalman_beta" in asked.columns
+        key = self.request.key
+        for rows in computed_rows(self.lake, key, definition, start, end - 1, kalman=kalman):
             yield rows.with_columns(prices=pl.lit(definition.prices))
 
     def _stored(self, start: int, end: int, columns: AbstractSet[str]) -> Iterator[pl.DataFrame]:

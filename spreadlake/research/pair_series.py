@@ -27,11 +27,14 @@ def computed_rows(
     definition: SeriesDefinition,
     start: float | None = None,
     end: float | None = None,
+    *,
+    kalman: bool = True,
 ) -> Iterator[pl.DataFrame]:
     """Rows with start <= time <= end (Unix seconds; None: all), in pieces, in order of time.
 
     Columns: `time` (s, the bar's open), `price_a`, `price_b` and the numbers of
-    `pair_analytics`; a number without meaning is null, and so is `prices` on raw closes. Raises
+    `pair_analytics`; a number without meaning is null, and so is `prices` on raw closes, and
+    `kalman_beta` where `kalman` is not asked for, which is half of the work. Raises
     InputError for a symbol without bars and for a timeframe that the stored bars do not divide,
     RemovedError for a time of bars that were removed to make room.
     """
@@ -41,8 +44,10 @@ def computed_rows(
     reach = bars_needed((key.window,), (key.lookback,), definition.max_stale_bars)
     low, high = _span(source, key.legs, start, end)
     step = max(_PIECE, reach)
+    noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
+    wanted = noise if kalman else None
     for at in range(low, high, step):
-        yield _piece(lake, source, key, definition, at, min(at + step, high), reach)
+        yield _piece(lake, source, key, definition, wanted, at, min(at + step, high), reach)
 
 
 def _piece(
@@ -50,6 +55,7 @@ def _piece(
     source: BarSource,
     key: SeriesKey,
     definition: SeriesDefinition,
+    noise: Noise | None,
     low: int,
     high: int,
     reach: int,
@@ -59,7 +65,6 @@ def _piece(
         closes = source.matrix(db, tuple(key.legs), low - reach, high)
         closes = closes.above_zero() if definition.prices == "log" else closes
         cuts = read_cuts(db, source.length, low - reach, high)
-    noise = Noise(definition.kalman_delta, definition.kalman_observation_variance)
     parts = [
         rows.frame()
         for closes_part, count in closes.stretches(high - low, cuts)

@@ -17,7 +17,9 @@ from spreadlake.lake.analytics.events import (
     series_events,
     watching_rules,
 )
+from spreadlake.lake.analytics.past import past_version
 from spreadlake.lake.analytics.removal import removed_before
+from spreadlake.lake.analytics.slow_statistics import NewestTest, newest_test
 from spreadlake.quant.envelope import envelope, step_of
 from spreadlake.quant.pair_states import series_status
 from spreadlake.research.bar_source import BarSource
@@ -75,9 +77,9 @@ class PairView:
     """What is drawn: `points` as `envelope` gives them, each of `step` seconds.
 
     [start, end) is what was looked at; `newest` the end of the lake's newest bar (all in s).
-    `latest` is the last row, None where there is none, and `state` None where nothing is new.
-    `kept` says that the lake keeps the rows up to date, `rebuilt` counts trades that came late so
-    far: what they change is of any time.
+    `latest` is the last row, None where there is none, `state` None where nothing is new, `tested`
+    the newest slow statistics of the span. `kept` says that the lake keeps the rows up to date,
+    `past` is another text once what was there before may be other than it was.
     """
 
     request: ViewRequest
@@ -94,7 +96,8 @@ class PairView:
     state: ViewState | None
     events: list[AlertEvent]
     rules: list[WatchingRule]
-    rebuilt: int
+    tested: NewestTest | None
+    past: str
 
     @property
     def bars(self) -> int:
@@ -113,7 +116,7 @@ class _Facts(NamedTuple):
     kept_from: int
     begun: int  # the first bar of both since the last break
     rules: list[WatchingRule]
-    rebuilt: int
+    past: str
 
     @classmethod
     def of(cls, db: sqlite3.Connection, lake: Lake, request: ViewRequest) -> "_Facts":
@@ -129,7 +132,7 @@ class _Facts(NamedTuple):
             kept_from = removed_before(db, BARS, source.stored)
         broken = max((end for _, end in read_breaks(db)), default=0)
         begun = max(*source.first.values(), -(-broken // source.length))
-        late = db.execute("SELECT value FROM counters WHERE name = 'late_trades'").fetchone()
+        first = max(source.first.values()) * source.length
         return cls(
             source,
             prices,
@@ -139,7 +142,7 @@ class _Facts(NamedTuple):
             kept_from,
             begun,
             [] if other else watching_rules(db, key),
-            int(late[0]) if late else 0,
+            past_version(db, key, first),
         )
 
     @property
@@ -180,8 +183,9 @@ def pair_view(lake: Lake, request: ViewRequest) -> PairView:
         latest=rows.row(-1, named=True) if rows.height else None,
         state=None if request.newest == newest else _state(request, facts, rows, newest),
         events=[] if facts.other else _events(lake, request, since, max(since, end)),
+        tested=_tested(lake, key, start, end, facts.prices) if facts.told else None,
         rules=facts.rules,
-        rebuilt=facts.rebuilt,
+        past=facts.past,
     )
 
 
@@ -215,6 +219,11 @@ def _events(lake: Lake, request: ViewRequest, start: int, end: int) -> list[Aler
     with analytics_of(lake) as db:
         among = _LOOKED_AT if request.since is None else _LOOKED_AT_AGAIN
         return series_events(db, request.key, start, end, MOST_EVENTS, among)
+
+
+def _tested(lake: Lake, key: SeriesKey, start: int, end: int, prices: Prices) -> NewestTest | None:
+    with analytics_of(lake) as db:
+        return newest_test(db, key.stationarity, start, end, prices)
 
 
 def _told(db: sqlite3.Connection, key: SeriesKey) -> tuple[str, str] | None:

@@ -3,10 +3,13 @@
 import hashlib
 import json
 import re
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +19,7 @@ import pytest
 from exporter.page.app import Page
 from exporter.page.files import page_files
 from exporter.page.slots import Slots
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, open_analytics_writer
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.research import computed_rows
 from spreadlake.series import SeriesKey
@@ -24,6 +27,7 @@ from tests.exporter.page_lake import PAIR, add_bar
 from tests.exporter.serving import get, scrape, serving
 from tests.fixture_lake import make_ticks
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
+from tests.paths import ROOT
 from tests.patience import PATIENCE
 from tests.running import invoke, until
 
@@ -278,6 +282,49 @@ def test_a_poll_brings_what_is_new_and_no_more(tmp_path: Path) -> None:
     assert news["latest"]["time"] == time
     assert news["points"]["zscore"][-1] == 3.25
     assert (news["newest"], news["start"]) == (time + 1, first["start"] + 1)
+
+
+def test_a_change_of_the_past_is_told(tmp_path: Path) -> None:
+    fixture = build_lake(tmp_path, END, 100)
+    due = "'1s', 'BTCUSDT/ETHUSDT', 60, 300, 5, 9"
+    changes = [
+        f"INSERT INTO rows_due VALUES ({due})",
+        "DELETE FROM rows_due",
+        "INSERT INTO hours_due VALUES (3600000, 'ETHUSDT', 3600000)",
+        "INSERT INTO counters VALUES ('late_trades', '', 4)",
+        "UPDATE first_bars SET time = time - 60 WHERE timeframe = '1s'",
+    ]
+    with serving(fixture.lake) as address:
+        told = [view(address, **KEPT)["past"]]
+        for change in changes:
+            with closing(open_analytics_writer(fixture.lake)) as db:
+                db.execute(change)
+            told.append(view(address, **KEPT)["past"])
+        assert view(address, **KEPT)["past"] == told[-1]
+    assert all(was != now for was, now in pairwise(told))
+
+
+OLD_TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events", "alert_rules")
+
+
+def test_a_lake_of_the_first_version_is_drawn_as_it_is(
+    fixture: FixtureLake, tmp_path: Path
+) -> None:
+    old = Lake(tmp_path)
+    with closing(sqlite3.connect(old.analytics_db)) as db:
+        db.executescript((ROOT / "tests/lake/versions/analytics_1.sql").read_text("utf-8"))
+        db.execute("PRAGMA user_version = 1")
+        db.execute("ATTACH ? AS new", [str(fixture.lake.analytics_db)])
+        for table in (*OLD_TABLES, "progress"):
+            columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
+            db.execute(f"INSERT INTO main.{table} SELECT {columns} FROM new.{table}")
+        db.commit()
+    with serving(fixture.lake) as today, serving(old) as address:
+        for asked in (KEPT, UNKEPT):
+            new, was = view(today, **asked), view(address, **asked)
+            assert was["points"] == new["points"]
+            assert was["alerts"] == new["alerts"]
+        assert ask(address, "/api/screen") == (200, [])
 
 
 def test_it_is_only_read(address: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import polars as pl
 import pytest
 
 from analytics_job.job import AnalyticsJob
+from analytics_job.screens.screener import Screener
 from spreadlake.config import Settings
-from spreadlake.lake import read_status
+from spreadlake.lake import open_analytics_writer, read_status
 from spreadlake.quant.correlation_map import correlation_map
 from spreadlake.quant.screen import SCREEN_SCHEMA, ScreenOptions
 from spreadlake.research import ScreenRequest, take_screen
@@ -197,6 +199,17 @@ def test_a_symbol_without_a_bar_is_no_mistake(lake: harness.TestLake) -> None:
     _screened(job)
     assert [row["symbols"] for row in lake.table("screens")] == [4]
     _end(job)
+
+
+def test_while_nobody_has_a_bar_there_is_no_screen_to_take(lake: harness.TestLake) -> None:
+    """Bars that are there by the time it is taken would be those of symbols it does not ask for."""
+    screener = Screener(lake.lake)
+    try:
+        with closing(open_analytics_writer(lake.lake)) as db:
+            screener.run(db, _settings(), SYMBOLS, int(EPOCH) + 600)
+        assert screener.message == ""
+    finally:
+        screener.close()
 
 
 def test_a_process_that_is_killed_costs_one_screen(lake: harness.TestLake) -> None:

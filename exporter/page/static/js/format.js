@@ -57,6 +57,13 @@ export function clock(seconds) {
   return moment(seconds).slice(11, 19);
 }
 
+// As many as the step has, so that 0.025 is not read as 0.03.
+function decimalsOf(step) {
+  let decimals = 0;
+  while (decimals < 9 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6 * step * 10 ** decimals) decimals += 1;
+  return decimals;
+}
+
 // The marks of an axis of time that are `step` seconds apart: midnights by their date.
 export function timeMarks(marks, step) {
   return marks.map((mark) => {
@@ -71,7 +78,7 @@ export function axisMarks(marks, step) {
   if (marks.some((mark) => mark !== null && Math.abs(mark) >= 1e9) || step < 1e-7) {
     return marks.map((mark) => (mark === null ? "" : mark === 0 ? "0" : mark.toExponential(2)));
   }
-  const decimals = Math.min(8, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+  const decimals = decimalsOf(step);
   const format = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return marks.map((mark) => (mark === null ? "" : minus(mark.toLocaleString("en-US", format))));
 }

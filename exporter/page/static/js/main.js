@@ -10,10 +10,10 @@ import { Points } from "./points.js";
 import { freshness, showAlerts, showRules, showScreens, showTiles } from "./tables.js";
 import { onThemeChange } from "./theme.js";
 
-const POLL = 1000; // ms between two questions
+const POLL = 800; // ms between two questions
 const AGAIN = 2000; // after a refusal
 const SCREENS = 20000;
-const RELOAD = 10; // s at least between two looks at the whole span, where bars of the past change
+const RELOAD = 5; // s at least between two looks at the whole span, where bars of the past change
 const MOST_POINTS = 2400;
 const RANGES = { s: ["15m", "1h", "4h", "24h"], m: ["4h", "24h", "7d", "30d"], h: ["7d", "30d", "90d", "365d"] };
 
@@ -80,14 +80,15 @@ function redraw(how) {
   draw(true);
 }
 
-function refuse(message) {
+function refuse(message, waits = false) {
   const place = byId("message");
+  place.classList.toggle("waits", waits);
   place.textContent = message;
   place.hidden = !message;
 }
 
 // A wrong input shows a sentence, and no number.
-function showNothing(message) {
+function showNothing({ message, waits }) {
   shown = null;
   byId("csv").removeAttribute("href");
   charts.clear();
@@ -97,7 +98,7 @@ function showNothing(message) {
   byId("rules").textContent = "";
   byId("alerts").replaceChildren();
   byId("freshness").textContent = "";
-  refuse(message);
+  refuse(message, waits);
 }
 
 async function load() {
@@ -130,7 +131,7 @@ async function begin(signal) {
   const lake = await ask("api/lake", signal);
   options("symbols", lake.symbols);
   options("timeframes", lake.timeframes);
-  if (!lake.first) throw new Refused(noBars(lake));
+  if (!lake.first) throw Object.assign(new Refused(noBars(lake)), { waits: true });
   const { a, b, timeframe, window, lookback, threshold } = lake.first;
   const first = { a, b, timeframe, window: String(window), lookback: String(lookback), threshold: String(threshold) };
   chosen = { ...first, range: chosen.from ? undefined : usualRange(chosen.timeframe || timeframe), ...chosen };
@@ -172,7 +173,7 @@ async function poll() {
   else delete more.newest;
   try {
     const news = await ask(`api/pair${asked(chosen, more)}`, question.signal);
-    if (news.rebuilt !== answer.rebuilt && performance.now() - shown.loaded > 1000 * RELOAD) return void load();
+    if (news.past !== answer.past && performance.now() - shown.loaded > 1000 * RELOAD) return void load();
     take(news);
     later(pause(news), poll);
   } catch (error) {
@@ -190,7 +191,7 @@ function take(news) {
   shown.alerts = [...news.alerts, ...kept].sort((one, other) => other.opened_at - one.opened_at);
   shown.answer = {
     ...news,
-    rebuilt: answer.rebuilt,
+    past: answer.past,
     state: news.state ?? answer.state,
     latest: news.latest ?? answer.latest,
   };
@@ -201,7 +202,7 @@ function take(news) {
 function failed(error, whole) {
   if (error.name === "AbortError") return;
   if (!(error instanceof Refused)) throw error;
-  if (whole) showNothing(error.message);
+  if (whole) showNothing(error);
   else refuse(`${error.message} Shown is what was there at ${moment(shown.answer.end)}.`);
   later(AGAIN, whole ? load : poll);
 }

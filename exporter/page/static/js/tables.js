@@ -44,6 +44,7 @@ export function showTiles(answer, points) {
     ["β", significant(latest?.beta, 5)],
     ["correlation", signed(latest?.correlation, 3)],
     ["of returns", signed(latest?.return_correlation, 3)],
+    ...testTiles(answer?.tested),
     [answer?.a ?? "A", price(latest?.price_a)],
     [answer?.b ?? "B", price(latest?.price_b)],
     [answer ? `beyond ±${answer.threshold}` : "beyond", points ? percent(points.shareBeyond()) : "–", "", "Share of the bars shown whose |z| is above the threshold"],
@@ -54,6 +55,18 @@ export function showTiles(answer, points) {
     tile.append(element("dt", name), element("dd", value));
     return tile;
   }));
+}
+
+// Of the slow statistics, where the lake has them in the time shown.
+function testTiles(tested) {
+  if (!tested) return [];
+  const when = `tested at ${moment(tested.time)} UTC`;
+  const none = "none: the spread overshoots its mean, or does not come back to it";
+  const life = tested.half_life === null ? ["none", `${none}; ${when}`] : [significant(tested.half_life, 3), `bars in which half of a deviation is gone; ${when}`];
+  return [
+    ["half-life, bars", life[0], "", life[1]],
+    ["ADF p", probability(tested.adf_pvalue), "", `augmented Dickey–Fuller on the spread; ${when}`],
+  ];
 }
 
 // Whether what is shown is of now; else of when it is.
@@ -97,7 +110,7 @@ export function showAlerts(alerts, { end, length, most_alerts: most }) {
 export function showScreens(screens) {
   const place = byId("screen");
   if (!screens.length) {
-    place.replaceChildren(element("p", "No screen runs on this lake. With [screen] enabled = true in spreadlake.toml every pair is tested each minute, and the best stand here.", "quiet"));
+    place.replaceChildren(element("p", "No screen of this lake yet. With [screen] enabled = true in spreadlake.toml every pair is tested each minute, and the best stand here.", "quiet"));
     return;
   }
   place.replaceChildren(...screens.flatMap(screen));
