@@ -20,6 +20,7 @@ OF_SERIES = (*_SERIES, *_SPAN, "points", "step", "since", "newest")
 OF_EXPORT = (*_SERIES, *_SPAN)
 
 _PRICES: dict[str, Prices] = {"raw": "raw", "log": "log"}
+_MOST_FIELDS = 40
 _MOST_POINTS = 2_000
 _MOST_THRESHOLD = 100
 _LATEST = 2**33  # s, in 2242
@@ -29,13 +30,20 @@ _DIGITS = re.compile(r"[0-9]{1,12}")
 def parse_query(query: str, known: Sequence[str]) -> dict[str, str]:
     """The parameters that are given; InputError for one that is not `known`, or given twice."""
     found: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=40):
+    for name, value in _fields(query):
         if name not in known:
             raise InputError(f"there is no parameter {name!r}; there are {', '.join(known)}")
         if name in found:
             raise InputError(f"the parameter {name} is given twice")
         found[name] = value.strip()
     return {name: value for name, value in found.items() if value}
+
+
+def _fields(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise InputError(f"there are more than {_MOST_FIELDS} parameters") from None
 
 
 def view_request(given: Mapping[str, str]) -> "ViewRequest":

@@ -239,8 +239,8 @@ def _span(request: ViewRequest, facts: _Facts, newest: int) -> tuple[int, int]:
     start = end - request.bars * length
     if request.start is not None:
         start = _ceiling(request.start, length)
-    start = max(start, facts.first)
-    return start, max(start, end)
+    end = max(end, facts.first)
+    return min(max(start, facts.first), end), end
 
 
 def _require_drawable(request: ViewRequest, bars: int) -> None:

@@ -231,6 +231,24 @@ def test_a_time_without_bars_says_which_there_are(address: str) -> None:
     assert "no row in that time: the lake has 1,000 bars of both, from 20" in state["message"]
 
 
+def test_an_address_that_is_too_long_is_refused(address: str) -> None:
+    status, _, body = get(f"{address}/api/pair?{'a=1&' * 50}")
+    assert (status, json.loads(body)["error"]) == (400, "there are more than 40 parameters")
+    assert "a is given twice" in refusal_of(f"{address}/api/pair?a=BTCUSDT&a=ETHUSDT")
+
+
+def refusal_of(url: str) -> str:
+    status, _, body = get(url)
+    assert status == 400
+    return str(json.loads(body)["error"])
+
+
+def test_a_time_that_is_yet_to_come_has_no_bars(address: str) -> None:
+    answer = view(address, **KEPT, **{"from": END + 500})
+    assert (answer["start"], answer["end"], answer["bars"]) == (END + 1, END + 1, 0)
+    assert answer["points"]["time"] == []
+
+
 def test_a_lake_without_bars_says_so(tmp_path: Path) -> None:
     make_ticks(tmp_path)
     with serving(Lake(tmp_path)) as address:

@@ -4,7 +4,7 @@ import csv
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -210,6 +210,60 @@ def test_a_drag_zooms_in_and_a_button_goes_back_to_now(address: str, browser: Br
         expect(page.locator("#freshness")).not_to_contain_text("zoomed")
         assert "from=" not in page.url
         assert visit.complaints == []
+
+
+def test_the_span_is_moved_by_shift_and_by_buttons(address: str, browser: Browser) -> None:
+    with visiting(browser, address, f"{KEPT}&range=5m") as visit:
+        page = visit.page
+        expect_drawn(page)
+        over = page.locator("#spread .u-over").bounding_box()
+        assert over is not None
+        page.mouse.move(over["x"] + 50, over["y"] + 50)
+        page.keyboard.down("Shift")
+        page.mouse.down()
+        page.mouse.move(over["x"] + 50 + over["width"] / 3, over["y"] + 50, steps=3)
+        page.mouse.up()
+        page.keyboard.up("Shift")
+        span = page.locator("#span")
+        expect(page.locator("#freshness")).to_contain_text("zoomed into the past")
+        expect(span).to_contain_text("300 bars")
+        page.locator("#zoom-in").click()
+        expect(span).to_contain_text("150 bars")
+        page.locator("#later").click()
+        page.locator("#zoom-out").click()
+        expect(span).to_contain_text("300 bars")
+        assert visit.complaints == []
+
+
+def test_an_exporter_that_is_gone_does_not_leave_a_live_number(
+    browser: Browser, tmp_path: Path
+) -> None:
+    fixture = build_lake(tmp_path, int(time.time()) - 1, 400)
+    with ExitStack() as gone:
+        address = gone.enter_context(serving(fixture.lake))
+        with visiting(browser, address, KEPT) as visit:
+            expect_drawn(visit.page)
+            gone.close()
+            expect(visit.page.locator("#message")).to_contain_text("does not answer")
+            expect(visit.page.locator("#freshness")).to_contain_text("no answer since")
+            expect(visit.page.locator("body")).to_have_class("old")
+
+
+def test_nothing_inline_runs_and_nobody_else_is_asked(address: str, browser: Browser) -> None:
+    with visiting(browser, address, KEPT) as visit:
+        expect_drawn(visit.page)
+        inline = """() => {
+          const script = document.createElement('script');
+          script.textContent = 'window.ran = true';
+          document.head.append(script);
+          return window.ran === undefined;
+        }"""
+        assert visit.page.evaluate(inline)
+        outside = "() => fetch('http://127.0.0.1:9/').then(() => 'asked', error => error.name)"
+        assert visit.page.evaluate(outside) == "TypeError"
+        for refused in ("inline script violates", "Refused to connect"):
+            assert any(refused in told for told in visit.complaints), refused
+        visit.outside.clear()  # refused, and never sent
 
 
 def test_a_ranked_pair_opens(address: str, browser: Browser) -> None:

@@ -203,8 +203,15 @@ function failed(error, whole) {
   if (error.name === "AbortError") return;
   if (!(error instanceof Refused)) throw error;
   if (whole) showNothing(error);
-  else refuse(`${error.message} Shown is what was there at ${moment(shown.answer.end)}.`);
+  else stale(error.message);
   later(AGAIN, whole ? load : poll);
+}
+
+// What is shown stays, and does not pass for what is now.
+function stale(message) {
+  refuse(message);
+  byId("freshness").textContent = `as of ${moment(shown.answer.end)}, no answer since`;
+  document.body.classList.add("old");
 }
 
 function later(delay, act) {

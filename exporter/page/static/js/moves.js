@@ -40,9 +40,10 @@ export class Moves {
   by(share) {
     const span = this.spanNow();
     if (!span || !span.bars) return;
-    const { first, newest } = this.answer();
+    const { first, newest, length } = this.answer();
     const room = [first - span.start, newest - span.end];
-    const distance = Math.min(Math.max(share * (span.end - span.start), room[0]), room[1]);
+    const wanted = Math.round((share * (span.end - span.start)) / length) * length;
+    const distance = Math.min(Math.max(wanted, room[0]), room[1]);
     if (distance) this.zoomTo(span.start + distance, span.end + distance);
   }
 
