@@ -33,6 +33,11 @@ def folder_for(output: str | None) -> Path | None:
     """The folder to write to, made where it is not there."""
     if output is None:
         return None
+    if output in ("", "-"):
+        raise InputError(
+            f"-o {output!r} is no folder: name one, or leave it out; --format json writes the "
+            "summary to stdout"
+        )
     folder = Path(output)
     if not folder.parent.is_dir():
         raise InputError(
@@ -44,14 +49,23 @@ def folder_for(output: str | None) -> Path | None:
     return folder
 
 
+def _tables_there(folder: Path) -> set[str]:
+    """Those that its summary says are of another back-test; any other `pairs.csv` is somebody's."""
+    try:
+        summary = json.loads((folder / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return set()
+    return set(_TABLES) & summary.keys() if isinstance(summary, dict) else set()
+
+
 def write_folder(result: "Result", folder: Path) -> None:
     """Frames, pictures, and last summary.json: where it is, the others are whole."""
-    (folder / "summary.json").unlink(missing_ok=True)
     written = {"trades": result.trades, "equity": result.equity} | result.tables
+    for name in _tables_there(folder) - set(written):
+        (folder / f"{name}.csv").unlink(missing_ok=True)
+    (folder / "summary.json").unlink(missing_ok=True)
     for name, frame in written.items():
         lines_to_file(csv_pieces(frame), folder / f"{name}.csv")
-    for name in set(_TABLES) - set(written):  # of another back-test
-        (folder / f"{name}.csv").unlink(missing_ok=True)
     pictures = _draw(result, folder)
     lines_to_file([as_json(result)], folder / "summary.json")
     files = ", ".join([*(f"{name}.csv" for name in written), *pictures])

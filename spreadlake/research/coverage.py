@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.universe import UniverseRow
 from spreadlake.research.coverage_bars import bars_known
@@ -38,6 +39,7 @@ def coverage_frame(lake: Lake, symbols: Sequence[str] | None) -> pl.DataFrame:
     gone), `removed` (on purpose, to make room), `break` (nothing was captured), `away` (the symbol
     was not captured, or had ended), `klines` (bars, and no trades), `before`, `after` and `nothing`
     (compared with all that the lake has), `unprocessed` (trades of which there are no bars yet).
+    InputError for a symbol of which it knows nothing.
     """
     with snapshot(lake.ticks_db) as db:
         trades = TradesKnown() if db is None else trades_known(db, lake)
@@ -45,7 +47,11 @@ def coverage_frame(lake: Lake, symbols: Sequence[str] | None) -> pl.DataFrame:
         bars = BarsKnown() if db is None else bars_known(db, lake)
     told = [_told(row, trades, bars) for row in bars.stretches]
     rows = [*trades.stretches, *told, *_compared(trades, bars)]
-    wanted = {row.symbol for row in rows} if symbols is None else set(symbols)
+    there = {row.symbol for row in rows}
+    wanted = there if symbols is None else set(symbols)
+    if unknown := wanted - there:
+        known = ", ".join(sorted(there)) or "none yet"
+        raise InputError(f"the lake has nothing of {', '.join(map(str, unknown))}; it has {known}")
     return _frame(row for row in rows if row.symbol in wanted)
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import polars as pl
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import definition_of
-from spreadlake.lake.databases.connections import open_reader
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.parameters import GridValues
@@ -20,7 +18,7 @@ from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
 from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
 from spreadlake.research.backtest_grid import Duration, GridRequest, take_grid
 from spreadlake.research.coverage import coverage_frame
-from spreadlake.research.lake_bars import bars_frame, wide_bars_frame
+from spreadlake.research.lake_bars import analytics_of, bars_frame, wide_bars_frame
 from spreadlake.research.lake_events import alerts_frame, gaps_frame
 from spreadlake.research.lake_pairs import pair_frame, pair_request
 from spreadlake.research.lake_portfolio import Portfolios
@@ -236,7 +234,7 @@ class OpenLake(Portfolios):
         >>> lake.backtest("ETHUSDT", "BTCUSDT", "1m", lookback=240, entry=2, fee_bps=5)
         Backtest(ETHUSDT/BTCUSDT: 37 trades, net 266.59)
         """
-        with closing(open_reader(self._lake.analytics_db)) as db:
+        with analytics_of(self._lake) as db:
             prices = prices or definition_of(db).prices
         rules: dict[str, Any] = {
             "entry": entry,
@@ -262,15 +260,15 @@ class OpenLake(Portfolios):
             self._max_stale_bars(),
         )
         if grid is not None:
-            base = {"window": window, "lookback": lookback, "prices": prices, **rules}
-            return take_grid(self._lake, GridRequest(request, base, grid, train, test))
+            series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
+            return take_grid(self._lake, GridRequest(request, series | rules, grid, train, test))
         if train is not None or test is not None:
             raise InputError("train and test choose among the sets of a grid: add one")
         return take_backtest(self._lake, request)
 
     def _max_stale_bars(self) -> int:
         """As the lake's own series are computed; the default where it has none."""
-        with closing(open_reader(self._lake.analytics_db)) as db:
+        with analytics_of(self._lake) as db:
             return definition_of(db).max_stale_bars
 
 

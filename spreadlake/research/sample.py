@@ -18,7 +18,8 @@ def sample_folder(path: str | os.PathLike[str] | None = None) -> Path:
     """The folder of the sample lake, made there unless it is there already.
 
     None: in the user's cache. Whoever makes it at the same time gets the same: it is there as a
-    whole or not at all. LakeError where the folder holds something else, or cannot be written.
+    whole or not at all. What else a folder holds is never touched: LakeError where it is no sample
+    lake, or one of another version, or cannot be written.
     """
     packed = resources.files("spreadlake.research").joinpath("sample.zip").read_bytes()
     name = hashlib.blake2b(packed, digest_size=6).hexdigest()
@@ -58,8 +59,9 @@ def _put(folder: Path, archive: zipfile.ZipFile, name: str, beside: Path) -> Non
     new = beside / "new"
     archive.extractall(new)
     (new / _MARK).write_text(name)
-    if (folder / _MARK).is_file():  # of another version, or with files that somebody deleted
-        folder.rename(beside / "old")
+    if _mark(folder) == name:
+        _restore(folder, archive, new)
+        return
     try:
         new.rename(folder)  # over an empty folder as well
     except OSError:
@@ -73,9 +75,20 @@ def _put(folder: Path, archive: zipfile.ZipFile, name: str, beside: Path) -> Non
         raise
 
 
+def _restore(folder: Path, archive: zipfile.ZipFile, new: Path) -> None:
+    """Puts back the files that somebody deleted; what was added or changed stays."""
+    for one in archive.namelist():
+        if not (folder / one).exists():
+            (folder / one).parent.mkdir(parents=True, exist_ok=True)
+            (new / one).rename(folder / one)
+
+
 def _is_whole(folder: Path, archive: zipfile.ZipFile, name: str) -> bool:
+    return _mark(folder) == name and all((folder / one).is_file() for one in archive.namelist())
+
+
+def _mark(folder: Path) -> str | None:
     try:
-        marked = (folder / _MARK).read_text() == name
+        return (folder / _MARK).read_text()
     except (OSError, UnicodeDecodeError):
-        return False
-    return marked and all((folder / one).is_file() for one in archive.namelist())
+        return None

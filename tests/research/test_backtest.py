@@ -271,6 +271,8 @@ def test_why_there_is_no_trade_is_told(walked: Lake, how: dict[str, Any], note: 
         ({"lookback": 29, "max_adf_pvalue": 0.1}, "lookback of 30 bars or more, .* is 29"),
         ({"prices": "logs"}, "prices 'logs' are neither raw nor log"),
         ({"entry": -1}, "entry -1 is not above 0"),
+        ({"entry": "2"}, "entry '2' is not a number"),
+        ({"entry": None}, "entry None is not a number"),
         ({"notional": float("nan")}, "notional nan is not a number"),
         ({"funding": True}, "no funding rates of AUSDT from .* import them"),
     ],

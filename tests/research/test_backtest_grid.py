@@ -1,5 +1,6 @@
 """Grids and walk-forward on the bars of a lake, as Python gives them."""
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,21 @@ def _one(lake: OpenLake, row: dict[str, Any], **options: Any) -> Any:
     names = ("window", "lookback", "prices", "entry", "exit", "stop", "max_bars")
     values = {name: row[name] for name in names}
     return lake.backtest("AAAUSDT", "BBBUSDT", fee_bps=0.5, **values, **options)
+
+
+def test_numbers_of_numpy_are_numbers(lake: OpenLake) -> None:
+    found = _grid(
+        lake,
+        lookback=np.int64(60),
+        fee_bps=np.float32(0.5),
+        grid={"entry": np.linspace(1, 2, 3), "window": np.arange(20, 60, 20), "stop": [None]},
+    )
+    wanted = _grid(lake, grid={"entry": [1.0, 1.5, 2.0], "window": [20, 40], "stop": [None]})
+    assert found.grid.equals(wanted.grid)
+    assert json.dumps(found.settings) == json.dumps(wanted.settings)
+    bars: dict[str, Any] = {"window": np.int64(20), "lookback": np.int64(60)}
+    rows = lake.pair("AAAUSDT", "BBBUSDT", **bars).collect()
+    assert rows.equals(lake.pair("AAAUSDT", "BBBUSDT", window=20, lookback=60).collect())
 
 
 def test_every_row_of_the_table_is_what_the_set_does_alone(lake: OpenLake) -> None:

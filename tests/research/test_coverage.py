@@ -26,6 +26,7 @@ from tests.collector.lakes import PER_HOUR, START_MS, STEP_MS, A, B, fill, trade
 from tests.collector.rolling import roll_until
 from tests.fixture_lake import make_lake
 from tests.lake.test_versions import VERSIONS
+from tests.research.bar_lake import make_bar_lake, walks
 
 OF = ("kind", "start", "end", "trades")
 
@@ -226,6 +227,14 @@ def test_a_lake_with_nothing_in_it(tmp_path: Path) -> None:
     assert spreadlake.open(tmp_path).coverage().is_empty()
     lake.ticks_db.unlink()
     assert spreadlake.open(tmp_path).coverage().is_empty()
+
+
+def test_a_symbol_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    opened = spreadlake.open(make_bar_lake(tmp_path, walks(["AUSDT", "BUSDT"], 50)).root)
+    known = opened.coverage()["symbol"].unique().sort().to_list()
+    for symbols in ("NOPEUSDT", [known[0], "NOPEUSDT"], known[0].lower()):
+        with pytest.raises(InputError, match=f"it has {', '.join(known)}"):
+            opened.coverage(symbols)
 
 
 @pytest.mark.parametrize("number", range(1, 12))

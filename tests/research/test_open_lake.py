@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 import spreadlake
 from launcher.commands.app import app
 from spreadlake.errors import InputError, LakeError
-from spreadlake.lake import Lake
+from spreadlake.lake import Lake, open_ticks_writer
 from spreadlake.times import iso_utc
 from tests.research.bar_lake import BEGIN, make_bar_lake, walks
 
@@ -68,7 +69,17 @@ def test_mistakes_are_named(lake: Lake, tmp_path: Path) -> None:
     assert repr(opened) == f"spreadlake.open({str(lake.root)!r})"
     with pytest.raises(InputError, match="order 'best'"):
         opened.screen(lookback=40, order="best")
+    with pytest.raises(InputError, match="no bars of NOPEUSDT"):
+        opened.screen(lookback=40, symbols="NOPEUSDT")
     with pytest.raises(InputError, match="no zone"):
         opened.screen(lookback=40, at=datetime(2026, 11, 1))  # noqa: DTZ001
     with pytest.raises(InputError, match="1 symbol of 1 can be tested"):
         opened.screen(lookback=40, symbols="AUSDT")
+
+
+def test_trades_that_are_not_analysed_yet_say_what_to_run(tmp_path: Path) -> None:
+    open_ticks_writer(Lake(tmp_path)).close()
+    opened = spreadlake.open(tmp_path)
+    for ask in (opened.screen, partial(opened.backtest, "AUSDT", "BUSDT"), opened.bars):
+        with pytest.raises(InputError, match="no bars yet; run spreadlake analyse --once on it"):
+            ask()

@@ -80,6 +80,30 @@ def test_it_takes_no_other_folder(tmp_path: Path) -> None:
         spreadlake.sample(tmp_path / "thesis.txt" / "below")
 
 
+@pytest.mark.parametrize("mark", ["0123456789ab", "whale song, take 3"])
+def test_what_lies_beside_a_file_named_as_its_mark_is_nobodys_to_delete(
+    tmp_path: Path, mark: str
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, text in (("sample", mark), ("thesis.txt", "mine")):
+        (own / name).write_text(text)
+    with pytest.raises(LakeError, match="holds something else"):
+        spreadlake.sample(own)
+    assert {path.name: path.read_text() for path in own.iterdir()} == {
+        "sample": mark,
+        "thesis.txt": "mine",
+    }
+
+
+def test_what_was_put_into_it_stays_when_deleted_files_come_back(tmp_path: Path) -> None:
+    lake = spreadlake.sample(tmp_path / "lake")
+    (lake.path / "backtests.db").write_text("results of a long night")
+    (lake.path / "analytics.db").unlink()
+    assert spreadlake.sample(tmp_path / "lake").bars("BTCUSDT").collect().height == 1500
+    assert (lake.path / "backtests.db").read_text() == "results of a long night"
+
+
 def test_where_there_is_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

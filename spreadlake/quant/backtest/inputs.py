@@ -186,8 +186,12 @@ def _until(times: Ints, paid: Floats, time_ms: Ints) -> Floats:
 def _require_finite(given: Rules | Costs) -> None:
     for field in fields(given):
         value = getattr(given, field.name)
-        if value is not None and not math.isfinite(value):
-            raise InputError(f"{field.name} {value} is not a number that can be used")
+        if value is None and field.default is None:
+            continue
+        if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+            raise InputError(f"{field.name} {value!r} is not a number that can be used")
+        if isinstance(value, np.generic):
+            object.__setattr__(given, field.name, value.item())
 
 
 def _require_within(name: str, value: float | None, least: float) -> None:

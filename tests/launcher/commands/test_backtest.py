@@ -65,6 +65,16 @@ def test_the_folder_holds_the_frames(root: Path) -> None:
     assert not [name for name in files if name.startswith(".")]
 
 
+def test_what_else_a_folder_holds_stays(root: Path) -> None:
+    own = root / "own"
+    own.mkdir()
+    (own / "pairs.csv").write_text("mine\n")
+    for _ in range(2):  # the second finds tables of a back-test beside it
+        ended = invoke("backtest", *COMMON, "-o", "own", cwd=root)
+        assert ended.returncode == 0, ended.stderr
+        assert (own / "pairs.csv").read_text() == "mine\n"
+
+
 def test_again_into_the_same_folder_replaces_all(root: Path) -> None:
     for entry in (1.5, 50):
         ended = invoke("backtest", *COMMON[:-1], entry, "-o", "again", cwd=root)
@@ -161,6 +171,8 @@ def test_why_nothing_was_traded(root: Path, arguments: tuple[object, ...], said:
         ((*PAIR, "--funding"), "no funding rates of AUSDT"),
         ((*PAIR, "-o", "no/where"), "there is no folder no; make it first"),
         ((*PAIR, "-o", "file"), "it is a file; name a folder"),
+        ((*PAIR, "-o", "-"), "-o '-' is no folder: name one"),
+        ((*PAIR, "-o", ""), "-o '' is no folder: name one"),
         ((*PAIR, "--data", "nowhere"), "nowhere"),
     ],
 )
