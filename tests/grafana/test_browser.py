@@ -212,6 +212,40 @@ def test_a_click_on_the_state_goes_to_the_newest_bars(stack: Stack, browser: Bro
         assert "var-window=30" in visit.page.url
 
 
+def test_a_kept_back_test_is_found_and_its_trades_lead_to_the_pair(
+    stack: Stack, browser: Browser
+) -> None:
+    path = "/d/spreadlake-backtest?refresh=&from=1000000000000&to=1000000900000"
+    with visiting(browser, stack, path, height=2600) as visit:
+        state = panel_of(visit.page, 1)
+        expect(state).to_contain_text("click here for all of it", timeout=PATIENCE_MS)
+        state.get_by_role("link").click()
+        expect(state).to_contain_text("BTCUSDT/ETHUSDT · 1s · window 60", timeout=PATIENCE_MS)
+        assert "var-backtest=kept" in visit.page.url
+        for number in (3, 4, 5, 8):
+            canvas = panel_of(visit.page, number).locator("canvas").first
+            expect(canvas).to_be_visible(timeout=PATIENCE_MS)
+        panel_of(visit.page, 7).get_by_role("link", name="BTCUSDT/ETHUSDT").first.click()
+        visit.title("z · BTCUSDT/ETHUSDT")
+        expect(panel_of(visit.page, 3)).to_contain_text("ready", timeout=PATIENCE_MS)
+        assert visit.failures == []
+
+
+def test_where_no_back_test_is_kept_there_are_words(stack: Stack, browser: Browser) -> None:
+    path = "/d/spreadlake-backtest?refresh=&var-backtest=none"
+    with visiting(browser, stack, path, height=2600) as visit:
+        expected = "no back-test of this name is kept: choose one above"
+        expect(panel_of(visit.page, 1)).to_contain_text(expected, timeout=PATIENCE_MS)
+        for number in (3, 4, 8):
+            expect(panel_of(visit.page, number)).to_contain_text("Nothing to draw: ")
+        for number in (5, 7):
+            expect(panel_of(visit.page, number)).to_contain_text("No trade in this time range.")
+        assert visit.page.get_by_test_id(re.compile("Panel status error")).count() == 0
+        panel_of(visit.page, 6).get_by_role("link", name="kept").click()
+        expect(panel_of(visit.page, 1)).to_contain_text("BTCUSDT/ETHUSDT · 1s · window 60")
+        assert visit.failures == []
+
+
 def test_the_aligned_table_is_exported_as_csv(
     stack: Stack, browser: Browser, tmp_path: Path
 ) -> None:
