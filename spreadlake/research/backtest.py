@@ -23,6 +23,7 @@ from spreadlake.quant.stationarity import MIN_BARS
 from spreadlake.research.funding_paid import read_paid
 from spreadlake.research.pair_history import PairHistory
 from spreadlake.research.pictures import Pictured
+from spreadlake.research.pictures.tables import selection_frame
 from spreadlake.series import Prices
 from spreadlake.times import MOST_BARS, iso_utc
 from spreadlake.words import count
@@ -136,7 +137,16 @@ class Backtest:
     def pictured(self) -> Pictured:
         """What `spreadlake.research.pictures` makes a figure, a page and a PNG of."""
         title = f"{self.settings['pair']} · {self.settings['timeframe']}"
-        return Pictured(title, self.trades, self.equity, self.summary, self.settings, self.notes)
+        chosen = {} if self.selection is None else {"selection": selection_frame(self.selection)}
+        return Pictured(
+            title,
+            self.trades,
+            self.equity,
+            self.summary,
+            self.settings,
+            self.notes,
+            chosen | self.tables,
+        )
 
 
 def take_backtest(lake: Lake, request: BacktestRequest) -> Backtest:

@@ -81,7 +81,9 @@ class ScreenBacktest:
     def pictured(self) -> Pictured:
         """What `spreadlake.research.pictures` makes a figure, a page and a PNG of."""
         title = f"pairs that screens chose · {self.settings['timeframe']}"
-        return Pictured(title, self.trades, self.equity, self.summary, self.settings, self.notes)
+        return Pictured(
+            title, self.trades, self.equity, self.summary, self.settings, self.notes, self.tables
+        )
 
 
 @dataclass(frozen=True)

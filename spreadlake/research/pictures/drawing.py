@@ -33,7 +33,8 @@ class Pictured(NamedTuple):
     """A result to draw: its name, the frames, numbers and settings of a back-test.
 
     Of the settings `entry`, `exit` and `stop` are drawn as thresholds, and all are told but those
-    that have no value; `notes` are what a reader of the numbers has to know.
+    that have no value; `notes` are what a reader of the numbers has to know, `tables` what stands
+    on its page below the summary, by name.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Pictured(NamedTuple):
     summary: Mapping[str, float | None]
     settings: Mapping[str, object]
     notes: Sequence[str] = ()
+    tables: Mapping[str, pl.DataFrame] = {}
 
 
 class Line(NamedTuple):

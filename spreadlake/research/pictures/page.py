@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from spreadlake.research.pictures.charts import charts_of
 from spreadlake.research.pictures.drawing import LINE_POINTS, MARK_POINTS, Drawing, Pictured
 from spreadlake.research.pictures.summary import told_notes, told_settings, told_summary
+from spreadlake.research.pictures.tables import tables_of
 
 # What of a figure has a colour of the page: by scheme, then of text, lines and what pops up.
 _SCHEMES = {
@@ -31,8 +32,12 @@ table { border-collapse: collapse; width: 100%; }
 .numbers tbody { display: block; }
 .numbers tr { display: flex; break-inside: avoid; border-bottom: 1px solid var(--line);
   padding: .28rem 0; gap: .8rem; }
-th { flex: 0 0 10.5rem; text-align: left; font-weight: 600; }
-td { padding: 0; }
+.numbers th { flex: 0 0 10.5rem; text-align: left; font-weight: 600; }
+.numbers td { padding: 0; }
+.wide { overflow-x: auto; }
+.wide table { width: auto; }
+.wide th, .wide td { padding: .25rem .7rem .25rem 0; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 .value { flex: 0 0 8.5rem; text-align: right; font-variant-numeric: tabular-nums; }
 .told { flex: 1; color: var(--quiet); }
 """
@@ -71,6 +76,7 @@ def page_of(run: Pictured, drawing: Drawing) -> str:
 <p class="quiet">{escape(told_settings(run.settings))}</p>
 {"".join(f"<p>{escape(text)}</p>" for text in told_notes(run, drawing))}
 {_numbers(run)}
+{tables_of(run)}
 {_charts(drawing) if drawing.zscore or drawing.distribution else ""}
 </body>
 </html>

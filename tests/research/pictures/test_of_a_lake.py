@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 import spreadlake
 from launcher.commands.app import app
 from spreadlake.research.open_lake import OpenLake
+from spreadlake.research.pictures import html
+from spreadlake.research.pictures.tables import telling_columns
 from tests.research.bar_lake import make_bar_lake, walks
+from tests.research.pictures.made import made_run
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,31 @@ def test_a_walk_forward_is_plotted_without_the_thresholds_that_varied(lake: Open
     names = {trace.name for trace in result.plot().data}
     assert "exit 0" in names
     assert not [name for name in names if name and name.startswith("enter")]
+
+
+def test_training_stands_beside_test_on_the_page(lake: OpenLake) -> None:
+    asked: dict[str, list[int | float | str | None]] = {"entry": [1.5, 2.0], "window": [30, 60]}
+    walked = lake.backtest("AAAUSDT", "BBBUSDT", lookback=60, grid=asked, train="3h", test="1h")
+    page = html(walked.pictured())
+    for name in ("train sharpe", "test sharpe", "train net", "test net", "folds", "share"):
+        assert f'<th scope="col">{name}</th>' in page
+    assert '<th scope="col">in sample</th><th scope="col">out of sample</th>' in page
+    earned = walked.selection or {}
+    sides = [earned[side]["net"] for side in ("in_sample", "out_of_sample")]
+    assert f"<td>net</td><td>{sides[0]:,.4g}</td><td>{sides[1]:,.4g}</td>" in page
+    best = lake.backtest("AAAUSDT", "BBBUSDT", lookback=60, grid=asked)
+    assert "<td>expected maximum sharpe</td>" in html(best.pictured())
+    columns = telling_columns(best.tables["grid"])
+    assert {"rank", "entry", "window", "net", "sharpe"} <= set(columns)
+    assert not {"lookback", "stop", "prices"} & set(columns), "the same in all sets"
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    frame = pl.DataFrame({"pair": [f"<{n}>" for n in range(30)], "net": [n / 7 for n in range(30)]})
+    page = html(made_run(100, 0)._replace(tables={"pairs": frame}))
+    assert "The first 25 of 30." in page
+    assert "<td>&lt;24&gt;</td><td>3.429</td>" in page
+    assert "&lt;25&gt;" not in page
 
 
 def test_the_folder_of_the_command_has_the_pictures(lake: OpenLake, tmp_path: Path) -> None:
