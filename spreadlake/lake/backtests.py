@@ -66,6 +66,15 @@ def prepare_backtests(lake: Lake) -> None:
     if lake.root.is_dir() and not lake.backtests_db.exists():
         with contextlib.suppress(LakeError):
             open_backtests_writer(lake).close()
+    _take_back(lake)
+
+
+def _take_back(lake: Lake) -> None:
+    """Takes back what a command was committing when it was killed, which no mere reader can do."""
+    journal = lake.backtests_db.with_name(f"{lake.backtests_db.name}-journal")
+    if lake.backtests_db.exists() and journal.exists():
+        with contextlib.suppress(LakeError), closing(open_backtests_writer(lake)) as db, atomic(db):
+            pass
 
 
 def store_backtest(
@@ -109,6 +118,7 @@ def kept_backtests(lake: Lake) -> list[KeptBacktest]:
     """Those that are kept, the newest first."""
     if not lake.backtests_db.exists():
         return []
+    _take_back(lake)
     columns = ", ".join(KeptBacktest._fields)
     with closing(open_reader(lake.backtests_db)) as db, explaining(lake.backtests_db):
         rows = db.execute(f"SELECT {columns} FROM backtests ORDER BY kept_at DESC, id DESC")

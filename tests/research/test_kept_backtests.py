@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -136,6 +138,31 @@ def test_one_that_fails_amid_writing_leaves_what_was_kept(
         keep_backtest(lake, "one", result_of(lake, entry=1.0), NOW)
     assert rows(lake, "SELECT * FROM backtest_equity") == before
     assert rows(lake, "SELECT entry FROM backtests") == [(2.0,)]
+
+
+@pytest.mark.parametrize("spilled", [False, True], ids=["before the commit", "amid it"])
+def test_one_that_is_killed_leaves_what_was_kept(lake: Lake, spilled: bool) -> None:
+    keep_backtest(lake, "one", result_of(lake), NOW)
+    before = rows(lake, "SELECT * FROM backtest_equity")
+    # A cache of few pages writes to the file before the commit, as the commit itself does.
+    cache = "PRAGMA cache_size=2; PRAGMA cache_spill=1" if spilled else ""
+    code = f"""if True:
+        import os
+        from pathlib import Path
+        from spreadlake.lake import Lake, open_backtests_writer
+        db = open_backtests_writer(Lake(Path({str(lake.root)!r})))
+        db.executescript({cache!r})
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE backtest_equity SET drawdown = 7, equity_low = 5")
+        db.execute("DELETE FROM backtests")
+        os._exit(9)"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert lake.backtests_db.with_name("backtests.db-journal").exists()
+    prepare_backtests(lake)
+    assert [one.name for one in kept_backtests(lake)] == ["one"]
+    uri = f"file:{lake.backtests_db}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        assert db.execute("SELECT * FROM backtest_equity").fetchall() == before
 
 
 def test_who_reads_meanwhile_waits_for_the_commit_alone(lake: Lake) -> None:

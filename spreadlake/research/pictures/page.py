@@ -38,6 +38,7 @@ table { border-collapse: collapse; width: 100%; }
 .wide table { width: auto; }
 .wide th, .wide td { padding: .25rem .7rem .25rem 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+.wide th:first-child, .wide td:first-child { text-align: left; }
 .value { flex: 0 0 8.5rem; text-align: right; font-variant-numeric: tabular-nums; }
 .told { flex: 1; color: var(--quiet); }
 """
