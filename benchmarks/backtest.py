@@ -12,7 +12,7 @@ from spreadlake.quant.backtest import Bars, Costs, Signals
 from spreadlake.quant.backtest.grid import Ground, run_grid
 from spreadlake.quant.backtest.parameters import ParameterSet, ParameterSets
 from spreadlake.quant.close_matrix import CloseMatrix
-from spreadlake.research.pair_history import PairHistory, Stretch
+from spreadlake.research.backtests.pair_history import PairHistory, Stretch
 from tests.quant.backtest_loop import Bar, Rules, plain_backtest
 
 BARS = 365 * 24 * 60

@@ -16,7 +16,7 @@ from spreadlake.times import iso_utc, timeframe_seconds
 if TYPE_CHECKING:
     import polars as pl
 
-    from spreadlake.research.lake_pairs import PairRequest
+    from spreadlake.research.frames.pairs import PairRequest
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def csv_of_view(lake: Lake, query: str) -> Download:
     InputError where they cannot be had, or there is none. What goes wrong later is the last line
     of the file: nobody takes half of it for the whole.
     """
-    from spreadlake.research.lake_pairs import pair_pieces  # noqa: PLC0415 slow: polars
+    from spreadlake.research.frames.pairs import pair_pieces  # noqa: PLC0415 slow: polars
     from spreadlake.research.pair_view import rows_of_view  # noqa: PLC0415
 
     request = view_request(parse_query(query, OF_EXPORT))

@@ -202,8 +202,8 @@ def backtest(
     what each number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
-    from spreadlake.research.backtest import BacktestRequest, take_backtest  # noqa: PLC0415
-    from spreadlake.research.backtest_grid import GridRequest, take_grid  # noqa: PLC0415
+    from spreadlake.research.backtests.grid import GridRequest, take_grid  # noqa: PLC0415
+    from spreadlake.research.backtests.pair import BacktestRequest, take_backtest  # noqa: PLC0415
 
     lake = Lake(data)
     require_lake(lake)

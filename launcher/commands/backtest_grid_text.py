@@ -9,7 +9,7 @@ from spreadlake.words import count
 if TYPE_CHECKING:
     import polars as pl
 
-    from spreadlake.research.backtest import Backtest
+    from spreadlake.research.backtests.pair import Backtest
 
 Row = dict[str, Any]
 

@@ -19,8 +19,8 @@ from spreadlake.words import count
 if TYPE_CHECKING:
     import polars as pl
 
-    from spreadlake.research.backtest import Backtest
-    from spreadlake.research.screen_backtest import ScreenBacktest
+    from spreadlake.research.backtests.pair import Backtest
+    from spreadlake.research.backtests.screen import ScreenBacktest
 
     Result = Backtest | ScreenBacktest
 
@@ -94,7 +94,7 @@ def _draw(result: "Result", folder: Path) -> tuple[str, ...]:
 
 def keep_result(lake: Lake, name: str, result: "Backtest") -> None:
     """Keeps the result in the lake, in place of one that has its name."""
-    from spreadlake.research.kept_backtests import keep_backtest  # noqa: PLC0415
+    from spreadlake.research.backtests.kept import keep_backtest  # noqa: PLC0415
 
     keep_backtest(lake, name, result, time.time())
     typer.echo(f"kept {name} for the dashboard Back-test of Grafana", err=True)

@@ -16,7 +16,7 @@ from spreadlake.words import count
 
 if TYPE_CHECKING:
     from spreadlake.quant.backtest import Lane
-    from spreadlake.research.screen_backtest import ScreenBacktest
+    from spreadlake.research.backtests.screen import ScreenBacktest
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -117,8 +117,8 @@ def run_screens(
 ) -> "ScreenBacktest":
     """The back-test; what is also of one pair is as it was given, or else as screens have it."""
     from spreadlake.quant.backtest.limits import Limits  # noqa: PLC0415
-    from spreadlake.research.screen_backtest import take_screen_backtest  # noqa: PLC0415
-    from spreadlake.research.screen_request import (  # noqa: PLC0415
+    from spreadlake.research.backtests.screen import take_screen_backtest  # noqa: PLC0415
+    from spreadlake.research.backtests.screen_request import (  # noqa: PLC0415
         MOST_POSITIONS,
         ScreenBacktestRequest,
     )

@@ -6,8 +6,8 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
-from spreadlake.research.screen_backtest import ScreenBacktest, take_screen_backtest
-from spreadlake.research.screen_request import MOST_POSITIONS, ScreenBacktestRequest
+from spreadlake.research.backtests.screen import ScreenBacktest, take_screen_backtest
+from spreadlake.research.backtests.screen_request import MOST_POSITIONS, ScreenBacktestRequest
 from spreadlake.research.spans import Time, seconds_of
 from spreadlake.series import Prices
 from spreadlake.times import timeframe_seconds

@@ -15,14 +15,14 @@ from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.parameters import GridValues
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
-from spreadlake.research.backtest import Backtest, BacktestRequest, take_backtest
-from spreadlake.research.backtest_grid import Duration, GridRequest, take_grid
-from spreadlake.research.coverage import coverage_frame
-from spreadlake.research.lake_bars import analytics_of, bars_frame, wide_bars_frame
-from spreadlake.research.lake_events import alerts_frame, gaps_frame
-from spreadlake.research.lake_pairs import pair_frame, pair_request
+from spreadlake.research.backtests.grid import Duration, GridRequest, take_grid
+from spreadlake.research.backtests.pair import Backtest, BacktestRequest, take_backtest
+from spreadlake.research.coverage.frame import coverage_frame
+from spreadlake.research.frames.bars import analytics_of, bars_frame, wide_bars_frame
+from spreadlake.research.frames.events import alerts_frame, gaps_frame
+from spreadlake.research.frames.pairs import pair_frame, pair_request
+from spreadlake.research.frames.trades import trades_frame
 from spreadlake.research.lake_portfolio import Portfolios
-from spreadlake.research.lake_trades import trades_frame
 from spreadlake.research.screen import ScreenRequest, take_screen
 from spreadlake.research.spans import Span, Time, seconds_of
 from spreadlake.series import Prices

@@ -23,8 +23,8 @@ from spreadlake.lake.analytics.slow_statistics import NewestTest, newest_test
 from spreadlake.quant.envelope import envelope, step_of
 from spreadlake.quant.pair_states import series_status
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.lake_bars import analytics_of
-from spreadlake.research.lake_pairs import PAIR_FRAME, PairRequest, pair_frame
+from spreadlake.research.frames.bars import analytics_of
+from spreadlake.research.frames.pairs import PAIR_FRAME, PairRequest, pair_frame
 from spreadlake.research.spans import Span
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey
 from spreadlake.times import iso_utc

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import spreadlake
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.definition import SeriesDefinition, save_prices
-from spreadlake.research.kept_backtests import keep_backtest
+from spreadlake.research.backtests.kept import keep_backtest
 from spreadlake.series import Prices, stored_prices
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ import pytest
 import spreadlake
 from spreadlake.lake import Lake
 from spreadlake.lake.backtests import prepare_backtests
-from spreadlake.research.backtest import Backtest
-from spreadlake.research.kept_backtests import keep_backtest
+from spreadlake.research.backtests.kept import keep_backtest
+from spreadlake.research.backtests.pair import Backtest
 from tests.grafana.lake_fixture import FixtureLake
 from tests.grafana.rendering import Table, dashboard, fill, lake_queries, query
 from tests.research.bar_lake import make_bar_lake, walks

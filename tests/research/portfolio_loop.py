@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from spreadlake.lake import Lake
 from spreadlake.pairs import Pair
-from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.backtests.pair_history import PairHistory
+from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.screen import NoScreenError, take_screen
-from spreadlake.research.screen_request import ScreenBacktestRequest
 from tests.quant.backtest_loop import Bar, Machine, Rules, Trade
 from tests.quant.backtest_markets import LENGTH, Market
 

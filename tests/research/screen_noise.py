@@ -19,9 +19,9 @@ from spreadlake.lake import Lake
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest import Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
-from spreadlake.research import screen_backtest
-from spreadlake.research.screen_choices import TakenScreens, take_screens
-from spreadlake.research.screen_request import ScreenBacktestRequest
+from spreadlake.research.backtests import screen as screen_backtest
+from spreadlake.research.backtests.screen_choices import TakenScreens, take_screens
+from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from tests.quant.backtest_noise import mean_and_error
 from tests.research.bar_lake import make_bar_lake
 

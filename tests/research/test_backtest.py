@@ -23,8 +23,8 @@ from spreadlake.lake.databases.schema_ticks import TICKS_STEPS
 from spreadlake.pairs import Pair
 from spreadlake.quant.backtest import Bars, Lane, Rules, Signals, back_tests, trades_frame
 from spreadlake.quant.stationarity import stationarity
-from spreadlake.research.backtest import Backtest
-from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.backtests.pair import Backtest
+from spreadlake.research.backtests.pair_history import PairHistory
 from spreadlake.series import BARS, Prices
 from tests.analytics_job import harness
 from tests.analytics_job.markets import EPOCH, walk
@@ -199,8 +199,8 @@ def test_pieces_join_without_a_seam(
     lake: harness.TestLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = taken(lake.lake, "1s", entry=1.5)
-    monkeypatch.setattr("spreadlake.research.pair_history._PIECE", 37)
-    monkeypatch.setattr("spreadlake.research.pair_history._READ", 101)
+    monkeypatch.setattr("spreadlake.research.backtests.pair_history._PIECE", 37)
+    monkeypatch.setattr("spreadlake.research.backtests.pair_history._READ", 101)
     again = taken(lake.lake, "1s", entry=1.5)
     assert again.trades.equals(whole.trades)
     assert again.equity.equals(whole.equity)

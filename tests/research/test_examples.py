@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import spreadlake
-from spreadlake.research.backtest import Backtest
+from spreadlake.research.backtests.pair import Backtest
 from spreadlake.research.lake_portfolio import Portfolios
 from spreadlake.research.open_lake import OpenLake
 

@@ -13,7 +13,7 @@ from spreadlake.errors import InputError
 from spreadlake.funding import FundingRate
 from spreadlake.lake import Lake, atomic, open_ticks_writer
 from spreadlake.lake.ticks.funding import FundingSpan, save_funding, save_spans
-from spreadlake.research.backtest import Backtest
+from spreadlake.research.backtests.pair import Backtest
 from tests.research.bar_lake import make_bar_lake, walks
 
 A, B = "AUSDT", "BUSDT"

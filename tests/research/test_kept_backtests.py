@@ -25,9 +25,9 @@ from spreadlake.lake.backtests import (
     prepare_backtests,
 )
 from spreadlake.quant.backtest import SUMMARY_KEYS, TRADES_SCHEMA
-from spreadlake.research import kept_backtests as keeping
-from spreadlake.research.backtest import Backtest
-from spreadlake.research.kept_backtests import keep_backtest
+from spreadlake.research.backtests import kept as keeping
+from spreadlake.research.backtests.kept import keep_backtest
+from spreadlake.research.backtests.pair import Backtest
 from tests.research.bar_lake import make_bar_lake, walks
 
 NOW = 1_800_000_000.7

@@ -20,7 +20,8 @@ from spreadlake.errors import InputError, RemovedError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics import rows as reading
 from spreadlake.lake.analytics.definition import DEFAULT
-from spreadlake.research import bar_source, lake_bars
+from spreadlake.research import bar_source
+from spreadlake.research.frames import bars as lake_bars
 from spreadlake.series import BarKey
 from tests.analytics_job import harness
 from tests.analytics_job.archive.test_removal import BY_AGE, HOT_HOUR, MIDNIGHT, analysed, config

@@ -16,7 +16,7 @@ from spreadlake.errors import InputError, RemovedError
 from spreadlake.lake import HOUR_MS, Lake, open_ticks_writer
 from spreadlake.lake.ticks import trades as reading
 from spreadlake.lake.ticks.removal import oldest_days, record_removed
-from spreadlake.research import lake_trades
+from spreadlake.research.frames import trades as lake_trades
 from spreadlake.schemas import TICKS_SCHEMA
 from tests.collector.compacting import FIRST_MS, IDS, MIDNIGHT_MS, compact, rolled_day
 from tests.collector.lakes import PER_HOUR, START_MS, STEP_MS, A, B, fill, trades

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreadlake.research.predicates import EVER, symbols_meeting, time_bounds
+from spreadlake.research.frames.predicates import EVER, symbols_meeting, time_bounds
 
 ZERO = datetime(2024, 8, 9, tzinfo=UTC)
 TIME = pl.col("time")

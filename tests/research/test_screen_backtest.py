@@ -17,8 +17,8 @@ from spreadlake.lake.ticks.funding import save_funding
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
-from spreadlake.research.screen_backtest import ScreenBacktest, take_screen_backtest
-from spreadlake.research.screen_request import ScreenBacktestRequest
+from spreadlake.research.backtests.screen import ScreenBacktest, take_screen_backtest
+from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from tests.research.bar_lake import BEGIN, make_bar_lake
 from tests.research.portfolio_loop import PlainPortfolio, plain_portfolio
 

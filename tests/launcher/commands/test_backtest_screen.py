@@ -8,7 +8,7 @@ import pytest
 
 import spreadlake
 from launcher.commands.backtest_output import csv_pieces
-from spreadlake.research.screen_backtest import ScreenBacktest
+from spreadlake.research.backtests.screen import ScreenBacktest
 from tests.research.bar_lake import make_bar_lake, walks
 from tests.running import invoke
 

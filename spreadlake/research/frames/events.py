@@ -6,7 +6,7 @@ import polars as pl
 
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.gaps import gap_rows
-from spreadlake.research.lazy import UTC_TIME, with_datetimes
+from spreadlake.research.frames.lazy import UTC_TIME, with_datetimes
 from spreadlake.status.snapshots import snapshot
 
 ALERTS_FRAME = pl.Schema(

@@ -23,9 +23,9 @@ from spreadlake.lake.ticks.symbols import (
 )
 from spreadlake.lake.ticks.trades import read_trades, trade_days
 from spreadlake.lake.ticks.universe import read_universe
-from spreadlake.research.lake_trades import trades_frame
+from spreadlake.research.coverage.stretches import Extent, Stretch, TradesKnown
+from spreadlake.research.frames.trades import trades_frame
 from spreadlake.research.spans import Span
-from spreadlake.research.stretches import Extent, Stretch, TradesKnown
 from spreadlake.schemas import TRADES_SCHEMA
 
 _EVER_MS = 2**52

@@ -21,9 +21,9 @@ from spreadlake.quant.backtest.summary import yearly
 from spreadlake.quant.backtest.tables import chosen_frame, folds_frame, grid_frame
 from spreadlake.quant.backtest.walk_forward import FoldResult, walk_forward
 from spreadlake.quant.sharpe import probabilistic_sharpe
-from spreadlake.research.backtest import Backtest, BacktestRequest, extent
-from spreadlake.research.funding_paid import read_paid
-from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.backtests.funding_paid import read_paid
+from spreadlake.research.backtests.pair import Backtest, BacktestRequest, extent
+from spreadlake.research.backtests.pair_history import PairHistory
 from spreadlake.times import bars_of_span, timeframe_seconds
 from spreadlake.words import count
 

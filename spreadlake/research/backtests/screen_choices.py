@@ -11,9 +11,9 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.quant.backtest.choices import Choice, chosen_pairs
 from spreadlake.quant.backtest.frames import times_of
+from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
 from spreadlake.research.screen import NoNewerBarError, NoScreenError, Progress, take_screen
-from spreadlake.research.screen_request import ScreenBacktestRequest
 
 
 @dataclass(frozen=True)

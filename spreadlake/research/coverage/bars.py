@@ -11,7 +11,7 @@ from spreadlake.lake.analytics.archive import Piece, days
 from spreadlake.lake.analytics.breaks import read_breaks, read_kline_runs, read_stops
 from spreadlake.lake.analytics.removal import removed_before
 from spreadlake.lake.analytics.rows import last_time, read_frame
-from spreadlake.research.stretches import BarsKnown, Extent, Stretch
+from spreadlake.research.coverage.stretches import BarsKnown, Extent, Stretch
 from spreadlake.series import BARS, BarKey
 from spreadlake.times import timeframe_seconds
 

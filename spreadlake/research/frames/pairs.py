@@ -18,8 +18,8 @@ from spreadlake.pairs import parse_pair
 from spreadlake.quant.breaks import between_breaks
 from spreadlake.quant.pair_rows import NUMBERS, bars_needed
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.lake_bars import analytics_of
-from spreadlake.research.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
+from spreadlake.research.frames.bars import analytics_of
+from spreadlake.research.frames.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
 from spreadlake.research.pair_series import computed_rows
 from spreadlake.research.spans import Span
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey

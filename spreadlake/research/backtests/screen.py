@@ -23,14 +23,14 @@ from spreadlake.quant.backtest.limits import Wanted, within_limits
 from spreadlake.quant.backtest.portfolio import Portfolio, gross_values
 from spreadlake.quant.backtest.positions import Openings, PositionFinder
 from spreadlake.quant.backtest.trades import Market, account
+from spreadlake.research.backtests.funding_paid import read_paid
+from spreadlake.research.backtests.market_bars import MarketBars
+from spreadlake.research.backtests.pair_tables import pairs_frame
+from spreadlake.research.backtests.screen_choices import TakenScreens, take_screens
+from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.funding_paid import read_paid
-from spreadlake.research.market_bars import MarketBars
-from spreadlake.research.pair_tables import pairs_frame
 from spreadlake.research.pictures import Pictured
 from spreadlake.research.screen import Progress
-from spreadlake.research.screen_choices import TakenScreens, take_screens
-from spreadlake.research.screen_request import ScreenBacktestRequest
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 

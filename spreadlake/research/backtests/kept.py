@@ -9,7 +9,7 @@ import polars as pl
 
 from spreadlake.lake import Lake
 from spreadlake.lake.backtests import TRADE_COLUMNS, check_name, store_backtest
-from spreadlake.research.backtest import Backtest
+from spreadlake.research.backtests.pair import Backtest
 from spreadlake.times import timeframe_seconds
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from spreadlake.research.predicates import time_bounds
+from spreadlake.research.frames.predicates import time_bounds
 
 UTC_TIME = pl.Datetime("us", "UTC")
 

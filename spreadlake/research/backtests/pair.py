@@ -20,8 +20,8 @@ from spreadlake.quant.backtest import (
     trades_frame,
 )
 from spreadlake.quant.stationarity import MIN_BARS
-from spreadlake.research.funding_paid import read_paid
-from spreadlake.research.pair_history import PairHistory
+from spreadlake.research.backtests.funding_paid import read_paid
+from spreadlake.research.backtests.pair_history import PairHistory
 from spreadlake.research.pictures import Pictured
 from spreadlake.research.pictures.tables import selection_frame
 from spreadlake.series import Prices

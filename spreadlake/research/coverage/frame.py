@@ -7,10 +7,10 @@ import polars as pl
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.universe import UniverseRow
-from spreadlake.research.coverage_bars import bars_known
-from spreadlake.research.coverage_trades import trades_known
-from spreadlake.research.lazy import UTC_TIME, with_datetimes
-from spreadlake.research.stretches import HELD, BarsKnown, Extent, Stretch, TradesKnown
+from spreadlake.research.coverage.bars import bars_known
+from spreadlake.research.coverage.stretches import HELD, BarsKnown, Extent, Stretch, TradesKnown
+from spreadlake.research.coverage.trades import trades_known
+from spreadlake.research.frames.lazy import UTC_TIME, with_datetimes
 from spreadlake.status.snapshots import snapshot
 from spreadlake.times import iso_utc
 

@@ -12,8 +12,8 @@ from spreadlake.pairs import Pair
 from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import bars_needed
+from spreadlake.research.backtests.pair_history import PairHistory, Stretch
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.pair_history import PairHistory, Stretch
 
 _PIECE = 1_000  # bars read at a time
 _CELLS = 8_000_000  # bars of single symbols that are kept

@@ -13,8 +13,8 @@ from spreadlake.lake.analytics.breaks import read_breaks
 from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_before
 from spreadlake.quant.breaks import between_breaks
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
-from spreadlake.research.predicates import symbols_meeting
+from spreadlake.research.frames.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
+from spreadlake.research.frames.predicates import symbols_meeting
 from spreadlake.research.spans import Span
 from spreadlake.schemas import BARS_SCHEMA
 from spreadlake.series import BARS
