@@ -190,11 +190,11 @@ def backtest(
     *,
     context: typer.Context,
 ) -> None:
-    """Back-test z-score mean reversion of a pair, or of the pairs that screens choose.
+    """Back-test a pair, or the pairs that screens choose.
 
-    On the bars of the lake, point in time: a signal is taken at a bar's close and filled at the
-    open of the next bar in which both legs trade. With -o DIR also trades.csv, equity.csv,
-    summary.json, and pictures: backtest.html and backtest.png. With --grid every combination of
+    Mean reversion of the z-score on the bars of the lake, point in time: a signal is taken at a
+    bar's close and filled at the open of the next bar in which both legs trade. With -o DIR also
+    trades.csv, equity.csv, summary.json, and pictures: backtest.html and backtest.png. With --grid every combination of
     values is run, the best by Sharpe ratio shown and told what it is worth among so many; with
     --train and --test the best of each training span is used in the span after it. With --screen
     the pairs are those that a screen of the lake's symbols would have chosen at each time, traded

@@ -22,9 +22,9 @@ def backtests(
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
     data: DataOption = Path("data"),
 ) -> None:
-    """List the back-tests that are kept for Grafana, the newest first, or forget one.
+    """List the back-tests kept for Grafana, or forget one.
 
-    spreadlake backtest --keep NAME keeps one. They take room until they are forgotten: that of a
+    The newest comes first. spreadlake backtest --keep NAME keeps one. They take room until they are forgotten: that of a
     year of 1m bars takes some 35 MB.
     """
     lake = Lake(data)

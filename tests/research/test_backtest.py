@@ -323,6 +323,7 @@ def test_lakes_of_before_are_tested_too(tmp_path: Path, version: int) -> None:
     with closing(sqlite3.connect(tmp_path / "analytics.db")) as db:
         db.executescript((folder / f"analytics_{version}.sql").read_text())
         fill_bars(db, CLOSES)
+        db.execute(f"PRAGMA user_version={version}")
         db.commit()
     found = taken(Lake(tmp_path), entry=1.5)
     assert found.trades.height > 5
