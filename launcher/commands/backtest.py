@@ -194,12 +194,12 @@ def backtest(
 
     Mean reversion of the z-score on the bars of the lake, point in time: a signal is taken at a
     bar's close and filled at the open of the next bar in which both legs trade. With -o DIR also
-    trades.csv, equity.csv, summary.json, and pictures: backtest.html and backtest.png. With --grid every combination of
-    values is run, the best by Sharpe ratio shown and told what it is worth among so many; with
-    --train and --test the best of each training span is used in the span after it. With --screen
-    the pairs are those that a screen of the lake's symbols would have chosen at each time, traded
-    as one portfolio; window, lookback and prices are then 60, 240 and log. docs/backtest.md says
-    what each number is.
+    trades.csv, equity.csv, summary.json, and pictures: backtest.html and backtest.png. With --grid
+    every combination of values is run, the best by Sharpe ratio shown and told what it is worth
+    among so many; with --train and --test the best of each training span is used in the span after
+    it. With --screen the pairs are those that a screen of the lake's symbols would have chosen at
+    each time, traded as one portfolio; window, lookback and prices are then 60, 240 and log.
+    docs/backtest.md says what each number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
     from spreadlake.research.backtests.grid import GridRequest, take_grid  # noqa: PLC0415

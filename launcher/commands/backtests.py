@@ -24,8 +24,8 @@ def backtests(
 ) -> None:
     """List the back-tests kept for Grafana, or forget one.
 
-    The newest comes first. spreadlake backtest --keep NAME keeps one. They take room until they are forgotten: that of a
-    year of 1m bars takes some 35 MB.
+    The newest comes first. spreadlake backtest --keep NAME keeps one. They take room until they
+    are forgotten: that of a year of 1m bars takes some 35 MB.
     """
     lake = Lake(data)
     require_lake(lake)
