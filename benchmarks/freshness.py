@@ -107,7 +107,7 @@ def _print(what: str, found: Freshness) -> None:
 
 def _measured(bars: int, *, market: bool = False, screen: bool = False) -> Freshness:
     with _demo(market=market, screen=screen) as (url, lake), httpx.Client(timeout=10) as client:
-        _wait_until_ready(client, url, lake, screen=screen)
+        _wait_until_ready(client, url, lake, market=market, screen=screen)
         before = _screens(lake)
         scrapes = _watch(client, url, bars)
         screens = _screens(lake) - before
@@ -152,13 +152,19 @@ def _demo(*, market: bool, screen: bool) -> Iterator[tuple[str, Lake]]:
                 demo.wait()
 
 
-def _wait_until_ready(client: httpx.Client, url: str, lake: Lake, *, screen: bool) -> None:
+def _wait_until_ready(
+    client: httpx.Client, url: str, lake: Lake, *, market: bool, screen: bool
+) -> None:
     """Until every pair has a z and the history is there, which comes late and is analysed anew.
 
-    And the first screen, if one is to come.
+    A market is started without one. And the first screen, if one is to come.
     """
     deadline = time.monotonic() + READY_SECONDS
-    while not (_has_history(lake) and _shows_all(client, url) and (not screen or _screens(lake))):
+    while not (
+        (market or _has_history(lake))
+        and _shows_all(client, url)
+        and (not screen or _screens(lake))
+    ):
         if time.monotonic() > deadline:
             sys.exit(f"benchmarks: the demo is not ready after {READY_SECONDS:g} s")
         time.sleep(0.5)
