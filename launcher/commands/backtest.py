@@ -29,18 +29,23 @@ from launcher.commands.backtest_screen import (
 )
 from launcher.commands.options import (
     DataOption,
+    FeeOption,
+    SlippageOption,
+    TimeframeOption,
     parse_bars,
-    parse_not_negative,
     parse_number,
     parse_whole,
 )
-from launcher.commands.series import available_series, choose_series, lake_definition
-from spreadlake.errors import InputError
+from launcher.commands.series import (
+    available_series,
+    choose_series,
+    lake_definition,
+    require_bars,
+)
 from spreadlake.lake import Lake
 from spreadlake.lake.backtests import check_name
 from spreadlake.pairs import Pair, parse_pair
 from spreadlake.series import Prices
-from spreadlake.status import require_lake
 from spreadlake.times import parse_time
 
 # What computes is imported where it is used: polars and numpy are slow to import.
@@ -48,9 +53,7 @@ from spreadlake.times import parse_time
 
 def backtest(
     pair: Annotated[str | None, typer.Option("--pair", metavar="A/B", help="The pair.")] = None,
-    timeframe: Annotated[
-        str, typer.Option("--timeframe", metavar="1m", help="Length of the bars.")
-    ] = "1m",
+    timeframe: TimeframeOption = "1m",
     window: Annotated[
         int,
         typer.Option("--window", metavar="BARS", parser=parse_bars, help="Window of the z-score."),
@@ -118,21 +121,8 @@ def backtest(
             help="p-value of the spread's ADF test that an entry may have at most.",
         ),
     ] = None,
-    fee_bps: Annotated[
-        float,
-        typer.Option(
-            "--fee-bps", metavar="BPS", parser=parse_not_negative, help="Fee of each fill, in bps."
-        ),
-    ] = 5.0,
-    slippage_bps: Annotated[
-        float,
-        typer.Option(
-            "--slippage-bps",
-            metavar="BPS",
-            parser=parse_not_negative,
-            help="Slippage of each fill, in bps.",
-        ),
-    ] = 0.0,
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 0.0,
     notional: Annotated[
         float,
         typer.Option(
@@ -206,8 +196,7 @@ def backtest(
     from spreadlake.research.backtests.pair import BacktestRequest, take_backtest  # noqa: PLC0415
 
     lake = Lake(data)
-    require_lake(lake)
-    _require_analytics(lake)
+    require_bars(lake)
     definition = lake_definition(lake)
     choices = ScreenChoices(
         every, symbols, min_volume, max_qvalue, top, max_positions, max_notional
@@ -263,10 +252,3 @@ def _pair(lake: Lake, text: str | None) -> Pair:
     if text is not None:
         return parse_pair(text)
     return choose_series(available_series(lake), None, "1m", 60, 300).legs
-
-
-def _require_analytics(lake: Lake) -> None:
-    if not lake.analytics_db.exists():
-        raise InputError(
-            f"the lake in {lake.root} has no bars yet; run spreadlake analyse --once on it"
-        )

@@ -109,6 +109,24 @@ ConfigOption = Annotated[
         "--config", metavar="FILE", help="Configuration; ./spreadlake.toml where it is there."
     ),
 ]
+TimeframeOption = Annotated[
+    str, typer.Option("--timeframe", metavar="1m", help="Length of the bars.")
+]
+FeeOption = Annotated[
+    float,
+    typer.Option(
+        "--fee-bps", metavar="BPS", parser=parse_not_negative, help="Fee of each fill, in bps."
+    ),
+]
+SlippageOption = Annotated[
+    float,
+    typer.Option(
+        "--slippage-bps",
+        metavar="BPS",
+        parser=parse_not_negative,
+        help="Slippage of each fill, in bps.",
+    ),
+]
 MarketOption = Annotated[
     int | None,
     typer.Option(

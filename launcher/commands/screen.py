@@ -5,14 +5,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from launcher.commands.options import DataOption, parse_bars, parse_not_negative, parse_whole
+from launcher.commands.options import (
+    DataOption,
+    FeeOption,
+    SlippageOption,
+    TimeframeOption,
+    parse_bars,
+    parse_not_negative,
+    parse_whole,
+)
 from launcher.commands.screen_output import Choice, iter_screens, write_rows, write_tables
-from launcher.commands.series import lake_definition
+from launcher.commands.series import lake_definition, require_bars
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import check_symbol
 from spreadlake.series import Prices
-from spreadlake.status import require_lake
 from spreadlake.times import parse_time, timeframe_seconds
 
 # What computes is imported where it is used: polars and numpy are slow to import.
@@ -21,9 +28,7 @@ _TABLE_ROWS = 20
 
 
 def screen(
-    timeframe: Annotated[
-        str, typer.Option("--timeframe", metavar="1m", help="Length of the bars.")
-    ] = "1m",
+    timeframe: TimeframeOption = "1m",
     lookback: Annotated[
         int,
         typer.Option(
@@ -55,21 +60,8 @@ def screen(
         Prices,
         typer.Option("--prices", metavar="log|raw", help="Logarithms of the closes, or closes."),
     ] = "log",
-    fee_bps: Annotated[
-        float,
-        typer.Option(
-            "--fee-bps", metavar="BPS", parser=parse_not_negative, help="Fee of each fill, in bps."
-        ),
-    ] = 5.0,
-    slippage_bps: Annotated[
-        float,
-        typer.Option(
-            "--slippage-bps",
-            metavar="BPS",
-            parser=parse_not_negative,
-            help="Slippage of each fill, in bps.",
-        ),
-    ] = 0.0,
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 0.0,
     min_volume: Annotated[
         float,
         typer.Option(
@@ -127,8 +119,7 @@ def screen(
     from spreadlake.research import ScreenRequest  # noqa: PLC0415
 
     lake = Lake(data)
-    require_lake(lake)
-    _require_analytics(lake)
+    require_bars(lake)
     choice = _choice(order, max_qvalue, top, form, output)
     times = _times(at, every, start, end)
     request = ScreenRequest(
@@ -193,13 +184,6 @@ def parse_symbols(text: str) -> tuple[str, ...] | None:
     if len(symbols) < 2:
         raise InputError(f"--symbols {text}: a pair needs two symbols, such as BTCUSDT,ETHUSDT")
     return tuple(sorted(symbols))
-
-
-def _require_analytics(lake: Lake) -> None:
-    if not lake.analytics_db.exists():
-        raise InputError(
-            f"the lake in {lake.root} has no bars yet; run spreadlake analyse --once on it"
-        )
 
 
 def _target(output: str | None) -> Path | None:

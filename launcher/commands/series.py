@@ -11,7 +11,7 @@ from spreadlake.lake.analytics.definition import SeriesDefinition, lake_prices, 
 from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_before
 from spreadlake.lake.analytics.rows import first_rows
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey, Table
-from spreadlake.status import snapshot
+from spreadlake.status import require_lake, snapshot
 from spreadlake.times import iso_utc, timeframe_seconds
 
 # What computes is imported where it is used: polars and numpy are slow to import.
@@ -227,6 +227,15 @@ def what_there_is(lake: Lake, key: SeriesKey) -> str:
         f"the lake has {bars:,} bars of both, from {first} to {last}, "
         f"and a row needs {key.window} of them"
     )
+
+
+def require_bars(lake: Lake) -> None:
+    """LakeError where there is no lake, InputError where nothing was analysed yet."""
+    require_lake(lake)
+    if not lake.analytics_db.exists():
+        raise InputError(
+            f"the lake in {lake.root} has no bars yet; run spreadlake analyse --once on it"
+        )
 
 
 def lake_definition(lake: Lake) -> SeriesDefinition:
