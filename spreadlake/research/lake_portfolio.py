@@ -1,7 +1,5 @@
 """What a lake in Python has of portfolios: the back-test of the pairs that screens choose."""
 
-from collections.abc import Sequence
-
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.quant.backtest import Costs, Lane, Rules
@@ -9,6 +7,7 @@ from spreadlake.quant.backtest.limits import Limits
 from spreadlake.research.backtests.screen import ScreenBacktest, take_screen_backtest
 from spreadlake.research.backtests.screen_request import MOST_POSITIONS, ScreenBacktestRequest
 from spreadlake.research.spans import Time, seconds_of
+from spreadlake.research.symbols import Symbols, chosen_of
 from spreadlake.series import Prices
 from spreadlake.times import timeframe_seconds
 
@@ -28,7 +27,7 @@ class Portfolios:
         start: Time | None = None,
         end: Time | None = None,
         every: str = "1h",
-        symbols: Sequence[str] | None = None,
+        symbols: Symbols | None = None,
         min_volume: float = 0.0,
         max_qvalue: float = 0.05,
         top: int = 20,
@@ -68,7 +67,7 @@ class Portfolios:
             window,
             lookback,
             prices,
-            None if symbols is None else tuple(sorted(set(symbols))),
+            chosen_of(symbols),
             min_volume,
             seconds,
             max_qvalue,

@@ -1,7 +1,6 @@
 """A lake in Python: what `spreadlake.open` gives."""
 
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,8 @@ from spreadlake.research.frames.trades import trades_frame
 from spreadlake.research.lake_portfolio import Portfolios
 from spreadlake.research.screen import ScreenRequest, take_screen
 from spreadlake.research.spans import Span, Time, seconds_of
+from spreadlake.research.symbols import Symbols, chosen_of, names_of
 from spreadlake.series import Prices
-
-Symbols = str | Sequence[str]
 
 
 class OpenLake(Portfolios):
@@ -71,7 +69,7 @@ class OpenLake(Portfolios):
         >>> trades.select("time", "price").collect().shape
         (33, 2)
         """
-        return trades_frame(self._lake, _names(symbols), Span.of(start, end))
+        return trades_frame(self._lake, names_of(symbols), Span.of(start, end))
 
     def bars(
         self,
@@ -93,7 +91,7 @@ class OpenLake(Portfolios):
         >>> lake.bars(["BTCUSDT", "ETHUSDT"], "1m", wide="close").collect().columns
         ['time', 'BTCUSDT', 'ETHUSDT']
         """
-        names, span = _names(symbols), Span.of(start, end)
+        names, span = names_of(symbols), Span.of(start, end)
         if wide is None:
             return bars_frame(self._lake, names, timeframe, span)
         return wide_bars_frame(self._lake, names, timeframe, span, wide)
@@ -151,7 +149,7 @@ class OpenLake(Portfolios):
         >>> lake.coverage("BTCUSDT").select("kind", "trades", "bars").rows()
         [('bars', None, 1500), ('bars', None, 3599), ('trades', 1798, None), ('klines', None, None)]
         """
-        return coverage_frame(self._lake, _names(symbols))
+        return coverage_frame(self._lake, names_of(symbols))
 
     def screen(
         self,
@@ -181,11 +179,10 @@ class OpenLake(Portfolios):
         """
         if order not in ORDERS:
             raise InputError(f"order {order!r}: a screen is ordered by one of {', '.join(ORDERS)}")
-        names = _names(symbols)
         request = ScreenRequest(
             timeframe,
             ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
-            None if names is None else tuple(sorted(set(names))),
+            chosen_of(symbols),
             min_volume,
             self._max_stale_bars(),
         )
@@ -270,14 +267,3 @@ class OpenLake(Portfolios):
         """As the lake's own series are computed; the default where it has none."""
         with analytics_of(self._lake) as db:
             return definition_of(db).max_stale_bars
-
-
-def _names(symbols: Symbols | None) -> list[str] | None:
-    if symbols is None or isinstance(symbols, str):
-        return None if symbols is None else [symbols]
-    names = list(symbols) if isinstance(symbols, Iterable) else [symbols]
-    if not names:
-        raise InputError("no symbol is named; leave symbols out for all of them")
-    if odd := [name for name in names if not isinstance(name, str)]:
-        raise InputError(f"{odd[0]!r} is no symbol; name them as texts, e.g. 'BTCUSDT'")
-    return names

@@ -75,6 +75,11 @@ def test_mistakes_are_named(lake: Lake, tmp_path: Path) -> None:
         opened.screen(lookback=40, at=datetime(2026, 11, 1))  # noqa: DTZ001
     with pytest.raises(InputError, match="1 symbol of 1 can be tested"):
         opened.screen(lookback=40, symbols="AUSDT")
+    with pytest.raises(InputError, match="a pair needs two symbols"):
+        opened.backtest_screen(symbols="AUSDT")
+    for ask in (opened.screen, opened.backtest_screen):
+        with pytest.raises(InputError, match="no symbol is named"):
+            ask(lookback=40, symbols=[])
 
 
 def test_trades_that_are_not_analysed_yet_say_what_to_run(tmp_path: Path) -> None:
