@@ -103,6 +103,8 @@ def _store_work(lake: FixtureLake) -> None:
             )
         add_counters(db, {("ticks", symbol): 9.0 for symbol in SYMBOLS})
         add_counters(db, {("batches", ""): 2.0, ("commit_seconds", ""): 0.01})
+        for connection in ("1", "2"):
+            add_counters(db, {("first", connection): 9.0, ("single_gaps", connection): 1.0})
         status = {"pid": 1, "started_ms": now_ms, "state": "running", "connections": 1, "buffer": 0}
         set_status(db, now_ms, {"collector": status})
     with closing(open_analytics_writer(lake.lake)) as db, atomic(db):
