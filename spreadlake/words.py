@@ -28,6 +28,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + more
 
 
+def fixed(value: float | None, decimals: int = 2) -> str:
+    """So many decimals, thousands apart; no zero has a sign."""
+    return "–" if value is None else f"{value + 0.0:,.{decimals}f}"
+
+
 def signed(value: float | None, decimals: int = 2) -> str:
     """With its sign, as a z-score is read."""
     return "–" if value is None else f"{value:+.{decimals}f}"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from launcher.commands.options import was_typed
 from spreadlake.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ def varied(
         return {}
     values = parse_grid([*grid, *(more or ())])
     for name in set(values) & set(PARAMETERS):
-        source = context.get_parameter_source(_OPTIONS.get(name, name))
-        if source is not None and source.name == "COMMANDLINE":
+        if was_typed(context, _OPTIONS.get(name, name)):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} and --grid {name}=: leave one of them out")
     return values

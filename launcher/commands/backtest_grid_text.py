@@ -1,10 +1,10 @@
 """What `spreadlake backtest` says of a grid and of a walk-forward. Pure."""
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spreadlake.words import count
+from launcher.commands.output import wrapped
+from spreadlake.words import count, fixed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_WIDTH = 78
 _FIRST = 20  # rows of a table that are shown
 _SURE = 0.95  # from what probability on a Sharpe ratio is called more than chance
 
@@ -28,19 +27,19 @@ def grid_lines(result: "Backtest") -> list[str]:
         ("#", [f"{row['rank']}" for row in rows]),
         *((name, [_value(row[name]) for row in rows]) for name in chosen["varied"]),
         ("trades", [f"{row['trades']:,}" for row in rows]),
-        ("net", [_fixed(row["net"]) for row in rows]),
-        ("drawdown", [_fixed(-row["max_drawdown"]) for row in rows]),
-        ("Sharpe", [_fixed(row["sharpe"]) for row in rows]),
-        ("P(>0)", [_fixed(row["probabilistic_sharpe"], 3) for row in rows]),
-        ("deflated", [_fixed(row["deflated_sharpe"], 3) for row in rows]),
+        ("net", [fixed(row["net"]) for row in rows]),
+        ("drawdown", [fixed(-row["max_drawdown"]) for row in rows]),
+        ("Sharpe", [fixed(row["sharpe"]) for row in rows]),
+        ("P(>0)", [fixed(row["probabilistic_sharpe"], 3) for row in rows]),
+        ("deflated", [fixed(row["deflated_sharpe"], 3) for row in rows]),
     ]
     return [
-        *_wrapped(head),
+        *wrapped(head),
         "",
         *_table(columns),
         *_more(result.grid, "set", "grid.csv"),
         "",
-        *_wrapped(worth(chosen)),
+        *wrapped(worth(chosen)),
     ]
 
 
@@ -80,15 +79,15 @@ def walk_lines(result: "Backtest") -> list[str]:
         ("fold", [f"{row['fold']}" for row in rows]),
         ("test from", [f"{row['test_start']:%Y-%m-%d %H:%M}" for row in rows]),
         *((name, [_value(row[name]) for row in rows]) for name in chosen["varied"]),
-        ("in: net", [_fixed(row["train_net"]) for row in rows]),
-        ("Sharpe", [_fixed(row["train_sharpe"]) for row in rows]),
-        ("deflated", [_fixed(row["train_deflated_sharpe"], 3) for row in rows]),
+        ("in: net", [fixed(row["train_net"]) for row in rows]),
+        ("Sharpe", [fixed(row["train_sharpe"]) for row in rows]),
+        ("deflated", [fixed(row["train_deflated_sharpe"], 3) for row in rows]),
         ("out: trades", [f"{row['test_trades']:,}" for row in rows]),
-        ("net", [_fixed(row["test_net"]) for row in rows]),
-        ("Sharpe", [_fixed(row["test_sharpe"]) for row in rows]),
+        ("net", [fixed(row["test_net"]) for row in rows]),
+        ("Sharpe", [fixed(row["test_sharpe"]) for row in rows]),
     ]
     return [
-        *_wrapped(head),
+        *wrapped(head),
         "",
         *_table(columns),
         *_more(result.folds, "fold", "folds.csv"),
@@ -104,9 +103,9 @@ def _totals(chosen: Row) -> list[str]:
     columns = [
         ("", ["in sample", "out of sample"]),
         ("trades", [f"{row['trades']:,}" for row in rows]),
-        ("net", [_fixed(row["net"]) for row in rows]),
-        ("net a day", [_fixed(row["net_per_day"]) for row in rows]),
-        ("Sharpe", [_fixed(row["sharpe"]) for row in rows]),
+        ("net", [fixed(row["net"]) for row in rows]),
+        ("net a day", [fixed(row["net_per_day"]) for row in rows]),
+        ("Sharpe", [fixed(row["sharpe"]) for row in rows]),
     ]
     probability = chosen["out_of_sample"]["probabilistic_sharpe"]
     if probability is None:
@@ -114,7 +113,7 @@ def _totals(chosen: Row) -> list[str]:
     said = (
         f"The probability that the true Sharpe ratio out of sample is above 0 is {probability:.3f}."
     )
-    return [*_table(columns), "", *_wrapped(said)]
+    return [*_table(columns), "", *wrapped(said)]
 
 
 def _how_often(result: "Backtest") -> Iterator[str]:
@@ -123,7 +122,7 @@ def _how_often(result: "Backtest") -> Iterator[str]:
         used = rows.filter(rows["folds"] > 0).sort("folds", descending=True, maintain_order=True)
         each = [f"{value} in {folds:,}" for value, folds in used.select("value", "folds").rows()]
         of = result.folds.height if result.folds is not None else 0
-        yield from _wrapped(f"{name}: {', '.join(each) or 'none'} of {count(of, 'fold')}")
+        yield from wrapped(f"{name}: {', '.join(each) or 'none'} of {count(of, 'fold')}")
 
 
 def _where(result: "Backtest") -> str:
@@ -159,11 +158,3 @@ def _table(columns: Sequence[tuple[str, list[str]]]) -> list[str]:
 
 def _value(value: object) -> str:
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _fixed(value: float | None, decimals: int = 2) -> str:
-    return "–" if value is None else f"{value + 0.0:,.{decimals}f}"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")

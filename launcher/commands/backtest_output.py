@@ -1,7 +1,6 @@
 """What `spreadlake backtest` writes: a summary to read, the same as JSON, and a folder of files."""
 
 import json
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from launcher.commands.backtest_grid_text import grid_lines, walk_lines
-from launcher.commands.output import bytes_to_file, lines_to_file, lines_to_stdout
+from launcher.commands.output import bytes_to_file, lines_to_file, lines_to_stdout, wrapped
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.words import count
+from spreadlake.words import count, fixed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
 
 _TABLES = ("grid", "folds", "chosen", "pairs", "screens")
 _ROWS = 50_000  # of a frame that are text at a time
-_WIDTH = 78
 
 
 def folder_for(output: str | None) -> Path | None:
-    """The folder to write to, made where it is not there."""
+    """The folder to write to; made where it is not there."""
     if output is None:
         return None
     if output in ("", "-"):
@@ -45,7 +43,7 @@ def folder_for(output: str | None) -> Path | None:
         )
     if folder.exists() and not folder.is_dir():
         raise InputError(f"cannot write to {folder}: it is a file; name a folder")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)  # before the work: whether it can be is known
     return folder
 
 
@@ -194,33 +192,20 @@ def number_lines(result: "Result") -> list[str]:
     percent = m["net_on_notional"] * 100
     rows = [
         ("trades", f"{m['trades']:,}", f"closed by: {ends}"),
-        ("gross", _money(m["gross"]), ""),
-        ("fees", _money(-m["fees"]), f"of {m['turnover']:,.0f} traded"),
-        ("funding", _money(m["funding"]), "" if s["funding"] else "not asked for"),
-        ("net", _money(m["net"]), f"{percent:+,.2f} % of the notional"),
-        ("break-even", _plain(m["break_even_bps"], 2), "bps a fill at which net would be 0"),
+        ("gross", fixed(m["gross"]), ""),
+        ("fees", fixed(-m["fees"]), f"of {m['turnover']:,.0f} traded"),
+        ("funding", fixed(m["funding"]), "" if s["funding"] else "not asked for"),
+        ("net", fixed(m["net"]), f"{percent:+,.2f} % of the notional"),
+        ("break-even", fixed(m["break_even_bps"]), "bps a fill at which net would be 0"),
         ("hit rate", _share(m["hit_rate"]), "of the trades earned something, net"),
-        ("profit factor", _plain(m["profit_factor"], 2), "earned by these over lost by the others"),
-        ("bars held", _plain(m["mean_bars_held"], 1), f"at most {m['longest_bars_held']:,}"),
+        ("profit factor", fixed(m["profit_factor"]), "earned by these over lost by the others"),
+        ("bars held", fixed(m["mean_bars_held"], 1), f"at most {m['longest_bars_held']:,}"),
         ("in the market", _share(m["time_in_market"]), "of the bars"),
-        ("drawdown", _money(-m["max_drawdown"]), "the largest, from a high of equity"),
-        ("Sharpe", _plain(m["sharpe"], 2), "a year, of changes per bar"),
+        ("drawdown", fixed(-m["max_drawdown"]), "the largest, from a high of equity"),
+        ("Sharpe", fixed(m["sharpe"]), "a year, of changes per bar"),
     ]
     return [f"{name:<14}{value:>14}  {text}".rstrip() for name, value, text in rows]
 
 
-def _money(value: float) -> str:
-    return f"{value + 0.0:,.2f}"
-
-
-def _plain(value: float | None, decimals: int) -> str:
-    return "–" if value is None else f"{value:,.{decimals}f}"
-
-
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f} %"
-
-
-def wrapped(text: str) -> list[str]:
-    """At 78 columns."""
-    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")

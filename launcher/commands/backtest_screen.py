@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from launcher.commands.backtest_output import number_lines, rule_lines, wrapped
-from launcher.commands.options import parse_not_negative, parse_number, parse_whole
+from launcher.commands.backtest_output import number_lines, rule_lines
+from launcher.commands.options import parse_not_negative, parse_number, parse_whole, was_typed
+from launcher.commands.output import wrapped
 from launcher.commands.screen import parse_symbols
 from launcher.commands.screen_output import THREADS, Progress
 from spreadlake.errors import InputError
@@ -130,8 +131,7 @@ def run_screens(
     if choices.symbols is not None:
         given["symbols"] = parse_symbols(choices.symbols)
     for name in ("timeframe", "window", "lookback", "prices", "funding"):
-        source = context.get_parameter_source(name)
-        given[name] = context.params[name] if source and source.name == "COMMANDLINE" else None
+        given[name] = context.params[name] if was_typed(context, name) else None
     request = ScreenBacktestRequest(
         **{name: value for name, value in given.items() if value is not None},
         start=span[0],

@@ -11,7 +11,7 @@ from spreadlake.lake import Lake
 from spreadlake.lake.backtests import KeptBacktest, forget_backtest, kept_backtests
 from spreadlake.status import require_lake
 from spreadlake.times import iso_utc
-from spreadlake.words import count
+from spreadlake.words import count, fixed
 
 
 def backtests(
@@ -44,7 +44,7 @@ def backtests(
 
 
 def _told(one: KeptBacktest) -> str:
-    net = "–" if one.net is None else f"{one.net:,.2f}"
+    net = fixed(one.net)
     series = f"{_bars(one.window_bars)}/{_bars(one.lookback_bars)}"
     return (
         f"{one.name}: {one.pair} {one.timeframe} {series}, {count(one.trades, 'trade')}, net {net},"

@@ -9,6 +9,7 @@ import typer
 from spreadlake.times import MOST_BARS
 
 _MOST_SYMBOLS = 2000
+_LARGEST_WHOLE = 10**9  # what counts bars and rows has room for it
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
 
 
@@ -60,9 +61,12 @@ def parse_number(text: str | float) -> float:
 def parse_whole(text: str | int) -> int:
     """A whole number; anything else is a usage error."""
     try:
-        return int(text)
+        value = int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+    if abs(value) > _LARGEST_WHOLE:
+        raise typer.BadParameter(f"{text!r} is larger than any whole number that is asked for here")
+    return value
 
 
 def parse_bars(text: str | int) -> int:
@@ -89,6 +93,12 @@ def parse_many(text: str | int) -> int:
     if not 1 <= number <= _MOST_SYMBOLS:
         raise typer.BadParameter(f"{number} is not a number of symbols from 1 to {_MOST_SYMBOLS:,}")
     return number
+
+
+def was_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option was given on the command line, and not left to its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _number(text: str | float) -> float | None:

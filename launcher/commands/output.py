@@ -4,9 +4,12 @@ import contextlib
 import os
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+_WIDTH = 78
 
 
 def tolerate_terminals() -> None:
@@ -18,6 +21,11 @@ def tolerate_terminals() -> None:
 def write_utf8() -> None:
     """From now on standard output is UTF-8, whatever the terminal's encoding is: for data."""
     _reconfigure(sys.stdout, encoding="utf-8", errors="strict")
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of at most 78 columns, the later ones indented."""
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
 
 
 def lines_to_file(lines: Iterable[str], path: Path) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.commands.options import DataOption
+from launcher.commands.options import DataOption, was_typed
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.added_pairs import added, changing_added
@@ -56,7 +56,7 @@ def pairs(
 ) -> None:
     """List, add and remove the pairs that are followed."""
     if context.invoked_subcommand is not None:
-        given = [name for name in context.params if _was_typed(context, name)]
+        given = [name for name in context.params if was_typed(context, name)]
         if given:
             word = context.invoked_subcommand
             raise typer.BadParameter(f"options come after the word {word}: pairs {word} --data …")
@@ -114,11 +114,6 @@ def remove(pairs: PairsArgument, data: DataOption = Path("data")) -> None:
         if pair in still:
             asks = f"the {_FROM[still[pair]]} asks for it too"
             typer.echo(f"removed {pair.name}; it stays followed: {asks}")
-
-
-def _was_typed(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _parsed(texts: Sequence[str]) -> list[Pair]:

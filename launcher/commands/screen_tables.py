@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spreadlake.times import iso_utc
-from spreadlake.words import number, signed
+from spreadlake.words import fixed, number, signed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,11 +51,7 @@ def _number(name: str, digits: int) -> Callable[[Row], str]:
 
 
 def _fixed(name: str, decimals: int) -> Callable[[Row], str]:
-    def show(row: Row) -> str:
-        value = row[name]
-        return "–" if value is None else f"{value:,.{decimals}f}"
-
-    return show
+    return lambda row: fixed(row[name], decimals)
 
 
 def _signed(name: str) -> Callable[[Row], str]:

@@ -6,13 +6,17 @@ Rows are bars that both legs have, in order of time; a bar that is missing is no
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from spreadlake.errors import InputError
 from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.series import Prices
+
+_MOST_HELD = 10**9  # bars; what counts them has room for it
+_WHOLE_BPS = 10_000
+_MOST_NOTIONAL = 1e15
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,10 @@ class Rules:
                 f"stop {self.stop:g} is not above entry {self.entry:g}: a position would be "
                 "stopped where it is opened"
             )
-        if self.max_bars is not None and (self.max_bars < 1 or self.max_bars % 1):
-            raise InputError(f"max_bars {self.max_bars} is not a number of bars from 1 on")
+        if self.max_bars is not None and not _is_whole(self.max_bars):
+            raise InputError(
+                f"max_bars {self.max_bars} is not a number of bars from 1 to {_MOST_HELD:,}"
+            )
         _require_within("min_correlation", self.min_correlation, -1)
         _require_within("max_adf_pvalue", self.max_adf_pvalue, 0)
 
@@ -147,10 +153,18 @@ class Costs:
     def __post_init__(self) -> None:
         _require_finite(self)
         for name in ("fee_bps", "slippage_bps"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} {getattr(self, name):g} is negative: name 0 or more")
+            bps = getattr(self, name)
+            if bps < 0:
+                raise InputError(f"{name} {bps:g} is negative: name 0 or more")
+            if bps > _WHOLE_BPS:
+                raise InputError(f"{name} {bps:g} is more than the {_WHOLE_BPS:,} of a whole fill")
         if self.notional <= 0:
             raise InputError(f"notional {self.notional:g} is not above 0: name what A is to cost")
+        if self.notional > _MOST_NOTIONAL:
+            raise InputError(
+                f"notional {self.notional:g} is more than {_MOST_NOTIONAL:g}, up to which sums "
+                "keep their digits"
+            )
 
     @property
     def rate(self) -> float:
@@ -188,10 +202,21 @@ def _require_finite(given: Rules | Costs) -> None:
         value = getattr(given, field.name)
         if value is None and field.default is None:
             continue
-        if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+        if not isinstance(value, int | float | np.number) or not _is_finite(value):
             raise InputError(f"{field.name} {value!r} is not a number that can be used")
         if isinstance(value, np.generic):
             object.__setattr__(given, field.name, value.item())
+
+
+def _is_finite(value: float | np.number[Any]) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
+
+
+def _is_whole(bars: float) -> bool:
+    return 1 <= bars <= _MOST_HELD and not bars % 1
 
 
 def _require_within(name: str, value: float | None, least: float) -> None:

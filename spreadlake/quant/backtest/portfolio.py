@@ -61,9 +61,9 @@ class Portfolio:
         np.add.at(self._settled, row[last], trades.net)
         paid = np.abs(trades.quantity_a) * trades.entry_price_a
         paid += np.abs(trades.quantity_b) * trades.entry_price_b
-        begins = np.concatenate([[0], np.cumsum(positions.bars_held)])
+        first, last_held = held.first, held.last
         for at in range(len(trades)):
-            profit = held.profit[begins[at] : begins[at + 1]]
+            profit = held.profit[first[at] : last_held[at] + 1]
             low, high = int(row[positions.fill[at]]), int(row[last[at]]) + int(ended[at])
             # Between two bars of the pair others may have some: it stands where it stood.
             rows = row[positions.fill[at] : positions.fill[at] + len(profit)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.quant.backtest import Signals
+from spreadlake.quant.backtest import Signals, equity_frame, trades_frame
 from spreadlake.quant.backtest.changes import NO_CHANGES, Changes
 from spreadlake.quant.backtest.folds import split_folds
 from spreadlake.quant.backtest.grid import Grid, Ground, run_grid, run_set
@@ -67,10 +67,7 @@ def take_grid(lake: Lake, asked: GridRequest) -> Backtest:
     bars = history.bars
     funding, notes = read_paid(lake, request.pair, bars) if request.funding else (None, [])
 
-    def signals_of(some: Sequence[ParameterSet]) -> Signals:
-        return _signals(history, some)
-
-    ground = Ground(bars, signals_of, request.lane.costs, funding)
+    ground = Ground(bars, _LastSignals(history).of, request.lane.costs, funding)
     notes += [f"{count(n, 'set')} left out: {why}" for why, n in sets.left_out.items()]
     if spans is None:
         return _best(request, ground, sets, notes)
@@ -98,11 +95,21 @@ def _bars_of(span: Duration, name: str, length: int) -> int:
         raise InputError(f"{name}: {error}") from None
 
 
-def _signals(history: PairHistory, some: Sequence[ParameterSet]) -> Signals:
-    """Of sets that share them; the spread is tested wherever one of them may open."""
-    entries = [one.rules.entry for one in some if one.rules.max_adf_pvalue is not None]
-    window, lookback, prices = some[0].series
-    return history.signals(window, lookback, prices, min(entries, default=None))
+class _LastSignals:
+    """Signals of sets that share them; the last are kept, as the best set is often among these."""
+
+    def __init__(self, history: PairHistory) -> None:
+        self._history = history
+        self._last: tuple[object, Signals] | None = None
+
+    def of(self, some: Sequence[ParameterSet]) -> Signals:
+        """The spread is tested wherever one of the sets may open."""
+        entries = [one.rules.entry for one in some if one.rules.max_adf_pvalue is not None]
+        asked = (*some[0].series, min(entries, default=None))
+        if self._last is None or self._last[0] != asked:
+            self._last = None  # not two at a time
+            self._last = asked, self._history.signals(*asked)
+        return self._last[1]
 
 
 def _best(
@@ -114,11 +121,10 @@ def _best(
     run = run_set(ground, best, rows)
     if not grid.deflated.trials:
         notes = [*notes, f"none of {count(len(sets.sets), 'set')} made a trade"]
-    found = joined([run], request.pair.name)
     return Backtest(
-        found.trades,
-        found.equity,
-        found.summary._asdict(),
+        trades_frame(run, request.pair.name),
+        equity_frame(run),
+        run.summary._asdict(),
         request.settings | best.values | extent(ground.bars, [run]),
         notes,
         grid=grid_frame(grid),

@@ -160,6 +160,7 @@ def test_why_nothing_was_traded(root: Path, arguments: tuple[object, ...], said:
         ((*PAIR, "--stop", "2"), "stop 2 is not above entry 2"),
         ((*PAIR, "--stop", "nan"), "'nan' is not a number"),
         ((*PAIR, "--max-bars", "0"), "max_bars 0 is not a number of bars"),
+        ((*PAIR, "--max-bars", "9" * 19), "is larger than any whole number that is asked for"),
         ((*PAIR, "--fee-bps", "-1"), "'-1' is not a number from 0 on"),
         ((*PAIR, "--notional", "-5"), "notional -5 is not above 0"),
         ((*PAIR, "--window", "1"), "1 is not a number of bars from 2"),

@@ -154,11 +154,15 @@ def test_without_a_hedge_nothing_is_opened() -> None:
         ({"stop": float("inf")}, "stop inf is not a number"),
         ({"max_bars": 0}, "max_bars 0 is not a number of bars from 1"),
         ({"max_bars": 1.5}, "max_bars 1.5 is not a number of bars"),
+        ({"max_bars": 2**63}, "is not a number of bars from 1 to 1,000,000,000"),
+        ({"max_bars": 10**400}, "is not a number that can be used"),
         ({"min_correlation": 1.5}, "min_correlation 1.5 is not from -1 to 1"),
         ({"max_adf_pvalue": -0.1}, "max_adf_pvalue -0.1 is not from 0 to 1"),
         ({"fee_bps": -1}, "fee_bps -1 is negative"),
         ({"slippage_bps": -1}, "slippage_bps -1 is negative"),
         ({"notional": 0}, "notional 0 is not above 0"),
+        ({"fee_bps": 1e308}, r"fee_bps 1e\+308 is more than the 10,000 of a whole fill"),
+        ({"notional": 1e308}, r"notional 1e\+308 is more than 1e\+15"),
     ],
 )
 def test_what_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
