@@ -53,6 +53,7 @@ MUST_BE_PURE = [
     "spreadlake.quant.absences",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
+    "spreadlake.quant.rollups",
     "spreadlake.quant.alerts",
     "spreadlake.quant.screen_alerts",
     "spreadlake.quant.backtest.inputs",

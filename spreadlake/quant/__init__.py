@@ -6,7 +6,7 @@ functions; none of them knows a lake, settings or a clock. Where what is:
 bars        `resample` trades → bars; `breaks` spans of trading; `close_matrix` symbols × bars
 windows     `blocks` sums over sliding windows; `rolling` moments of legs and pairs; `legs`
 pairs       `pair_stats` hedge ratio, spread, z-score, correlation; `kalman` the beta that moves;
-            `pair_rows` all of it for all pairs of a close matrix
+            `pair_rows` all of it for all pairs of a close matrix; `rollups` 60 rows as one
 unit roots  `lagged_moments`, `dickey_fuller`, `cointegration` many pairs at once; `unit_root`
             one; `mackinnon` p-values; `stationarity` the slow statistics,
             `stationarity_schedule` of which bars

@@ -15,6 +15,7 @@ from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.definition import SeriesDefinition, save_prices
 from spreadlake.research.backtests.kept import keep_backtest
 from spreadlake.series import Prices, stored_prices
+from tests.rollups import store_rollups
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +61,7 @@ def build_lake(root: Path, end: int, seconds: int = 2400, prices: Prices = "raw"
             for timeframe in LENGTHS:
                 for window in WINDOWS:
                     _store_series(db, fixture, a, b, timeframe, window)
+        store_rollups(db, end + 1)
         save_prices(db, prices)
         _store_alerts(db, end, prices)
         _store_screens(db, end)

@@ -189,6 +189,26 @@ _ANALYTICS_ALERTS_BY_PAIR = """
 CREATE INDEX alert_events_by_pair ON alert_events(pair, opened_at);
 """
 
+# Of every 60 bars of a series one row, of `spreadlake.quant.rollups`: for charts of long ranges.
+# Under `rollups:TIMEFRAME` in `progress`: before when (s) an older lake has rows without one.
+_ANALYTICS_ROLLUPS = f"""
+CREATE TABLE pair_rollups({_SERIES_COLUMNS}
+  time INTEGER NOT NULL, bars INTEGER NOT NULL, zscores INTEGER NOT NULL,
+  zscore_min REAL, zscore_max REAL, zscore_last REAL,
+  spread_min REAL, spread_max REAL, spread_last REAL,
+  deviation_min REAL, deviation_max REAL, deviation_last REAL, spread_std_last REAL,
+  beta_min REAL, beta_max REAL, beta_last REAL, beta_stderr_last REAL, kalman_beta_last REAL,
+  hedge_bars_last INTEGER,
+  correlation_min REAL, correlation_max REAL, correlation_last REAL,
+  return_correlation_min REAL, return_correlation_max REAL, return_correlation_last REAL,
+  beyond_1 INTEGER NOT NULL, beyond_1_5 INTEGER NOT NULL, beyond_2 INTEGER NOT NULL,
+  beyond_2_5 INTEGER NOT NULL, beyond_3 INTEGER NOT NULL, beyond_4 INTEGER NOT NULL,
+  prices TEXT,
+  PRIMARY KEY(pair, timeframe, window_bars, lookback_bars, time)) WITHOUT ROWID;
+INSERT INTO progress SELECT 'rollups:' || timeframe, value
+  FROM (SELECT DISTINCT timeframe FROM first_bars), progress WHERE key = 'final_time';
+"""
+
 ANALYTICS_STEPS = [
     _ANALYTICS_1,
     _ANALYTICS_BREAKS,
@@ -201,5 +221,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_STOPS,
     _ANALYTICS_PRICES,
     _ANALYTICS_ALERTS_BY_PAIR,
+    _ANALYTICS_ROLLUPS,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]
