@@ -14,8 +14,8 @@ MOST_BARS = 100_000
 LEAST_SCREENED_BARS = 30
 """Bars below which the distributions of a screen's tests say nothing."""
 
-_TIMEFRAME = re.compile(r"([1-9][0-9]*)([smh])")
-_SPAN = re.compile(r"([1-9][0-9]*)([smhdw]?)")
+_TIMEFRAME = re.compile(r"([1-9][0-9]{0,8})([smh])")  # of more digits there is no lake
+_SPAN = re.compile(r"([1-9][0-9]{0,8})([smhdw]?)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECONDS = (100_000_000, 10_000_000_000)  # 1973 to 2286; read as ms the same digits are 1970
 _MILLISECONDS = (100_000_000_000, 10_000_000_000_000)  # 1973 to 2286
@@ -30,6 +30,16 @@ def timeframe_seconds(timeframe: str) -> int:
     if match is None:
         raise ValueError(f"timeframe {timeframe!r} is not a whole number of s, m or h, such as 1m")
     return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def length_of(timeframe: str) -> int:
+    """The same of what a person named, in a command, an address or Python: InputError."""
+    if not isinstance(timeframe, str):
+        raise InputError(f"timeframe {timeframe!r} is not a text such as '1m'")
+    try:
+        return timeframe_seconds(timeframe)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def bars_of_span(text: str, length: int) -> int:
@@ -85,7 +95,15 @@ def parse_time(text: str) -> float:
         if len(stripped) > len("2024-08-09"):
             raise InputError(f"time {text!r} has no zone; add Z for UTC, or an offset like +02:00")
         moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp()
+    return _within_years(text, moment).timestamp()
+
+
+def _within_years(text: str, moment: datetime) -> datetime:
+    """In UTC; by its offset a time may leave the years that there are names for."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InputError(f"time {text!r} is of no year from 1 to 9999 in UTC") from None
 
 
 def _epoch(digits: str) -> float:

@@ -3,25 +3,22 @@
 import logging
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from exporter.page.parameters import OF_EXPORT, parse_query, view_request
-from spreadlake.csv_text import csv_lines
+from spreadlake.csv_text import columns_known_at, csv_lines, file_name, rows_known_at
 from spreadlake.errors import InputError, SpreadlakeError
 from spreadlake.lake import Lake
 from spreadlake.series import SeriesKey
-from spreadlake.times import iso_utc, timeframe_seconds
+from spreadlake.times import timeframe_seconds
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from spreadlake.research.frames.pairs import PairRequest
-
 _log = logging.getLogger(__name__)
 
 _CHUNK = 2_000  # lines that are sent at a time
-_KNOWN_AT = 5  # of `close_time` among the columns
 
 
 class Download(NamedTuple):
@@ -52,36 +49,20 @@ def csv_of_view(lake: Lake, query: str) -> Download:
     first = next(pieces, None)
     if first is None:
         raise InputError(f"{request.key.pair} {request.key.timeframe} has no rows in that time")
-    return Download(_name(asked), _text(request.key, chain([first], pieces)))
-
-
-def _name(asked: "PairRequest") -> str:
-    key, other = asked.key, f"_{asked.prices}" if asked.prices else ""
-    symbols = key.pair.replace("/", "_")
-    return f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}{other}.csv"
+    return Download(file_name(asked.key, asked.prices), _text(request.key, chain([first], pieces)))
 
 
 def _text(key: SeriesKey, pieces: "Iterator[pl.DataFrame]") -> Iterator[bytes]:
     length = timeframe_seconds(key.timeframe)
     first = next(pieces)
-    columns = first.columns
-    header = [*columns[:_KNOWN_AT], "close_time", *columns[_KNOWN_AT:]]
-    rows = (row for piece in chain([first], pieces) for row in piece.iter_rows())
-    lines = csv_lines(header, (_known_at(row, length) for row in rows))
+    rows = rows_known_at((piece.iter_rows() for piece in chain([first], pieces)), length)
+    lines = csv_lines(columns_known_at(first.columns), rows)
     try:
         while text := "".join(islice(lines, _CHUNK)):
             yield text.encode()
     except SpreadlakeError as error:
         _log.warning("an export of %s ended early: %s", key.pair, error)
         yield f"# not complete: {error}\n".encode()
-
-
-def _known_at(row: tuple[Any, ...], length: int) -> tuple[object, ...]:
-    """The row with readable times: its bar's open, and its close behind the first five values."""
-    time, *values = row
-    return (
-        iso_utc(time),
-        *values[: _KNOWN_AT - 1],
-        iso_utc(time + length),
-        *values[_KNOWN_AT - 1 :],
-    )
+    except Exception:  # noqa: BLE001 whatever it is, half of a file does not pass for the whole
+        _log.exception("an export of %s ended early", key.pair)
+        yield b"# not complete: an error of the exporter; its log has it\n"

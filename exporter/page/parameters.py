@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from spreadlake.errors import InputError
 from spreadlake.pairs import parse_pair
 from spreadlake.series import Prices, SeriesKey
-from spreadlake.times import MOST_BARS, bars_of_span, iso_utc, parse_time, timeframe_seconds
+from spreadlake.times import MOST_BARS, bars_of_span, iso_utc, length_of, parse_time
 
 if TYPE_CHECKING:
     from spreadlake.research.pair_view import ViewRequest
@@ -25,6 +25,7 @@ _MOST_POINTS = 2_000
 _MOST_THRESHOLD = 100
 _LATEST = 2**33  # s, in 2242
 _DIGITS = re.compile(r"[0-9]{1,12}")
+_NUMBER = re.compile(r"[0-9.eE+-]{1,30}")  # and no other of what float() takes, such as 1_0
 
 
 def parse_query(query: str, known: Sequence[str]) -> dict[str, str]:
@@ -51,7 +52,7 @@ def view_request(given: Mapping[str, str]) -> "ViewRequest":
     from spreadlake.research.pair_view import ViewRequest  # noqa: PLC0415 slow: polars
 
     timeframe = given.get("timeframe", "1s")
-    length = _length(timeframe)
+    length = length_of(timeframe)
     pair = parse_pair(f"{_required(given, 'a')}/{_required(given, 'b')}")
     start, end = _times(given)
     return ViewRequest(
@@ -74,13 +75,6 @@ def _required(given: Mapping[str, str], name: str) -> str:
     return given[name]
 
 
-def _length(timeframe: str) -> int:
-    try:
-        return timeframe_seconds(timeframe)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
 def _bars(given: Mapping[str, str], name: str, usual: int) -> int:
     return _whole(given, name, usual, 2, MOST_BARS, " of bars")
 
@@ -97,7 +91,7 @@ def _whole(
 def _threshold(given: Mapping[str, str]) -> float:
     text = given.get("threshold", "2")
     try:
-        value = float(text)
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
     except ValueError:
         value = math.nan
     if not 0 < value <= _MOST_THRESHOLD:

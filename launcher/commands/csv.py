@@ -12,7 +12,6 @@ from launcher.commands.options import DataOption, parse_bars
 from launcher.commands.output import lines_to_file, lines_to_stdout
 from launcher.commands.series import (
     available_series,
-    bar_seconds,
     choose_series,
     column_names,
     is_kept,
@@ -23,16 +22,14 @@ from launcher.commands.series import (
     refuse_removed,
     what_there_is,
 )
-from spreadlake.csv_text import csv_lines
+from spreadlake.csv_text import columns_known_at, csv_lines, file_name, rows_known_at
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import parse_pair
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey
 from spreadlake.status import require_lake
-from spreadlake.times import iso_utc, parse_time
+from spreadlake.times import iso_utc, length_of, parse_time
 from spreadlake.words import count
-
-_AT = 5  # of `close_time` among the columns
 
 
 def csv(
@@ -92,9 +89,9 @@ def csv(
         pieces = iter_unkept(lake, key, columns, *times)
     if times[0] is None and (kept := _kept(lake, key, rows=prices is None and key in stored)):
         typer.echo(f"rows before {iso_utc(kept)} were removed to make room", err=True)
-    header = (*columns[:_AT], "close_time", *columns[_AT:], "prices")
+    header = columns_known_at((*columns, "prices"))
     kinds: Counter[str] = Counter()
-    rows = rows_known_at(_some(pieces, lake, key), bar_seconds(key), epoch)
+    rows = rows_known_at(_some(pieces, lake, key), length_of(key.timeframe), epoch=epoch)
     lines = csv_lines(header, _counted(rows, kinds))
     if output == "-":
         lines_to_stdout(lines)
@@ -157,26 +154,8 @@ def _times(start: str | None, end: str | None) -> tuple[float | None, float | No
     return first, last
 
 
-def rows_known_at(
-    pieces: Iterable[list[tuple[Any, ...]]], seconds: int, epoch: bool
-) -> Iterator[tuple[object, ...]]:
-    """Each row with the time it was known at, behind its first five values.
-
-    A row begins with the open of a bar of so many `seconds`.
-    """
-    for piece in pieces:
-        for time, *values in piece:
-            known = _moment(time + seconds, epoch)
-            yield _moment(time, epoch), *values[: _AT - 1], known, *values[_AT - 1 :]
-
-
-def _moment(time: int, epoch: bool) -> str:
-    return str(time) if epoch else iso_utc(time)
-
-
 def _target(output: str | None, key: SeriesKey, prices: Prices | None) -> Path:
-    symbols, asked = key.pair.replace("/", "_"), f"_{prices}" if prices else ""
-    name = f"{symbols}_{key.timeframe}_{key.window}_{key.lookback}{asked}.csv"
+    name = file_name(key, prices)
     path = Path(name if output is None else output)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}; make it first")

@@ -12,7 +12,7 @@ from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_befor
 from spreadlake.lake.analytics.rows import first_rows
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey, Table
 from spreadlake.status import require_lake, snapshot
-from spreadlake.times import iso_utc, timeframe_seconds
+from spreadlake.times import iso_utc
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -197,14 +197,6 @@ def refuse_removed(lake: Lake, key: SeriesKey, *times: float | None) -> None:
     with snapshot(lake.analytics_db) as db:
         if db is not None:
             refuse_removed_rows(db, PAIR_ANALYTICS, key.timeframe, *times)
-
-
-def bar_seconds(key: SeriesKey) -> int:
-    """Length of the series' bars; InputError for a timeframe that is none."""
-    try:
-        return timeframe_seconds(key.timeframe)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def what_there_is(lake: Lake, key: SeriesKey) -> str:

@@ -15,7 +15,7 @@ from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.resample import longer_bars
 from spreadlake.schemas import BARS_SCHEMA
 from spreadlake.series import BarKey
-from spreadlake.times import timeframe_seconds
+from spreadlake.times import length_of, timeframe_seconds
 
 _PRICES = ("time", "open", "close", "trades")
 
@@ -49,7 +49,7 @@ class BarSource(NamedTuple):
         cls, db: sqlite3.Connection, lake: Lake, timeframe: str, symbols: Sequence[str]
     ) -> "BarSource":
         """InputError for a symbol without bars, or a timeframe that none stored divides."""
-        length = _length(timeframe)
+        length = length_of(timeframe)
         known = db.execute("SELECT timeframe, symbol, time FROM first_bars").fetchall()
         _require_symbols({symbol for _, symbol, _ in known}, symbols)
         stored = _longest_divisor({name for name, symbol, _ in known if symbol in symbols}, length)
@@ -70,7 +70,7 @@ class BarSource(NamedTuple):
 
         InputError for symbols that the lake does not know, and for a timeframe of none.
         """
-        length = _length(timeframe)
+        length = length_of(timeframe)
         known = db.execute("SELECT timeframe, symbol FROM first_bars ORDER BY symbol").fetchall()
         everyone = {symbol for _, symbol in known}
         wanted = everyone if symbols is None else set(symbols)
@@ -129,15 +129,6 @@ class BarSource(NamedTuple):
         traded = self.traded[symbol]
         time = pl.col("time")
         return bars.filter((time >= traded) | (time < traded // self.length * self.length))
-
-
-def _length(timeframe: str) -> int:
-    if not isinstance(timeframe, str):  # of whoever calls this from Python
-        raise InputError(f"timeframe {timeframe!r} is not a text such as '1m'")
-    try:
-        return timeframe_seconds(timeframe)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def _require_symbols(known: set[str], wanted: Sequence[str]) -> None:
