@@ -55,6 +55,8 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
     """Listens on `host`:`port` (0 takes a free one); ConfigError says why it cannot."""
 
     daemon_threads = True
+    # Each request is a connection of its own; one that finds no place comes again a second later.
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, app: App) -> None:
         try:

@@ -12,7 +12,6 @@ import msgspec
 
 from exporter.page.parameters import OF_SERIES, parse_query, view_request
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.definition import lake_prices
 from spreadlake.lake.analytics.screens import best_pairs, newest_screens
 from spreadlake.status import snapshot
 from spreadlake.times import timeframe_seconds
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 _SYMBOLS = 5_000
 _RANKED = 25
+# Of what is drawn as a line alone, and how many bars a point has: the page asks for neither.
+_OF_ONE_LINE = ("_mean_min", "_mean_max", "_std_min", "_std_max", "rows")
 _FIRST_SERIES = """
 SELECT pair, timeframe, window_bars, lookback_bars, threshold FROM alert_rules
 UNION ALL SELECT pair, timeframe, window_bars, lookback_bars, 2.0 FROM pair_status LIMIT 1
@@ -37,7 +38,7 @@ def about_lake(lake: Lake) -> dict[str, Any]:
     """The symbols and timeframes that there are, and the series to begin with."""
     with snapshot(lake.analytics_db) as db:
         if db is None:
-            return {"symbols": [], "timeframes": [], "first": None, "prices": None}
+            return {"symbols": [], "timeframes": [], "first": None}
         symbols = [
             name
             for (name,) in db.execute(
@@ -46,12 +47,10 @@ def about_lake(lake: Lake) -> dict[str, Any]:
         ]
         names = [name for (name,) in db.execute("SELECT DISTINCT timeframe FROM first_bars")]
         first = db.execute(_FIRST_SERIES).fetchone()
-        prices = lake_prices(db)
     return {
         "symbols": symbols,
         "timeframes": sorted(names, key=timeframe_seconds),
         "first": _first(first, symbols, names),
-        "prices": prices,
     }
 
 
@@ -104,10 +103,8 @@ def view_of_pair(lake: Lake, query: str) -> dict[str, Any]:
 def _as_json(view: "PairView", most_alerts: int) -> dict[str, Any]:
     key, points = view.request.key, view.points
     whole = view.step > view.length  # else a point is a bar, and its least and greatest are itself
-    wanted = [name for name in points.columns if whole or not name.endswith(("_min", "_max"))]
-    latest = None
-    if view.latest is not None:
-        latest = {**view.latest, "close": int(str(view.latest["time"])) + view.length}
+    left_out = _OF_ONE_LINE if whole else ("_min", "_max", *_OF_ONE_LINE)
+    wanted = [name for name in points.columns if not name.endswith(left_out)]
     return {
         "a": key.legs.a,
         "b": key.legs.b,
@@ -127,7 +124,7 @@ def _as_json(view: "PairView", most_alerts: int) -> dict[str, Any]:
         "now": time.time(),
         "past": view.past,
         "state": None if view.state is None else view.state._asdict(),
-        "latest": latest,
+        "latest": view.latest,
         "tested": None if view.tested is None else view.tested._asdict(),
         "points": {name: points[name].to_list() for name in wanted},
         "alerts": [one._asdict() for one in view.events],

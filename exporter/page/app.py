@@ -43,9 +43,9 @@ class Answer(NamedTuple):
 
 
 class Page:
-    """Answers what is asked of the page; two questions and one export at a time by default.
+    """Answers what is asked of the page; two questions and two exports at a time by default.
 
-    So many more wait for their turn, and whoever comes beyond them is told to ask again: metrics
+    Some more wait for their turn, and whoever comes beyond them is told to ask again: metrics
     are scraped meanwhile, whatever is asked here.
     """
 
@@ -53,7 +53,7 @@ class Page:
         self._lake = lake
         self._files = page_files()
         self._questions = questions or Slots(2, waiting=16, seconds=20.0)
-        self._exports = Slots(1)
+        self._exports = Slots(2, waiting=4, seconds=20.0)
         self._answers: dict[str, Callable[[str], object]] = {
             "/api/lake": lambda query: _without(query, about_lake, lake),
             "/api/screen": lambda query: _without(query, newest_ranking, lake),

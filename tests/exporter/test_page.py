@@ -137,7 +137,7 @@ def test_a_point_a_bar_is_the_row_itself(
     for name in COLUMNS:
         assert answer["points"][name] == pytest.approx(rows[name].to_list(), rel=1e-6, abs=1e-9)
         assert f"{name}_max" not in answer["points"]
-    assert answer["latest"]["close"] == END + 1
+    assert answer["latest"]["time"] == END
 
 
 @pytest.mark.parametrize("asked", [KEPT, UNKEPT], ids=["kept", "computed"])
@@ -176,8 +176,12 @@ WRONG = [
     ({"threshold": "abc"}, "threshold 'abc' is not a number above 0, such as 2"),
     ({"threshold": "0"}, "threshold '0' is not a number above 0"),
     ({"threshold": "nan"}, "threshold 'nan' is not a number above 0"),
+    ({"threshold": "1_0"}, "threshold '1_0' is not a number above 0"),
     ({"timeframe": "1x"}, "timeframe '1x' is not a whole number of s, m or h"),
     ({"timeframe": "90s", "range": "1m"}, "range: 1m is no whole number of bars"),
+    ({"timeframe": f"{'9' * 5_000}s"}, "is not a whole number of s, m or h"),
+    ({"range": "9" * 5_000}, "9' is no span of time"),
+    ({"from": "0001-01-01T00:00+14:00"}, "is of no year from 1 to 9999"),
     ({"range": "a while"}, "range: 'a while' is no span of time"),
     ({"a": "NOSUCH"}, "the lake has no bars of NOSUCH; it has those of 1000PEPEUSDT, BTCUSDT"),
     ({"a": "btcusdt"}, "symbol 'btcusdt' must be in upper case: BTCUSDT"),
@@ -193,7 +197,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), WRONG, ids=[str(one) for one, _ in WRONG])
+@pytest.mark.parametrize(("wrong", "sentence"), WRONG, ids=[str(one)[:50] for one, _ in WRONG])
 def test_a_wrong_input_is_answered_with_a_sentence(
     address: str, wrong: dict[str, object], sentence: str
 ) -> None:
@@ -351,7 +355,7 @@ def test_it_is_only_read(address: str) -> None:
         urllib.request.urlopen(request, timeout=PATIENCE)
     assert (refused.value.code, refused.value.headers["Allow"]) == (405, "GET, HEAD")
     refused.value.close()
-    # Twice: there is one export at a time, and one that is not read does not keep the next away.
+    # Twice: an export that is not read gives back its slot.
     for _ in range(2):
         request = urllib.request.Request(f"{address}/pair.csv?{urlencode(KEPT)}", method="HEAD")
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

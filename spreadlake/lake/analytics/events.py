@@ -36,7 +36,7 @@ ORDER BY opened_at DESC LIMIT ?
 
 
 def series_events(
-    db: sqlite3.Connection, key: SeriesKey, start: int, end: int, most: int, among: int = 5_000
+    db: sqlite3.Connection, key: SeriesKey, start: int, end: int, most: int, among: int
 ) -> list[AlertEvent]:
     """Events that were open at a time in [start, end) (s), the newest first, `most` at most.
 
