@@ -4,36 +4,17 @@ import csv
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.exporter.page_lake import add_bar
+from tests.exporter.page_visit import KEPT, expect_drawn, tile, visiting
 from tests.exporter.serving import serving
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
 from tests.grafana.stack import browsing
-from tests.patience import PATIENCE
-
-PATIENCE_MS = 1000 * PATIENCE
-FIGURES = ("prices", "spread", "zscore", "correlation")
-KEPT = "?a=BTCUSDT&b=ETHUSDT&timeframe=1s&window=60&lookback=300&threshold=2"
-_PAINTED = """canvas => {
-  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  return pixels.some((value, at) => at % 4 === 3 && value > 0);
-}"""
-
-
-@dataclass
-class Visit:
-    """A visit of the page, and what went wrong on it or was asked of somebody else."""
-
-    page: Page
-    address: str
-    complaints: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -51,48 +32,6 @@ def address(fixture: FixtureLake) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with browsing() as found:
         yield found
-
-
-@contextmanager
-def visiting(
-    browser: Browser, address: str, query: str = "", width: int = 1600, dark: bool = False
-) -> Iterator[Visit]:
-    page = browser.new_page(
-        viewport={"width": width, "height": 1000},
-        color_scheme="dark" if dark else "light",
-        accept_downloads=True,
-    )
-    page.set_default_timeout(PATIENCE_MS)
-    visit = Visit(page, address)
-    page.on("console", lambda told: visit.complaints.append(told.text))
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda asked: (
-            None if asked.url.startswith(f"{address}/") else visit.outside.append(asked.url)
-        ),
-    )
-    page.goto(f"{address}/{query}")
-    try:
-        yield visit
-    finally:
-        page.close()
-    assert visit.outside == []
-
-
-def tile(page: Page, name: str) -> str:
-    return (
-        page.locator("#tiles div", has=page.locator("dt", has_text=re.compile(f"^{name}$")))
-        .locator("dd")
-        .inner_text()
-    )
-
-
-def expect_drawn(page: Page) -> None:
-    for name in FIGURES:
-        canvas = page.locator(f"#{name} canvas")
-        expect(canvas).to_be_visible(timeout=PATIENCE_MS)
-        assert canvas.evaluate(_PAINTED), name
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -56,8 +56,10 @@ export class Chart {
     return Math.max(200, Math.floor(this.host.clientWidth));
   }
 
-  show(data, span) {
+  // `old` says that the last point is not of the newest bar: the caption says then of when it is.
+  show(data, span, old) {
     this.span = span;
+    this.old = old;
     this.data = data;
     this.plot.setData(data);
     this.read();
@@ -70,9 +72,9 @@ export class Chart {
   // The numbers under the cursor, or the newest.
   read() {
     if (!this.data) return;
-    const under = this.plot.cursor.idx;
-    const at = under ?? this.data[0].length - 1;
-    this.when.value = under === null || under === undefined ? "" : `at ${moment(this.data[0][under])}`;
+    const under = this.plot.cursor.idx ?? -1;
+    const at = under < 0 ? this.data[0].length - 1 : under;
+    this.when.value = at >= 0 && (under >= 0 || this.old) ? `at ${moment(this.data[0][at])}` : "";
     let which = 0;
     this.lines.forEach((line, index) => {
       if (line.label) this.readouts[which++].value = at < 0 ? "–" : this.text(line, index, at);

@@ -63,10 +63,10 @@ export class Charts {
     this.answer = answer;
     this.alerts = alerts;
     const span = [answer.start, Math.max(answer.end, answer.start + answer.step)];
-    this.prices.show(this.how.view === "axes" ? drawn(points, this.prices) : relative(drawn(points, this.prices)), span);
-    this.spread.show(this.withBands(points), span);
-    this.zscore.show(drawn(points, this.zscore), span);
-    this.correlation.show(drawn(points, this.correlation), span);
+    this.prices.show(this.how.view === "axes" ? drawn(points, this.prices) : relative(drawn(points, this.prices)), span, !answer.latest);
+    this.spread.show(this.withBands(points), span, !answer.latest);
+    this.zscore.show(drawn(points, this.zscore), span, !answer.latest);
+    this.correlation.show(drawn(points, this.correlation), span, !answer.latest);
   }
 
   spreadChart() {
@@ -99,7 +99,6 @@ export class Charts {
       title: `z-score, ${this.answer.window} bars`,
       lines,
       fills: areas(lines),
-      limits: {},
       least: 0.2,
       paint: (plot) => paintAlerts(plot, this.alerts || [], this.answer),
       mark: (plot) => paintLevels(plot, [[0, "quiet"], [threshold, "beyond"], [-threshold, "beyond"]], this.alerts || []),

@@ -2,18 +2,15 @@
 // exporter is asked once a second for what is new.
 
 import { addressOf, asked, readAddress, usualRange, writeAddress } from "./address.js";
-import { Refused, ask } from "./api.js";
+import { Refused, ask, noBars } from "./api.js";
 import { Charts } from "./charts.js";
-import { duration, moment } from "./format.js";
+import { moment } from "./format.js";
 import { Moves } from "./moves.js";
+import { AGAIN, SCREENS, pause, untilReload } from "./pace.js";
 import { Points } from "./points.js";
-import { freshness, showAlerts, showRules, showScreens, showTiles } from "./tables.js";
+import { freshness, showAlerts, showRules, showScreens, showTiles, spanInWords } from "./tables.js";
 import { onThemeChange } from "./theme.js";
 
-const POLL = 800; // ms between two questions
-const AGAIN = 2000; // after a refusal
-const SCREENS = 20000;
-const RELOAD = 5; // s at least between two looks at the whole span, where bars of the past change
 const MOST_POINTS = 2400;
 const RANGES = { s: ["15m", "1h", "4h", "24h"], m: ["4h", "24h", "7d", "30d"], h: ["7d", "30d", "90d", "365d"] };
 
@@ -21,9 +18,10 @@ const byId = (id) => document.getElementById(id);
 const form = byId("settings");
 
 let chosen = readAddress();
-let shown = null; // {answer, points, alerts, loaded}
+let shown = null; // {answer, points, alerts, loaded, took}
 let timer = null;
-let question = null;
+let question = null; // the one that is open or was answered last: no other is drawn
+let loading = false;
 
 const moves = new Moves(() => shown?.answer, change);
 const charts = new Charts(moves);
@@ -83,7 +81,7 @@ function redraw(how) {
 function refuse(message, waits = false) {
   const place = byId("message");
   place.classList.toggle("waits", waits);
-  place.textContent = message;
+  if (place.textContent !== message) place.textContent = message; // it is read aloud
   place.hidden = !message;
 }
 
@@ -101,24 +99,38 @@ function showNothing({ message, waits }) {
   refuse(message, waits);
 }
 
-async function load() {
+// In place of the question that is open, whose answer is not taken any more.
+function another() {
   clearTimeout(timer);
   question?.abort();
   question = new AbortController();
-  document.body.classList.add("loading");
+  return question.signal;
+}
+
+// The whole span; `again` is of the same, and leaves what is shown until its answer is there.
+async function load(again = false) {
+  const signal = another();
+  loading = true;
+  document.body.classList.toggle("loading", !again);
+  const began = performance.now();
   try {
-    if (!chosen.a || !chosen.b) await begin(question.signal);
-    const answer = await ask(`api/pair${asked(chosen, { points: pointsWanted() })}`, question.signal);
-    shown = { answer, points: new Points(answer), alerts: answer.alerts, loaded: performance.now() };
+    if (!chosen.a || !chosen.b) await begin(signal);
+    const answer = await ask(`api/pair${asked(chosen, { points: pointsWanted() })}`, signal);
+    if (signal.aborted) return;
+    const loaded = performance.now();
+    shown = { answer, points: new Points(answer), alerts: answer.alerts, loaded, took: loaded - began };
     complete(answer);
     refuse("");
     byId("csv").href = `pair.csv${asked(chosen)}`;
     draw(true);
     later(pause(answer), poll);
   } catch (error) {
-    failed(error, true);
+    failed(error, !(again && shown), () => load(again));
   } finally {
-    document.body.classList.remove("loading");
+    if (!signal.aborted) {
+      loading = false;
+      document.body.classList.remove("loading");
+    }
   }
 }
 
@@ -149,42 +161,38 @@ function complete({ timeframe, window, lookback, threshold }) {
   fill();
 }
 
-function noBars({ symbols }) {
-  return symbols.length
-    ? `the lake has bars of ${symbols[0]} alone so far; a pair needs two`
-    : "the lake has no bars yet: they come within seconds once spreadlake captures trades into it";
-}
-
 function options(id, names) {
   byId(id).replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name })));
 }
 
-// What is past does not change, unless trades come late: it is looked at less often.
-function pause(answer) {
-  return answer.end < answer.newest ? 5 * POLL : POLL;
-}
-
 async function poll() {
-  if (document.hidden) return;
-  question = new AbortController();
+  if (document.hidden || loading || !shown) return;
+  const signal = another();
+  const began = performance.now();
   const { answer, points } = shown;
   const more = { step: answer.step, newest: answer.newest };
   if (points.last !== null) more.since = points.last;
   else delete more.newest;
   try {
-    const news = await ask(`api/pair${asked(chosen, more)}`, question.signal);
-    if (news.past !== answer.past && performance.now() - shown.loaded > 1000 * RELOAD) return void load();
-    take(news);
-    later(pause(news), poll);
+    const news = await ask(`api/pair${asked(chosen, more)}`, signal);
+    if (signal.aborted) return;
+    const now = performance.now();
+    const changed = news.past !== answer.past && now - shown.loaded > untilReload(shown.took);
+    if (changed || news.step !== answer.step) return void load(true);
+    if (take(news)) later(pause(news, now - began), poll);
   } catch (error) {
-    failed(error, false);
+    failed(error, false, poll);
   }
 }
 
+// Whether it is drawn: else the whole span is asked for anew.
 function take(news) {
   const { answer, points, alerts } = shown;
   points.take(news);
-  if (points.time.length > MOST_POINTS) return void load();
+  if (points.time.length > MOST_POINTS) {
+    load(true);
+    return false;
+  }
   const ids = new Set(news.alerts.map((one) => one.id));
   const kept = alerts.filter((one) => !ids.has(one.id) && (one.closed_at === null || one.closed_at >= news.start));
   const fresh = news.alerts.length > 0 || kept.length !== alerts.length;
@@ -193,18 +201,19 @@ function take(news) {
     ...news,
     past: answer.past,
     state: news.state ?? answer.state,
-    latest: news.latest ?? answer.latest,
+    latest: news.newest === answer.newest ? answer.latest : news.latest,
   };
   refuse("");
   draw(false, fresh || news.newest !== answer.newest);
+  return true;
 }
 
-function failed(error, whole) {
+function failed(error, whole, again) {
   if (error.name === "AbortError") return;
   if (!(error instanceof Refused)) throw error;
   if (whole) showNothing(error);
   else stale(error.message);
-  later(AGAIN, whole ? load : poll);
+  later(AGAIN, again);
 }
 
 // What is shown stays, and does not pass for what is now.
@@ -238,18 +247,12 @@ function draw(anew, changed = true) {
   state.className = answer.state?.state ?? "";
 }
 
-function spanInWords({ start, end, step, length, bars, prices, kept }) {
-  if (!bars) return "";
-  const each = step === length ? "a point a bar" : `a point ${duration(step)}: the last, and in the shade the least and greatest of ${step / length} bars`;
-  return `${moment(start)} to ${moment(end)} UTC, ${bars.toLocaleString("en-US")} bars, ${each}; ${prices} prices, ${kept ? "as the lake keeps them" : "computed now"}`;
-}
-
 async function screens() {
   if (!document.hidden) {
     try {
       showScreens(await ask("api/screen"));
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof Refused)) console.error(error);
     }
   }
   setTimeout(screens, SCREENS);

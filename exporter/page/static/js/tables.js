@@ -69,11 +69,18 @@ function testTiles(tested) {
   ];
 }
 
+export function spanInWords({ start, end, step, length, bars, prices, kept }) {
+  if (!bars) return "";
+  const each = step === length ? "a point a bar" : `a point ${duration(step)}: the last, and in the shade the least and greatest of ${step / length} bars`;
+  return `${moment(start)} to ${moment(end)} UTC, ${bars.toLocaleString("en-US")} bars, ${each}; ${prices} prices, ${kept ? "as the lake keeps them" : "computed now"}`;
+}
+
 // Whether what is shown is of now; else of when it is.
-export function freshness({ end, newest, now, length }) {
+export function freshness({ end, newest, now, length, latest }) {
   const age = now - end;
   if (end < newest) return { text: `as of ${moment(end)}, zoomed into the past`, live: false };
   if (age > length + 15) return { text: `as of ${moment(end)}, ${duration(age)} ago`, live: false };
+  if (!latest) return { text: `no row of the newest bar, ${clock(end - length)}`, live: false };
   return { text: `live, bar of ${clock(end - length)}`, live: true };
 }
 
