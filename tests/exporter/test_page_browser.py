@@ -16,6 +16,8 @@ from tests.exporter.serving import serving
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
 from tests.grafana.stack import browsing
 
+_ROOM = "tables => tables.map(table => table.scrollWidth <= table.clientWidth)"
+
 
 @pytest.fixture(scope="module")
 def fixture(tmp_path_factory: pytest.TempPathFactory) -> FixtureLake:
@@ -47,6 +49,9 @@ def test_all_is_drawn_at_every_width(
         expect(visit.page.locator("#screen tbody tr")).to_have_count(6)
         expect(visit.page.locator("#rules")).to_contain_text("Watched by zscore at |z| > 2")
         assert visit.page.evaluate("() => document.documentElement.scrollWidth") == width
+        tables = visit.page.locator(".table:has(table)")
+        if width == 1600:  # no column is cut off
+            assert tables.evaluate_all(_ROOM) == [True, True]
         assert visit.complaints == []
 
 
