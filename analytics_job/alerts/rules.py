@@ -50,8 +50,9 @@ def watched_series(settings: Settings) -> list[WatchedSeries]:
                 rule.min_hedge_bars * lookback,
             ),
         )
-        for rule in rules
-        for pair in (every if rule.pairs == "all" else _there(rule.pairs, computed))
+        for one in rules
+        for pair in (every if one.pairs == "all" else _there(one.pairs, computed))
+        for rule in [settings.rule_on(one, pair)]
         for lookback in settings.lookbacks
         if rule.lookback in (None, lookback)
     ]

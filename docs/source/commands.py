@@ -34,7 +34,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     shown = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     arguments = [p for p in shown if p.param_type_name == "argument"]
     options = [p for p in shown if p.param_type_name == "option"]
-    usage = " ".join([name, *(f"{p.metavar}..." for p in arguments)])
+    usage = " ".join([name, *(f"{p.metavar}{'...' * (p.nargs < 0)}" for p in arguments)])
     yield f"### `spreadlake {usage}`"
     yield " ".join(str(command.help).split())
     rows = [(f"`{p.metavar}`", "", p.help or "") for p in arguments]

@@ -24,6 +24,7 @@ from launcher.commands import (
     symbols,
     verify,
 )
+from launcher.commands.alerts import alerts_app
 from launcher.commands.config import config_app
 from launcher.commands.output import tolerate_terminals
 from launcher.commands.pairs import pairs_app
@@ -61,6 +62,7 @@ app.command("verify")(verify.verify)
 app.command("roll")(services.roll)
 app.command("simulate")(simulate.simulate)
 app.add_typer(pairs_app, name="pairs")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(config_app, name="config")
 
 

@@ -54,6 +54,11 @@ def explain_invalid(
     return "\n".join(dict.fromkeys(lines))
 
 
+def explain_values(error: ValidationError) -> str:
+    """The same of values that are of no file, in the words of the configuration."""
+    return "\n".join(dict.fromkeys(map(_explain_one, error.errors())))
+
+
 def explain_unreadable(error: SettingsError, environment: Mapping[str, str]) -> str:
     """A variable whose value is no JSON where a list or a table is needed."""
     match = re.search(r'field "(\w+)"', str(error))

@@ -1,6 +1,6 @@
 """All settings of spreadlake, checked as a whole."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +11,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from spreadlake.config.added_rules import AddedRule, rule_on, rules_of_their_own
 from spreadlake.config.alerting import AlertRule, check_screened
+from spreadlake.config.checks import listed, no_repeats, no_reverses, not_computed
 from spreadlake.config.screening import ScreenSettings
 from spreadlake.config.sections import (
     CollectorSettings,
@@ -31,7 +33,6 @@ from spreadlake.series import Prices, SeriesKey
 from spreadlake.times import MOST_BARS
 
 ENV_PREFIX = "SPREADLAKE_"
-_MOST_LISTED = 30  # of what a message says is allowed
 Bars = Annotated[int, Field(ge=2, le=MOST_BARS)]
 SymbolList = Literal["all"] | Annotated[list[Symbol], Field(min_length=1)]
 
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
         [AlertRule(name="zscore")], description="alert rules; may be empty"
     )
     _more: tuple[FollowedPair, ...] = PrivateAttr(())
+    _added_rules: tuple[AddedRule, ...] = PrivateAttr(())
 
     @classmethod
     def settings_customise_sources(
@@ -113,13 +115,13 @@ class Settings(BaseSettings):
     def _coherent(self) -> Self:
         for key in ("symbols", "timeframes", "windows", "lookbacks"):
             if getattr(self, key) != "all":
-                _no_repeats(key, getattr(self, key))
+                no_repeats(key, getattr(self, key))
         self._bounded_universe()
         if isinstance(self.pairs, list):
-            _no_repeats("pairs", [pair.name for pair in self.pairs])
-            _no_reverses(self.pairs)
+            no_repeats("pairs", [pair.name for pair in self.pairs])
+            no_reverses(self.pairs)
             self._known_symbols("pairs", self.pairs)
-        _no_repeats("alerts.name", [rule.name for rule in self.alerts])
+        no_repeats("alerts.name", [rule.name for rule in self.alerts])
         for rule in self.pair_rules:
             self._known_series(rule)
         for rule in self.screen_rules:
@@ -132,7 +134,7 @@ class Settings(BaseSettings):
             # With every key at its default it says nothing, as in the example file.
             if self.universe != UniverseSettings():
                 raise ValueError(
-                    f"symbols = {_listed(self.symbols)}: symbols are named, and [universe] chooses "
+                    f"symbols = {listed(self.symbols)}: symbols are named, and [universe] chooses "
                     'them by rules; leave out one of the two, or set symbols = "all"'
                 )
         elif self.pairs == "all" and not self.universe.top:
@@ -151,7 +153,7 @@ class Settings(BaseSettings):
                 if symbol not in symbols:
                     raise ValueError(
                         f"{key}: {pair.name} uses {symbol}, which is not in symbols "
-                        f"({_listed(self.symbols)}); add it there"
+                        f"({listed(self.symbols)}); add it there"
                     )
 
     def _known_series(self, rule: AlertRule) -> None:
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
         ]
         for key, value, known in watched:
             if value not in known:
-                raise _not_computed(rule, key, value, known)
+                raise ValueError(not_computed(rule.name, key, value, known))
         if rule.pairs == "all":
             return
         if self.pairs == "screen":  # any pair may come, either way round
@@ -181,12 +183,33 @@ class Settings(BaseSettings):
             else:
                 known = pair in named
             if not known:
-                raise _not_computed(rule, "pairs", pair.name, [p.name for p in self.pair_list])
+                computed = [one.name for one in self.pair_list]
+                raise ValueError(not_computed(rule.name, "pairs", pair.name, computed))
 
     @property
     def pair_rules(self) -> list[AlertRule]:
-        """The alert rules on pair analytics."""
-        return [rule for rule in self.alerts if rule.on == "pair"]
+        """The alert rules on pair analytics: those of the configuration, then those set by hand."""
+        rules = [rule for rule in self.alerts if rule.on == "pair"]
+        return [*rules, *rules_of_their_own(rules, self._added_rules)]
+
+    def rule_on(self, rule: AlertRule, pair: Pair) -> AlertRule:
+        """One of `pair_rules` as it is on a pair, where something else was set by hand for it."""
+        return rule_on(rule, pair, self._added_rules)
+
+    def with_rules(self, added: Iterable[AddedRule]) -> Self:
+        """These settings with the rules that were set by hand and whose series are computed."""
+        computed = tuple(
+            one
+            for one in added
+            if one.rule.timeframe in self.timeframes
+            and one.rule.window in self.windows
+            and one.rule.lookback in (None, *self.lookbacks)
+        )
+        if computed == self._added_rules:
+            return self
+        copy = self.model_copy()
+        copy._added_rules = computed
+        return copy
 
     @property
     def screen_rules(self) -> list[AlertRule]:
@@ -265,35 +288,3 @@ def _default_rule(windows: Any, timeframes: Any) -> dict[str, Any]:
         elsewhere = isinstance(computed, list) and computed and value not in computed
         rule[key] = computed[0] if elsewhere else value
     return rule
-
-
-def _no_repeats(key: str, values: Sequence[Hashable]) -> None:
-    seen: set[Hashable] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{key}: {value} is there twice; name it once")
-        seen.add(value)
-
-
-def _no_reverses(pairs: Sequence[Pair]) -> None:
-    named = set(pairs)
-    for pair in pairs:
-        if (turned := Pair(pair.b, pair.a)) in named:
-            raise ValueError(
-                f"pairs: {turned.name} is {pair.name} the other way round; name one of the two, "
-                "with the leg first that is hedged by the other"
-            )
-
-
-def _not_computed(rule: AlertRule, key: str, value: object, known: Sequence[object]) -> ValueError:
-    computed = _listed([choice for choice in known if choice is not None]) or "none"
-    return ValueError(
-        f"alerts: rule {rule.name!r} watches {key} {value}, which is not computed; "
-        f"computed are {computed}"
-    )
-
-
-def _listed(values: Sequence[object]) -> str:
-    more = len(values) - _MOST_LISTED
-    listed = ", ".join(map(str, values[:_MOST_LISTED]))
-    return f"{listed} and {more} more" if more > 0 else listed

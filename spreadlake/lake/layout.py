@@ -71,6 +71,11 @@ class Lake:
         """The pairs that were added by hand; only the command `spreadlake pairs` writes it."""
         return self.root / "pairs.json"
 
+    @property
+    def added_rules(self) -> Path:
+        """The alert rules that were set by hand; only `spreadlake alerts` writes it."""
+        return self.root / "rules.json"
+
     def accepted_config(self, service: str) -> Path:
         """The configuration that a running service last accepted."""
         return self.root / "accepted" / f"{service}.toml"

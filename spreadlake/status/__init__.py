@@ -27,6 +27,7 @@ from spreadlake.status.model import (
     SymbolReport,
     TestsBacklog,
 )
+from spreadlake.status.rules import RuleReport, read_rules
 from spreadlake.status.services import (
     look_until_sure,
     never_started,
@@ -52,6 +53,7 @@ __all__ = [
     "LakeReport",
     "LakeSnapshot",
     "PairReport",
+    "RuleReport",
     "ServiceReport",
     "SymbolChoice",
     "SymbolReport",
@@ -68,6 +70,7 @@ __all__ = [
     "read_latest_pairs",
     "read_latest_tests",
     "read_progress",
+    "read_rules",
     "read_service",
     "read_tests_backlog",
     "report_on",
