@@ -24,7 +24,9 @@ def run(context: ServiceContext) -> None:
     lake, settings = context.lake, context.settings
     watched = WatchedServices(notifier=bool(settings.notify.urls))
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
-    app = make_app(metrics, lambda: read_health(lake, watched), Page(lake))
+    app = make_app(
+        metrics, lambda: read_health(lake, watched), Page(lake, program=settings.exporter.command)
+    )
     where = settings.exporter
     with MetricsServer(where.host, where.port, app) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")

@@ -12,6 +12,7 @@ from exporter.page.answers import about_lake, json_bytes, newest_ranking, view_o
 from exporter.page.download import csv_of_view
 from exporter.page.files import page_files
 from exporter.page.parameters import parse_query
+from exporter.page.rules import rule_of_view
 from exporter.page.slots import BusyError, Slots
 from spreadlake.errors import InputError, RemovedError, SpreadlakeError, UnavailableError
 from spreadlake.lake import Lake
@@ -49,7 +50,9 @@ class Page:
     are scraped meanwhile, whatever is asked here.
     """
 
-    def __init__(self, lake: Lake, questions: Slots | None = None) -> None:
+    def __init__(
+        self, lake: Lake, questions: Slots | None = None, program: str = "spreadlake"
+    ) -> None:
         self._lake = lake
         self._files = page_files()
         self._questions = questions or Slots(2, waiting=16, seconds=20.0)
@@ -58,6 +61,7 @@ class Page:
             "/api/lake": lambda query: _without(query, about_lake, lake),
             "/api/screen": lambda query: _without(query, newest_ranking, lake),
             "/api/pair": lambda query: view_of_pair(lake, query),
+            "/api/rule": lambda query: rule_of_view(lake, query, program),
         }
 
     def has(self, path: str) -> bool:

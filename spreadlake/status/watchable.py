@@ -64,10 +64,10 @@ def command_to_set(
     start = "" if can.followed else f"{program} pairs add {pair.name}{folder} && "
     line = f"{start}{program} alerts set {pair.name} --timeframe {timeframe} --window {window}"
     if not can.rules:
-        return [f"{line} --lookback {lookback} --threshold {threshold:g}{folder}"]
+        return [f"{line} --lookback {lookback} --threshold {threshold:.12g}{folder}"]
     named = len(can.rules) > 1
     return [
-        f"{line}{f' --rule {shlex.quote(rule)}' if named else ''} --threshold {threshold:g}{folder}"
+        f"{line}{f' --rule {shlex.quote(rule)}' * named} --threshold {threshold:.12g}{folder}"
         for rule in can.rules
     ]
 

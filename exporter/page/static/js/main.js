@@ -8,6 +8,7 @@ import { moment } from "./format.js";
 import { Moves } from "./moves.js";
 import { AGAIN, SCREENS, pause, untilReload } from "./pace.js";
 import { Points } from "./points.js";
+import { forgetRule, showRule } from "./rule.js";
 import { freshness, showAlerts, showRules, showScreens, showTiles, spanInWords } from "./tables.js";
 import { onThemeChange } from "./theme.js";
 
@@ -94,6 +95,7 @@ function showNothing({ message, waits }) {
   byId("state").textContent = "";
   byId("span").textContent = "";
   byId("rules").textContent = "";
+  forgetRule();
   byId("alerts").replaceChildren();
   byId("freshness").textContent = "";
   refuse(message, waits);
@@ -122,6 +124,7 @@ async function load(again = false) {
     complete(answer);
     refuse("");
     byId("csv").href = `pair.csv${asked(chosen)}`;
+    void showRule(chosen);
     draw(true);
     later(pause(answer), poll);
   } catch (error) {

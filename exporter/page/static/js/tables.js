@@ -87,8 +87,8 @@ export function freshness({ end, newest, now, length, latest }) {
 export function showRules({ rules, threshold, kept }) {
   const own = rules.map((one) => `${one.rule} at |z| > ${one.threshold}`);
   byId("rules").textContent = own.length
-    ? `Watched by ${own.join(", ")}. The threshold ${threshold} above only draws; a rule is set under [[alerts]] in spreadlake.toml.`
-    : `No rule watches this series${kept ? "" : ", which is computed as you look at it"}; [[alerts]] in spreadlake.toml is where one is set. The threshold only draws.`;
+    ? `Watched by ${own.join(", ")}. The threshold ${threshold} above only draws.`
+    : `No rule watches this series${kept ? "" : ", which is computed as you look at it"}. The threshold ${threshold} above only draws.`;
 }
 
 export function showAlerts(alerts, { end, length, most_alerts: most }) {

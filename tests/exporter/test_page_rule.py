@@ -1,0 +1,133 @@
+"""From the threshold over the charts to the rule: the line that the page offers does it."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from exporter.page.app import Page
+from spreadlake.config.added_rules import read_added_rules
+from tests.exporter.page_visit import KEPT, expect_drawn, visiting
+from tests.exporter.serving import serving
+from tests.exporter.test_page import ask, refusal
+from tests.grafana.lake_fixture import FixtureLake, build_lake
+from tests.grafana.stack import browsing
+from tests.running import invoke
+
+SERIES: dict[str, Any] = {
+    "a": "BTCUSDT",
+    "b": "ETHUSDT",
+    "timeframe": "1s",
+    "window": 60,
+    "lookback": 300,
+    "threshold": 2.75,
+}
+
+
+@pytest.fixture(scope="module")
+def fixture(tmp_path_factory: pytest.TempPathFactory) -> FixtureLake:
+    return build_lake(tmp_path_factory.mktemp("rule"), int(time.time()) - 1, 1000)
+
+
+@pytest.fixture(scope="module")
+def address(fixture: FixtureLake) -> Iterator[str]:
+    with serving(fixture.lake) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as found:
+        yield found
+
+
+def offered(address: str, **other: object) -> list[str]:
+    status, answer = ask(address, "/api/rule", **(SERIES | other))
+    assert (status, answer["refused"]) == (200, ""), answer
+    return [str(one) for one in answer["commands"]]
+
+
+def paste(line: str, cwd: Path) -> None:
+    for command in line.split(" && "):
+        program, *arguments = shlex.split(command)
+        assert program == "spreadlake"
+        ended = invoke(*arguments, cwd=cwd)
+        assert ended.returncode == 0, ended.stderr
+
+
+def test_the_line_sets_the_rule_that_watches_these_settings(tmp_path: Path) -> None:
+    lake = build_lake(tmp_path / "a lake", int(time.time()) - 1, 400).lake
+    with serving(lake) as address:
+        (line,) = offered(address)
+        assert line == (
+            "spreadlake alerts set BTCUSDT/ETHUSDT --timeframe 1s --window 60 --threshold 2.75 "
+            f"--data '{lake.root}'"
+        )
+        paste(line, tmp_path)
+        # What nothing watches gets a rule of its own, and a pair that is not followed is added.
+        paste(offered(address, timeframe="1m", window=30)[0], tmp_path)
+        (line,) = offered(address, a="SOLUSDT", b="BTCUSDT", threshold=3)
+        assert line.startswith("spreadlake pairs add SOLUSDT/BTCUSDT --data ")
+        paste(line, tmp_path)
+    known = [(one.place, one.rule.lookback, one.said) for one in read_added_rules(lake)]
+    assert [place[:2] for place, _, _ in known] == [
+        ("zscore", "BTCUSDT/ETHUSDT"),
+        ("by hand", "BTCUSDT/ETHUSDT"),
+        ("zscore", "SOLUSDT/BTCUSDT"),  # which watches all pairs
+    ]
+    assert [said for _, _, said in known] == [
+        {"threshold": 2.75}, {"threshold": 2.75}, {"threshold": 3.0},
+    ]  # fmt: skip
+
+
+def test_elsewhere_the_program_is_called_otherwise(fixture: FixtureLake) -> None:
+    called = "docker compose exec analytics-job spreadlake"
+    with serving(fixture.lake, page=Page(fixture.lake, program=called)) as address:
+        assert offered(address)[0].startswith(f"{called} alerts set BTCUSDT/ETHUSDT ")
+
+
+def test_why_no_rule_can_watch_is_said(address: str) -> None:
+    for other, said in (
+        ({"window": 45}, "window 45, which is not computed; computed are"),
+        ({"timeframe": "5m"}, "timeframe 5m, which is not computed"),
+        ({"a": "ETHUSDT", "b": "BTCUSDT"}, "the other way round, as BTCUSDT/ETHUSDT"),
+        ({"prices": "log"}, "which is on raw prices"),
+    ):
+        status, answer = ask(address, "/api/rule", **(SERIES | other))
+        assert (status, answer["commands"]) == (200, [])
+        assert said in answer["refused"]
+    assert "threshold 'x' is not a number" in refusal(
+        address, "/api/rule", {**SERIES, "threshold": "x"}
+    )
+    injected = {**SERIES, "a": "A;rm -rf ~"}
+    assert "is not a symbol" in refusal(address, "/api/rule", injected)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [700, 1600])
+def test_the_threshold_says_that_it_only_draws_and_what_to_paste(
+    address: str, browser: Browser, width: int, dark: bool, tmp_path: Path
+) -> None:
+    query = KEPT.replace("threshold=2", "threshold=2.75") + "#rule"
+    with visiting(browser, address, query, width, dark) as visit:
+        page = visit.page
+        expect_drawn(page)
+        expect(page.locator("#rules")).to_contain_text("The threshold 2.75 above only draws")
+        line = page.locator("#rule code")
+        expect(line).to_contain_text("alerts set BTCUSDT/ETHUSDT --timeframe 1s --window 60")
+        expect(line).to_be_in_viewport()
+        page.locator("#rule button").click()
+        expect(page.locator("#rule button")).to_have_text("Copied")
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width
+        page.screenshot(
+            path=Path(os.environ.get("PICTURES", tmp_path)) / f"rule-{width}-{dark}.png"
+        )
+        page.locator("[name=window]").fill("45")
+        page.keyboard.press("Enter")
+        expect(page.locator("#rule")).to_contain_text("window 45, which is not computed")
+        assert visit.complaints == []
