@@ -17,11 +17,15 @@ class Metric(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """How the newest value is shown beside the z-score: its title, decimals, and what it is."""
+    """How the newest value is shown beside the z-score: its title, decimals, and what it is.
+
+    Without decimals it has significant digits; a probability says "< 0.001" where it is.
+    """
 
     title: str
     decimals: int | None
     text: str
+    is_probability: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ SLOW_STATISTICS: tuple[Statistic, ...] = (
         Metric("spreadlake_pair_half_life_bars", "Half-life of the spread's mean reversion."),
         Shown(
             "half-life, bars",
-            0,
+            1,
             "half-life: bars in which the spread goes half its way to the mean",
         ),
     ),
@@ -146,6 +150,7 @@ SLOW_STATISTICS: tuple[Statistic, ...] = (
             "ADF p",
             3,
             "ADF p: p-value of the augmented Dickey–Fuller test, small where the spread reverts",
+            is_probability=True,
         ),
     ),
     Statistic(

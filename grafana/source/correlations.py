@@ -1,39 +1,33 @@
 """A matrix of correlations as a table of coloured cells."""
 
+from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
+from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.source.panels import or_say, props, rows
-from grafana.source.style import by_steps, steps
 
-# Blue for moving against each other, amber for moving together, nothing for neither; all dark
-# enough for white letters in either theme.
-_SCALE = (
-    (-2.0, "#005F94"),  # from below -1, because a cell without a number has the base colour
-    (-0.7, "#2F6F96"),
-    (-0.4, "#5F7F92"),
-    (-0.1, "transparent"),
-    (0.1, "#857A66"),
-    (0.4, "#8F7338"),
-    (0.7, "#996300"),
-    (0.999999, "transparent"),
-)
+# From the background to blue, which people with any colour vision can order in either theme.
+_SCALE = model.FieldColorModeId.CONTINUOUS_BLUES
 
 
 def coloured_matrix(
     title: str, description: str, empty: str, columns: tuple[str, str, str]
 ) -> table.Panel:
-    """Rows of (row, column, correlation) as a matrix; `empty` is said if there are none."""
+    """Rows of (row, column, correlation) as a matrix; `empty` is said if there are none.
+
+    The colours go from the least to the greatest that is there: of coins that all move together
+    they still tell which do so more.
+    """
     row, column, value = columns
     panel = rows(title, description, empty)
-    panel.decimals(2).color_scheme(by_steps()).thresholds(steps("transparent", *_SCALE))
+    panel.decimals(2).color_scheme(build.FieldColor().mode(_SCALE))
     panel.override_by_field_type(
         "number",
         props(
             {
                 "custom.cellOptions": {"type": "color-background", "mode": "basic"},
                 "custom.align": "center",
-                "custom.minWidth": 60,
+                "custom.minWidth": 110,
             }
         ),
     )
@@ -41,5 +35,5 @@ def coloured_matrix(
     panel.with_transformation(or_say())
     pivot = {"columnField": column, "rowField": row, "valueField": value, "emptyValue": "null"}
     return panel.with_transformation(
-        DataTransformerConfig(id_val="groupingToMatrix", options=pivot)
+        model.DataTransformerConfig(id_val="groupingToMatrix", options=pivot)
     )

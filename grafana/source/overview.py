@@ -1,13 +1,14 @@
 """The overview: every configured pair by how far it is stretched, and what moves together."""
 
+from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, MatcherConfig
+from grafana_foundation_sdk.models import common
 
 from grafana.source import variables
 from grafana.source.correlations import coloured_matrix
 from grafana.source.frame import OVERVIEW_UID, SERIES_OF_ROW, framed, opens_pair
-from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SPARKS, SUMMARY
+from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SUMMARY
 from grafana.source.panels import (
     HIDDEN,
     columns,
@@ -18,18 +19,19 @@ from grafana.source.panels import (
     reads,
     rows,
 )
+from grafana.source.sparklines import BARS
 from grafana.source.style import (
     AGES,
     ALARM,
     GOOD,
+    IS_OLD,
     LAKE,
-    LEG_A,
     NEUTRAL,
+    OLD,
     PANELS,
+    STATES,
     WARN,
-    by_steps,
     mapped,
-    steps,
 )
 from grafana.source.targets import from_panel, lake
 
@@ -67,67 +69,42 @@ def overview_dashboard() -> build.Dashboard:
 
 
 def _numbers() -> list[stat.Panel]:
-    stretched = number("Stretched: |z| ≥ ${threshold}", "stretched")
-    stretched.mappings(mapped(("^0 of", NEUTRAL), (".*", ALARM)))
-    alerts = number("Open alerts", "alerts").color_scheme(by_steps())
-    alerts.thresholds(steps(NEUTRAL, (1, ALARM)))
-    ready = number("Pairs with a z-score", "ready")
-    ready.mappings(mapped(("^(\\d+) of \\1$", GOOD), (".*", WARN)))
-    age = number("Age", "age_text", "Now less the time of the latest trade analysed.")
-    age.mappings(AGES)
-    reads(placed(stretched, _SUMMARY, 0, 0, 6, 3), LAKE, lake(SUMMARY, ()))
-    for name, panel in enumerate((alerts, ready, age), start=2):
-        reads(placed(panel, name, 6 * name - 6, 0, 6, 3), PANELS, from_panel(_SUMMARY))
-    return [stretched, alerts, ready, age]
+    numbers = number("Pairs", "(?!state$).*", _AS_OF)
+    numbers.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+    for name, (title, mappings, text) in _TILES.items():
+        style = {"displayName": title, "mappings": mappings, "description": text}
+        numbers.override_by_name(name, props(style))
+    state = number("State", "state", "Whether the pairs have a z-score, and if not, why.")
+    state.mappings(STATES).text(build_common.VizTextDisplayOptions().value_size(18))
+    reads(placed(numbers, _SUMMARY, 7, 0, 17, 4), LAKE, lake(SUMMARY, ()))
+    reads(placed(state, 2, 0, 0, 7, 4), PANELS, from_panel(_SUMMARY))
+    return [state, numbers]
 
 
 def _pairs() -> table.Panel:
     panel = rows(
         "Pairs by |z| · ${kept_prices} prices",
-        "The latest bar of every configured pair, the most stretched first. "
-        "A click on a pair opens it.",
-        "No pair is configured with this timeframe, window and lookback.",
+        "The newest bar of every configured pair in the time range, the most stretched first. "
+        f"{_AS_OF} A click on a pair opens it.",
+        "No pair to show: “State” says why.",
     )
     panel.override_by_name("pair", props({"links": [opens_pair(_CHOSEN)]}))
     cell = {"type": "color-text"}
-    z = {"mappings": mapped(("^[▲▼]", ALARM), (".*", NEUTRAL)), "color": _UNCOLOURED}
+    z: dict[str, object] = {
+        "mappings": mapped((IS_OLD, OLD), ("^[▲▼]", ALARM), (".*", NEUTRAL)),
+        "color": _UNCOLOURED,
+    }
     panel.override_by_name("z", props(z | {"custom.cellOptions": cell, "custom.align": "right"}))
-    for name, title, digits in _NUMBERS:
-        style: dict[str, object] = {"displayName": title}
-        panel.override_by_name(name, props(style | ({"decimals": digits} if digits else {})))
-    state = {"mappings": mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM))}
+    for name, title, style in _NUMBERS:
+        panel.override_by_name(name, props({"displayName": title, **style}))
     panel.override_by_name(
-        "state", props(state | {"custom.cellOptions": cell, "custom.wrapText": True})
+        "state",
+        props({"mappings": STATES, "custom.cellOptions": cell, "custom.wrapText": True}),
     )
-    panel.override_by_name("Trend", props(_SPARKLINE))
-    for name in ("symbol_a", "symbol_b", "size"):
+    panel.override_by_name("trend", props(_SPARKLINE))
+    for name in ("symbol_a", "symbol_b"):
         panel.override_by_name(name, props(HIDDEN))
-    for step in _join_sparks():
-        panel.with_transformation(step)
-    reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 3, 24, 11), LAKE)
-    return panel.with_target(lake(PAIRS, (), "A")).with_target(lake(SPARKS, ("time",), "B"))
-
-
-def _join_sparks() -> list[DataTransformerConfig]:
-    sparks = MatcherConfig(id_val="byRefId", options="B")
-    split = {"fields": ["pair"], "keepFields": False, "naming": {"asLabels": True}}
-    order = ("pair", "z", "state", "Trend", "correlation", "return_correlation", "beta")
-    places = {name: at for at, name in enumerate(order)}
-    return [
-        DataTransformerConfig(id_val="partitionByValues", filter_val=sparks, options=split),
-        DataTransformerConfig(
-            id_val="timeSeriesTable", options={"B": {"stat": "lastNotNull", "timeField": "time"}}
-        ),
-        DataTransformerConfig(
-            id_val="renameByRegex", options={"regex": "Trend.*", "renamePattern": "Trend"}
-        ),
-        DataTransformerConfig(id_val="joinByField", options={"byField": "pair", "mode": "outer"}),
-        DataTransformerConfig(id_val="sortBy", options={"sort": [{"field": "size", "desc": True}]}),
-        DataTransformerConfig(
-            id_val="organize",
-            options={"indexByName": places},
-        ),
-    ]
+    return reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 4, 24, 12), LAKE, lake(PAIRS, ()))
 
 
 def _open_alerts() -> table.Panel:
@@ -139,7 +116,7 @@ def _open_alerts() -> table.Panel:
     for name in _FOR_LINK:
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _ALERT_WIDTHS)
-    return reads(placed(panel, 6, 0, 14, 14, 10), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
+    return reads(placed(panel, 6, 0, 16, 24, 5), LAKE, lake(OPEN_ALERTS, ())).with_transformation(
         or_say()
     )
 
@@ -152,29 +129,42 @@ def _matrix() -> table.Panel:
         "No bars yet: they come with the first trades.",
         ("a", "b", "correlation"),
     )
-    return reads(placed(panel, 7, 14, 14, 10, 10), LAKE, lake(MATRIX, ()))
+    return reads(placed(panel, 7, 0, 21, 24, 12), LAKE, lake(MATRIX, ()))
 
 
+_AS_OF = "What is not of now says as of when, in violet and with a hollow sign."
+_TILES = {
+    "stretched": (
+        "Stretched: |z| ≥ ${threshold}",
+        mapped((IS_OLD, OLD), ("^0 of", NEUTRAL), (".*", ALARM)),
+        "Pairs whose |z| is at or beyond the threshold that was chosen above.",
+    ),
+    "alerts": (
+        "Open alerts",
+        mapped((IS_OLD, OLD), (r"^0\b", NEUTRAL), (".*", ALARM)),
+        "Events of the configured rules that are open.",
+    ),
+    "ready": (
+        "Pairs with a z-score",
+        mapped((IS_OLD, OLD), (r"^(\d+) of \1$", GOOD), (".*", WARN)),
+        "Of all that are configured.",
+    ),
+    "age_text": ("Age", AGES, "Now less the time of the latest trade analysed."),
+}
 # Else a cell without a number has the colour of the first threshold, which is green.
 _UNCOLOURED = {"mode": "fixed", "fixedColor": NEUTRAL}
 _PAIR_WIDTHS = {
-    "pair": 175, "z": 80, "state": 210, "correlation": 90, "return_correlation": 110, "beta": 100,
+    "pair": 185, "z": 90, "state": 270, "correlation": 90, "return_correlation": 110, "beta": 120,
 }  # fmt: skip
 _ALERT_WIDTHS = {
-    "pair": 165, "z_now": 75, "z_peak": 75, "z_opened": 75, "since": 80, "rule": 85,
+    "pair": 185, "z_now": 90, "z_peak": 90, "z_opened": 90, "since": 100, "rule": 130,
 }  # fmt: skip
-_NUMBERS = (
-    ("correlation", "corr.", 3),
-    ("return_correlation", "return corr.", 3),
-    ("beta", "β", None),
+_NUMBERS: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("correlation", "corr.", {"decimals": 3}),
+    ("return_correlation", "return corr.", {"decimals": 3}),
+    ("beta", "β", {"unit": "string"}),
 )
-_SPARKLINE = {
-    "displayName": "z, last 900 bars",
-    "custom.cellOptions": {
-        "type": "sparkline",
-        "hideValue": True,
-        "lineWidth": 1,
-        "fillOpacity": 0,
-    },
-    "color": {"mode": "fixed", "fixedColor": NEUTRAL},
+_SPARKLINE: dict[str, object] = {
+    "displayName": f"z, last {BARS} bars",
+    "custom.cellOptions": {"type": "image", "alt": "z-score with zero and threshold"},
 }

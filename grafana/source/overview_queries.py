@@ -1,79 +1,74 @@
 """Queries of the overview's panels."""
 
+from grafana.source.overview_latest import IS_PAST, LATEST, LEGS, SECONDS, newest_row
+from grafana.source.sparklines import PICTURE, TABLES
 from grafana.source.sql import (
-    FROM,
+    ASKED,
     KEPT_PRICES,
     LOOKBACK,
     NOW,
+    OLD_SECONDS,
     THRESHOLD,
     TIMEFRAME,
     TO,
     WATERMARK,
-    WINDOW,
+    WRONG,
+    as_of,
     break_ends,
     duration,
-    seconds_of,
+    rounded,
     signed,
 )
 
-SPARK_BARS = 900
+_STATE = f"""CASE WHEN time IS NOT NULL AND {IS_PAST}
+    THEN CASE WHEN zscore IS NULL THEN 'no z-score' ELSE 'ready' END
+  ELSE CASE state WHEN 'ready' THEN 'ready' ELSE message END END
+  || CASE WHEN at = '' THEN '' ELSE ' · ' || at END"""
 
-_SERIES = f"timeframe = {TIMEFRAME} AND window_bars = {WINDOW} AND lookback_bars = {LOOKBACK}"
-_LEGS = """substr(s.pair, 1, instr(s.pair, '/') - 1) AS symbol_a,
-  substr(s.pair, instr(s.pair, '/') + 1) AS symbol_b"""
-_SECONDS = seconds_of(TIMEFRAME)
+PAIRS = f"""WITH {TABLES}
+SELECT latest.pair, symbol_a, symbol_b, {signed("zscore", "at <> ''")} AS z, {_STATE} AS state,
+  correlation, return_correlation, {rounded("beta")} AS beta, {PICTURE} AS trend
+FROM latest LEFT JOIN lines USING (pair)
+ORDER BY coalesce(abs(zscore), -1.0) DESC, latest.pair"""
 
+# What the lake itself knows is as old as its newest trade.
+_LAKE = as_of("CAST(watermark AS INTEGER)", "0", "")
+_IS_LATE = f"(NOT {IS_PAST} AND age > 15 AND age <= {OLD_SECONDS})"
+_SUFFIX = "CASE WHEN at = '' THEN '' ELSE ' · ' || at END"
 
-def _newest_row(of: str) -> str:
-    """The condition that `a` is the newest row of the series that the row `of` names."""
-    return f"""a.pair = {of}.pair AND a.timeframe = {of}.timeframe
-  AND a.window_bars = {of}.window_bars AND a.lookback_bars = {of}.lookback_bars
-  AND a.time = (SELECT max(time) FROM pair_analytics AS newest
-    WHERE newest.pair = {of}.pair AND newest.timeframe = {of}.timeframe
-      AND newest.window_bars = {of}.window_bars AND newest.lookback_bars = {of}.lookback_bars)"""
-
-
-# While a pair warms up after a break, its newest row is of before it.
-_LATEST = f"""SELECT s.pair, {_LEGS}, s.state, s.message, a.time, a.beta, a.correlation,
-  a.return_correlation, CASE s.state WHEN 'ready' THEN a.zscore END AS zscore
-FROM (SELECT * FROM pair_status WHERE {_SERIES}) AS s LEFT JOIN pair_analytics AS a
-  ON s.state != 'warming' AND {_newest_row("s")}"""
-
-PAIRS = f"""SELECT pair, symbol_a, symbol_b, {signed("zscore")} AS z, correlation,
-  return_correlation, beta, CASE state WHEN 'ready' THEN 'ready' ELSE message END AS state,
-  coalesce(abs(zscore), -1.0) AS size
-FROM ({_LATEST}) ORDER BY size DESC, pair"""
-
-_SPARK_STEP = f"max({_SECONDS}, {SPARK_BARS} * {_SECONDS} / 90)"
-
-# Times on a grid, because a sparkline breaks where they are not; each point is the greatest |z|
-# of its step.
-SPARKS = f"""SELECT time / {_SPARK_STEP} * {_SPARK_STEP} AS time, pair, z
-FROM (SELECT a.time, a.pair, a.zscore AS z, max(abs(a.zscore))
-  FROM (SELECT pair FROM pair_status WHERE {_SERIES}) AS s CROSS JOIN pair_analytics AS a
-    ON a.pair = s.pair AND a.timeframe = {TIMEFRAME} AND a.window_bars = {WINDOW}
-    AND a.lookback_bars = {LOOKBACK}
-    AND a.time BETWEEN max({FROM}, {TO} - {SPARK_BARS} * {_SECONDS}) AND {TO}
-  GROUP BY a.pair, a.time / {_SPARK_STEP})
-ORDER BY 1"""
-
-SUMMARY = f"""SELECT sum(abs(zscore) >= {THRESHOLD}) || ' of ' || count(*) AS stretched,
-  sum(state = 'ready') || ' of ' || count(*) AS ready,
-  (SELECT count(*) FROM alert_events WHERE closed_at IS NULL) AS alerts,
-  {duration("age")} AS age_text
-FROM ({_LATEST}), (SELECT {NOW} - {WATERMARK} AS age)"""
+SUMMARY = f"""SELECT coalesce({WRONG}, CASE
+    WHEN pairs = 0 THEN 'no pair is configured with such bars, window and lookback:'
+      || ' choose others above'
+    WHEN newest IS NULL AND {IS_PAST} THEN 'no bars before the end of this time range'
+    WHEN {_IS_LATE} THEN 'late: no newer trade for ' || {duration("age")}
+    ELSE CASE with_z WHEN pairs THEN 'ready: ' WHEN 0 THEN 'not ready: ' ELSE 'partly ready: ' END
+      || with_z || ' of ' || pairs || ' pairs have a z-score' || {_SUFFIX} END) AS state,
+  CASE WHEN pairs > 0 THEN beyond || ' of ' || pairs || {_SUFFIX} END AS stretched,
+  CASE WHEN pairs > 0 THEN with_z || ' of ' || pairs || {_SUFFIX} END AS ready,
+  CASE WHEN {ASKED} THEN alerts || CASE WHEN {_LAKE} <> '' THEN ' · ' || {_LAKE}
+    WHEN {IS_PAST} THEN ' now' ELSE '' END END AS alerts,
+  CASE WHEN {ASKED} THEN {duration("age")}
+    || CASE WHEN {_IS_LATE} THEN '' ELSE {_SUFFIX} END END AS age_text
+FROM (WITH all_pairs AS MATERIALIZED (
+  SELECT *, {as_of("newest", f"({SECONDS})", "")} AS at,
+    {NOW} - CASE WHEN {IS_PAST} THEN newest + {SECONDS} ELSE watermark END AS age
+  FROM (SELECT count(*) AS pairs, count(zscore) AS with_z, max(time) AS newest,
+      coalesce(sum(abs(zscore) >= {THRESHOLD}), 0) AS beyond
+    FROM ({LATEST})),
+  (SELECT count(*) AS alerts, {WATERMARK} AS watermark FROM alert_events
+    WHERE closed_at IS NULL)) SELECT * FROM all_pairs)"""
 
 # What the screen opened is of another series than that of the same name, if there is one.
 _ALERT_KEY = "rule, pair, timeframe, window_bars, lookback_bars"
 # With + no index serves the order, which would be one of all events there ever were.
-OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {_LEGS.replace("s.pair", "e.pair")},
+OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {LEGS.replace("s.pair", "e.pair")},
   a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
   {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
   CASE WHEN r.rule IS NULL THEN 'log' ELSE {KEPT_PRICES} END AS prices,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series
 FROM alert_events AS e LEFT JOIN alert_rules AS r USING ({_ALERT_KEY})
-LEFT JOIN pair_analytics AS a ON r.rule IS NOT NULL AND {_newest_row("e")}
+LEFT JOIN pair_analytics AS a ON r.rule IS NOT NULL AND {newest_row("e")}
 WHERE e.closed_at IS NULL ORDER BY +e.opened_at DESC"""
 
 # So many symbols, those with the greatest volume of late: of hundreds nobody could read it.
@@ -81,15 +76,16 @@ _MOST_SYMBOLS = 30
 
 # Correlation of the log returns of the last bars in a row, every symbol with every other: none from
 # before a break, or before bars that a symbol does not have. Each pair of symbols is computed once
-# and written on both sides of the diagonal.
+# and written on both sides of the diagonal, which is empty: else its 1 would be all of the scale.
 MATRIX = f"""WITH args AS MATERIALIZED (
-  SELECT max(time) AS newest, {_SECONDS} AS len, max(time) - ({LOOKBACK}) * {_SECONDS} AS since
+  SELECT max(time) AS newest, {SECONDS} AS len, max(time) - ({LOOKBACK}) * {SECONDS} AS since
   FROM (
     SELECT (SELECT max(time) FROM bars AS b WHERE b.symbol = f.symbol
       AND b.timeframe = {TIMEFRAME} AND b.time <= {TO}) AS time
-    FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME})),
+    FROM first_bars AS f WHERE f.timeframe = {TIMEFRAME} AND {ASKED})),
 busiest AS MATERIALIZED (
-  SELECT f.symbol FROM args CROSS JOIN first_bars AS f ON f.timeframe = {TIMEFRAME}
+  SELECT f.symbol FROM args CROSS JOIN first_bars AS f
+    ON f.timeframe = {TIMEFRAME} AND newest IS NOT NULL
   ORDER BY (SELECT sum(b.quote_volume) FROM bars AS b WHERE b.symbol = f.symbol
     AND b.timeframe = {TIMEFRAME} AND b.time > since AND b.time <= newest) DESC, f.symbol
   LIMIT {_MOST_SYMBOLS}),
@@ -118,5 +114,5 @@ pairs AS MATERIALIZED (
   FROM sums)
 SELECT '' AS _, a, b, correlation FROM pairs
 UNION ALL SELECT '', b, a, correlation FROM pairs
-UNION ALL SELECT '', symbol, symbol, 1.0 FROM busiest
+UNION ALL SELECT '', symbol, symbol, NULL FROM busiest
 ORDER BY 2, 3"""

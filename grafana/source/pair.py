@@ -12,11 +12,10 @@ from grafana_foundation_sdk.models.candlestick import (
 
 from grafana.source import variables
 from grafana.source.frame import PAIR_UID, framed
+from grafana.source.pair_newest import NEWEST, SHOWN
 from grafana.source.pair_queries import (
     CHARTS,
-    NEWEST,
     PRICES,
-    SHOWN,
     candles,
 )
 from grafana.source.pair_tables import NOTHING, pair_tables
@@ -35,13 +34,15 @@ from grafana.source.style import (
     AGES,
     ALARM,
     DOWN,
-    GOOD,
+    IS_OLD,
     LAKE,
     LEG_A,
     LEG_B,
     NEUTRAL,
+    OLD,
     PANELS,
     QUIET,
+    STATES,
     UP,
     fixed,
     mapped,
@@ -82,12 +83,12 @@ def pair_dashboard() -> build.Dashboard:
 def _numbers() -> list[stat.Panel]:
     z = number("z · ${symbol_a}/${symbol_b}", "z", _Z_TEXT)
     z.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
-    z.color_scheme(fixed("transparent")).mappings(mapped(("^[▲▼]", ALARM), (".*", "transparent")))
-    z.text(build_common.VizTextDisplayOptions().value_size(56))
-    state = number("State", "state", _STATE_TEXT)
-    state.mappings(mapped(("^ready", GOOD), ("^warming", LEG_A), (".*", ALARM)))
+    z.color_scheme(fixed("transparent")).mappings(
+        mapped((IS_OLD, OLD), ("^[▲▼]", ALARM), (".*", "transparent"))
+    )
+    state = number("State", "state_text", _STATE_TEXT).mappings(STATES)
     state.text(build_common.VizTextDisplayOptions().value_size(18))
-    state.override_by_name("state", props({"links": [_SHOWS_THE_NEWEST]}))
+    state.override_by_name("state_text", props({"links": [_SHOWS_THE_NEWEST]}))
     age = number("Age", "age_text", _AGE_TEXT).mappings(AGES)
     age.text(build_common.VizTextDisplayOptions().value_size(26))
     reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
@@ -99,11 +100,11 @@ def _numbers() -> list[stat.Panel]:
 
 def _statistics() -> stat.Panel:
     panel = number("Hedge and mean reversion · ${prices} prices", _NAMES, _STATISTICS_TEXT)
+    panel.mappings(mapped((IS_OLD, OLD), ("^(not|over)", QUIET), (".*", NEUTRAL)))
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     panel.text(build_common.VizTextDisplayOptions().value_size(20).title_size(12))
     for one, shown in SHOWN:
-        decimals = {} if shown.decimals is None else {"decimals": shown.decimals}
-        panel.override_by_name(one.column, props({"displayName": shown.title, **decimals}))
+        panel.override_by_name(f"{one.column}_text", props({"displayName": shown.title}))
     return panel
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from grafana.source.pair_sums import NEWEST_BAR, STRIDE, dense_sums, sampled_sums
 from grafana.source.sql import (
+    ASKED,
     FROM,
     KEPT_PRICES,
     LOOKBACK,
@@ -41,7 +42,7 @@ Rows = Literal["all", "sampled", "newest"]
 KEPT = f"""pair = {PAIR} AND timeframe = {TIMEFRAME}
       AND window_bars = n AND lookback_bars = m"""
 
-_IS_KEPT = f"EXISTS (SELECT 1 FROM series WHERE {KEPT}) AND kind = {KEPT_PRICES}"
+IS_KEPT = f"EXISTS (SELECT 1 FROM series WHERE {KEPT}) AND kind = {KEPT_PRICES}"
 
 # The first of the bars in a row that a row of `sums` is the last of, as far as they were read.
 _BEGIN = "(sums.time - (place - 1) * len)"
@@ -52,8 +53,8 @@ def _args(since: str, rows: Rows) -> str:
     return f"""args AS MATERIALIZED (
   SELECT len, n, m, stale, since, kind, kind = 'log' AS logs,
     max(n, m, stale + 1) * len AS reach, 4 * max(n, m, stale + 1) * len AS span,
-    {int(rows != "newest")} AND ({TO} - since) / len > {LONG} AND {_IS_KEPT} AS kept,
-    {int(rows == "sampled")} AND ({TO} - since) / len > {LONG} AND NOT ({_IS_KEPT}) AS sparse,
+    {int(rows != "newest")} AND ({TO} - since) / len > {LONG} AND {IS_KEPT} AS kept,
+    {int(rows == "sampled")} AND ({TO} - since) / len > {LONG} AND NOT ({IS_KEPT}) AS sparse,
     (SELECT max(time) FROM first_bars
      WHERE timeframe = {TIMEFRAME} AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first,
     coalesce((SELECT value FROM progress WHERE key = 'archived:' || {TIMEFRAME}), 0) AS hot
@@ -61,7 +62,8 @@ def _args(since: str, rows: Rows) -> str:
     SELECT {seconds_of(TIMEFRAME)} AS len, {WINDOW} AS n, {LOOKBACK} AS m, {since} AS since,
       {PRICES} AS kind,
       coalesce((SELECT json_extract(definition, '$.max_stale_bars') FROM series LIMIT 1), 30)
-        AS stale))"""
+        AS stale)
+  WHERE {ASKED})"""
 
 
 def _carried(symbol: str, last: str) -> str:

@@ -9,13 +9,12 @@ the count and the sums of the window (w), of the lookback (l) and of the window'
 """
 
 from grafana.source.sql import (
-    LOOKBACK,
     SYMBOL_A,
     SYMBOL_B,
     TIMEFRAME,
     TO,
-    WINDOW,
     break_ends,
+    frame_of,
 )
 
 
@@ -75,8 +74,8 @@ _DENSE = f"""dense AS (
     count(*) OVER l AS nl, {_sums("l", "l")},
     count(*) OVER w - 1 AS nr, {_sums("r", "w", "u", "v")}
   FROM centred
-  WINDOW w AS (PARTITION BY chunk, run ORDER BY time ROWS {WINDOW} - 1 PRECEDING),
-    l AS (PARTITION BY chunk, run ORDER BY time ROWS {LOOKBACK} - 1 PRECEDING))"""
+  WINDOW w AS (PARTITION BY chunk, run ORDER BY time ROWS {frame_of("window")} - 1 PRECEDING),
+    l AS (PARTITION BY chunk, run ORDER BY time ROWS {frame_of("lookback")} - 1 PRECEDING))"""
 
 # Every so many bars one, so that no more than about _BARS bars are read for all their windows.
 _BARS = 100_000

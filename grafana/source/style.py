@@ -17,6 +17,8 @@ WARN = "#E69F00"
 GOOD = "#009E73"
 UP = "#009E73"
 DOWN = "#CC79A7"
+OLD = "#9A7FD1"
+ASK = "#E69F00"
 
 LAKE = DataSourceRef(type_val="frser-sqlite-datasource", uid="${datasource}")
 KEPT = DataSourceRef(type_val="frser-sqlite-datasource", uid="${kept}")
@@ -53,7 +55,23 @@ def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
     ]
 
 
+# What a word about another time than now begins or ends with, as `as_of` and `signed` write it.
+IS_OLD = "as of |^[△▽○]"
+
+# What “State” says of a pair: what has to be chosen again, what is of before, ready, in words.
+STATES = mapped(
+    ("choose ", ASK),
+    (f"{IS_OLD}|^no bars (in|before)|the newest is of", OLD),
+    ("^ready", GOOD),
+    ("^warming", LEG_A),
+    (".*", ALARM),
+)
+
 # Ages as text, as `duration` writes them: good below 5 s, bad from 15 s.
 AGES = mapped(
-    (r"^[0-4]\.\d s$", GOOD), (r"^([5-9]|1[0-4])\.\d s$", WARN), ("^–$", NEUTRAL), (".*", ALARM)
+    (IS_OLD, OLD),
+    (r"^[0-4]\.\d s$", GOOD),
+    (r"^([5-9]|1[0-4])\.\d s$", WARN),
+    ("^–$", NEUTRAL),
+    (".*", ALARM),
 )
