@@ -87,11 +87,10 @@ class AnalyticsJob:
         settings = with_choices(self._db, self._settings)
         self._ready = False
         self._pipeline = Pipeline(self._db, self._lake, settings)
-        self._history = History(self._db, self._lake, self._pipeline)
+        hours = settings.storage.analytics_hours
+        self._history = History(self._db, self._lake, self._pipeline, hours)
         self._pipeline.on_commit = self._on_commit
-        self._retention = Retention(
-            self._db, self._lake, settings.storage.analytics_hours, settings.storage.keep_days
-        )
+        self._retention = Retention(self._db, self._lake, hours, settings.storage.keep_days)
         configuration.sync_breaks(self._db, self._pipeline)
         configuration.sync_timeframes(self._db, self._pipeline)
         due, new = configuration.sync_series(self._db, self._pipeline, settings)

@@ -57,7 +57,9 @@ class Pipeline:
         interval, gating = settings.job.tests_interval, self.alerts.gating
         lengths = self.bars.lengths
         self.stationarity = StationarityStore(db, lake, self.plan, lengths, interval, gating)
-        self.analysers = [Analyser(db, self.bars, name, self.plan) for name in settings.timeframes]
+        self.analysers = [
+            Analyser(db, lake, self.bars, name, self.plan) for name in settings.timeframes
+        ]
         self.hours_due, self.rows_due = HoursDue(db), RowsDue(db)
         self.bars_due = BarsDue(db, self.bars)
         old = OldBars(db, lake, settings.storage.analytics_hours)

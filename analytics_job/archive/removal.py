@@ -7,11 +7,14 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, atomic, open_reader, read_status
 from spreadlake.lake.analytics.removal import removed_before, removed_key
+from spreadlake.lake.analytics.rollups import kept_from, remove_rollups, series_in
 from spreadlake.lake.keeping import age_cutoff, midnight
 from spreadlake.lake.sizes import ColdKind
 from spreadlake.series import BARS, TABLES, Table
@@ -20,6 +23,7 @@ from spreadlake.times import iso_utc
 log = logging.getLogger(__name__)
 
 _DAY = 86_400
+_SERIES = 200  # of which old roll-ups are removed at a time
 
 
 class Removal:
@@ -84,6 +88,22 @@ class Removal:
                     "UPDATE first_bars SET time = max(time, ?) WHERE timeframe = ?",
                     (end, timeframe),
                 )
+
+
+def remove_old_rollups(
+    db: sqlite3.Connection, hours: Mapping[str, float], now: int
+) -> Iterator[None]:
+    """Removes roll-ups that are not kept any more, in parts: those of some series."""
+    cutoffs: dict[str, int] = {}
+    keys = iter(list(series_in(db, "pair_rollups")))
+    while some := list(islice(keys, _SERIES)):
+        with atomic(db):
+            for key in some:
+                if key.timeframe not in cutoffs:
+                    kept = hours.get(key.timeframe, DEFAULT_HOURS)
+                    cutoffs[key.timeframe] = kept_from(db, key.timeframe, kept, now)
+                remove_rollups(db, [key], 0, cutoffs[key.timeframe])
+        yield
 
 
 def _remove_day(folder: Path) -> None:

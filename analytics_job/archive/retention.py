@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from analytics_job.archive.compaction import Compaction
-from analytics_job.archive.removal import Removal
+from analytics_job.archive.removal import Removal, remove_old_rollups
 from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
@@ -63,6 +63,7 @@ class Retention:
             self._days = chain(
                 self._compaction.days(lambda timeframe: self._cutoff(timeframe, now)),
                 self._removal.work(now, lambda timeframe: self._cutoff(timeframe, now)),
+                iter([remove_old_rollups(self._db, self._hours, now)]),
             )
         piece = next(self._pieces, None)
         if piece is not None:

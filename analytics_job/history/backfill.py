@@ -6,13 +6,15 @@ each row is computed once, and new trades can be taken in between any two hops.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 
 import polars as pl
 
 from analytics_job.bars.spans import merge_ranges
 from analytics_job.heartbeat import WorkReporter
+from analytics_job.history.rollups import OldRows
 from analytics_job.pairs.analyser import Analyser
 from analytics_job.pairs.plan import PairPlan
 from analytics_job.pipeline import Pipeline
@@ -20,6 +22,7 @@ from analytics_job.ticks.backlog import DueHour, read_hours
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
+from spreadlake.quant.rollups import SPAN_BARS
 from spreadlake.series import SeriesKey
 from spreadlake.times import iso_utc
 from spreadlake.words import count
@@ -29,20 +32,26 @@ from spreadlake.work import Work
 NEW_BARS = "bars of new timeframes"
 BARS = "bars, pair analytics and alerts"
 ROWS = "pair analytics and alerts again"
+OLD_ROWS = "rolling up older pair analytics"
 
 _TRADES = 100_000  # taken in at a time where nothing else waits
 _ROWS = 40_000  # of pair analytics, in one transaction
 _LIVE_ROWS = 10_000  # the same while live trades wait
 Ranges = tuple[tuple[int, int], ...]
+Series = tuple[Pair, int, int]  # its window and lookback
 
 
 class History:
     """Does what is due, a hop at a time."""
 
-    def __init__(self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, hours: Mapping[str, float]
+    ) -> None:
+        """`hours`: how long SQLite keeps rows of each timeframe."""
         self._db = db
         self._lake = lake
         self._pipeline = pipeline
+        self._old_rows = OldRows(db, lake, hours)
         self._stage = ""
         self._taking = 0  # hours that are just being taken in
 
@@ -52,6 +61,12 @@ class History:
         while self._hop(live=end is not None):
             if end is not None and time.monotonic() >= end:
                 return True
+        while self._old_rows.roll_piece():
+            if end is not None:
+                return False  # nothing waits for the others
+            self._enter(OLD_ROWS)
+            self._pipeline.on_commit()
+        self._enter("")
         return False
 
     def newest(self) -> None:
@@ -61,7 +76,7 @@ class History:
             last = self._pipeline.bars.last_bar(analyser.length, final)
             with atomic(self._db):
                 for plan, _ in list(self._wanted(analyser, last, last + 1)):
-                    for result in analyser.compute_again(plan, last, last + 1):
+                    for result in analyser.compute_again(plan, last, last + 1, 0):
                         self._pipeline.status.update(
                             analyser.timeframe, [result], analyser.bars_in_a_row
                         )
@@ -81,6 +96,8 @@ class History:
         if stage == NEW_BARS:
             names = " and ".join(pipeline.bars_due.timeframes())
             return Work(stage, "hour", pipeline.bars_due.seconds() / 3600, names)
+        if stage == OLD_ROWS:
+            return Work(stage, "piece", None)
         if stage == ROWS:
             start, timeframe = pipeline.rows_due.first() or (0, names)
             at = f"{timeframe}, {count(len(pipeline.plan.pairs), 'pair')}, from {iso_utc(start)}"
@@ -148,6 +165,8 @@ class History:
             low = start // found[0].length
             most = _LIVE_ROWS if live else _ROWS
             high = low + max(1, most // max(1, len(found[0].plan.pairs) * found[0].plan.series))
+            if high // SPAN_BARS * SPAN_BARS > low:
+                high = high // SPAN_BARS * SPAN_BARS  # a span that is rolled up is not cut
             if limit is not None:
                 high = min(high, limit // found[0].length)
             if low < high:
@@ -160,11 +179,16 @@ class History:
         pipeline, length = self._pipeline, analyser.length
         final = pipeline.position.final_or_start
         last = pipeline.bars.last_bar(length, final)
+        going_on = self._going_on(analyser, high)
         with atomic(self._db):
             for plan, ranges in self._wanted(analyser, low, high):
+                cut = going_on.issuperset(_series_of(plan))
                 for begin, end in ranges:
                     stop = min(end, last + 1)
-                    results = list(analyser.compute_again(plan, begin, stop))
+                    until = (
+                        high // SPAN_BARS * SPAN_BARS * length if cut and stop == high else final
+                    )
+                    results = list(analyser.compute_again(plan, begin, stop, min(until, final)))
                     self._follow(analyser, results, last)
                     if begin < stop:  # a bar is tested at a boundary before the next one ends
                         first = (begin + 1) * length - 1
@@ -173,6 +197,14 @@ class History:
                         tests.changed(analyser.timeframe, plan.pairs, first, until, final)
             pipeline.rows_due.done(analyser.timeframe, high * length)
         pipeline.on_commit()
+
+    def _going_on(self, analyser: Analyser, high: int) -> frozenset[Series]:
+        """Series of which rows at the bar `high` are due, where a span that is rolled up holds it.
+
+        They are computed in the next hop.
+        """
+        plans = [] if high % SPAN_BARS == 0 else self._wanted(analyser, high, high + 1)
+        return frozenset(one for plan, _ in plans for one in _series_of(plan))
 
     def _wanted(self, analyser: Analyser, low: int, high: int) -> Iterator[tuple[PairPlan, Ranges]]:
         """What is due at the bars [low, high): pairs, windows and lookbacks, and which bars."""
@@ -199,6 +231,10 @@ class History:
                 self._pipeline.alerts.repair(key, low, low + rows * result.length)
             if result.start + rows == last + 1:
                 self._pipeline.status.update(analyser.timeframe, [result], analyser.bars_in_a_row)
+
+
+def _series_of(plan: PairPlan) -> Iterator[Series]:
+    return product(plan.pairs, plan.windows, plan.lookbacks)
 
 
 def _merged(

@@ -11,6 +11,7 @@ from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, HoursDue
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
+from spreadlake.lake.analytics.rollups import forget_rollups
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.hot import next_hour
 from spreadlake.lake.ticks.removal import removed_until
@@ -73,6 +74,7 @@ def clear_from(db: sqlite3.Connection, pipeline: Pipeline, start: int | None) ->
     if start is not None:
         start = _begin(db, start)
     low = 0 if start is None else start
+    forget_rollups(db, low)
     _forget_symbols(db, low)
     for table, column in _BY_TIME.items():
         db.execute(f"DELETE FROM {table} WHERE {column} >= ?", (low,))

@@ -7,9 +7,12 @@ import polars as pl
 
 from analytics_job.bars.store import BarStore
 from analytics_job.pairs.plan import PairPlan
+from analytics_job.pairs.rollups import RollupStore
+from spreadlake.lake import Lake
 from spreadlake.pairs import Pair
 from spreadlake.quant.close_matrix import CloseMatrix
 from spreadlake.quant.pair_rows import NUMBERS, PairRows, pair_rows
+from spreadlake.quant.rollups import ROLLED_SCHEMA
 from spreadlake.series import PAIR_ANALYTICS
 
 # Bars that are computed at a time, times pairs: what is computed on stays in a cache.
@@ -24,24 +27,26 @@ _INSERT = (
 )
 
 
-def insert_rows(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
-    """Writes the rows of a timeframe, in the caller's transaction."""
+def insert_rows(db: sqlite3.Connection, timeframe: str, result: PairRows) -> pl.DataFrame:
+    """Writes the rows of a timeframe, in the caller's transaction; what is rolled up of them."""
     rows = result.frame().with_columns(
         timeframe=pl.lit(timeframe),
-        window_bars=pl.lit(result.window),
-        lookback_bars=pl.lit(result.lookback),
+        window_bars=pl.lit(result.window, pl.Int64),
+        lookback_bars=pl.lit(result.lookback, pl.Int64),
     )
     db.executemany(_INSERT, rows.select(_COLUMNS).rows())
+    return rows.select(ROLLED_SCHEMA.names())
 
 
 class Analyser:
     """Computes and stores rows of one timeframe; runs inside the caller's transaction."""
 
     def __init__(
-        self, db: sqlite3.Connection, bars: BarStore, timeframe: str, plan: PairPlan
+        self, db: sqlite3.Connection, lake: Lake, bars: BarStore, timeframe: str, plan: PairPlan
     ) -> None:
         self._db = db
         self._bars = bars
+        self._rollups = RollupStore(db, lake, timeframe, bars.lengths[timeframe])
         self.timeframe = timeframe
         self.length = bars.lengths[timeframe]
         self.plan = plan
@@ -52,21 +57,27 @@ class Analyser:
         """Stores the rows of the bars that became final when the seconds [start, end) did."""
         if not self.plan.pairs:
             return
+        rows: list[pl.DataFrame] = []
         for low, high in self._bars.bar_ranges(self.length, start, end):
             for result in self._rows(self._closes_up_to(low, high), self.plan, high - low):
-                insert_rows(self._db, self.timeframe, result)
+                rows.append(insert_rows(self._db, self.timeframe, result))
                 yield result
+        self._rollups.append(self.plan, rows, start, end)
 
-    def compute_again(self, plan: PairPlan, low: int, high: int) -> Iterator[PairRows]:
+    def compute_again(self, plan: PairPlan, low: int, high: int, until: int) -> Iterator[PairRows]:
         """Stores the rows of the plan's pairs at the absolute bars [low, high).
 
-        Rows that were there and are none any more go.
+        Rows that were there and are none any more go. Spans of them are rolled up again where they
+        end at or before `until` (s); the others are once the rest of their rows is computed.
         """
-        if plan.pairs and low < high:
-            for result in self._rows(self._load(plan, low, high), plan, high - low):
-                self._delete_warming(result)
-                insert_rows(self._db, self.timeframe, result)
-                yield result
+        if not plan.pairs or low >= high:
+            return
+        rows: list[pl.DataFrame] = []
+        for result in self._rows(self._load(plan, low, high), plan, high - low):
+            self._delete_warming(result)
+            rows.append(insert_rows(self._db, self.timeframe, result))
+            yield result
+        self._rollups.again(plan, rows, low * self.length, high * self.length, until)
 
     def forget(self) -> None:
         """Drops what was read from the bars: they changed, or a break came."""

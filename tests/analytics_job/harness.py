@@ -27,7 +27,7 @@ from spreadlake.trades import COLUMNS
 from tests.patience import PATIENCE, Deadline
 from tests.trades import TICKS, Trade
 
-TABLES = ("bars", "first_bars", "pair_analytics", "pair_status", "alert_events")
+TABLES = ("bars", "first_bars", "pair_analytics", "pair_rollups", "pair_status", "alert_events")
 
 
 class TestLake:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from analytics_job.history.backfill import BARS, ROWS, History
@@ -47,11 +48,11 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Seen:
     seen: Seen = Counter()
     insert_rows = analyser.insert_rows
 
-    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
+    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> pl.DataFrame:
         for pair, have in zip(result.pairs, result.have, strict=True):
             for row in (have >= result.window).nonzero()[0]:
                 seen[pair.name, result.length, result.start + int(row)] += 1
-        insert_rows(db, timeframe, result)
+        return insert_rows(db, timeframe, result)
 
     monkeypatch.setattr(analyser, "insert_rows", noted)
     return seen

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from analytics_job.job import AnalyticsJob
@@ -48,9 +49,9 @@ def test_groups_and_pieces_of_any_size_give_the_same_tables(
     sizes: set[int] = set()
     insert_rows = analyser.insert_rows
 
-    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> None:
+    def noted(db: sqlite3.Connection, timeframe: str, result: PairRows) -> pl.DataFrame:
         sizes.add(len(result.pairs))
-        insert_rows(db, timeframe, result)
+        return insert_rows(db, timeframe, result)
 
     monkeypatch.setattr(analyser, "insert_rows", noted)
     whole = _tables(tmp_path / "whole")
