@@ -35,8 +35,12 @@ def sample_folder(path: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _cache() -> Path:
+    """LakeError for a user without a home."""
     named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path("~/.cache").expanduser()) / "spreadlake"
+    try:
+        return (Path(named) if named else Path("~/.cache").expanduser()) / "spreadlake"
+    except RuntimeError as error:
+        raise LakeError(f"there is no folder of this user: {error}") from error
 
 
 def _made(folder: Path, archive: zipfile.ZipFile, name: str) -> Path:

@@ -112,6 +112,16 @@ def test_where_there_is_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert spreadlake.sample().path.is_relative_to(tmp_path / "temporary")
 
 
+def test_where_there_is_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", none)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert spreadlake.sample().path.is_relative_to(tmp_path)
+
+
 def test_several_at_once_get_the_same(tmp_path: Path) -> None:
     line = "import sys, spreadlake; print(spreadlake.sample(sys.argv[1]).trades().collect().height)"
     several = [
