@@ -10,6 +10,7 @@ import polars as pl
 
 from spreadlake.lake import HOUR_MS, TRADES_SCHEMA, Lake, open_reader, read_trades
 from spreadlake.lake.databases.errors import explaining
+from spreadlake.lake.databases.meta import has_table
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.lake.layout import DAY_MS
 from spreadlake.lake.ticks.hot import rows_after, rows_until
@@ -122,7 +123,7 @@ class TickTail:
             self.close()
         if self._db is None and self._lake.ticks_db.exists():
             db = open_reader(self._lake.ticks_db)
-            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'rolls'").fetchone() is None:
+            if not has_table(db, "rolls"):
                 db.close()  # the collector is just making it
                 return None
             self._db, self._presence = db, Presence(self._lake.ticks_db)

@@ -2,12 +2,13 @@
 
 import sqlite3
 
+from spreadlake.lake.databases.meta import has_table
 from spreadlake.quant.breaks import cuts_of
 
 
 def read_breaks(db: sqlite3.Connection) -> list[tuple[int, int]]:
     """Seconds [start, end) in which no symbol traded and no bars are, in order."""
-    if not _has_table(db, "breaks"):
+    if not has_table(db, "breaks"):
         return []
     return db.execute('SELECT "start", "end" FROM breaks ORDER BY "start"').fetchall()
 
@@ -17,7 +18,7 @@ def read_stops(db: sqlite3.Connection) -> list[tuple[str, int, int | None]]:
 
     None: it has none since.
     """
-    if not _has_table(db, "stops"):
+    if not has_table(db, "stops"):
         return []
     return db.execute(
         "SELECT symbol, time, (SELECT min(j.time) FROM joins AS j WHERE j.symbol = s.symbol "
@@ -27,7 +28,7 @@ def read_stops(db: sqlite3.Connection) -> list[tuple[str, int, int | None]]:
 
 def read_kline_runs(db: sqlite3.Connection) -> list[tuple[str, int, int]]:
     """(symbol, start, end) of the seconds of which klines are in its bars, in order."""
-    if not _has_table(db, "kline_runs"):
+    if not has_table(db, "kline_runs"):
         return []
     return db.execute(
         'SELECT symbol, "start", "end" FROM kline_runs ORDER BY symbol, "start"'
@@ -40,9 +41,3 @@ def read_cuts(db: sqlite3.Connection, length: int, low: int, high: int) -> list[
     Only those that no missing bar shows anyway; see `CloseMatrix.stretches`.
     """
     return cuts_of(read_breaks(db), length, low, high)
-
-
-def _has_table(db: sqlite3.Connection, name: str) -> bool:
-    """Not in an older lake that its job has not opened since."""
-    found = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
-    return found.fetchone() is not None

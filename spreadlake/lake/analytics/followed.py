@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 
+from spreadlake.lake.databases.meta import has_table
 from spreadlake.pairs import FollowedPair, Pair, parse_pair
 
 _STORED = "SELECT pair, source, since, why FROM followed_pairs"
@@ -11,21 +12,21 @@ _OF_BEFORE = "SELECT DISTINCT pair, 'configuration' AS source, NULL, '' FROM ser
 
 def read_followed(db: sqlite3.Connection) -> list[FollowedPair]:
     """All of them, by name; of an older lake that its job has not opened since as well."""
-    sql = _STORED if _has_table(db) else _OF_BEFORE
+    sql = _STORED if has_table(db, "followed_pairs") else _OF_BEFORE
     rows = db.execute(f"{sql} ORDER BY pair").fetchall()
     return [FollowedPair(parse_pair(pair), *rest) for pair, *rest in rows]
 
 
 def count_followed(db: sqlite3.Connection) -> dict[str, int]:
     """How many there are by source, those that have any."""
-    table = _STORED if _has_table(db) else _OF_BEFORE
+    table = _STORED if has_table(db, "followed_pairs") else _OF_BEFORE
     rows = db.execute(f"SELECT source, count(*) FROM ({table}) GROUP BY source ORDER BY source")
     return {str(source): int(number) for source, number in rows.fetchall()}
 
 
 def read_chosen(db: sqlite3.Connection) -> list[Pair]:
     """Those that the screens chose, whoever else asked for them too."""
-    if not _has_table(db):
+    if not has_table(db, "followed_pairs"):
         return []
     rows = db.execute("SELECT pair FROM screen_choices WHERE since IS NOT NULL ORDER BY pair")
     return [parse_pair(pair) for (pair,) in rows.fetchall()]
@@ -50,8 +51,3 @@ def save_followed(
     db.executemany("DELETE FROM followed_pairs WHERE pair = ?", gone)
     changed = [row for name, row in wanted.items() if stored.get(name) != row]
     db.executemany("INSERT OR REPLACE INTO followed_pairs VALUES (?, ?, ?, ?)", changed)
-
-
-def _has_table(db: sqlite3.Connection) -> bool:
-    found = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'followed_pairs'")
-    return found.fetchone() is not None

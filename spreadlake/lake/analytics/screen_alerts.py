@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spreadlake.lake.databases.meta import has_table
+
 
 class OpenScreenAlert(NamedTuple):
     """An open event; `zscore`, `edge_bps` and `half_life` (bars) are of the screen that opened it.
@@ -48,12 +50,14 @@ WHERE e.closed_at IS NULL
 
 def open_screen_alerts(db: sqlite3.Connection) -> list[OpenScreenAlert]:
     """The open events of all rules on the screen; what is over costs nothing."""
-    return [OpenScreenAlert(*row) for row in db.execute(_OPEN)] if _are_kept(db) else []
+    if not has_table(db, "screen_alerts"):
+        return []
+    return [OpenScreenAlert(*row) for row in db.execute(_OPEN)]
 
 
 def screen_rule_counts(db: sqlite3.Connection) -> list[ScreenRuleCount]:
     """The rules on the screen, by name."""
-    if not _are_kept(db):
+    if not has_table(db, "screen_alerts"):
         return []
     rows = db.execute("SELECT rule, opened, left_out FROM screen_rules ORDER BY rule")
     return [ScreenRuleCount(*row) for row in rows]
@@ -61,14 +65,14 @@ def screen_rule_counts(db: sqlite3.Connection) -> list[ScreenRuleCount]:
 
 def screen_rule_timeframes(db: sqlite3.Connection) -> set[str]:
     """The timeframes of the screens that rules watch."""
-    if not _are_kept(db):
+    if not has_table(db, "screen_alerts"):
         return set()
     return {row[0] for row in db.execute("SELECT DISTINCT timeframe FROM screen_rules")}
 
 
 def said_of(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, tuple[float, float | None]]:
     """Edge (bps) and half-life (bars) of those of the events that a screen opened."""
-    if not (ids and _are_kept(db)):
+    if not (ids and has_table(db, "screen_alerts")):
         return {}
     rows = db.execute(
         "SELECT event_id, edge_bps, half_life FROM screen_alerts "
@@ -76,8 +80,3 @@ def said_of(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, tuple[float
         ids,
     )
     return {number: (edge, half_life) for number, edge, half_life in rows}
-
-
-def _are_kept(db: sqlite3.Connection) -> bool:
-    name = "screen_alerts"
-    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None

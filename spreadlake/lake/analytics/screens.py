@@ -4,6 +4,8 @@ import json
 import sqlite3
 from typing import NamedTuple
 
+from spreadlake.lake.databases.meta import has_table
+
 PERSISTENCE_SECONDS = 3_600
 """How far back `persistence` looks."""
 
@@ -35,7 +37,7 @@ _COLUMNS = "time, symbols, pairs, cointegrated, seconds"
 
 def newest_screen(db: sqlite3.Connection, key: ScreenKey) -> ScreenSummary | None:
     """The last screen of `key`; None where there is none."""
-    if not _are_kept(db):
+    if not has_table(db, "screens"):
         return None
     row = db.execute(
         f"SELECT {_COLUMNS} FROM screens WHERE {_OF_KEY} ORDER BY time DESC LIMIT 1", key
@@ -45,7 +47,7 @@ def newest_screen(db: sqlite3.Connection, key: ScreenKey) -> ScreenSummary | Non
 
 def newest_screens(db: sqlite3.Connection) -> dict[ScreenKey, ScreenSummary]:
     """The last screen of each key that there is."""
-    if not _are_kept(db):
+    if not has_table(db, "screens"):
         return {}
     keys = db.execute("SELECT DISTINCT timeframe, lookback_bars, window_bars FROM screens")
     found = {key: newest_screen(db, key) for key in (ScreenKey(*row) for row in keys.fetchall())}
@@ -78,15 +80,10 @@ def best_pairs(db: sqlite3.Connection, key: ScreenKey, time: int, most: int) -> 
 
 def passed_before(db: sqlite3.Connection, key: ScreenKey, time: int) -> list[list[str]]:
     """The pairs that passed each screen of the hour before the bar `time`, by name."""
-    if not _are_kept(db):
+    if not has_table(db, "screens"):
         return []
     rows = db.execute(
         f"SELECT pairs FROM screen_passed WHERE {_OF_KEY} AND time >= ? AND time < ?",
         (*key, time - PERSISTENCE_SECONDS, time),
     )
     return [json.loads(pairs) for (pairs,) in rows.fetchall()]
-
-
-def _are_kept(db: sqlite3.Connection) -> bool:
-    """Not in an older lake that its job has not opened since."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'screens'").fetchone() is not None

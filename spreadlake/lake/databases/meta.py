@@ -1,6 +1,12 @@
-"""What is written down once for a whole database: texts in its table `meta`, by their key."""
+"""What is there once for a whole database: its tables, and texts in `meta` by their key."""
 
 import sqlite3
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether there is one; not in a lake of before that its writer has not opened since."""
+    query = "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?"
+    return db.execute(query, (name,)).fetchone() is not None
 
 
 def read_meta(db: sqlite3.Connection, key: str) -> str | None:

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from spreadlake.funding import SAME_MS, Compared, FundingRate, compare_rates
+from spreadlake.lake.databases.meta import has_table
 
 _NAMES = ", ".join(FundingRate._fields)
 # Parameters of one statement.
@@ -27,7 +28,7 @@ def read_funding(
 
     None in a lake that was made before there were any.
     """
-    if not _has_table(db):
+    if not has_table(db, "funding"):
         return []
     found: list[FundingRate] = []
     wanted = sorted(set(symbols))
@@ -45,7 +46,7 @@ def latest_funding(
     db: sqlite3.Connection, symbols: Iterable[str], number: int = 1
 ) -> list[FundingRate]:
     """The newest `number` rates of each of `symbols`, newest first; a seek a symbol."""
-    if not _has_table(db):
+    if not has_table(db, "funding"):
         return []
     query = f"SELECT {_NAMES} FROM funding WHERE symbol = ? ORDER BY time_ms DESC LIMIT ?"
     return [FundingRate(*row) for s in symbols for row in db.execute(query, (s, number))]
@@ -76,7 +77,7 @@ def compare_funding(db: sqlite3.Connection, rates: Iterable[FundingRate]) -> Com
 
 def read_spans(db: sqlite3.Connection) -> dict[str, FundingSpan]:
     """By symbol; none in a lake that was made before there were any."""
-    if not _has_table(db):
+    if not has_table(db, "funding"):
         return {}
     rows = db.execute("SELECT symbol, first_ms, until_ms FROM funding_spans")
     return {row[0]: FundingSpan(*row) for row in rows}
@@ -89,8 +90,3 @@ def save_spans(db: sqlite3.Connection, spans: Iterable[FundingSpan]) -> None:
 
 def _by_symbol(rate: FundingRate) -> tuple[str, int]:
     return rate.symbol, rate.time_ms
-
-
-def _has_table(db: sqlite3.Connection) -> bool:
-    found = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'funding'").fetchone()
-    return found is not None

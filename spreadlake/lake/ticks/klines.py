@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spreadlake.lake.databases.meta import has_table
 from spreadlake.lake.databases.status import add_counters
 
 KLINE_COLUMNS = (
@@ -81,8 +82,7 @@ def kline_extent(db: sqlite3.Connection) -> KlineExtent | None:
 
 
 def _changes(db: sqlite3.Connection) -> str:
-    known = "SELECT 1 FROM sqlite_master WHERE name = 'kline_changes'"
-    return "kline_changes" if db.execute(known).fetchone() else f"({_CHANGES_OF_BEFORE})"
+    return "kline_changes" if has_table(db, "kline_changes") else f"({_CHANGES_OF_BEFORE})"
 
 
 def read_klines(

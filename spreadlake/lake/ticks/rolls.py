@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spreadlake.errors import MissingFileError
+from spreadlake.lake.databases.meta import has_table
 from spreadlake.lake.layout import DAY_FILE, DAY_MS, HOUR_MS, Lake, day_of
 from spreadlake.lake.ticks.symbols import read_symbols
 from spreadlake.times import iso_utc
@@ -80,8 +81,7 @@ def knows_days(db: sqlite3.Connection) -> bool:
 
     It does once its writer has opened it.
     """
-    query = "SELECT 1 FROM main.sqlite_master WHERE name = 'removed'"
-    return db.execute(query).fetchone() is not None
+    return has_table(db, "removed")
 
 
 def _columns(db: sqlite3.Connection, of: str = "") -> str:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from spreadlake.lake.databases.meta import read_meta, write_meta
+from spreadlake.lake.databases.meta import has_table, read_meta, write_meta
 from spreadlake.lake.databases.status import read_status
 from spreadlake.lake.ticks.symbols import read_symbols
 
@@ -76,7 +76,7 @@ def captured_symbols(db: sqlite3.Connection) -> list[str] | None:
 
     `db` is any connection to `ticks.db`, of an old lake as well.
     """
-    if _has_table(db):
+    if has_table(db, "universe"):
         rows = db.execute(
             "SELECT symbol FROM universe WHERE place IS NOT NULL ORDER BY place"
         ).fetchall()
@@ -89,7 +89,7 @@ def captured_symbols(db: sqlite3.Connection) -> list[str] | None:
 
 def read_universe(db: sqlite3.Connection) -> UniverseLook:
     """Every symbol that is known of; without rows in a lake whose collector never said."""
-    if not _has_table(db):
+    if not has_table(db, "universe"):
         return UniverseLook([])
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM universe ORDER BY place IS NULL, place, symbol"
@@ -143,7 +143,7 @@ def note_changes(
 
 def universe_changes(db: sqlite3.Connection, after: int) -> list[UniverseChange]:
     """The changes since the one with seq `after`, in order; all where the record begins anew."""
-    if not _has_table(db, "universe_changes"):
+    if not has_table(db, "universe_changes"):
         return []
     (newest,) = db.execute("SELECT ifnull(max(seq), 0) FROM universe_changes").fetchone()
     if newest == after:
@@ -158,9 +158,3 @@ def universe_changes(db: sqlite3.Connection, after: int) -> list[UniverseChange]
 def save_trouble(db: sqlite3.Connection, trouble: str) -> None:
     """Notes why a look did not count, inside the caller's transaction; the rows stay."""
     write_meta(db, _TROUBLE, trouble)
-
-
-def _has_table(db: sqlite3.Connection, name: str = "universe") -> bool:
-    """Not in a lake of before that no collector has opened since."""
-    found = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
-    return found.fetchone() is not None
