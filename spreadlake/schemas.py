@@ -2,6 +2,9 @@
 
 import polars as pl
 
+UTC_TIME: pl.DataType = pl.Datetime("us", "UTC")
+"""A time in the frames that are given to users."""
+
 TRADES_SCHEMA = pl.Schema(
     {
         "symbol": pl.String,

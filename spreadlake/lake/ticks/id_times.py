@@ -30,6 +30,8 @@ def times_of_ids(
     # Files of hours before that of their day, which takes their place.
     for path in sorted(lake.tick_partition(symbol, 0).parent.parent.glob("date=*/*.parquet")):
         left = [one for one in ids if one not in found]
+        if not left:
+            break
         try:
             first, last = ids_in_partition(path)
             inside = [one for one in left if first <= one <= last]

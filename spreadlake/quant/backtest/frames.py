@@ -7,18 +7,17 @@ from spreadlake.quant.arrays import Ints
 from spreadlake.quant.backtest.positions import REASONS
 from spreadlake.quant.backtest.run import Run
 from spreadlake.quant.backtest.trades import Market, Trades
-
-_TIME: pl.DataType = pl.Datetime("us", "UTC")
+from spreadlake.schemas import UTC_TIME
 
 TRADES_SCHEMA = pl.Schema(
     [
         ("trade", pl.Int64()),
         ("pair", pl.String()),
         ("side", pl.String()),
-        ("signal_time", _TIME),
-        ("entry_time", _TIME),
-        ("exit_signal_time", _TIME),
-        ("exit_time", _TIME),
+        ("signal_time", UTC_TIME),
+        ("entry_time", UTC_TIME),
+        ("exit_signal_time", UTC_TIME),
+        ("exit_time", UTC_TIME),
         ("quantity_a", pl.Float64()),
         ("quantity_b", pl.Float64()),
         ("entry_price_a", pl.Float64()),
@@ -46,8 +45,8 @@ _QUANTITIES = (
 
 EQUITY_SCHEMA = pl.Schema(
     [
-        ("time", _TIME),
-        ("close_time", _TIME),
+        ("time", UTC_TIME),
+        ("close_time", UTC_TIME),
         ("zscore", pl.Float64()),
         ("position", pl.Int64()),
         ("equity", pl.Float64()),

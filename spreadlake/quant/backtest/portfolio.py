@@ -13,13 +13,12 @@ from spreadlake.quant.backtest.joined import joined_trades
 from spreadlake.quant.backtest.positions import Positions
 from spreadlake.quant.backtest.summary import Summary, max_drawdown_of, summarise
 from spreadlake.quant.backtest.trades import HeldBars, Market, Trades
-
-_TIME: pl.DataType = pl.Datetime("us", "UTC")
+from spreadlake.schemas import UTC_TIME
 
 PORTFOLIO_SCHEMA = pl.Schema(
     [
-        ("time", _TIME),
-        ("close_time", _TIME),
+        ("time", UTC_TIME),
+        ("close_time", UTC_TIME),
         ("positions", pl.Int64()),
         ("notional", pl.Float64()),
         ("equity", pl.Float64()),

@@ -10,6 +10,7 @@ from spreadlake.quant.backtest.grid import Grid
 from spreadlake.quant.backtest.parameters import PARAMETERS, ParameterSets, Value, shown_value
 from spreadlake.quant.backtest.summary import SUMMARY_KEYS
 from spreadlake.quant.backtest.walk_forward import FoldResult
+from spreadlake.schemas import UTC_TIME
 
 _WHOLE = ("window", "lookback", "max_bars", "trades", "longest_bars_held")
 
@@ -21,7 +22,6 @@ def _kind(name: str) -> pl.DataType:
 
 
 _PARAMETERS_SCHEMA = {name: _kind(name) for name in PARAMETERS}
-_TIME = pl.Datetime("us", "UTC")
 
 GRID_SCHEMA = pl.Schema(
     {
@@ -39,9 +39,9 @@ GRID_SCHEMA = pl.Schema(
 FOLDS_SCHEMA = pl.Schema(
     {
         "fold": pl.Int64(),
-        "train_start": _TIME,
-        "test_start": _TIME,
-        "test_end": _TIME,
+        "train_start": UTC_TIME,
+        "test_start": UTC_TIME,
+        "test_end": UTC_TIME,
         **_PARAMETERS_SCHEMA,
         "train_trades": pl.Int64(),
         "train_net": pl.Float64(),

@@ -10,7 +10,8 @@ from spreadlake.lake.ticks.universe import UniverseRow
 from spreadlake.research.coverage.bars import bars_known
 from spreadlake.research.coverage.stretches import HELD, BarsKnown, Extent, Stretch, TradesKnown
 from spreadlake.research.coverage.trades import trades_known
-from spreadlake.research.frames.lazy import UTC_TIME, with_datetimes
+from spreadlake.research.frames.lazy import with_datetimes
+from spreadlake.schemas import UTC_TIME
 from spreadlake.status.snapshots import snapshot
 from spreadlake.times import iso_utc
 

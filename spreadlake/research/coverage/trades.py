@@ -13,7 +13,7 @@ from spreadlake.lake.layout import DAY_MS
 from spreadlake.lake.ticks.gaps import IMPORT, Gap, newest_gaps
 from spreadlake.lake.ticks.id_times import times_of_ids
 from spreadlake.lake.ticks.klines import kline_changes
-from spreadlake.lake.ticks.removal import removed_days, removed_spans
+from spreadlake.lake.ticks.removal import RemovedSpan, removed_days, removed_spans
 from spreadlake.lake.ticks.rolls import hour_spans, missing_hours
 from spreadlake.lake.ticks.symbols import (
     SymbolRow,
@@ -47,9 +47,10 @@ def trades_known(db: sqlite3.Connection, lake: Lake) -> TradesKnown:
     for symbol, start, end, rows in gone:
         lost[symbol] += rows
         known.stretches.append(Stretch(symbol, "files", start, end, _GONE, rows))
-    for one in removed_spans(db, None, 0, _EVER_MS):
+    removed = removed_spans(db, None, 0, _EVER_MS)
+    for one in removed:
         lost[one.symbol] += one.rows
-    known.stretches += _removed(db)
+    known.stretches += _removed(db, removed)
     for row in read_symbols(db):
         extent = _extent(db, lake, row)
         known.extents[row.symbol] = extent
@@ -89,12 +90,9 @@ def _not_on_record(known: TradesKnown, lake: Lake, symbol: str) -> Iterator[Stre
     yield Stretch(symbol, "trades", *extent, trades=held)
 
 
-def _removed(db: sqlite3.Connection) -> Iterator[Stretch]:
+def _removed(db: sqlite3.Connection, spans: Sequence[RemovedSpan]) -> Iterator[Stretch]:
     """Days in a row that are not back; how many trades they had, where all of them went."""
-    rows = {
-        (one.symbol, one.start_ms, one.end_ms): one.rows
-        for one in removed_spans(db, None, 0, _EVER_MS)
-    }
+    rows = {(one.symbol, one.start_ms, one.end_ms): one.rows for one in spans}
     days = sorted((day.symbol, day.day_ms) for day in removed_days(db, None, 0, _EVER_MS))
     for symbol, own in groupby(days, lambda day: day[0]):
         starts = [start for _, start in own]

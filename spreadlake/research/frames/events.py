@@ -6,7 +6,8 @@ import polars as pl
 
 from spreadlake.lake import Lake
 from spreadlake.lake.ticks.gaps import gap_rows
-from spreadlake.research.frames.lazy import UTC_TIME, with_datetimes
+from spreadlake.research.frames.lazy import with_datetimes
+from spreadlake.schemas import UTC_TIME
 from spreadlake.status.snapshots import snapshot
 
 ALERTS_FRAME = pl.Schema(

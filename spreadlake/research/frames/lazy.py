@@ -7,8 +7,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from spreadlake.research.frames.predicates import time_bounds
-
-UTC_TIME = pl.Datetime("us", "UTC")
+from spreadlake.schemas import UTC_TIME
 
 
 class Asked(NamedTuple):

@@ -13,10 +13,10 @@ from spreadlake.lake.ticks.klines import symbols_of_klines_alone
 from spreadlake.lake.ticks.removal import refuse_removed
 from spreadlake.lake.ticks.symbols import symbols_with_trades
 from spreadlake.lake.ticks.trades import read_trades, trade_days
-from spreadlake.research.frames.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
+from spreadlake.research.frames.lazy import Asked, lazy_frame, with_datetimes
 from spreadlake.research.frames.predicates import symbols_meeting
 from spreadlake.research.spans import Span
-from spreadlake.schemas import TICKS_SCHEMA
+from spreadlake.schemas import TICKS_SCHEMA, UTC_TIME
 from spreadlake.status.snapshots import snapshot
 from spreadlake.words import listed
 

@@ -25,23 +25,23 @@ from spreadlake.research.pictures.style import (
     SIDE,
     THRESHOLD,
     THRESHOLDS_TOLD,
+    TITLES,
 )
 
 
 class _Chart(NamedTuple):
-    """One of the charts under each other: its title, its height and what is free below it (px)."""
+    """One of the charts under each other: its height and what is free below it (px)."""
 
-    title: str
     height: int
     below: int
 
 
 _CHARTS = {
-    "equity": _Chart("Equity after costs, with open profit", 290, 40),
-    "drawdown": _Chart("Drawdown", 110, 80),
-    "zscore": _Chart("z-score and trades", 320, 150),
-    "costs": _Chart("Gross, costs, net", 230, 80),
-    "distribution": _Chart("Net of a trade", 210, 40),
+    "equity": _Chart(290, 40),
+    "drawdown": _Chart(110, 80),
+    "zscore": _Chart(320, 150),
+    "costs": _Chart(230, 80),
+    "distribution": _Chart(210, 40),
 }
 _OVER_TIME = ("equity", "drawdown", "zscore", "costs")
 _TOP = 50  # px above the first chart
@@ -118,7 +118,7 @@ class _Charts:
             }
         )
         self.figure.add_annotation(
-            text=_CHARTS[name].title,
+            text=TITLES[name],
             font={"size": 15},
             showarrow=False,
             xref="paper",

@@ -20,6 +20,7 @@ from spreadlake.research.pictures.style import (
     SIDE,
     THRESHOLD,
     THRESHOLDS_TOLD,
+    TITLES,
 )
 
 _DASHES = {"entry": "--", "exit": ":", "stop": "-."}
@@ -75,21 +76,21 @@ def _chosen(drawing: Drawing) -> dict[_Draw, float]:
 
 
 def _draw_equity(ax: Any, drawing: Drawing) -> None:
-    ax.set_title("Equity after costs, with open profit", loc="left", color=_TEXT)
+    ax.set_title(TITLES["equity"], loc="left", color=_TEXT)
     _plot(ax, drawing.equity, color=EQUITY, lw=1.6)
     ax.axhline(0, color=QUIET, lw=0.8)
     ax.tick_params(labelbottom=False)
 
 
 def _draw_drawdown(ax: Any, drawing: Drawing) -> None:
-    ax.set_title("Drawdown", loc="left", color=_TEXT)
+    ax.set_title(TITLES["drawdown"], loc="left", color=_TEXT)
     times, values = naive(drawing.drawdown.times), drawing.drawdown.values
     ax.fill_between(times, values, 0, color=LOSS, alpha=0.25, lw=0)
     ax.plot(times, values, color=LOSS, lw=1)
 
 
 def _draw_zscore(ax: Any, drawing: Drawing) -> None:
-    ax.set_title("z-score and trades", loc="left", color=_TEXT)
+    ax.set_title(TITLES["zscore"], loc="left", color=_TEXT)
     if drawing.zscore is not None:
         _plot(ax, drawing.zscore, color=QUIET, lw=0.9, label="z-score")
     for name, levels in drawing.thresholds.items():
@@ -119,7 +120,7 @@ def _draw_marks(ax: Any, marks: Marks, label: str | None, size: float) -> None:
 
 
 def _draw_costs(ax: Any, drawing: Drawing) -> None:
-    ax.set_title("Gross, costs, net", loc="left", color=_TEXT)
+    ax.set_title(TITLES["costs"], loc="left", color=_TEXT)
     for name, line in drawing.costs.items():
         width = 2.2 if name == "net" else 1.4
         label = COSTS_TOLD[name]
@@ -128,7 +129,7 @@ def _draw_costs(ax: Any, drawing: Drawing) -> None:
 
 
 def _draw_distribution(ax: Any, drawing: Drawing) -> None:
-    ax.set_title("Net of a trade", loc="left", color=_TEXT)
+    ax.set_title(TITLES["distribution"], loc="left", color=_TEXT)
     found = drawing.distribution
     if found is not None:
         colors = [LOSS if low < 0 else GAIN for low in found.edges[:-1]]

@@ -1,7 +1,7 @@
-"""Colours of the pictures: each has one meaning, and stands out on white as on nearly black. Pure.
+"""Titles and colours of the pictures; each colour has one meaning. Pure.
 
 Okabe and Ito's, which people with any colour vision can tell apart, a little darker or lighter
-where they would not be seen on one of both.
+where they would not be seen on white, or on nearly black.
 """
 
 EQUITY = "#2F81D6"
@@ -21,3 +21,12 @@ MARKS_TOLD = {
     "time": "out: time",
     "end": "out: end",
 }
+
+TITLES = {
+    "equity": "Equity after costs, with open profit",
+    "drawdown": "Drawdown",
+    "zscore": "z-score and trades",
+    "costs": "Gross, costs, net",
+    "distribution": "Net of a trade",
+}
+"""Of the charts."""
