@@ -32,14 +32,14 @@ def timeframe_seconds(timeframe: str) -> int:
     return int(match[1]) * _UNIT_SECONDS[match[2]]
 
 
-def length_of(timeframe: str) -> int:
-    """The same of what a person named, in a command, an address or Python: InputError."""
-    if not isinstance(timeframe, str):
-        raise InputError(f"timeframe {timeframe!r} is not a text such as '1m'")
+def length_of(text: str, name: str | None = None) -> int:
+    """The same of what a person gave as `name`, or as a timeframe: InputError for what is none."""
+    if not isinstance(text, str):  # of whoever calls from Python
+        raise InputError(f"{name or 'timeframe'} {text!r} is not a text such as '1m'")
     try:
-        return timeframe_seconds(timeframe)
+        return timeframe_seconds(text)
     except ValueError as error:
-        raise InputError(str(error)) from None
+        raise InputError(f"{name}: {error}" if name else str(error)) from None
 
 
 def bars_of_span(text: str, length: int) -> int:
@@ -95,15 +95,15 @@ def parse_time(text: str) -> float:
         if len(stripped) > len("2024-08-09"):
             raise InputError(f"time {text!r} has no zone; add Z for UTC, or an offset like +02:00")
         moment = moment.replace(tzinfo=UTC)
-    return _within_years(text, moment).timestamp()
+    return seconds_in_utc(moment, f"time {text!r}")
 
 
-def _within_years(text: str, moment: datetime) -> datetime:
-    """In UTC; by its offset a time may leave the years that there are names for."""
+def seconds_in_utc(moment: datetime, told: str) -> float:
+    """Unix seconds of a time with a zone; InputError, where UTC has no such year, with `told`."""
     try:
-        return moment.astimezone(UTC)
+        return moment.astimezone(UTC).timestamp()
     except OverflowError:
-        raise InputError(f"time {text!r} is of no year from 1 to 9999 in UTC") from None
+        raise InputError(f"{told} is of no year from 1 to 9999 in UTC") from None
 
 
 def _epoch(digits: str) -> float:

@@ -12,7 +12,7 @@ from launcher.commands.screen import parse_symbols
 from launcher.commands.screen_output import THREADS, Progress
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.times import timeframe_seconds
+from spreadlake.times import length_of
 from spreadlake.words import count
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def run_screens(
     given = choices._asdict()
     most, worth = given.pop("max_positions"), given.pop("max_notional")
     if choices.every is not None:
-        given["every"] = _seconds(choices.every)
+        given["every"] = length_of(choices.every, "--every")
     if choices.symbols is not None:
         given["symbols"] = parse_symbols(choices.symbols)
     for name in ("timeframe", "window", "lookback", "prices", "funding"):
@@ -204,10 +204,3 @@ def _pair_lines(result: "ScreenBacktest") -> Iterator[str]:
 def _most(result: "ScreenBacktest", column: str) -> str:
     most: Any = result.screens[column].max()
     return f"{most:,}"
-
-
-def _seconds(every: str) -> int:
-    try:
-        return timeframe_seconds(every)
-    except ValueError as error:
-        raise InputError(f"--every: {error}") from None

@@ -20,7 +20,7 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.pairs import check_symbol
 from spreadlake.series import Prices
-from spreadlake.times import parse_time, timeframe_seconds
+from spreadlake.times import length_of, parse_time
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -163,10 +163,7 @@ def _times(
         raise InputError("--at is one time, and --every many: leave one of them out")
     if start is None or end is None:
         raise InputError("--every needs the range's --from and --to")
-    try:
-        step = timeframe_seconds(every)
-    except ValueError as error:
-        raise InputError(f"--every: {error}") from None
+    step = length_of(every, "--every")
     first, last = parse_time(start), parse_time(end)
     if first > last:
         raise InputError(f"--from {start} is after --to {end}")

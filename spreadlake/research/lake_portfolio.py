@@ -1,6 +1,5 @@
 """What a lake in Python has of portfolios: the back-test of the pairs that screens choose."""
 
-from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
@@ -9,7 +8,7 @@ from spreadlake.research.backtests.screen_request import MOST_POSITIONS, ScreenB
 from spreadlake.research.spans import Time, seconds_of
 from spreadlake.research.symbols import Symbols, chosen_of
 from spreadlake.series import Prices
-from spreadlake.times import timeframe_seconds
+from spreadlake.times import length_of
 
 
 class Portfolios:
@@ -58,10 +57,6 @@ class Portfolios:
         >>> lake.backtest_screen("1m", every="2h", fee_bps=1)
         ScreenBacktest(9 pairs chosen: 74 trades, net 1,534.48)
         """
-        try:
-            seconds = timeframe_seconds(every)
-        except ValueError as error:
-            raise InputError(f"every: {error}") from None
         request = ScreenBacktestRequest(
             timeframe,
             window,
@@ -69,7 +64,7 @@ class Portfolios:
             prices,
             chosen_of(symbols),
             min_volume,
-            seconds,
+            length_of(every, "every"),
             max_qvalue,
             top,
             seconds_of(start, "start"),

@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from spreadlake.arguments import number_of, whole_of
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.definition import definition_of
+from spreadlake.lake.analytics.definition import SeriesDefinition, definition_of
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.parameters import GridValues
@@ -177,8 +178,11 @@ class OpenLake(Portfolios):
         >>> lake.screen("1m", lookback=240, max_qvalue=0.05).select("symbol_a", "symbol_b").rows()
         [('ETHUSDT', 'BTCUSDT'), ('ADAUSDT', 'LINKUSDT')]
         """
-        if order not in ORDERS:
+        if not isinstance(order, str) or order not in ORDERS:
             raise InputError(f"order {order!r}: a screen is ordered by one of {', '.join(ORDERS)}")
+        top = None if top is None else whole_of("top", top, 1, "ask for 1 pair or more")
+        if max_qvalue is not None:
+            max_qvalue = number_of("max_qvalue", max_qvalue, 0)
         request = ScreenRequest(
             timeframe,
             ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
@@ -186,7 +190,7 @@ class OpenLake(Portfolios):
             min_volume,
             self._max_stale_bars(),
         )
-        screen = take_screen(self._lake, request, seconds_of(at), threads=threads)
+        screen = take_screen(self._lake, request, seconds_of(at, "at"), threads=threads)
         return replace(screen, rows=ranked(screen.rows, order, max_qvalue, top)).frame()
 
     def backtest(
@@ -231,8 +235,7 @@ class OpenLake(Portfolios):
         >>> lake.backtest("ETHUSDT", "BTCUSDT", "1m", lookback=240, entry=2, fee_bps=5)
         Backtest(ETHUSDT/BTCUSDT: 37 trades, net 266.59)
         """
-        with analytics_of(self._lake) as db:
-            prices = prices or definition_of(db).prices
+        own = self._definition()
         rules: dict[str, Any] = {
             "entry": entry,
             "exit": exit,
@@ -246,7 +249,7 @@ class OpenLake(Portfolios):
             timeframe,
             window,
             lookback,
-            prices,
+            own.prices if prices is None else prices,
             seconds_of(start, "start"),
             seconds_of(end, "end"),
             Lane(
@@ -254,7 +257,7 @@ class OpenLake(Portfolios):
                 Costs(fee_bps, slippage_bps, notional),
             ),
             funding,
-            self._max_stale_bars(),
+            own.max_stale_bars,
         )
         if grid is not None:
             series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
@@ -264,6 +267,9 @@ class OpenLake(Portfolios):
         return take_backtest(self._lake, request)
 
     def _max_stale_bars(self) -> int:
-        """As the lake's own series are computed; the default where it has none."""
+        return self._definition().max_stale_bars
+
+    def _definition(self) -> SeriesDefinition:
+        """What the lake's own series are computed with; the usual where it has none."""
         with analytics_of(self._lake) as db:
-            return definition_of(db).max_stale_bars
+            return definition_of(db)

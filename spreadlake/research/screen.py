@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from spreadlake.arguments import bars_of, number_of, prices_of, threads_of
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.breaks import read_cuts
@@ -28,6 +29,7 @@ from spreadlake.times import LEAST_SCREENED_BARS, iso_utc
 
 Progress = Callable[[int, int], None]
 
+_WHOLE_BPS = 10_000
 _REASONS_TOLD = 5  # symbols named in a message
 
 
@@ -89,16 +91,12 @@ def take_screen(
     """The screen as it was known at `at` (Unix seconds; None: now, at the newest bar).
 
     `advance` is told how many of how many pairs are done, which `threads` compute. InputError for
-    symbols and timeframes that the lake does not have, and for a lookback below 30 bars;
+    symbols and timeframes that the lake does not have, and for options that no screen can have;
     NoScreenError where there is nothing to screen then, NoNewerBarError where no bar is newer than
     the one at `after`; RemovedError where bars of that time were removed to make room.
     """
+    request, threads = _plain(request), threads_of(threads)
     options = request.options
-    if options.lookback < LEAST_SCREENED_BARS:
-        raise InputError(
-            f"a lookback of {options.lookback} bars is too short to test for cointegration; "
-            f"ask for {LEAST_SCREENED_BARS} or more"
-        )
     with closing(open_reader(lake.analytics_db)) as db:
         db.execute("BEGIN")  # all symbols as of one instant
         closes, begun, late = _read(db, lake, request, at)
@@ -121,6 +119,25 @@ def take_screen(
     told = _counted(advance, total)
     rows = screen_all_pairs(symbols, close, volume[kept], options, time, told, threads)
     return Screen(time, closes.length, symbols, left_out, with_persistence(rows, passed), at)
+
+
+def _plain(request: ScreenRequest) -> ScreenRequest:
+    """The same in Python's own numbers; InputError for what no screen can be of."""
+    asked = request.options
+    options = ScreenOptions(
+        bars_of("lookback", asked.lookback),
+        bars_of("window", asked.window),
+        prices_of(asked.prices),
+        number_of("fee_bps", asked.fee_bps, 0, _WHOLE_BPS),
+        number_of("slippage_bps", asked.slippage_bps, 0, _WHOLE_BPS),
+    )
+    if options.lookback < LEAST_SCREENED_BARS:
+        raise InputError(
+            f"a lookback of {options.lookback} bars is too short to test for cointegration; "
+            f"ask for {LEAST_SCREENED_BARS} or more"
+        )
+    least = number_of("min_volume", request.min_volume, 0)
+    return request._replace(options=options, min_volume=least)
 
 
 def _passed(db: sqlite3.Connection, request: ScreenRequest, time: int) -> list[list[str]]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from spreadlake.errors import InputError
-from spreadlake.times import iso_utc, parse_time
+from spreadlake.times import iso_utc, parse_time, seconds_in_utc
 
 Time = str | date | float
 """A text as commands take it (`2026-11-01`, `2026-11-01T12:00:00Z`), a datetime with a zone, a
@@ -48,7 +48,7 @@ def seconds_of(time: Time | None, name: str = "time") -> float | None:
     if isinstance(time, datetime):
         if time.tzinfo is None:
             raise InputError(f"{name} {time} has no zone; add one, such as tzinfo=UTC")
-        return time.timestamp()
+        return seconds_in_utc(time, f"{name} {time}")
     if isinstance(time, date):
         return datetime(time.year, time.month, time.day, tzinfo=UTC).timestamp()
     return _number(time, name)
@@ -57,7 +57,7 @@ def seconds_of(time: Time | None, name: str = "time") -> float | None:
 def _number(time: float, name: str) -> float:
     try:
         seconds = math.nan if isinstance(time, bool) else float(time)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < _LATEST:
         raise InputError(

@@ -1,6 +1,6 @@
 """Symbols as they are asked for in Python. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from spreadlake.errors import InputError
 
@@ -12,7 +12,10 @@ def names_of(symbols: Symbols | None) -> list[str] | None:
     """A list of them; None for all. InputError for none at all, and for what is no name."""
     if symbols is None or isinstance(symbols, str):
         return None if symbols is None else [symbols]
-    names = list(symbols) if isinstance(symbols, Iterable) else [symbols]
+    try:
+        names = list(symbols)
+    except TypeError:
+        names = [symbols]  # type: ignore[list-item] # it is told what it is
     if not names:
         raise InputError("no symbol is named; leave symbols out for all of them")
     if odd := [name for name in names if not isinstance(name, str)]:

@@ -217,6 +217,25 @@ def test_what_cannot_be_done_is_said(lake: OpenLake, options: dict[str, Any], me
         _grid(lake, **options)
 
 
+def test_a_span_is_a_timedelta_too(lake: OpenLake) -> None:
+    found = _grid(lake, train=timedelta(minutes=360), test=timedelta(hours=2)).folds
+    assert found.equals(_grid(lake, train="6h", test="2h").folds)
+    with pytest.raises(InputError, match="training takes 43,200 bars"):
+        _grid(lake, train=timedelta(days=30), test="2h")
+    with pytest.raises(InputError, match=r"test: '0\.5s' is no span of time"):
+        _grid(lake, train="6h", test=timedelta(milliseconds=500))
+
+
+def test_sets_with_a_lookback_too_short_for_a_test_are_left_out(lake: OpenLake) -> None:
+    found = _grid(lake, grid={"max_adf_pvalue": [None, 0.5], "lookback": [20, 40]})
+    assert found.grid.select("lookback", "max_adf_pvalue").sort("lookback").height == 3
+    (reason,) = found.selection["left_out"]
+    assert "max_adf_pvalue needs a lookback of 30 bars or more" in reason
+    assert found.selection["left_out"][reason] == 1
+    with pytest.raises(InputError, match="lookback of 30 bars or more"):
+        _grid(lake, lookback=20, max_adf_pvalue=0.5, grid={"entry": [1.0, 2.0]})
+
+
 def test_the_rules_that_are_varied_need_not_go_with_the_others(lake: OpenLake) -> None:
     found = _grid(lake, exit=2.5, grid={"entry": [3.0]})
     assert (found.settings["entry"], found.settings["exit"]) == (3.0, 2.5)

@@ -275,7 +275,7 @@ def test_mistakes_are_named(whole: Lake, tmp_path: Path) -> None:
         (lambda: opened.pair(A, B, window=1), "window=1 is not a number of bars from 2"),
         (lambda: opened.pair(A, B, lookback=2.5), "lookback=2.5 is not a number of bars"),  # type: ignore[arg-type]
         (lambda: opened.pair(A, B, window=True), "window=True is not a number of bars"),
-        (lambda: opened.pair(A, B, prices="logs"), "prices='logs'"),  # type: ignore[arg-type]
+        (lambda: opened.pair(A, B, prices="logs"), "prices 'logs' are neither raw nor log"),  # type: ignore[arg-type]
     ]
     for call, message in mistakes:
         with pytest.raises(InputError, match=message):

@@ -270,7 +270,7 @@ def test_what_cannot_be_is_said(tmp_path: Path, change: dict[str, object], told:
 
 @pytest.mark.parametrize("limits", [{"positions": 0}, {"notional": 0.0}, {"notional": math.inf}])
 def test_limits_that_let_nothing_in_are_refused(limits: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="lets nothing in"):
+    with pytest.raises(InputError, match=r"lets nothing in|inf is not a number"):
         Limits(**limits)  # type: ignore[arg-type]
 
 

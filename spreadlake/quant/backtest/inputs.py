@@ -3,13 +3,13 @@
 Rows are bars that both legs have, in order of time; a bar that is missing is no row.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
+from spreadlake.arguments import finite_of
 from spreadlake.errors import InputError
 from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.series import Prices
@@ -200,19 +200,8 @@ def _until(times: Ints, paid: Floats, time_ms: Ints) -> Floats:
 def _require_finite(given: Rules | Costs) -> None:
     for field in fields(given):
         value = getattr(given, field.name)
-        if value is None and field.default is None:
-            continue
-        if not isinstance(value, int | float | np.number) or not _is_finite(value):
-            raise InputError(f"{field.name} {value!r} is not a number that can be used")
-        if isinstance(value, np.generic):
-            object.__setattr__(given, field.name, value.item())
-
-
-def _is_finite(value: float | np.number[Any]) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond what a float holds
-        return False
+        if value is not None or field.default is not None:
+            object.__setattr__(given, field.name, finite_of(field.name, value))
 
 
 def _is_whole(bars: float) -> bool:

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spreadlake.arguments import finite_of, whole_of
 from spreadlake.errors import InputError
 from spreadlake.quant.arrays import Floats, Ints
+
+_REMEDIES = {
+    "positions": "name 1 or more",
+    "notional": "name what both legs of all positions together may cost",
+}
 
 
 @dataclass(frozen=True)
@@ -21,13 +27,16 @@ class Limits:
     notional: float | None = None
 
     def __post_init__(self) -> None:
-        if self.positions is not None and self.positions < 1:
-            raise InputError(f"max_positions {self.positions} lets nothing in: name 1 or more")
-        if self.notional is not None and not 0 < self.notional < math.inf:
-            raise InputError(
-                f"max_notional {self.notional:g} lets nothing in: name what both legs of all "
-                "positions together may cost"
-            )
+        for name, remedy in _REMEDIES.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            plain = finite_of(f"max_{name}", value)
+            if plain <= 0:
+                raise InputError(f"max_{name} {plain:g} lets nothing in: {remedy}")
+            if name == "positions":
+                plain = whole_of("max_positions", value, 1, remedy)
+            object.__setattr__(self, name, plain)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from spreadlake.arguments import is_finite
 from spreadlake.errors import InputError
 from spreadlake.quant.backtest.inputs import Rules
+from spreadlake.quant.stationarity import MIN_BARS
 from spreadlake.series import Prices
 from spreadlake.times import MOST_BARS
 
@@ -44,10 +46,21 @@ class ParameterSet(NamedTuple):
 
     @classmethod
     def of(cls, values: Mapping[str, Value]) -> "ParameterSet":
-        """By names of `PARAMETERS`; InputError for rules that make no sense together."""
+        """By names of `PARAMETERS`; InputError for what makes no sense together."""
         given: dict[str, Any] = dict(values)
         series = {name: given.pop(name) for name in cls._fields if name in given}
-        return cls(**series, rules=Rules(**given))
+        found = cls(**series, rules=Rules(**given))
+        require_tested(found.rules, found.lookback)
+        return found
+
+
+def require_tested(rules: Rules, lookback: int) -> None:
+    """InputError where the rules ask for a test over the lookback, and it is too short for one."""
+    if rules.max_adf_pvalue is not None and lookback < MIN_BARS:
+        raise InputError(
+            f"max_adf_pvalue needs a lookback of {MIN_BARS} bars or more, over which "
+            f"the spread is tested, and lookback is {lookback}"
+        )
 
 
 PARAMETERS = tuple(ParameterSet().values)
@@ -150,23 +163,21 @@ def _listed(values: object) -> list[Value]:
     """Python's own values of a list, a tuple, a range, or an array; none of anything else."""
     if hasattr(values, "tolist"):
         values = np.atleast_1d(np.asarray(values)).tolist()
-    if isinstance(values, str) or not isinstance(values, Sequence):
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         return []
     return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
-def _fault(name: str, value: Value) -> str | None:
+def _fault(name: str, value: Any) -> str | None:
     """What the value should be, where it is none of the parameter."""
     if name == "prices":
         kinds = get_args(Prices)
-        return None if value in kinds else f"one of {', '.join(kinds)}"
+        return None if isinstance(value, str) and value in kinds else f"one of {', '.join(kinds)}"
     optional = name in _OPTIONAL
     if value is None and optional:
         return None
     wanted = f"a {'whole ' if name in _WHOLE else ''}number{f' or {_NONE}' if optional else ''}"
-    if isinstance(value, bool | str) or value is None or not math.isfinite(value):
-        return wanted
-    if name in _WHOLE and value != int(value):
+    if not is_finite(value) or (name in _WHOLE and value != int(value)):
         return wanted
     if name in ("window", "lookback") and not 2 <= value <= MOST_BARS:
         return f"a number of bars from 2 to {MOST_BARS:,}"

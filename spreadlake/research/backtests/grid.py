@@ -24,7 +24,7 @@ from spreadlake.quant.sharpe import probabilistic_sharpe
 from spreadlake.research.backtests.funding_paid import read_paid
 from spreadlake.research.backtests.pair import Backtest, BacktestRequest, extent
 from spreadlake.research.backtests.pair_history import PairHistory
-from spreadlake.times import bars_of_span, timeframe_seconds
+from spreadlake.times import bars_of_span, length_of
 from spreadlake.words import count
 
 Duration = str | int | timedelta
@@ -80,15 +80,12 @@ def _spans(asked: GridRequest) -> tuple[int, int] | None:
         return None
     if asked.train is None or asked.test is None:
         raise InputError("a walk-forward needs both spans, train and test, such as 30d and 7d")
-    try:
-        length = timeframe_seconds(asked.request.timeframe)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    length = length_of(asked.request.timeframe)
     return _bars_of(asked.train, "train", length), _bars_of(asked.test, "test", length)
 
 
 def _bars_of(span: Duration, name: str, length: int) -> int:
-    text = f"{span.total_seconds():g}s" if isinstance(span, timedelta) else str(span)
+    text = f"{span.total_seconds():.15g}s" if isinstance(span, timedelta) else str(span)
     try:
         return bars_of_span(text, length)
     except InputError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from spreadlake.errors import InputError
+from spreadlake.arguments import bars_of, flag_of, prices_of, require_span
 from spreadlake.lake import Lake
 from spreadlake.pairs import Pair
 from spreadlake.quant.backtest import (
@@ -19,13 +19,13 @@ from spreadlake.quant.backtest import (
     opens,
     trades_frame,
 )
-from spreadlake.quant.stationarity import MIN_BARS
+from spreadlake.quant.backtest.parameters import require_tested
 from spreadlake.research.backtests.funding_paid import read_paid
 from spreadlake.research.backtests.pair_history import PairHistory
 from spreadlake.research.pictures import Pictured
 from spreadlake.research.pictures.tables import selection_frame
 from spreadlake.series import Prices
-from spreadlake.times import MOST_BARS, iso_utc
+from spreadlake.times import iso_utc
 from spreadlake.words import count
 
 if TYPE_CHECKING:
@@ -52,23 +52,16 @@ class BacktestRequest:
     max_stale_bars: int = 30
 
     def __post_init__(self) -> None:
-        for name in ("window", "lookback"):
-            bars = getattr(self, name)
-            if hasattr(bars, "__index__"):  # of numpy too
-                bars = bars.__index__()
-                object.__setattr__(self, name, bars)
-            if not isinstance(bars, int) or not 2 <= bars <= MOST_BARS:
-                raise InputError(f"{name} {bars} is not a number of bars from 2 to {MOST_BARS:,}")
-        if self.prices not in ("raw", "log"):
-            raise InputError(f"prices {self.prices!r} are neither raw nor log")
-        if self.lane.rules.max_adf_pvalue is not None and self.lookback < MIN_BARS:
-            raise InputError(
-                f"max_adf_pvalue needs a lookback of {MIN_BARS} bars or more, over which "
-                f"the spread is tested, and lookback is {self.lookback}"
-            )
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            first, last = iso_utc(self.start), iso_utc(self.end)
-            raise InputError(f"from {first} is not before to {last}: there is no bar between them")
+        plain = {
+            "window": bars_of("window", self.window),
+            "lookback": bars_of("lookback", self.lookback),
+            "prices": prices_of(self.prices),
+            "funding": flag_of("funding", self.funding),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+        require_tested(self.lane.rules, self.lookback)
+        require_span(self.start, self.end)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,13 +3,21 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from spreadlake.arguments import (
+    bars_of,
+    flag_of,
+    number_of,
+    prices_of,
+    require_span,
+    whole_of,
+)
 from spreadlake.errors import InputError
 from spreadlake.quant.backtest import Lane
 from spreadlake.quant.backtest.limits import Limits
 from spreadlake.quant.screen import ScreenOptions
 from spreadlake.research.screen import ScreenRequest
 from spreadlake.series import Prices
-from spreadlake.times import LEAST_SCREENED_BARS, MOST_BARS, iso_utc, timeframe_of
+from spreadlake.times import LEAST_SCREENED_BARS, iso_utc, timeframe_of
 
 MOST_POSITIONS = 10
 """Held at a time where nothing else is asked for."""
@@ -42,24 +50,21 @@ class ScreenBacktestRequest:
     max_stale_bars: int = 30
 
     def __post_init__(self) -> None:
-        _require_bars("window", self.window, 2)
-        _require_bars("lookback", self.lookback, LEAST_SCREENED_BARS)
-        if self.prices not in ("raw", "log"):
-            raise InputError(f"prices {self.prices!r} are neither raw nor log")
-        if self.every < 1:
-            raise InputError(f"a screen every {self.every} s: name a time such as 1h")
+        plain = {
+            "window": bars_of("window", self.window),
+            "lookback": bars_of("lookback", self.lookback, LEAST_SCREENED_BARS),
+            "prices": prices_of(self.prices),
+            "min_volume": number_of("min_volume", self.min_volume, 0),
+            "every": whole_of("every", self.every, 1, "name a time such as 1h"),
+            "max_qvalue": number_of("max_qvalue", self.max_qvalue, 0, 1),
+            "top": whole_of("top", self.top, 1, "choose 1 pair or more"),
+            "funding": flag_of("funding", self.funding),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         if self.symbols is not None and len(set(self.symbols)) < 2:
             raise InputError("a pair needs two symbols: name more, or none for all of the lake")
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            first, last = iso_utc(self.start), iso_utc(self.end)
-            raise InputError(f"from {first} is not before to {last}: there is no bar between them")
-        self._require_a_choice()
-
-    def _require_a_choice(self) -> None:
-        if self.top < 1:
-            raise InputError(f"top {self.top}: choose 1 pair or more")
-        if not 0 <= self.max_qvalue <= 1:
-            raise InputError(f"max_qvalue {self.max_qvalue:g} is not from 0 to 1")
+        require_span(self.start, self.end)
 
     @property
     def screen(self) -> ScreenRequest:
@@ -95,8 +100,3 @@ class ScreenBacktestRequest:
             "max_notional": self.limits.notional,
             "funding": self.funding,
         }
-
-
-def _require_bars(name: str, bars: int, least: int) -> None:
-    if not isinstance(bars, int) or not least <= bars <= MOST_BARS:
-        raise InputError(f"{name} {bars} is not a number of bars from {least} to {MOST_BARS:,}")

@@ -13,10 +13,10 @@ from spreadlake.lake.analytics.breaks import read_breaks
 from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_before
 from spreadlake.quant.breaks import between_breaks
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.frames.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
+from spreadlake.research.frames.lazy import Asked, lazy_frame, with_datetimes
 from spreadlake.research.frames.predicates import symbols_meeting
 from spreadlake.research.spans import Span
-from spreadlake.schemas import BARS_SCHEMA
+from spreadlake.schemas import BARS_SCHEMA, UTC_TIME
 from spreadlake.series import BARS
 from spreadlake.status.snapshots import snapshot
 
@@ -104,7 +104,7 @@ def wide_bars_frame(
 
     A symbol without a bar then has no value; none is carried on but those that bars carry.
     """
-    if value not in WIDE:
+    if not isinstance(value, str) or value not in WIDE:
         raise InputError(f"wide={value!r}: bars have one of {', '.join(WIDE)}")
     source = _source(lake, symbols, timeframe)
     names = list(source.first)

@@ -3,12 +3,11 @@
 import sqlite3
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from operator import index
-from typing import NamedTuple, SupportsIndex
+from typing import NamedTuple
 
 import polars as pl
 
-from spreadlake.errors import InputError
+from spreadlake.arguments import bars_of, prices_of
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.breaks import read_breaks
 from spreadlake.lake.analytics.definition import definition_of
@@ -19,11 +18,11 @@ from spreadlake.quant.breaks import between_breaks
 from spreadlake.quant.pair_rows import NUMBERS, bars_needed
 from spreadlake.research.bar_source import BarSource
 from spreadlake.research.frames.bars import analytics_of
-from spreadlake.research.frames.lazy import UTC_TIME, Asked, lazy_frame, with_datetimes
+from spreadlake.research.frames.lazy import Asked, lazy_frame, with_datetimes
 from spreadlake.research.pair_series import computed_rows
 from spreadlake.research.spans import Span
+from spreadlake.schemas import UTC_TIME
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey
-from spreadlake.times import MOST_BARS
 
 _FIRST = ("price_a", "price_b", "spread", "zscore")
 _OTHERS = tuple(name for name in NUMBERS if name not in _FIRST)
@@ -59,21 +58,12 @@ def pair_request(
     span: Span,
 ) -> PairRequest:
     """InputError for two of the same symbol, and for bars that no series has."""
-    window, lookback = _bars("window", window), _bars("lookback", lookback)
-    if prices not in (None, "raw", "log"):
-        raise InputError(f"prices={prices!r}: they are 'raw' or 'log'")
+    window, lookback = (
+        bars_of(name, bars, sign="=") for name, bars in (("window", window), ("lookback", lookback))
+    )
+    prices = None if prices is None else prices_of(prices)
     pair = parse_pair(f"{a}/{b}")
     return PairRequest(SeriesKey(pair.name, timeframe, window, lookback), prices, span)
-
-
-def _bars(name: str, bars: SupportsIndex) -> int:
-    try:  # whole numbers of NumPy as well
-        whole = 0 if isinstance(bars, bool) else index(bars)
-    except TypeError:
-        whole = 0
-    if not 2 <= whole <= MOST_BARS:
-        raise InputError(f"{name}={bars!r} is not a number of bars from 2 to {MOST_BARS:,}")
-    return whole
 
 
 def pair_frame(lake: Lake, request: PairRequest) -> pl.LazyFrame:
