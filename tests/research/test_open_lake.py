@@ -209,6 +209,14 @@ def test_an_order_and_a_column_are_names(lake: Lake) -> None:
         opened.bars(wide=several)
 
 
+def test_longer_than_the_lake_is_said(lake: Lake) -> None:
+    opened = spreadlake.open(lake.root)
+    with pytest.raises(InputError, match=f"it takes 101 bars, and the lake has {BARS}$"):
+        opened.backtest_screen(lookback=BARS + 1)
+    with pytest.raises(InputError, match="the lake has no finished 8784h bar yet"):
+        opened.backtest_screen("8784h", lookback=100_000)
+
+
 def test_no_kind_of_prices_is_not_that_of_the_lake(lake: Lake) -> None:
     opened = spreadlake.open(lake.root)
     for ask in (opened.backtest, opened.pair):

@@ -26,7 +26,7 @@ def refuse_removed_rows(
     """RemovedError where one of the times (s; None: none was asked for) is before what is kept."""
     end = removed_before(db, table, timeframe)
     asked = [time for time in times if time is not None]
-    if asked and min(asked) < end:
+    if end and asked and min(asked) < end:  # 0: nothing was
         raise RemovedError(
             f"{table.name} of {timeframe} before {iso_utc(end)} were removed to make room "
             "(storage.keep_days, storage.max_gib); ask for a time from then on"

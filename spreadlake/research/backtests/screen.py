@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from spreadlake.arguments import threads_of
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.analytics.removal import refuse_removed_rows
 from spreadlake.quant.arrays import Ints
 from spreadlake.quant.backtest.choices import Stretch, stretches_of
 from spreadlake.quant.backtest.frames import TRADES_SCHEMA, frame_of_trades
@@ -31,6 +33,7 @@ from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
 from spreadlake.research.pictures import Pictured
 from spreadlake.research.screen import Progress
+from spreadlake.series import BARS
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 
@@ -108,8 +111,10 @@ def take_screen_backtest(
     rates; and where there was nothing to screen at any time. RemovedError for bars that were
     removed to make room.
     """
+    threads = threads_of(threads)
     with closing(open_reader(lake.analytics_db)) as db:
         source, _ = BarSource.of_those_with_bars(db, lake, request.timeframe, request.symbols)
+        refuse_removed_rows(db, BARS, source.stored, request.start)
     low, high = _span(source, request)
     screens = take_screens(lake, request, source, (low, high), advance, threads)
     longest = max(request.window, request.lookback)
@@ -164,6 +169,10 @@ def _why_none(
 def _span(source: BarSource, request: ScreenBacktestRequest) -> tuple[int, int]:
     """Absolute bars [low, high) of the time asked for."""
     low, high = min(source.first.values()), source.end
+    if low >= high:
+        raise InputError(
+            f"the lake has no finished {request.timeframe} bar yet: wait, or name a shorter one"
+        )
     if request.start is not None:
         low = max(low, math.ceil(request.start / source.length))
     if request.end is not None:

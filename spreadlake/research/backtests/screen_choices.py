@@ -14,6 +14,8 @@ from spreadlake.quant.backtest.frames import times_of
 from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
 from spreadlake.research.screen import NoNewerBarError, NoScreenError, Progress, take_screen
+from spreadlake.times import iso_utc
+from spreadlake.words import count
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,28 @@ class TakenScreens:
     frame: pl.DataFrame
 
 
+def _earliest(source: BarSource, request: ScreenBacktestRequest) -> int:
+    """When a screen has its bars (s): before that there is nothing to screen, or to choose."""
+    return (min(source.first.values()) + _bars(request)) * source.length
+
+
+def _bars(request: ScreenBacktestRequest) -> int:
+    return max(request.lookback, request.window)
+
+
+def _why_none(source: BarSource, request: ScreenBacktestRequest) -> str:
+    """Why no time of the run is one of a screen."""
+    earliest = _earliest(source, request)
+    if earliest <= source.end * source.length:
+        return f"the first has its bars at {iso_utc(earliest)}"
+    there = source.end - min(source.first.values())
+    return f"it takes {count(_bars(request), 'bar')}, and the lake has {there:,}"
+
+
 def _times(source: BarSource, request: ScreenBacktestRequest, end: int) -> Iterator[float]:
     """When the screens are taken: from `start` on, or at whole multiples of `every`."""
-    first = min(source.first.values()) * source.length
-    if request.start is None:
-        anchor, begin = 0.0, float(first + request.lookback * source.length)
-    else:
-        anchor, begin = request.start, max(request.start, first)
-    # Before that there is nothing to screen.
+    anchor = 0.0 if request.start is None else request.start
+    begin = max(anchor, _earliest(source, request))
     step = math.ceil((begin - anchor) / request.every)
     while (time := anchor + step * request.every) < end * source.length:
         yield time
@@ -75,7 +91,8 @@ def take_screens(
         choices.append(Choice(low, pairs))
         rows.append((int(time), len(screen.symbols), screen.rows.height, len(pairs)))
     if not rows:
-        raise InputError("there was nothing to screen at any time" + (f": {why}" if why else ""))
+        told = why or _why_none(source, request)
+        raise InputError(f"there was nothing to screen at any time: {told}")
     if advance is not None:
         advance(len(times), len(times))
     return TakenScreens(choices, _screens_frame(rows))

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+import spreadlake
 from analytics_job.archive.removal import Removal
 from analytics_job.job import AnalyticsJob
 from launcher.commands.series import column_names, iter_rows, refuse_removed
 from spreadlake.config import Settings
-from spreadlake.errors import RemovedError
+from spreadlake.errors import InputError, RemovedError
 from spreadlake.lake import atomic, set_status
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.quant.screen import ScreenOptions
@@ -194,6 +195,21 @@ def test_who_asks_for_a_time_that_is_gone_is_told(removed: Path) -> None:
         take_screen(lake.lake, request, MIDNIGHT + 3599)
     assert take_screen(lake.lake, request, MIDNIGHT + 3600).symbols == ("AUSDT", "BUSDT")
     lake.close()
+
+
+@pytest.mark.parametrize("window", [30, 65])
+@pytest.mark.parametrize("start", [None, MIDNIGHT, MIDNIGHT + 600])
+def test_screens_of_a_back_test_wait_for_their_bars(
+    removed: Path, start: int | None, window: int
+) -> None:
+    lake = spreadlake.open(removed)
+    found = lake.backtest_screen(start=start, lookback=60, window=window, every="1m")
+    first = found.screens["time"].dt.epoch("s")[0]
+    assert first == MIDNIGHT + 60 * max(60, window)
+    with pytest.raises(RemovedError, match=f"bars of 1m {TOLD}"):
+        lake.backtest_screen(start=MIDNIGHT - 60, lookback=60, every="1m")
+    with pytest.raises(InputError, match="at any time: the first has its bars at 2023-11-15T01:00"):
+        lake.backtest_screen(end=MIDNIGHT + 1800, lookback=60, every="1m")
 
 
 def test_the_commands_say_so_in_a_sentence(removed: Path) -> None:
