@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from analytics_job.alerts.rules import watched_series
+from analytics_job.alerts.rules import watched_pairs
 from analytics_job.alerts.store import AlertStore
 from analytics_job.bars.backlog import BarsDue
 from analytics_job.bars.klines import KlineBars
@@ -51,7 +51,7 @@ class Pipeline:
         with atomic(db):
             self.spans = SpanStore(db, round(settings.job.break_minutes * 60))
             self.bars = BarStore(db, lake, settings.timeframes, self.spans)
-            self.alerts = AlertStore(db, lake, watched_series(settings))
+            self.alerts = AlertStore(db, lake, watched_pairs(settings))
             captured, stale = settings.symbol_list, settings.max_stale_bars
             self.status = StatusStore(db, settings.series, stale, captured, self.spans.stopped)
         interval, gating = settings.job.tests_interval, self.alerts.gating

@@ -29,6 +29,17 @@ class AlertRows:
     def __len__(self) -> int:
         return len(self.times)
 
+    def until(self, last: int) -> "AlertRows":
+        """The rows up to the time `last`, and of it."""
+        end = int(np.searchsorted(self.times, last, side="right"))
+        return AlertRows(
+            self.times[:end],
+            self.zscores[:end],
+            self.correlations[:end],
+            self.volumes[:end],
+            self.hedge_bars[:end],
+        )
+
 
 def rows_of(result: PairRows, index: int, times: Ints, kept: NDArray[np.bool_]) -> AlertRows:
     """The rows of pair number `index` where `kept`, straight from what was computed."""

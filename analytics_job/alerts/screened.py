@@ -22,12 +22,11 @@ from spreadlake.quant.screen_alerts import (
 )
 from spreadlake.series import SeriesKey
 
-_OPEN = """
-SELECT e.rule, e.pair, e.opened_at, e.opened_zscore, e.peak_zscore, s.qvalue, s.edge_bps,
-  s.half_life, s.persistence, s.seen_at
+_EVENTS = """
+SELECT e.rule, e.pair, e.opened_at, e.opened_zscore, e.peak_zscore, e.closed_at, e.closed_zscore,
+  s.qvalue, s.edge_bps, s.half_life, s.persistence, s.seen_at
 FROM alert_events AS e CROSS JOIN screen_alerts AS s ON s.event_id = e.id
-WHERE e.closed_at IS NULL
-"""
+WHERE"""
 # Not by who is watched no longer: nobody can say how it would have gone on.
 _END_OPEN = """
 UPDATE alert_events SET closed_at =
@@ -49,8 +48,8 @@ class ScreenRule(NamedTuple):
         return json.dumps(self.levels._asdict())
 
 
-OpenEvents = Mapping[str, Sequence[ScreenEvent]]
-"""The open events of rules on the screen, by rule."""
+KnownEvents = Mapping[str, Sequence[ScreenEvent]]
+"""The events of rules on the screen, by rule, that are open or ended lately."""
 
 
 class RuleFound(NamedTuple):
@@ -76,6 +75,7 @@ def screen_rules(settings: Settings) -> tuple[ScreenRule, ...]:
                 rule.min_persistence,
                 rule.min_volume or 0.0,
                 rule.max_open or screen.top,
+                rule.quiet_seconds,
             ),
         )
         for rule in settings.screen_rules
@@ -112,21 +112,28 @@ def sync_screen_rules(db: sqlite3.Connection, settings: Settings) -> None:
     )
 
 
-def open_screen_events(db: sqlite3.Connection) -> dict[str, list[ScreenEvent]]:
-    """The events of rules on the screen that are open."""
-    opened: dict[str, list[ScreenEvent]] = {}
-    for rule, pair, at, zscore, peak, *found in db.execute(_OPEN).fetchall():
-        event = ScreenEvent(pair, AlertEvent(at, zscore, peak), *found)
-        opened.setdefault(rule, []).append(event)
-    return opened
+def known_screen_events(
+    db: sqlite3.Connection, rules: Iterable[ScreenRule], time: int
+) -> dict[str, list[ScreenEvent]]:
+    """The events that are open, and those that may keep their pairs quiet at `time` (s)."""
+    quiet = max((rule.levels.quiet_seconds for rule in rules), default=0.0)
+    known: dict[str, list[ScreenEvent]] = {}
+    rows = db.execute(f"{_EVENTS} e.closed_at IS NULL").fetchall()
+    rows += db.execute(f"{_EVENTS} e.closed_at > ?", (time - quiet,)).fetchall()
+    for rule, pair, *event, qvalue, edge, half_life, persistence, seen_at in rows:
+        one = ScreenEvent(
+            pair, AlertEvent(*event), qvalue, edge, half_life, persistence, seen_at
+        )
+        known.setdefault(rule, []).append(one)
+    return known
 
 
 def scan_rules(
-    rules: Iterable[ScreenRule], opened: OpenEvents, rows: pl.DataFrame, time: int
+    rules: Iterable[ScreenRule], known: KnownEvents, rows: pl.DataFrame, time: int
 ) -> list[RuleFound]:
     """What the whole screen at the bar `time` makes of each rule's events."""
     return [
-        RuleFound(rule, scan_screen(opened.get(rule.name, ()), rows, time, rule.levels))
+        RuleFound(rule, scan_screen(known.get(rule.name, ()), rows, time, rule.levels))
         for rule in rules
     ]
 

@@ -4,37 +4,39 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics_job.alerts.events import INTO_EVENTS, event_row
-from analytics_job.alerts.rows import AlertRows, RowReader, rows_of
-from analytics_job.alerts.rules import WatchedSeries
+from analytics_job.alerts.evidence import EvidenceReader
+from analytics_job.alerts.rows import AlertRows, rows_of
+from analytics_job.alerts.rules import WatchedPair
 from spreadlake.lake import Lake
 from spreadlake.quant.alerts import AlertEvent, AlertState, scan
 from spreadlake.quant.pair_rows import PairRows
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey, StationarityKey
-from spreadlake.times import timeframe_seconds
 
 _IS_SERIES = PAIR_ANALYTICS.is_series
 # A rule of the same name may have been on the live screen, and its events are not found again.
 _IS_EVENT = f"{_IS_SERIES} AND id NOT IN (SELECT event_id FROM screen_alerts)"
 
+Opening = tuple[int, int]
+"""What names an event among those of a rule and a pair: its bar, and which series it is of."""
+
 
 class AlertStore:
     """Events of all rules; runs inside the caller's transaction."""
 
-    def __init__(
-        self, db: sqlite3.Connection, lake: Lake, watched: Sequence[WatchedSeries]
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, lake: Lake, watched: Sequence[WatchedPair]) -> None:
         self._db = db
-        self._rows = RowReader(db, lake)
-        self._by_key: dict[SeriesKey, list[WatchedSeries]] = {}
+        self._evidence = EvidenceReader(db, lake)
+        self._by_key: dict[SeriesKey, list[WatchedPair]] = {}
         self._gated: dict[StationarityKey, set[SeriesKey]] = {}
-        for series in watched:
-            self._by_key.setdefault(series.key, []).append(series)
-            if series.gates.max_adf_pvalue is not None:
-                self._gated.setdefault(series.key.stationarity, set()).add(series.key)
-        self._states: dict[WatchedSeries, AlertState] = {}
+        for one in watched:
+            for key in one.keys:
+                self._by_key.setdefault(key, []).append(one)
+                if one.gates.max_adf_pvalue is not None:
+                    self._gated.setdefault(key.stationarity, set()).add(key)
+        self._states: dict[WatchedPair, AlertState] = {}
+        self._parts: dict[WatchedPair, dict[int, AlertRows]] = {}
 
     @property
     def gating(self) -> Collection[StationarityKey]:
@@ -52,171 +54,161 @@ class AlertStore:
                 )
                 if watched and kept[index].any():
                     rows = rows_of(result, index, times, kept[index])
-                    for series in watched:
-                        self._append_rows(series, rows)
+                    for one in watched:
+                        self._append_part(one, result.lookback, rows)
 
     def repair(self, key: SeriesKey, low: int, high: int) -> None:
         """Runs again over the rows of a series from time `low`, rows in [low, high) being new."""
-        for series in self._by_key.get(key, ()):
-            self._states.pop(series, None)
-            self._rerun(series, low, high)
+        for watched in self._by_key.get(key, ()):
+            self._states.pop(watched, None)
+            self._rerun(watched, low, high)
 
-    def evaluate_all(self, series: WatchedSeries) -> None:
-        """Runs a new or edited rule over the whole stored history of a series."""
-        self._states.pop(series, None)
-        self._rerun(series, 0, 2**62)
+    def evaluate_all(self, watched: WatchedPair) -> None:
+        """Runs a new or edited rule over the whole stored history of a pair.
+
+        Events of before the first row that is stored stay: nothing could find them again.
+        """
+        begin = self._evidence.begin(watched)
+        if begin is not None:
+            self._states.pop(watched, None)
+            self._rerun(watched, begin, 2**62)
 
     def test_changed(self, key: StationarityKey, time: int) -> None:
         """Runs again over the rows from `time` on whose latest ADF p-value is another now."""
-        gated = self._gated.get(key)
-        if gated:
-            end = self._rows.next_test(key, time)
-            for series in gated:
-                self.repair(series, time, 2**62 if end is None else end)
+        for series in self._gated.get(key, ()):
+            end = self._evidence.next_test(series, time)
+            self.repair(series, time, 2**62 if end is None else end)
 
-    def _append_rows(self, series: WatchedSeries, rows: AlertRows) -> None:
-        known = self._states.get(series)
-        state = known or self._state_before(series, int(rows.times[0]))
-        allowed = self._allowed(series, rows)
-        after, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
-        self._states[series] = after
+    def _append_part(self, watched: WatchedPair, lookback: int, rows: AlertRows) -> None:
+        """Waits for the rows of all series: they have them at the same bars, one after another."""
+        parts = self._parts.setdefault(watched, {})
+        parts[lookback] = rows
+        if len(parts) < len(watched.lookbacks):
+            return
+        del self._parts[watched]
+        new = self._evidence.of(watched, parts)
+        known = self._states.get(watched)
+        state = known or self._state_before(watched, int(new.times[0]))
+        after, events = scan(state, new.times, new.zscores, new.allowed, watched.levels)
+        self._states[watched] = after
         written = known.event if known else None
-        self._write(series, [event for event in events if event != written])
+        self._write(watched, [event for event in events if event != written])
 
-    def _rerun(self, series: WatchedSeries, low: int, high: int) -> None:
-        """From `low` on, to where the machine is idle again as it was before the change."""
-        state, at = self._state_before(series, low), low
+    def _rerun(self, watched: WatchedPair, low: int, high: int) -> None:
+        """From `low` on, to where the machine stands as it did before the change."""
+        state, at = self._state_before(watched, low), low
         start = state.event.opened_at if state.event else low
-        known = self._opened_between(series, start, 2**62)
+        known = self._opened_between(watched, start, 2**62)
         # An event that is open stays, also where no row follows, as after a break.
-        kept = {state.event.opened_at: state.event} if state.event else {}
+        kept = {_opening(state.event): state.event} if state.event else {}
         end = 2**62
         while True:
-            rows = self._rows.first_piece(series.key, at)
+            rows = self._evidence.first_piece(watched, at)
             if len(rows) == 0:
                 break
-            allowed = self._allowed(series, rows)
-            state, events = scan(state, rows.times, rows.zscores, allowed, series.levels)
-            kept.update((event.opened_at, event) for event in events)
+            state, events = scan(state, rows.times, rows.zscores, rows.allowed, watched.levels)
+            kept.update((_opening(event), event) for event in events)
             at = int(rows.times[-1]) + 1
-            if at > high and state == AlertState() and not self._open_at(series, at - 1):
+            if at > high and self._as_before(watched, state, at):
                 end = at
                 break
-        self._replace(series, start, end, known, kept)
+        self._replace(watched, start, end, known, kept)
+
+    def _as_before(self, watched: WatchedPair, state: AlertState, time: int) -> bool:
+        """Whether nothing is open, counted or quiet at `time`, now and as it is stored.
+
+        Of rows that did not change counts are as they were.
+        """
+        if state.event or state.counts or state.quiet_until > time:
+            return False
+        stored = self._last_before(watched, time)
+        return stored is None or (
+            stored.closed_at is not None
+            and stored.closed_at < time
+            and stored.closed_at + watched.levels.quiet_seconds <= time
+        )
 
     def _replace(
         self,
-        series: WatchedSeries,
+        watched: WatchedPair,
         start: int,
         end: int,
-        known: set[int],
-        events: dict[int, AlertEvent],
+        known: set[Opening],
+        events: dict[Opening, AlertEvent],
     ) -> None:
-        self._db.execute(
+        self._db.executemany(
             f"DELETE FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
             "AND opened_at >= ? AND opened_at < ?",
-            (series.rule, *series.key, start, end),
+            [(watched.rule, *key, start, end) for key in watched.keys],
         )
-        self._write(series, list(events.values()), known)
+        self._write(watched, list(events.values()), known)
 
-    def _state_before(self, series: WatchedSeries, time: int) -> AlertState:
-        """The machine's state before the row at `time`.
+    def _state_before(self, watched: WatchedPair, time: int) -> AlertState:
+        """The machine's state before the row at `time`."""
+        streaks = self._evidence.streaks_before(watched, time)
+        event = self._last_before(watched, time)
+        if event is None:
+            return AlertState(streaks)
+        if event.closed_at is not None and event.closed_at < time:
+            return AlertState(streaks, None, event.closed_at + watched.levels.quiet_seconds)
+        return AlertState(streaks, self._with_peak(watched, event, time))
 
-        An event that is open then is run again from its opening, to find its peak.
-        """
-        row = self._db.execute(
-            f"SELECT opened_at, opened_zscore FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
-            "AND opened_at < ? AND (closed_at IS NULL OR closed_at >= ?) "
-            "ORDER BY opened_at DESC LIMIT 1",
-            (series.rule, *series.key, time, time),
-        ).fetchone()
-        if row is None:
-            return AlertState(self._streak_before(series, time))
-        event = AlertEvent(row[0], row[1], row[1])
-        rows = self._rows.first_piece(series.key, row[0] + 1, time)
+    def _with_peak(self, watched: WatchedPair, event: AlertEvent, time: int) -> AlertEvent:
+        """An event that is open before `time`, run again from its opening to find its peak."""
+        peak = event.opened_zscore
+        rows = self._evidence.first_piece(watched, event.opened_at + 1, time)
         while len(rows):
-            nothing = np.zeros(len(rows), dtype=np.bool_)
-            state, _ = scan(AlertState(0, event), rows.times, rows.zscores, nothing, series.levels)
-            if state.event is None:
-                break
-            event = state.event
-            rows = self._rows.first_piece(series.key, int(rows.times[-1]) + 1, time)
-        return AlertState(0, event)
+            own = rows.zscores[event.series]
+            farthest = own[np.nanargmax(np.abs(own))] if not np.isnan(own).all() else peak
+            peak = float(farthest) if abs(farthest) > abs(peak) else peak
+            rows = self._evidence.first_piece(watched, int(rows.times[-1]) + 1, time)
+        return AlertEvent(event.opened_at, event.opened_zscore, peak, series=event.series)
 
-    def _streak_before(self, series: WatchedSeries, time: int) -> int:
-        """Rows one after another before `time` that count; as many as matter.
+    def _last_before(self, watched: WatchedPair, time: int) -> AlertEvent | None:
+        """The last stored event that opened before `time`; its peak is not looked at."""
+        found = []
+        for series, key in enumerate(watched.keys):
+            row = self._db.execute(
+                "SELECT opened_at, opened_zscore, closed_at, closed_zscore "
+                f"FROM alert_events WHERE rule = ? AND {_IS_EVENT} AND opened_at < ? "
+                "ORDER BY opened_at DESC LIMIT 1",
+                (watched.rule, *key, time),
+            ).fetchone()
+            if row is not None:
+                at, zscore, *end = row
+                found.append(AlertEvent(at, zscore, zscore, end[0], end[1], series))
+        return max(found, key=lambda event: event.opened_at, default=None)
 
-        Looks back as far as it takes: rows need not follow one another without a break.
-        """
-        wanted = series.levels.min_bars - 1
-        begin = self._rows.begin(series.key)
-        streak, high, span = 0, time, wanted * timeframe_seconds(series.key.timeframe)
-        while streak < wanted and high > begin:
-            low = max(begin, high - span)
-            found, unbroken = self._streak_in(series, low, high)
-            streak += found
-            if not unbroken:
-                break
-            high, span = low, 2 * span
-        return min(streak, wanted)
-
-    def _streak_in(self, series: WatchedSeries, low: int, high: int) -> tuple[int, bool]:
-        """Rows that count at the end of [low, high), and whether all in it do."""
-        streak, unbroken = 0, True
-        while len(rows := self._rows.first_piece(series.key, low, high)):
-            counts = (np.abs(rows.zscores) > series.levels.threshold) & self._allowed(series, rows)
-            misses = np.flatnonzero(~counts)
-            if len(misses):
-                streak, unbroken = len(counts) - 1 - int(misses[-1]), False
-            else:
-                streak += len(counts)
-            low = int(rows.times[-1]) + 1
-        return streak, unbroken
-
-    def _allowed(self, series: WatchedSeries, rows: AlertRows) -> NDArray[np.bool_]:
-        gates = series.gates
-        allowed = np.ones(len(rows), dtype=np.bool_)
-        with np.errstate(invalid="ignore"):
-            if gates.min_hedge_bars:
-                allowed &= rows.hedge_bars >= gates.min_hedge_bars
-            if gates.min_correlation is not None:
-                allowed &= rows.correlations >= gates.min_correlation
-            if gates.min_volume is not None:
-                allowed &= rows.volumes >= gates.min_volume
-        if gates.max_adf_pvalue is not None:
-            allowed &= self._rows.adf_pvalues(series.key, rows.times) <= gates.max_adf_pvalue
-        return allowed
-
-    def _open_at(self, series: WatchedSeries, time: int) -> bool:
-        """Whether a stored event is open after the row at `time`."""
-        row = self._db.execute(
-            f"SELECT 1 FROM alert_events WHERE rule = ? AND {_IS_EVENT} AND opened_at <= ? "
-            "AND (closed_at IS NULL OR closed_at > ?) LIMIT 1",
-            (series.rule, *series.key, time, time),
-        ).fetchone()
-        return row is not None
-
-    def _opened_between(self, series: WatchedSeries, start: int, end: int) -> set[int]:
-        rows = self._db.execute(
-            f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
-            "AND opened_at >= ? AND opened_at < ?",
-            (series.rule, *series.key, start, end),
-        )
-        return {row[0] for row in rows}
+    def _opened_between(self, watched: WatchedPair, start: int, end: int) -> set[Opening]:
+        return {
+            (row[0], series)
+            for series, key in enumerate(watched.keys)
+            for row in self._db.execute(
+                f"SELECT opened_at FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
+                "AND opened_at >= ? AND opened_at < ?",
+                (watched.rule, *key, start, end),
+            )
+        }
 
     def _write(
-        self, series: WatchedSeries, events: list[AlertEvent], known: set[int] | None = None
+        self, watched: WatchedPair, events: list[AlertEvent], known: set[Opening] | None = None
     ) -> None:
         if not events:
             return
         if known is None:
-            known = self._opened_between(series, events[0].opened_at, events[-1].opened_at + 1)
-        self._db.executemany(
-            f"INSERT OR REPLACE {INTO_EVENTS}",
-            [event_row(series.rule, series.key, series.levels.threshold, one) for one in events],
-        )
-        # Only ever added to: an event that a late trade took away was still raised once.
-        self._db.execute(
-            f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_IS_SERIES}",
-            (sum(e.opened_at not in known for e in events), series.rule, *series.key),
-        )
+            known = self._opened_between(watched, events[0].opened_at, events[-1].opened_at + 1)
+        for series, key in enumerate(watched.keys):
+            own = [event for event in events if event.series == series]
+            self._db.executemany(
+                f"INSERT OR REPLACE {INTO_EVENTS}",
+                [event_row(watched.rule, key, watched.levels.threshold, event) for event in own],
+            )
+            # Only ever added to: an event that a late trade took away was still raised once.
+            self._db.execute(
+                f"UPDATE alert_counts SET opened = opened + ? WHERE rule = ? AND {_IS_SERIES}",
+                (sum(_opening(event) not in known for event in own), watched.rule, *key),
+            )
+
+
+def _opening(event: AlertEvent) -> Opening:
+    return event.opened_at, event.series

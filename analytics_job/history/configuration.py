@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from analytics_job.alerts.rules import WatchedSeries, rule_definition, watched_series
+from analytics_job.alerts.rules import rule_definition, watched_pairs
 from analytics_job.alerts.screened import sync_screen_rules
 from analytics_job.pairs.backlog import DueRows
 from analytics_job.pairs.plan import series_definition
@@ -25,6 +25,7 @@ from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 log = logging.getLogger(__name__)
 
 _IS_SERIES = PAIR_ANALYTICS.is_series
+RuleKey = tuple[str, str, str, int, int]  # a rule on a series
 
 
 def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
@@ -140,7 +141,7 @@ def _history_of(pipeline: Pipeline, due: DueRows) -> list[tuple[int, int]]:
 
 
 def sync_rules(
-    db: sqlite3.Connection, pipeline: Pipeline, settings: Settings, new: Collection[SeriesKey]
+    db: sqlite3.Connection, pipeline: Pipeline, settings: Settings, new: frozenset[SeriesKey]
 ) -> None:
     """Runs rules that are new or edited over the stored rows; drops what is no longer watched.
 
@@ -149,30 +150,34 @@ def sync_rules(
     next one.
     """
     stored = {row[:5]: row[6] for row in db.execute("SELECT * FROM alert_rules").fetchall()}
-    watched = {(series.rule, *series.key): series for series in watched_series(settings)}
+    every = watched_pairs(settings)
     with atomic(db):
         sync_screen_rules(db, settings)
-        for key in stored.keys() - watched.keys():
-            _drop_rule(db, key)
-        for key, series in watched.items():
-            definition = rule_definition(series, settings)
-            if stored.get(key) != definition:
-                _add_rule(db, series, definition)
-                # Before the first bar there is no row of any.
-                if series.key not in new and pipeline.position.final is not None:
-                    pipeline.alerts.evaluate_all(series)
+        for gone in stored.keys() - {(one.rule, *key) for one in every for key in one.keys}:
+            _drop_rule(db, gone)
+        for watched in every:
+            wanted = {
+                (watched.rule, *key): rule_definition(watched, key.lookback, settings)
+                for key in watched.keys
+            }
+            edited = {key: text for key, text in wanted.items() if stored.get(key) != text}
+            for key, text in edited.items():
+                _add_rule(db, key, watched.levels.threshold, text)
+            # Before the first bar there is no row of any.
+            has_rows = pipeline.position.final is not None and not new.issuperset(watched.keys)
+            if edited and has_rows:
+                pipeline.alerts.evaluate_all(watched)
 
 
-def _add_rule(db: sqlite3.Connection, series: WatchedSeries, definition: str) -> None:
-    key = (series.rule, *series.key)
+def _add_rule(db: sqlite3.Connection, key: RuleKey, threshold: float, definition: str) -> None:
     db.execute("INSERT OR IGNORE INTO alert_counts VALUES (?, ?, ?, ?, ?, 0)", key)
     db.execute(
         "INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*key, series.levels.threshold, definition),
+        (*key, threshold, definition),
     )
 
 
-def _drop_rule(db: sqlite3.Connection, key: tuple[str, str, str, int, int]) -> None:
+def _drop_rule(db: sqlite3.Connection, key: RuleKey) -> None:
     """A rule that watches no longer leaves its past events, but none that would never close."""
     for table in ("alert_rules", "alert_events"):
         still_open = " AND closed_at IS NULL" if table == "alert_events" else ""

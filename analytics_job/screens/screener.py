@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from analytics_job.alerts.screened import open_screen_events, screen_rules
+from analytics_job.alerts.screened import known_screen_events, screen_rules
 from analytics_job.background import NicedProcess
 from analytics_job.screens.following import follow_screen
 from analytics_job.screens.store import store_screen
@@ -97,9 +97,10 @@ class Screener:
             screen.min_quote_volume,
             settings.max_stale_bars,
         )
-        rules, opened = screen_rules(settings), open_screen_events(db)
+        rules = screen_rules(settings)
+        known = known_screen_events(db, rules, at)
         return Due(
-            self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, opened
+            self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, known
         )
 
     def store(self, db: sqlite3.Connection, settings: Settings) -> bool:

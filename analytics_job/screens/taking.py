@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analytics_job.alerts.screened import OpenEvents, RuleFound, ScreenRule, scan_rules
+from analytics_job.alerts.screened import KnownEvents, RuleFound, ScreenRule, scan_rules
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.screens import ScreenKey, ScreenSummary
@@ -24,8 +24,8 @@ COLUMNS = tuple(name for name in SCREEN_SCHEMA.names() if name != "time")
 class Due(NamedTuple):
     """A screen to take, as it was known at `at` (Unix seconds), and what is kept of it.
 
-    `after` is the bar of the one before, None where there is none; `opened` are the events of the
-    alert rules that are open after that one.
+    `after` is the bar of the one before, None where there is none; `known` are the events of the
+    alert rules that are open after that one, or ended lately.
     """
 
     root: Path
@@ -35,7 +35,7 @@ class Due(NamedTuple):
     top: int
     max_qvalue: float
     rules: tuple[ScreenRule, ...]
-    opened: OpenEvents
+    known: KnownEvents
 
     @property
     def key(self) -> ScreenKey:
@@ -79,5 +79,5 @@ def _taken(due: Due, screen: Screen, seconds: float) -> TakenScreen:
     summary = ScreenSummary(screen.time, len(screen.symbols), rows.height, found, seconds)
     first = ranked(rows, top=due.top).select(COLUMNS).rows()
     correlations = correlation_map(rows, _MAPPED).rows()
-    alerts = scan_rules(due.rules, due.opened, rows, screen.time)
+    alerts = scan_rules(due.rules, due.known, rows, screen.time)
     return TakenScreen(summary, first, passing(rows), correlations, alerts)

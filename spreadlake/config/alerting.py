@@ -1,5 +1,6 @@
 """The section of the alert rules: every field says what it means."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,10 +8,11 @@ from pydantic import Field, model_validator
 from spreadlake.config.screening import ScreenSettings
 from spreadlake.config.sections import PairList, Section, Timeframe
 from spreadlake.lake.analytics.screens import PERSISTENCE_SECONDS
+from spreadlake.times import timeframe_seconds
 
 ONLY_ON_PAIRS = (
-    "pairs", "timeframe", "window", "lookback", "min_bars", "min_hedge_bars", "min_correlation",
-    "max_adf_pvalue",
+    "pairs", "timeframe", "window", "lookback", "min_bars", "min_seconds", "min_hedge_bars",
+    "min_correlation", "max_adf_pvalue",
 )  # fmt: skip
 ONLY_ON_SCREENS = ("max_qvalue", "min_edge_bps", "min_persistence", "max_open")
 _OF_SCREEN = {
@@ -18,7 +20,11 @@ _OF_SCREEN = {
     "window": "screen.window",
     "lookback": "screen.lookback",
     "max_adf_pvalue": "max_qvalue",
+    "min_bars": "min_persistence",
+    "min_seconds": "min_persistence",
 }
+_CLOSE_SHARE = 0.5  # of the threshold: where an alert closes unless `close_below` says otherwise
+_MIN_SECONDS = 5.0  # unless `min_bars` or `min_seconds` says otherwise
 
 
 class AlertRule(Section):
@@ -40,9 +46,32 @@ class AlertRule(Section):
     )
     threshold: float = Field(2.0, gt=0, description="opens when |z| is greater")
     close_below: float | None = Field(
-        None, gt=0, examples=[1.0], description="closes when |z| is less; unset: the threshold"
+        None,
+        gt=0,
+        examples=[1.0],
+        description="closes when |z| is less; unset: half of the threshold",
     )
-    min_bars: int = Field(1, ge=1, description="bars in a row beyond the threshold before it opens")
+    min_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        examples=[5.0],
+        description="opens only once |z| has been greater for this long, bar after bar; unset: 5, "
+        "or what min_bars says",
+    )
+    min_bars: int | None = Field(
+        None,
+        ge=1,
+        examples=[5],
+        description="the same in bars, whatever the timeframe; of both the longer counts; unset: 1",
+    )
+    quiet_seconds: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="after an alert of a pair has closed the rule opens no other of that pair for "
+        "this long, whatever the lookback; 0: at once",
+    )
     min_hedge_bars: float = Field(
         1.0,
         ge=0,
@@ -134,7 +163,15 @@ class AlertRule(Section):
     @property
     def close_level(self) -> float:
         """|z| under which an open alert closes."""
-        return self.threshold if self.close_below is None else self.close_below
+        return _CLOSE_SHARE * self.threshold if self.close_below is None else self.close_below
+
+    @property
+    def least_bars(self) -> int:
+        """Bars of its timeframe in a row beyond the threshold before it opens."""
+        seconds = self.min_seconds
+        if seconds is None:
+            seconds = _MIN_SECONDS if self.min_bars is None else 0.0
+        return max(self.min_bars or 1, math.ceil(seconds / timeframe_seconds(self.timeframe)))
 
 
 def check_screened(rule: AlertRule, screen: ScreenSettings) -> None:

@@ -1,15 +1,19 @@
-"""The alert state machine: rows of one series in, events out. Pure.
+"""The alert state machine: rows of the series of one pair in, events out. Pure.
 
-An event opens at the bar where |z| has passed the threshold `min_bars` bars in a row (and the
-gates allow it), keeps its peak, and closes at the first bar where |z| is under the close level.
-A bar without a z-score (stale or flat) is no evidence either way: an open event stays open, and
-a count of bars in a row starts over.
+A rule may watch a pair in several series, one for each lookback, and has one event of it at a time.
+An event opens at the bar where |z| of a series has passed the threshold `min_bars` bars in a row
+(and the gates allow it); of several at the same bar it is that of the first series. It keeps its
+peak, and closes at the first bar where |z| of its series is under the close level; for
+`quiet_seconds` after that bar none opens. A bar without a z-score (stale or flat) is no evidence
+either way: an open event stays open, and a count of bars in a row starts over. Such counts go on
+while an event is open and while it is quiet: they depend on rows alone.
 """
 
 import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spreadlake.quant.arrays import Bools, Floats, Ints
 
@@ -21,13 +25,15 @@ class AlertLevels:
     threshold: float
     close_below: float
     min_bars: int = 1
+    quiet_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class AlertEvent:
     """One alert; times are bar times (s), `closed_at` is None while it is open.
 
-    `peak_zscore` is the z-score farthest from zero from the opening on, before the closing.
+    `peak_zscore` is the z-score farthest from zero from the opening on, before the closing;
+    `series` says in which of the series of the pair it opened.
     """
 
     opened_at: int
@@ -35,14 +41,25 @@ class AlertEvent:
     peak_zscore: float
     closed_at: int | None = None
     closed_zscore: float | None = None
+    series: int = 0
 
 
 @dataclass(frozen=True)
 class AlertState:
-    """Where the machine stands after a bar: bars in a row that count, and the open event."""
+    """Where the machine stands after a bar; nothing in it is of before there were rows.
 
-    streak: int = 0
+    For each series its bars in a row that count, as many as matter; the event that is open; and
+    before which time (s) none opens.
+    """
+
+    streaks: tuple[int, ...] = ()
     event: AlertEvent | None = None
+    quiet_until: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether a bar counts towards an opening."""
+        return any(self.streaks)
 
 
 def scan(
@@ -54,61 +71,56 @@ def scan(
 ) -> tuple[AlertState, list[AlertEvent]]:
     """Runs the machine over rows in order of time; returns its state and every event it touched.
 
-    zscores: (rows,), NaN where there is none; `allowed` (rows,) whether the gates let an event
-    open. The last event is still open if `closed_at` is None. Splitting the rows in any way
-    gives the same events: the state carries over.
+    zscores: (series, rows), NaN where there is none; `allowed` of the same shape, whether the gates
+    let an event open. The last event is still open if `closed_at` is None. Splitting the rows in
+    any way gives the same events: the state carries over.
     """
     size = np.abs(zscores)
-    counts = (size > levels.threshold) & allowed
-    under = size < levels.close_below
+    streaks = _streaks(state, (size > levels.threshold) & allowed)
+    opens, under = streaks >= levels.min_bars, size < levels.close_below
+    opens_any: Bools = np.any(opens, axis=0)
+    event, quiet_until = state.event, state.quiet_until
     events: list[AlertEvent] = []
     at = 0
     while at < len(times):
-        if state.event is None:
-            at, state = _seek_opening(state, at, times, zscores, counts, levels.min_bars)
-        if state.event is not None:
-            at, event = _seek_closing(state.event, at, times, zscores, under)
-            events.append(event)
-            state = AlertState(0, None if event.closed_at is not None else event)
-    return state, events
+        if event is None:
+            at = _first(opens_any, max(at, int(np.searchsorted(times, quiet_until))))
+            if at == len(times):
+                break
+            series = int(np.argmax(opens[:, at]))
+            z = float(zscores[series, at])
+            event, at = AlertEvent(int(times[at]), z, z, series=series), at + 1
+        own = zscores[event.series]
+        end = _first(under[event.series], at)
+        event = replace(event, peak_zscore=_peak(event.peak_zscore, own[at:end]))
+        if end < len(times):
+            event = replace(event, closed_at=int(times[end]), closed_zscore=float(own[end]))
+            quiet_until = int(times[end]) + levels.quiet_seconds
+        events.append(event)
+        at, event = end + 1, None if event.closed_at is not None else event
+    last = state.streaks if len(times) == 0 else _clipped(streaks[:, -1], levels.min_bars - 1)
+    return AlertState(last, event, quiet_until), events
 
 
-def _seek_opening(
-    state: AlertState,
-    at: int,
-    times: Ints,
-    zscores: Floats,
-    counts: Bools,
-    min_bars: int,
-) -> tuple[int, AlertState]:
-    """Moves on to the bar after the one that opens an event, or to the end."""
-    streak = state.streak
-    while at < len(times):
-        if not counts[at]:
-            streak = 0
-            ahead = int(np.argmax(counts[at:]))
-            if ahead == 0:
-                return len(times), AlertState()
-            at += ahead
-        streak += 1
-        if streak >= min_bars:
-            z = float(zscores[at])
-            return at + 1, AlertState(streak, AlertEvent(int(times[at]), z, z))
-        at += 1
-    return at, AlertState(streak)
+def _streaks(state: AlertState, counts: Bools) -> NDArray[np.int64]:
+    """(series, rows): bars in a row that count, up to each row and with it."""
+    series, rows = counts.shape
+    before = np.array(state.streaks or (0,) * series, dtype=np.int64)[:, None]
+    places = np.arange(rows, dtype=np.int64)
+    misses = np.where(counts, -1 - before, places)
+    return places - np.maximum.accumulate(misses, axis=1)
 
 
-def _seek_closing(
-    event: AlertEvent, at: int, times: Ints, zscores: Floats, under: Bools
-) -> tuple[int, AlertEvent]:
-    """Moves on to the bar after the one that closes the event, or to the end."""
-    ahead = int(np.argmax(under[at:])) if at < len(times) else 0
-    closes = at < len(times) and bool(under[at + ahead])
-    end = at + ahead if closes else len(times)
-    event = replace(event, peak_zscore=_peak(event.peak_zscore, zscores[at:end]))
-    if not closes:
-        return end, event
-    return end + 1, replace(event, closed_at=int(times[end]), closed_zscore=float(zscores[end]))
+def _clipped(streaks: NDArray[np.int64], most: int) -> tuple[int, ...]:
+    return tuple(int(streak) for streak in np.minimum(streaks, most))
+
+
+def _first(holds: Bools, at: int) -> int:
+    """The first row from `at` on where it holds, else the number of rows."""
+    if at >= len(holds):
+        return len(holds)
+    ahead = int(np.argmax(holds[at:]))
+    return at + ahead if holds[at + ahead] else len(holds)
 
 
 def _peak(peak: float, zscores: Floats) -> float:

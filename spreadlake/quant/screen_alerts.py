@@ -5,7 +5,8 @@ opens where |z| is above the threshold and all else that is asked holds, keeps i
 at the first screen whose z has come under the close level, or has crossed to the other side. A pair
 has one event at a time, whichever way round a screen tests it: z is of the spread as it was when
 the event opened. A pair that a screen leaves out, or gives no z-score, is no evidence either way;
-after an hour of that its event closes without a z-score.
+after an hour of that its event closes without a z-score. For `quiet_seconds` after an end the rule
+opens no other event of that pair.
 """
 
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ class ScreenLevels(NamedTuple):
     min_persistence: float | None
     min_volume: float
     max_open: int
+    quiet_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class ScreenEvent:
         """Whether it goes on at the next screen."""
         return self.event.closed_at is None
 
+    @property
+    def name(self) -> str:
+        """Of its pair, whichever way round."""
+        return "/".join(sorted(self.pair.split("/")))
+
+    def quiets(self, time: int, seconds: float) -> bool:
+        """Whether it ended less than so many seconds before the bar `time`."""
+        return self.event.closed_at is not None and time < self.event.closed_at + seconds
+
 
 class ScreenedAlerts(NamedTuple):
     """What a screen made of one rule's events: those that opened, stayed open or closed.
@@ -69,16 +80,17 @@ class ScreenedAlerts(NamedTuple):
 
 
 def scan_screen(
-    opened: Sequence[ScreenEvent], rows: pl.DataFrame, time: int, levels: ScreenLevels
+    known: Sequence[ScreenEvent], rows: pl.DataFrame, time: int, levels: ScreenLevels
 ) -> ScreenedAlerts:
     """Takes in the screen at the bar `time` (Unix seconds).
 
-    `opened` are the events that are open before it, `rows` all its rows (SCREEN_SCHEMA), in any
-    order. A pair whose event closes may open another at the next screen. Where more pairs meet
+    `known` are the events that are open before it, and those that ended lately, which may keep
+    their pairs quiet; `rows` all its rows (SCREEN_SCHEMA), in any order. A pair whose event closes may open another at the next screen. Where more pairs meet
     the rule than may be open, those with the greatest edge are taken.
     """
     rows = rows.filter(pl.col("zscore").is_not_null()).with_columns(pair_by_name())
-    names = {"/".join(sorted(one.pair.split("/"))): one for one in opened}
+    names = {one.name: one for one in known if one.is_open}
+    quiet = {one.name for one in known if one.quiets(time, levels.quiet_seconds)}
     seen = rows.filter(pl.col("pair").is_in(list(names)))
     zscores = {
         name: _as_opened(names[name].pair, a, beta, zscore)
@@ -86,7 +98,7 @@ def scan_screen(
     }
     events = [_follow(one, zscores.get(name), time, levels) for name, one in names.items()]
     room = levels.max_open - sum(one.is_open for one in events)
-    found = rows.filter(_meets(levels) & ~pl.col("pair").is_in(list(names)))
+    found = rows.filter(_meets(levels) & ~pl.col("pair").is_in([*names, *quiet]))
     best = ranked(found, "edge_bps", top=max(room, 0))
     columns = ("symbol_a", "symbol_b", "zscore", "qvalue", "edge_bps", "half_life", "persistence")
     new = [_opening(time, *row) for row in best.select(columns).rows()]

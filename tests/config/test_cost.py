@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics_job.alerts.rules import watched_series
+from analytics_job.alerts.rules import watched_pairs
 from spreadlake.config import Settings, load_settings
 from spreadlake.series import SeriesKey
 
@@ -78,8 +78,8 @@ def test_what_rules_watch_costs_what_it_is(tmp_path: Path) -> None:
         for number in range(50)
     )
     settings = load_settings(market(tmp_path, 100, rules))
-    assert calls_in(lambda: watched_series(settings)) < 100 * 50 + 3 * 4950
-    watched = watched_series(settings)
+    assert calls_in(lambda: watched_pairs(settings)) < 100 * 50 + 3 * 4950
+    watched = watched_pairs(settings)
     assert [series.key[0] for series in watched] == [f"S{n:03}USDT/S099USDT" for n in range(50)]
 
 

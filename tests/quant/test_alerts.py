@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,77 +14,87 @@ from hypothesis import strategies as st
 
 from analytics_job.job import AnalyticsJob
 from spreadlake.quant.alerts import AlertEvent, AlertLevels, AlertState, event_id, scan
+from spreadlake.times import timeframe_seconds
 from tests.analytics_job import harness
 from tests.analytics_job.markets import walk
 
 NAN = float("nan")
-Event = tuple[int, float, float, int | None, float | None]
+Event = tuple[Any, ...]
 
 
-def _loop(zscores: Sequence[float], allowed: Sequence[bool], levels: AlertLevels) -> list[Event]:
-    """Bar after bar, from the words of the definition."""
+def _loop(
+    zscores: Sequence[Sequence[float]], allowed: Sequence[Sequence[bool]], levels: AlertLevels
+) -> list[Event]:
+    """Bar after bar, from the words of the definition; each of `zscores` is one series' bars."""
     events: list[list[Any]] = []
-    streak, is_open = 0, False
-    for time, (z, gate) in enumerate(zip(zscores, allowed, strict=True)):
-        if is_open:
+    streaks, opened, quiet_until = [0] * len(zscores), -1, 0.0
+    for time in range(len(zscores[0])):
+        for series, (own, gates) in enumerate(zip(zscores, allowed, strict=True)):
+            beyond = not math.isnan(own[time]) and abs(own[time]) > levels.threshold
+            streaks[series] = streaks[series] + 1 if beyond and gates[time] else 0
+        if opened >= 0:
+            z = zscores[opened][time]
             if math.isnan(z):
                 continue
             if abs(z) < levels.close_below:
-                events[-1][3:] = [time, z]
-                is_open, streak = False, 0
+                events[-1][3:5] = [time, z]
+                opened, quiet_until = -1, time + levels.quiet_seconds
             elif abs(z) > abs(events[-1][2]):
                 events[-1][2] = z
             continue
-        streak = streak + 1 if not math.isnan(z) and abs(z) > levels.threshold and gate else 0
-        if streak >= levels.min_bars:
-            events.append([time, z, z, None, None])
-            is_open = True
+        lasting = [n for n, streak in enumerate(streaks) if streak >= levels.min_bars]
+        if lasting and time >= quiet_until:
+            opened = lasting[0]
+            z = zscores[opened][time]
+            events.append([time, z, z, None, None, opened])
     return [tuple(event) for event in events]
 
 
 def _scanned(
-    zscores: Sequence[float], allowed: Sequence[bool], levels: AlertLevels, cuts: Sequence[int]
+    zscores: Sequence[Sequence[float]],
+    allowed: Sequence[Sequence[bool]],
+    levels: AlertLevels,
+    cuts: Sequence[int],
 ) -> list[Event]:
     """The machine over pieces; a later report of an event replaces the earlier one."""
-    bounds = sorted({0, len(zscores), *(cut % (len(zscores) + 1) for cut in cuts)})
+    rows = len(zscores[0])
+    bounds = sorted({0, rows, *(cut % (rows + 1) for cut in cuts)})
     state = AlertState()
     found: dict[int, AlertEvent] = {}
     for low, high in pairwise(bounds):
         state, events = scan(
             state,
             np.arange(low, high),
-            np.array(zscores[low:high]),
-            np.array(allowed[low:high], dtype=np.bool_),
+            np.array(zscores)[:, low:high],
+            np.array(allowed, dtype=np.bool_)[:, low:high],
             levels,
         )
         found.update((event.opened_at, event) for event in events)
     assert (state.event is not None) == any(e.closed_at is None for e in found.values())
-    return [
-        (e.opened_at, e.opened_zscore, e.peak_zscore, e.closed_at, e.closed_zscore)
-        for e in found.values()
-    ]
+    return [astuple(event) for event in found.values()]
 
 
-levels_ = st.tuples(st.sampled_from([1.0, 2.0]), st.sampled_from([0.5, 1.0]), st.integers(1, 4))
-
-
-@settings(max_examples=400, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([0.0, 0.4, 0.5, -0.9, 1.0, -1.0, 1.5, 2.0, -2.0, 2.1, -2.5, 3.0, NAN]),
-            st.sampled_from([True, True, True, False]),
-        ),
-        max_size=60,
-    ),
-    levels_,
-    st.lists(st.integers(0, 60), max_size=5),
+levels_ = st.tuples(
+    st.sampled_from([1.0, 2.0]),
+    st.sampled_from([0.5, 1.0]),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 1.0, 3.0, 10.0]),
 )
+_bar = st.tuples(
+    st.sampled_from([0.0, 0.4, 0.5, -0.9, 1.0, -1.0, 1.5, 2.0, -2.0, 2.1, -2.5, 3.0, NAN]),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(1, 3), st.data(), levels_, st.lists(st.integers(0, 60), max_size=5))
 def test_any_split_gives_the_events_of_the_loop(
-    bars: list[tuple[float, bool]], numbers: tuple[float, float, int], cuts: list[int]
+    series: int, data: Any, numbers: tuple[float, float, int, float], cuts: list[int]
 ) -> None:
     levels = AlertLevels(*numbers)
-    zscores, allowed = [bar[0] for bar in bars], [bar[1] for bar in bars]
+    bars = data.draw(st.lists(st.lists(_bar, min_size=series, max_size=series), max_size=60))
+    zscores = [[bar[n][0] for bar in bars] for n in range(series)]
+    allowed = [[bar[n][1] for bar in bars] for n in range(series)]
     assert _scanned(zscores, allowed, levels, cuts) == _loop(zscores, allowed, levels)
 
 
@@ -98,10 +109,27 @@ def test_any_split_gives_the_events_of_the_loop(
         ([3, NAN, 3, 3], AlertLevels(2, 2, 2), [(3, 3, 3, None, None)]),
         ([3, NAN, 1], AlertLevels(2, 2), [(0, 3, 3, 2, 1)]),
         ([3, 1, 3], AlertLevels(2, 2), [(0, 3, 3, 1, 1), (2, 3, 3, None, None)]),
+        # Quiet for so many seconds from the bar that closed it; the first after them may open.
+        ([3, 1, 3, 3, 3], AlertLevels(2, 2, 1, 3), [(0, 3, 3, 1, 1), (4, 3, 3, None, None)]),
+        ([3, 1, 3, 3, 1], AlertLevels(2, 2, 1, 3), [(0, 3, 3, 1, 1)]),
+        # What has lasted while it was quiet has lasted.
+        ([3, 3, 1, 3, 3, 3], AlertLevels(2, 2, 2, 3), [(1, 3, 3, 2, 1), (5, 3, 3, None, None)]),
     ],
 )
 def test_worked_examples(zscores: list[float], levels: AlertLevels, want: list[Event]) -> None:
-    assert _scanned(zscores, [True] * len(zscores), levels, []) == want
+    found = _scanned([zscores], [[True] * len(zscores)], levels, [])
+    assert found == [(*event, 0) for event in want]
+
+
+def test_a_pair_has_one_event_of_a_rule_at_a_time() -> None:
+    """Of several lookbacks that of the first, and none of another while it is open or quiet."""
+    short = [0.0, 3, 3, 1, 0, 0, 0, 3]
+    long_ = [3.0, 3, 3, 3, 3, 3, 3, 3]
+    every = [[True] * 8] * 2
+    levels = AlertLevels(2, 2, 1, 2)
+    assert _scanned([short, long_], every, levels, []) == [(0, 3, 3, None, None, 1)]
+    both = [[1.0, *short[1:]], [1.0, *long_[1:]]]
+    assert _scanned(both, every, levels, []) == [(1, 3, 3, 3, 1, 0), (5, 3, 3, None, None, 1)]
 
 
 def test_the_id_of_an_event_names_it_and_fits_a_browser() -> None:
@@ -118,8 +146,13 @@ def test_the_id_of_an_event_names_it_and_fits_a_browser() -> None:
     assert event_id("zscore", "BTCUSDT/ETHUSDT", "1s", 60, 300, 1_700_000_000) == 276426273969881
 
 
+# As plain as they can be where nothing else is said.
+PLAIN: dict[str, Any] = {"min_bars": 1, "quiet_seconds": 0}
 RULES: list[dict[str, Any]] = [
     {"name": "plain", "threshold": 1.2},
+    {"name": "usual", "threshold": 1.0, "min_bars": None, "quiet_seconds": 40},
+    {"name": "quiet", "threshold": 0.9, "close_below": 0.7, "quiet_seconds": 25},
+    {"name": "seconds", "threshold": 0.8, "min_bars": None, "min_seconds": 7},
     {"name": "hysteresis", "threshold": 1.4, "close_below": 0.3},
     {"name": "lasting", "threshold": 0.8, "close_below": 0.6, "min_bars": 4},
     {"name": "correlated", "threshold": 0.9, "min_correlation": 0.2, "min_bars": 2},
@@ -139,7 +172,8 @@ def test_the_job_finds_the_events_of_the_loop_over_its_rows(tmp_path: Path) -> N
         lookbacks=[30],
         max_stale_bars=3,
         alerts=[
-            {**rule, "name": f"{rule['name']} {timeframe}", "window": 10, "timeframe": timeframe}
+            PLAIN
+            | {**rule, "name": f"{rule['name']} {timeframe}", "window": 10, "timeframe": timeframe}
             for rule in RULES
             for timeframe in ("1s", "5s")
         ],
@@ -166,16 +200,17 @@ def _assert_events_of_rows(lake: harness.TestLake) -> None:
     for rule in RULES:
         for timeframe in ("1s", "5s"):
             rows = [row for row in table if row["timeframe"] == timeframe]
-            levels = AlertLevels(
-                rule["threshold"],
-                rule.get("close_below", rule["threshold"]),
-                rule.get("min_bars", 1),
-            )
+            length = timeframe_seconds(timeframe)
+            seconds = rule.get("min_seconds", 5 if "min_bars" in rule else 0)
+            bars = rule.get("min_bars", 1) or math.ceil(seconds / length)
+            quiet = rule.get("quiet_seconds", 0) / length
+            close = rule.get("close_below", rule["threshold"] / 2)
+            levels = AlertLevels(rule["threshold"], close, bars, quiet)
             zscores = [NAN if row["zscore"] is None else row["zscore"] for row in rows]
             want = [
                 (rows[opened]["time"], z, peak, None if shut is None else rows[shut]["time"], last)
-                for opened, z, peak, shut, last in _loop(
-                    zscores, [_allowed(rule, row) for row in rows], levels
+                for opened, z, peak, shut, last, _ in _loop(
+                    [zscores], [[_allowed(rule, row) for row in rows]], levels
                 )
             ]
             assert want == [

@@ -43,13 +43,11 @@ def run(
     screens: Sequence[Sequence[Numbers]], levels: ScreenLevels = LEVELS, step: int = STEP
 ) -> tuple[list[ScreenEvent], list[int]]:
     """Every event as it was left, in order of opening, and how many each screen left out."""
-    opened: list[ScreenEvent] = []
     found: dict[tuple[int, str], ScreenEvent] = {}
     left_out = []
     for number, rows in enumerate(screens):
-        result = scan_screen(opened, frame(rows), number * step, levels)
+        result = scan_screen(list(found.values()), frame(rows), number * step, levels)
         found |= {(one.event.opened_at, one.pair): one for one in result.events}
-        opened = [one for one in result.events if one.is_open]
         left_out.append(result.left_out)
     return [found[key] for key in sorted(found)], left_out
 
@@ -72,6 +70,20 @@ def test_it_opens_keeps_its_peak_and_closes_under_the_close_level() -> None:
     assert first.event == AlertEvent(STEP, 2.5, 3.5, 4 * STEP, 0.9)
     assert (first.pair, first.qvalue, first.edge_bps, first.half_life) == ("A/B", 0.01, 9.0, 7.5)
     assert last.event == AlertEvent(6 * STEP, 2.1, 2.1)
+
+
+def test_a_pair_is_quiet_after_an_end_whichever_way_round() -> None:
+    quiet = LEVELS._replace(quiet_seconds=2 * STEP)
+    legs = [("A", "B"), ("A", "B"), ("B", "A"), ("B", "A"), ("B", "A")]
+    screens = [
+        [row(a, b, z)] for (a, b), z in zip(legs, (3.0, 0.5, -3.0, -3.0, -3.0), strict=True)
+    ]
+    assert times(run(screens, quiet)[0]) == [(0, 1), (3, None)]
+    assert times(run(screens)[0]) == [(0, 1), (2, None)]
+    others = [[*rows, row("A", "C", 3.0)] for rows in screens]
+    events, left_out = run(others, quiet)
+    assert times(events) == [(0, 1), (0, None), (3, None)]
+    assert left_out == [0] * 5, "who is quiet is not left out"
 
 
 def test_what_is_asked_holds_at_the_opening_only() -> None:
@@ -181,11 +193,12 @@ def loop(
 
 def of_pair(rows: Sequence[Numbers | None], levels: ScreenLevels) -> list[tuple[str, AlertEvent]]:
     events: list[tuple[str, AlertEvent]] = []
-    seen, is_open = 0, False
+    seen, is_open, quiet_until = 0, False, 0.0
     for time, one in zip(range(0, len(rows) * STEP, STEP), rows, strict=True):
         known = one is not None and one["zscore"] is not None
         if not is_open:
-            if one is not None and known and may_open(one, levels):
+            may = time >= quiet_until
+            if may and one is not None and known and may_open(one, levels):
                 z = one["zscore"]
                 events.append((f"{one['symbol_a']}/{one['symbol_b']}", AlertEvent(time, z, z)))
                 seen, is_open = time, True
@@ -197,6 +210,7 @@ def of_pair(rows: Sequence[Numbers | None], levels: ScreenLevels) -> list[tuple[
             event = replace(event, closed_at=time)
         events[-1] = (pair, event)
         is_open = event.closed_at is None
+        quiet_until = time + levels.quiet_seconds
     return events
 
 
@@ -226,9 +240,11 @@ def may_open(one: Numbers, levels: ScreenLevels) -> bool:
 
 
 @settings(max_examples=250)
-@given(screens=histories, share=asked)
-def test_it_is_the_loop(screens: list[dict[str, Numbers]], share: float | None) -> None:
-    levels = LEVELS._replace(min_persistence=share, max_open=10)
+@given(screens=histories, share=asked, quiet=st.sampled_from([0.0, 2.0 * STEP]))
+def test_it_is_the_loop(
+    screens: list[dict[str, Numbers]], share: float | None, quiet: float
+) -> None:
+    levels = LEVELS._replace(min_persistence=share, max_open=10, quiet_seconds=quiet)
     events, left_out = run([list(screen.values()) for screen in screens], levels)
     assert [(one.pair, one.event) for one in events] == loop(screens, levels)
     assert not any(left_out)

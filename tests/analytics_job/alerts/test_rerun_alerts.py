@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analytics_job.alerts import rows
-from analytics_job.alerts.rules import Gates, WatchedSeries
+from analytics_job.alerts.rules import Gates, WatchedPair
 from analytics_job.alerts.store import AlertStore
 from analytics_job.archive.retention import Retention
 from spreadlake.lake import Lake, atomic, open_analytics_writer
@@ -18,7 +18,8 @@ from spreadlake.quant.arrays import Floats
 from spreadlake.series import SeriesKey
 
 PAIR = "AUSDT/BUSDT"
-KEY = SeriesKey(PAIR, "1s", 20, 50)
+LOOKBACKS = (50, 80)
+KEYS = [SeriesKey(PAIR, "1s", 20, lookback) for lookback in LOOKBACKS]
 ROWS = 60
 START = 1_700_000_000
 
@@ -35,54 +36,84 @@ def db(lake: Lake) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def put_rows(db: sqlite3.Connection, zscores: Floats) -> None:
+def put_rows(db: sqlite3.Connection, key: SeriesKey, zscores: Floats) -> None:
     db.executemany(
         "INSERT OR REPLACE INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, "
         "symbol_a, symbol_b, price_a, price_b, zscore) "
         "VALUES (?, ?, ?, ?, ?, 'AUSDT', 'BUSDT', 1, 1, ?)",
-        [(*KEY, START + n, float(z)) for n, z in enumerate(zscores)],
+        [(*key, START + n, float(z)) for n, z in enumerate(zscores)],
     )
 
 
 def stored(db: sqlite3.Connection, rule: str) -> list[tuple[object, ...]]:
     return db.execute(
-        "SELECT opened_at, opened_zscore, peak_zscore, closed_at, closed_zscore "
+        "SELECT opened_at, lookback_bars, opened_zscore, peak_zscore, closed_at, closed_zscore "
         "FROM alert_events WHERE rule = ? ORDER BY opened_at",
         (rule,),
     ).fetchall()
 
 
+@pytest.mark.parametrize("quiet", [0, 9])
 @pytest.mark.parametrize("min_bars", [1, 3])
-@pytest.mark.parametrize("first", [0, 100])
+@pytest.mark.parametrize("lookbacks", [LOOKBACKS[:1], LOOKBACKS])
 def test_it_goes_on_to_where_both_are_idle(
-    lake: Lake, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, min_bars: int, first: int
+    lake: Lake,
+    db: sqlite3.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    min_bars: int,
+    quiet: int,
+    lookbacks: tuple[int, ...],
 ) -> None:
-    """Whatever was open before the change, in it, or after it."""
+    """Whatever was open or quiet before the change, in it, or after it."""
     monkeypatch.setattr(rows, "_PIECE", 4)
-    levels = AlertLevels(2.0, 0.7, min_bars)
-    changed, whole = (WatchedSeries(name, KEY, levels, Gates()) for name in ("changed", "whole"))
+    levels = AlertLevels(2.0, 0.7, min_bars, quiet)
+    changed, whole = (
+        WatchedPair(name, PAIR, "1s", 20, lookbacks, levels, Gates())
+        for name in ("changed", "whole")
+    )
     found = 0
-    for seed in range(first, first + 100):
+    for seed in range(60):
         chance = np.random.default_rng(seed)
-        zscores = np.cumsum(chance.normal(0, 0.8, ROWS))
+        zscores = {key: np.cumsum(chance.normal(0, 0.8, ROWS)) for key in changed.keys}
         low, size = int(chance.integers(0, ROWS - 8)), int(chance.integers(1, 8))
         with atomic(db):
             db.execute("DELETE FROM alert_events")
-            put_rows(db, zscores)
+            for key in changed.keys:
+                put_rows(db, key, zscores[key])
+                db.execute(
+                    "INSERT OR REPLACE INTO alert_counts VALUES ('changed', ?, ?, ?, ?, 0)", key
+                )
             store = AlertStore(db, lake, [changed, whole])
-            db.execute("INSERT OR REPLACE INTO alert_counts VALUES ('changed', ?, ?, ?, ?, 0)", KEY)
             store.evaluate_all(changed)
-            before = {event[0] for event in stored(db, "changed")}
-            zscores[low : low + size] = chance.normal(0, 3, size)
-            put_rows(db, zscores)
-            store.repair(KEY, START + low, START + low + size)
+            opened = {event[:2] for event in stored(db, "changed")}
+            for key in changed.keys:
+                zscores[key][low : low + size] = chance.normal(0, 3, size)
+                put_rows(db, key, zscores[key])
+                store.repair(key, START + low, START + low + size)
+                opened |= {event[:2] for event in stored(db, "changed")}
             store.evaluate_all(whole)
         assert stored(db, "changed") == stored(db, "whole"), seed
         # Each was opened once, also one that is there no more.
-        opened = before | {event[0] for event in stored(db, "changed")}
-        assert db.execute("SELECT opened FROM alert_counts").fetchone() == (len(opened),), seed
+        assert db.execute("SELECT sum(opened) FROM alert_counts").fetchone() == (len(opened),), seed
         found += len(stored(db, "whole"))
     assert found > 50
+
+
+def test_events_of_before_the_first_row_stay_when_a_rule_is_edited(
+    lake: Lake, db: sqlite3.Connection
+) -> None:
+    """Their rows were removed to make room: nothing could find them again. One that is open ends."""
+    watched = WatchedPair("z", PAIR, "1s", 20, (50,), AlertLevels(2.0, 1.0), Gates())
+    old = (START - 900, START - 800, 0.5), (START - 9, None, None)
+    with atomic(db):
+        db.executemany(
+            "INSERT INTO alert_events VALUES (?, 'z', ?, '1s', 20, 50, 2, ?, 3, 3, ?, ?)",
+            [(number, PAIR, *event) for number, event in enumerate(old)],
+        )
+        put_rows(db, KEYS[0], np.array([2.5, 3.5, 0.5, 2.5]))
+        AlertStore(db, lake, [watched]).evaluate_all(watched)
+    assert [event[0] for event in stored(db, "z")] == [START - 900, START - 9, START + 3]
+    assert stored(db, "z")[1] == (START - 9, 50, 3, 3.5, START + 2, 0.5)
 
 
 @pytest.mark.parametrize(("ahead", "left"), [(-1, 3), (0, 0), (1, 0)])
