@@ -59,9 +59,7 @@ def watched_pairs(settings: Settings) -> list[WatchedPair]:
             rule.window,
             lookbacks if rule.lookback is None else (rule.lookback,),
             AlertLevels(rule.threshold, rule.close_level, rule.least_bars, rule.quiet_seconds),
-            Gates(
-                rule.min_correlation, rule.min_volume, rule.max_adf_pvalue, rule.min_hedge_bars
-            ),
+            Gates(rule.min_correlation, rule.min_volume, rule.max_adf_pvalue, rule.min_hedge_bars),
         )
         for one in rules
         for pair in (every if one.pairs == "all" else _there(one.pairs, computed))

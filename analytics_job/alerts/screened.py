@@ -121,9 +121,7 @@ def known_screen_events(
     rows = db.execute(f"{_EVENTS} e.closed_at IS NULL").fetchall()
     rows += db.execute(f"{_EVENTS} e.closed_at > ?", (time - quiet,)).fetchall()
     for rule, pair, *event, qvalue, edge, half_life, persistence, seen_at in rows:
-        one = ScreenEvent(
-            pair, AlertEvent(*event), qvalue, edge, half_life, persistence, seen_at
-        )
+        one = ScreenEvent(pair, AlertEvent(*event), qvalue, edge, half_life, persistence, seen_at)
         known.setdefault(rule, []).append(one)
     return known
 

@@ -99,9 +99,7 @@ class Screener:
         )
         rules = screen_rules(settings)
         known = known_screen_events(db, rules, at)
-        return Due(
-            self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, known
-        )
+        return Due(self._lake.root, request, at, after, screen.top, screen.max_qvalue, rules, known)
 
     def store(self, db: sqlite3.Connection, settings: Settings) -> bool:
         """Writes the screen that was taken since the last call, if there is one.

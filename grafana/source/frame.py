@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
+from grafana.source.style import LAKE
+from grafana.source.targets import lake
 from grafana.source.variables import Variable
 
 PAIR_UID = "spreadlake-pair"
@@ -72,6 +74,13 @@ def opens_pair(chosen: str) -> dict[str, object]:
     """A link of a row's cell to its pair's dashboard, with the variables `chosen`."""
     query = f"{_SYMBOLS_OF_ROW}&{chosen}&${{datasource:queryparam}}&${{__url_time_range}}"
     return {"title": "Open ${__value.text}", "url": f"/d/{PAIR_UID}?{query}"}
+
+
+def marks(name: str, sql: str, color: str, panel: int) -> build.AnnotationQuery:
+    """Marks on one panel: rows of time, timeEnd and text of the lake."""
+    shown_on = build.AnnotationPanelFilter().exclude(False).ids([panel])
+    query = build.AnnotationQuery().name(name).datasource(LAKE).enable(True).hide(True)
+    return query.icon_color(color).filter(shown_on).target(lake(sql, ("time", "timeEnd")))
 
 
 def _timepicker() -> build.TimePicker:

@@ -11,7 +11,8 @@ from grafana_foundation_sdk.models.candlestick import (
 )
 
 from grafana.source import variables
-from grafana.source.frame import PAIR_UID, framed
+from grafana.source.alert_queries import MARKS
+from grafana.source.frame import PAIR_UID, framed, marks
 from grafana.source.pair_newest import NEWEST, SHOWN
 from grafana.source.pair_queries import (
     CHARTS,
@@ -77,7 +78,7 @@ def pair_dashboard() -> build.Dashboard:
     )
     for panel in (*_numbers(), *_charts(), *pair_tables()):
         board.with_panel(panel)
-    return board
+    return board.annotation(marks("Alerts", MARKS, ALARM, _ZSCORE))
 
 
 def _numbers() -> list[stat.Panel]:

@@ -72,11 +72,3 @@ FROM steps
 CROSS JOIN bars AS o ON o.symbol = {symbol} AND o.timeframe = {TIMEFRAME} AND o.time = steps.first
 CROSS JOIN bars AS c ON c.symbol = {symbol} AND c.timeframe = {TIMEFRAME} AND c.time = steps.last
 ORDER BY time"""
-
-
-ALERTS = f"""SELECT '' AS _, opened_at AS opened,
-  CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state,
-  opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed, threshold,
-  CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL) AS lasted, rule,
-  timeframe || ' · ' || window_bars || ' · ' || lookback_bars AS series
-FROM alert_events WHERE pair = {PAIR} ORDER BY opened_at DESC LIMIT 500"""

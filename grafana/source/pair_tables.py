@@ -4,7 +4,8 @@ from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
-from grafana.source.pair_queries import ALERTS, ALIGNED
+from grafana.source.alert_queries import ALERTS, MOST_EVENTS
+from grafana.source.pair_queries import ALIGNED
 from grafana.source.panels import columns, or_say, placed, props, reads, rows
 from grafana.source.style import ALARM, LAKE, QUIET, mapped
 from grafana.source.targets import lake
@@ -16,13 +17,14 @@ NOTHING = "Nothing to draw: “State” says why."
 def pair_tables() -> list[table.Panel]:
     """The events of the pair's alerts, and every bar of the time range."""
     alerts = rows(
-        "Alerts of ${symbol_a}/${symbol_b}",
-        "What the rules of the configuration saw, bar by bar, newest first; all its series.",
-        "No alert of this pair so far.",
+        "Alerts of ${symbol_a}/${symbol_b} · ${timeframe} · ${window} · ${lookback}",
+        "Events that were open in the time range, of this timeframe, window and lookback, as the "
+        "rules of the configuration saw them bar by bar; the newest first, "
+        f"{MOST_EVENTS} at most. They are marked on the z-score too.",
+        "No alert of this series in the time range.",
     )
     columns(alerts, _ALERT_WIDTHS)
     alerts.override_by_name("lasted", props({"unit": "dtdurations"}))
-    alerts.override_by_name("series", props({"displayName": "timeframe · window · lookback"}))
     for name, title in (
         ("z_opened", "z at open"),
         ("z_peak", "z at peak"),
@@ -56,7 +58,7 @@ def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
 
 
 _ALERT_WIDTHS = {
-    "opened": 170, "state": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95, "threshold": 95,
-    "lasted": 170, "rule": 130,
+    "opened": 170, "state": 75, "side": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95,
+    "threshold": 95, "lasted": 170, "rule": 130,
 }  # fmt: skip
 _DIGITS = {one.column: one.decimals for one in PAIR_STATISTICS if one.decimals is not None}

@@ -85,8 +85,9 @@ def scan_screen(
     """Takes in the screen at the bar `time` (Unix seconds).
 
     `known` are the events that are open before it, and those that ended lately, which may keep
-    their pairs quiet; `rows` all its rows (SCREEN_SCHEMA), in any order. A pair whose event closes may open another at the next screen. Where more pairs meet
-    the rule than may be open, those with the greatest edge are taken.
+    their pairs quiet; `rows` all its rows (SCREEN_SCHEMA), in any order. A pair whose event closes
+    may open another at the next screen at the earliest. Where more pairs meet the rule than may be
+    open, those with the greatest edge are taken.
     """
     rows = rows.filter(pl.col("zscore").is_not_null()).with_columns(pair_by_name())
     names = {one.name: one for one in known if one.is_open}

@@ -67,7 +67,7 @@ def all_dashboards() -> list[dict[str, Any]]:
 
 
 def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
-    """Every query of panels and variables."""
+    """Every query of panels, marks and variables."""
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             if "rawQueryText" in target:
@@ -76,6 +76,12 @@ def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
                 database = DATABASES[target["datasource"]["uid"]]
                 times = tuple(target["timeColumns"])
                 yield LakeQuery(panel["title"], target["queryText"], times, database)
+    for marks in board.get("annotations", {}).get("list", []):
+        if "target" in marks and "rawQueryText" in marks["target"]:
+            target = marks["target"]
+            assert target["rawQueryText"] == target["queryText"], marks["name"]
+            database, times = DATABASES[target["datasource"]["uid"]], target["timeColumns"]
+            yield LakeQuery(f"marks {marks['name']}", target["queryText"], tuple(times), database)
     for variable in board.get("templating", {}).get("list", []):
         if variable["type"] == "query":
             database = DATABASES[variable["datasource"]["uid"]]

@@ -75,9 +75,7 @@ def test_it_opens_keeps_its_peak_and_closes_under_the_close_level() -> None:
 def test_a_pair_is_quiet_after_an_end_whichever_way_round() -> None:
     quiet = LEVELS._replace(quiet_seconds=2 * STEP)
     legs = [("A", "B"), ("A", "B"), ("B", "A"), ("B", "A"), ("B", "A")]
-    screens = [
-        [row(a, b, z)] for (a, b), z in zip(legs, (3.0, 0.5, -3.0, -3.0, -3.0), strict=True)
-    ]
+    screens = [[row(a, b, z)] for (a, b), z in zip(legs, (3.0, 0.5, -3.0, -3.0, -3.0), strict=True)]
     assert times(run(screens, quiet)[0]) == [(0, 1), (3, None)]
     assert times(run(screens)[0]) == [(0, 1), (2, None)]
     others = [[*rows, row("A", "C", 3.0)] for rows in screens]

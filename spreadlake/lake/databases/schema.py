@@ -209,6 +209,11 @@ INSERT INTO progress SELECT 'rollups:' || timeframe, value
   FROM (SELECT DISTINCT timeframe FROM first_bars), progress WHERE key = 'final_time';
 """
 
+# Events by when they ended: those that ended lately, and those that are old enough to go.
+_ANALYTICS_ALERTS_BY_END = """
+CREATE INDEX alert_events_by_end ON alert_events(closed_at);
+"""
+
 ANALYTICS_STEPS = [
     _ANALYTICS_1,
     _ANALYTICS_BREAKS,
@@ -222,5 +227,6 @@ ANALYTICS_STEPS = [
     _ANALYTICS_PRICES,
     _ANALYTICS_ALERTS_BY_PAIR,
     _ANALYTICS_ROLLUPS,
+    _ANALYTICS_ALERTS_BY_END,
 ]
 NOTIFY_STEPS = [_NOTIFY_1]

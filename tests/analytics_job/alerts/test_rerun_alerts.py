@@ -102,7 +102,7 @@ def test_it_goes_on_to_where_both_are_idle(
 def test_events_of_before_the_first_row_stay_when_a_rule_is_edited(
     lake: Lake, db: sqlite3.Connection
 ) -> None:
-    """Their rows were removed to make room: nothing could find them again. One that is open ends."""
+    """Their rows were removed to make room: nothing could find them again; an open one ends."""
     watched = WatchedPair("z", PAIR, "1s", 20, (50,), AlertLevels(2.0, 1.0), Gates())
     old = (START - 900, START - 800, 0.5), (START - 9, None, None)
     with atomic(db):
