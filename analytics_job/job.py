@@ -90,7 +90,9 @@ class AnalyticsJob:
         hours = settings.storage.analytics_hours
         self._history = History(self._db, self._lake, self._pipeline, hours)
         self._pipeline.on_commit = self._on_commit
-        self._retention = Retention(self._db, self._lake, hours, settings.storage.keep_days)
+        self._retention = Retention(
+            self._db, self._lake, hours, settings.storage.keep_days, settings.storage.alert_days
+        )
         configuration.sync_breaks(self._db, self._pipeline)
         configuration.sync_timeframes(self._db, self._pipeline)
         due, new = configuration.sync_series(self._db, self._pipeline, settings)

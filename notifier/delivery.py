@@ -25,13 +25,14 @@ class Due(NamedTuple):
 
 
 class Delivery:
-    """Messages to one receiver; waits are of the monotonic clock."""
+    """Messages to one receiver, with links to `page`; waits are of the monotonic clock."""
 
     def __init__(
         self,
         receiver: Receiver,
         outbox: Outbox,
         settings: NotifySettings,
+        page: str,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.receiver = receiver
@@ -39,6 +40,7 @@ class Delivery:
         self.error: str | None = None
         self._outbox = outbox
         self._settings = settings
+        self._page = page
         self._monotonic = monotonic
         self._backoff = Backoff(first=5.0, cap=300.0)
         self._first_seen: float | None = None
@@ -72,7 +74,7 @@ class Delivery:
 
     def send(self, due: Sequence[Due]) -> int:
         """Sends one message of all that is due; returns how many news that was, 0 if it failed."""
-        if not self.receiver.send(message_of([one.news for one in due])):
+        if not self.receiver.send(message_of([one.news for one in due], self._page)):
             self._failed()
             return 0
         self._outbox.told(self.receiver.target, [one.waiting for one in due], time.time())

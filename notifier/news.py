@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from spreadlake.page_link import pair_page
+from spreadlake.series import Prices, SeriesKey
 from spreadlake.times import iso_utc, timeframe_seconds
 
 What = Literal["opened", "closed"]
@@ -11,7 +13,11 @@ MOST_LISTED = 20  # events that a message names; of more it gives the number
 
 
 class AlertRow(NamedTuple):
-    """A row of `alert_events`; with edge and half-life (bars) where a screen opened it."""
+    """A row of `alert_events`, and what was known of the spread as it opened.
+
+    `spread_bps` is how far it was from its mean, `half_life` in bars; `edge_bps` is what a screen
+    said that opened it.
+    """
 
     id: int
     rule: str
@@ -27,6 +33,13 @@ class AlertRow(NamedTuple):
     closed_zscore: float | None
     edge_bps: float | None = None
     half_life: float | None = None
+    spread_bps: float | None = None
+    prices: Prices = "raw"
+
+    @property
+    def key(self) -> SeriesKey:
+        """Its series."""
+        return SeriesKey(self.pair, self.timeframe, self.window, self.lookback)
 
 
 class News(NamedTuple):
@@ -54,49 +67,69 @@ def known_at(alert: AlertRow, what: What) -> int:
     return bar + timeframe_seconds(alert.timeframe)
 
 
-def message_of(news: Sequence[News]) -> Message:
-    """One message for all of them: what opened first, the farthest from zero first."""
-    ordered = sorted(news, key=lambda one: (one.what != "opened", -abs(one.zscore)))
-    lines = [_line(one) for one in ordered[:MOST_LISTED]]
+def message_of(news: Sequence[News], page: str) -> Message:
+    """One message for all of them: what opened first, the farthest from zero first.
+
+    Where the opening and the end of an event are told at once it is one line. `page` is the address
+    of the exporter's page.
+    """
+    opened = {one.alert.id for one in news if one.what == "opened"}
+    told = [one for one in news if one.what == "opened" or one.alert.id not in opened]
+    ordered = sorted(told, key=lambda one: (one.what != "opened", -abs(one.zscore)))
+    lines = [_line(one, page) for one in ordered[:MOST_LISTED]]
     if len(ordered) > MOST_LISTED:
         lines.append(f"and {len(ordered) - MOST_LISTED} more")
     return Message(_title(ordered), "\n".join(lines))
 
 
 def _title(news: Sequence[News]) -> str:
+    """Pair, side and z; of several those of the farthest, and how many there are."""
+    first = news[0]
     if len(news) == 1:
-        return f"{news[0].alert.pair} {_headline(news[0])}"
+        return f"{first.alert.pair} {_headline(first)}"
     counts = {what: sum(one.what == what for one in news) for what in ("opened", "closed")}
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    widest = max(news, key=lambda one: abs(one.zscore))
-    return f"{told}; farthest {widest.alert.pair} z {widest.zscore:+.2f}"
+    return f"{told}; farthest {first.alert.pair} {_side(first.alert)}: z {first.zscore:+.2f}"
 
 
 def _headline(one: News) -> str:
-    """Side and z: above its mean a spread is short, below it long."""
     alert = one.alert
     if one.what == "closed":
         return f"back: z {_z(alert.closed_zscore)}, it reached {alert.peak_zscore:+.2f}"
-    side = "short" if alert.opened_zscore > 0 else "long"
-    return f"{side} the spread: z {alert.opened_zscore:+.2f}"
+    return f"{_side(alert)} the spread: z {alert.opened_zscore:+.2f}"
 
 
-def _line(one: News) -> str:
+def _side(alert: AlertRow) -> str:
+    """Above its mean a spread is short, below it long."""
+    return "short" if alert.opened_zscore > 0 else "long"
+
+
+def _line(one: News, page: str) -> str:
     alert = one.alert
     series = f"{alert.timeframe} bars, window {alert.window}, lookback {alert.lookback}"
+    said = [_headline(one), f"threshold {alert.threshold:g}"]
+    if one.what == "opened":
+        said += _known_of(alert)
+    link = pair_page(page, alert.key, alert.opened_at, alert.threshold, alert.prices)
     return (
-        f"{alert.pair} {_headline(one)}{_screened(one)} (threshold {alert.threshold:g}, "
-        f"rule {alert.rule}, {series}), {iso_utc(known_at(alert, one.what))}"
+        f"{alert.pair} {', '.join(said)} (rule {alert.rule}, {series}), "
+        f"{iso_utc(known_at(alert, one.what))}\n  {link}"
     )
 
 
-def _screened(one: News) -> str:
-    """Edge and half-life of what a screen opened, as they were then."""
-    alert = one.alert
-    if alert.edge_bps is None or one.what == "closed":
-        return ""
-    half_life = "" if alert.half_life is None else f", half-life {alert.half_life:.1f} bars"
-    return f", edge {alert.edge_bps:.1f} bps after costs{half_life}"
+def _known_of(alert: AlertRow) -> list[str]:
+    """What was known as it opened, and whether it is over already."""
+    said = []
+    if alert.spread_bps is not None:
+        said.append(f"spread {alert.opened_zscore:+.2f}σ = {alert.spread_bps:+.1f} bps")
+    if alert.edge_bps is not None:
+        said.append(f"edge {alert.edge_bps:.1f} bps after costs")
+    if alert.half_life is not None:
+        said.append(f"half-life {alert.half_life:.1f} bars")
+    if alert.closed_at is not None:
+        lasted = alert.closed_at - alert.opened_at
+        said.append(f"back after {lasted} s: z {_z(alert.closed_zscore)}")
+    return said
 
 
 def _z(zscore: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from notifier.news import AlertRow, What
 from spreadlake.lake import atomic
+from spreadlake.lake.analytics.openings import OpenedAt, openings
 from spreadlake.lake.analytics.screen_alerts import said_of, screen_rule_timeframes
 from spreadlake.times import timeframe_seconds
 
@@ -58,16 +59,21 @@ class Outbox:
         return [Waiting(*row) for row in rows]
 
     def alerts(self, analytics: sqlite3.Connection, ids: Iterable[int]) -> dict[int, AlertRow]:
-        """Rows of `alert_events` by id; one that a rebuild took back is not among them."""
-        wanted = sorted(set(ids))
-        found: dict[int, AlertRow] = {}
-        for at in range(0, len(wanted), _MOST_ASKED):
-            part = wanted[at : at + _MOST_ASKED]
-            where = f"id IN ({', '.join('?' * len(part))})"
+        """Rows of `alert_events` by id, with what was known as each opened.
+
+        One that a rebuild took back is not among them.
+        """
+        found = {}
+        for part in _parts(ids):
+            alerts = _by_id(analytics, part)
             said = said_of(analytics, part)
-            for alert in _alerts(analytics, where, part):
-                edge, half_life = said.get(alert.id, (None, None))
-                found[alert.id] = alert._replace(edge_bps=edge, half_life=half_life)
+            known = openings(
+                analytics,
+                [OpenedAt(one.id, one.key, one.opened_at, one.opened_zscore) for one in alerts],
+            )
+            for alert in alerts:
+                edge, _ = said.get(alert.id, (None, None))
+                found[alert.id] = alert._replace(edge_bps=edge, **known[alert.id]._asdict())
         return found
 
     def told(self, target: str, news: Iterable[Waiting], now: float) -> None:
@@ -93,7 +99,8 @@ class Outbox:
                 (old_ms,),
             )
         ]
-        gone = set(waiting) - self.alerts(analytics, waiting).keys()
+        there = {one.id for part in _parts(waiting) for one in _by_id(analytics, part)}
+        gone = set(waiting) - there
         marks = ", ".join("?" * len(self._targets))
         with atomic(self._db):
             self._db.execute(
@@ -119,7 +126,7 @@ class Outbox:
     def _told_open(self, analytics: sqlite3.Connection) -> list[AlertRow]:
         """Events whose end is to be told, and is not written down yet."""
         rows = self._db.execute("SELECT DISTINCT event_id FROM news WHERE NOT over")
-        return list(self.alerts(analytics, [row[0] for row in rows]).values())
+        return [one for part in _parts(row[0] for row in rows) for one in _by_id(analytics, part)]
 
     def _write_opened(self, alerts: Iterable[AlertRow], now: float, closings: bool) -> None:
         self._db.executemany(
@@ -144,6 +151,17 @@ class Outbox:
             "UPDATE news SET over = 1 WHERE event_id = ? AND what = 'opened'",
             [(alert.id,) for alert in alerts],
         )
+
+
+def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """As many at a time as one query takes."""
+    wanted = sorted(set(ids))
+    for at in range(0, len(wanted), _MOST_ASKED):
+        yield wanted[at : at + _MOST_ASKED]
+
+
+def _by_id(analytics: sqlite3.Connection, ids: Sequence[int]) -> list[AlertRow]:
+    return _alerts(analytics, f"id IN ({', '.join('?' * len(ids))})", ids)
 
 
 def _alerts(analytics: sqlite3.Connection, where: str, values: Sequence[object]) -> list[AlertRow]:

@@ -41,7 +41,8 @@ def run(context: ServiceContext) -> None:
     ):
         targets = [receiver.target for receiver in receivers]
         outbox = Outbox(db, targets, settings.max_age_minutes * 60)
-        deliveries = [Delivery(receiver, outbox, settings) for receiver in receivers]
+        page = context.settings.exporter.browser_url
+        deliveries = [Delivery(receiver, outbox, settings, page) for receiver in receivers]
         names = ", ".join(receiver.name for receiver in receivers)
         log.info("telling of alerts: %s", names)
         _Notifier(context, db, outbox, deliveries).run(stop)

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from analytics_job.archive.compaction import Compaction
+from analytics_job.archive.old_events import OldEvents
 from analytics_job.archive.removal import Removal, remove_old_rollups
 from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
@@ -31,7 +32,7 @@ _DELETE_ROWS = 2_000  # a piece goes in steps that do not hold up the job for lo
 
 
 class Retention:
-    """Keeps `hours` of each timeframe in SQLite."""
+    """Keeps `hours` of each timeframe in SQLite, and `alert_days` of alert events."""
 
     def __init__(
         self,
@@ -39,12 +40,14 @@ class Retention:
         lake: Lake,
         hours: Mapping[str, float],
         keep_days: Mapping[ColdKind, float] | None = None,
+        alert_days: float = 90.0,
     ) -> None:
         self._db = db
         self._lake = lake
         self._hours = hours
         self._compaction = Compaction(db, lake)
         self._removal = Removal(db, lake, keep_days or {})
+        self._old_events = OldEvents(db, alert_days)
         self._pieces: Iterator[Piece] | None = None
         self._days: Iterator[Iterator[None]] = iter(())
         self._day: Iterator[None] = iter(())
@@ -64,6 +67,7 @@ class Retention:
                 self._compaction.days(lambda timeframe: self._cutoff(timeframe, now)),
                 self._removal.work(now, lambda timeframe: self._cutoff(timeframe, now)),
                 iter([remove_old_rollups(self._db, self._hours, now)]),
+                self._old_events.work(now),
             )
         piece = next(self._pieces, None)
         if piece is not None:

@@ -155,6 +155,12 @@ class StorageSettings(Section):
         description="days of Parquet kept of ticks, bars, pair_analytics and pair_tests, counted "
         "back from the newest trade; what is not named is kept for ever",
     )
+    alert_days: float = Field(
+        90.0,
+        ge=1,
+        description="days of alert events that are over, counted back from the newest trade; those "
+        "that are open stay",
+    )
     max_gib: float | None = Field(
         None,
         gt=0,
@@ -205,6 +211,19 @@ class ExporterSettings(Section):
         description="how spreadlake is called where its commands are run, for lines that the page "
         "offers to paste",
     )
+    url: Annotated[str, AfterValidator(_check_url)] | None = Field(
+        None,
+        examples=["https://charts.example.org"],
+        description="where a browser finds the page, for links to it; unset: host and port",
+    )
+
+    @property
+    def browser_url(self) -> str:
+        """Where a browser finds the page, without a slash at its end."""
+        if self.url is not None:
+            return self.url
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
 
 
 class NotifySettings(Section):
@@ -224,7 +243,7 @@ class NotifySettings(Section):
         description="seconds for which more alerts are waited for, to tell as one",
     )
     interval: float = Field(
-        60.0, ge=0, description="least seconds between two messages to one address"
+        120.0, ge=0, description="least seconds between two messages to one address"
     )
     max_age_minutes: float = Field(
         60.0, gt=0, description="alerts that are older than this when they are found are not told"

@@ -28,13 +28,13 @@ WINDOWS, LOOKBACK = [30, 60, 120], 300
 
 
 def _config() -> Any:
-    """The defaults; no trade can come after the last, so nothing waits for one."""
+    """The defaults, but a plain rule; nothing waits for a trade that comes after the last."""
     return harness.settings(
         symbols=SYMBOLS,
         pairs=[["BTCUSDT", "ETHUSDT"]],
         job={"lateness": 0},
         alerts=[
-            {"name": "zscore"},
+            {"name": "zscore", "close_below": 2.0, "min_seconds": 0, "quiet_seconds": 0},
             {"name": "slow", "threshold": 1.5, "close_below": 0.5, "min_bars": 3},
         ],
     )

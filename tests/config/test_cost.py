@@ -80,7 +80,7 @@ def test_what_rules_watch_costs_what_it_is(tmp_path: Path) -> None:
     settings = load_settings(market(tmp_path, 100, rules))
     assert calls_in(lambda: watched_pairs(settings)) < 100 * 50 + 3 * 4950
     watched = watched_pairs(settings)
-    assert [series.key[0] for series in watched] == [f"S{n:03}USDT/S099USDT" for n in range(50)]
+    assert [one.pair for one in watched] == [f"S{n:03}USDT/S099USDT" for n in range(50)]
 
 
 def test_the_first_series_is_the_first_of_all(tmp_path: Path) -> None:

@@ -1,43 +1,54 @@
 """The words in which alerts are told."""
 
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+from exporter.page.parameters import view_request
 from notifier.news import MOST_LISTED, AlertRow, News, known_at, message_of
+from spreadlake.series import Prices
+from spreadlake.times import timeframe_seconds
 
 OPENED = AlertRow(
     1, "zscore", "BTCUSDT/ETHUSDT", "1m", 60, 300, 2.0, 1_700_000_040, 2.314, 2.9, None, None
+)
+PAGE = "http://127.0.0.1:9464"
+LINK = (
+    f"{PAGE}/?a=BTCUSDT&b=ETHUSDT&timeframe=1m&window=60&lookback=300&threshold=2&prices=raw"
+    "&from=2023-11-14T12:14:00Z&to=2023-11-15T03:14:00Z"
 )
 CLOSED = OPENED._replace(closed_at=1_700_000_400, closed_zscore=1.25, peak_zscore=-4.06)
 
 
 def test_one_event_says_pair_side_and_z() -> None:
-    message = message_of([News("opened", OPENED)])
+    message = message_of([News("opened", OPENED)], PAGE)
     assert message.title == "BTCUSDT/ETHUSDT short the spread: z +2.31"
     assert message.body == (
-        "BTCUSDT/ETHUSDT short the spread: z +2.31 (threshold 2, rule zscore, 1m bars, window 60, "
-        "lookback 300), 2023-11-14T22:15:00Z"
+        "BTCUSDT/ETHUSDT short the spread: z +2.31, threshold 2 (rule zscore, 1m bars, window 60, "
+        f"lookback 300), 2023-11-14T22:15:00Z\n  {LINK}"
     )
-    below = message_of([News("opened", OPENED._replace(opened_zscore=-2.5))])
+    below = message_of([News("opened", OPENED._replace(opened_zscore=-2.5))], PAGE)
     assert below.title == "BTCUSDT/ETHUSDT long the spread: z -2.50"
 
 
 def test_what_a_screen_opened_says_edge_and_half_life_too() -> None:
     screened = OPENED._replace(rule="found", edge_bps=12.34, half_life=14.06)
-    message = message_of([News("opened", screened)])
+    message = message_of([News("opened", screened)], PAGE)
     assert message.title == "BTCUSDT/ETHUSDT short the spread: z +2.31"
     assert message.body.startswith(
-        "BTCUSDT/ETHUSDT short the spread: z +2.31, edge 12.3 bps after costs, half-life 14.1 bars "
-        "(threshold 2, rule found, 1m bars"
+        "BTCUSDT/ETHUSDT short the spread: z +2.31, threshold 2, edge 12.3 bps after costs, "
+        "half-life 14.1 bars (rule found, 1m bars"
     )
-    unknown = message_of([News("opened", screened._replace(half_life=None))]).body
-    assert "edge 12.3 bps after costs (threshold" in unknown
+    unknown = message_of([News("opened", screened._replace(half_life=None))], PAGE).body
+    assert "edge 12.3 bps after costs (rule" in unknown
     over = screened._replace(closed_at=1_700_000_400, closed_zscore=0.5)
-    assert "edge" not in message_of([News("closed", over)]).body
+    assert "edge" not in message_of([News("closed", over)], PAGE).body
 
 
 def test_an_end_says_how_far_it_went() -> None:
-    message = message_of([News("closed", CLOSED)])
+    message = message_of([News("closed", CLOSED)], PAGE)
     assert message.title == "BTCUSDT/ETHUSDT back: z +1.25, it reached -4.06"
-    assert message.body.endswith("2023-11-14T22:21:00Z")
-    lost = message_of([News("closed", CLOSED._replace(closed_zscore=None))])
+    assert message.body.endswith(f"2023-11-14T22:21:00Z\n  {LINK}")
+    lost = message_of([News("closed", CLOSED._replace(closed_zscore=None))], PAGE)
     assert "back: z –" in lost.title
 
 
@@ -52,10 +63,38 @@ def test_many_are_one_message_the_farthest_first() -> None:
         News("opened", OPENED._replace(id=i, pair=f"S{i:02}/B", opened_zscore=(-1) ** i * (2 + i)))
         for i in range(MOST_LISTED + 3)
     ]
-    message = message_of([News("closed", CLOSED), *events])
-    assert message.title == "23 opened, 1 closed; farthest S22/B z +24.00"
+    message = message_of([News("closed", CLOSED._replace(id=999)), *events], PAGE)
+    assert message.title == "23 opened, 1 closed; farthest S22/B short: z +24.00"
     lines = message.body.splitlines()
-    assert len(lines) == MOST_LISTED + 1
+    assert len(lines) == 2 * MOST_LISTED + 1
     assert lines[0].startswith("S22/B short the spread: z +24.00")
-    assert lines[1].startswith("S21/B long the spread: z -23.00")
+    assert lines[2].startswith("S21/B long the spread: z -23.00")
     assert lines[-1] == "and 4 more"
+    ends = [News("closed", CLOSED._replace(id=i, peak_zscore=-2.0 - i)) for i in range(100, 103)]
+    assert message_of(ends, PAGE).title == "3 closed; farthest BTCUSDT/ETHUSDT short: z -104.00"
+
+
+def test_what_opened_and_is_over_is_one_line() -> None:
+    over = CLOSED._replace(spread_bps=-8.44, half_life=14.06)
+    message = message_of([News("opened", over), News("closed", over)], PAGE)
+    assert message.title == "BTCUSDT/ETHUSDT short the spread: z +2.31"
+    assert message.body.startswith(
+        "BTCUSDT/ETHUSDT short the spread: z +2.31, threshold 2, spread +2.31σ = -8.4 bps, "
+        "half-life 14.1 bars, back after 360 s: z +1.25 (rule zscore"
+    )
+    assert len(message.body.splitlines()) == 2
+
+
+def test_the_link_is_one_that_the_page_takes() -> None:
+    for timeframe, named in (("1s", "raw"), ("1h", "log")):
+        prices = cast("Prices", named)
+        alert = OPENED._replace(timeframe=timeframe, prices=prices)
+        link = message_of([News("opened", alert)], PAGE).body.splitlines()[1].strip()
+        view = view_request(dict(parse_qsl(urlsplit(link).query)))
+        assert (view.key, view.threshold, view.prices) == (alert.key, 2.0, prices)
+        assert view.start is not None
+        assert view.end is not None
+        length = timeframe_seconds(timeframe)
+        assert (view.start, view.end) == (
+            alert.opened_at - 600 * length, alert.opened_at + 300 * length
+        )  # fmt: skip

@@ -47,14 +47,15 @@ def test_an_alert_is_told_when_it_opens_and_when_it_closes(lake: AlertLake) -> N
     path, body = posts.received[0]
     assert path == "/alerts"
     assert body["title"] == "BTCUSDT/ETHUSDT short the spread: z +2.00"
-    assert "threshold 2, rule zscore, 1s bars, window 60, lookback 300" in body["message"]
+    assert "threshold 2 (rule zscore, 1s bars, window 60, lookback 300)" in body["message"]
+    assert "http://127.0.0.1:9464/?a=BTCUSDT&b=ETHUSDT&timeframe=1s" in body["message"]
     assert posts.received[1][1]["title"].startswith("BTCUSDT/ETHUSDT back: z +0.50")
     assert mails.received[0][0] == ["b@example.org"]
     mail = message_from_string(mails.received[0][1], policy=policy.default)
     assert mail["subject"] == "BTCUSDT/ETHUSDT short the spread: z +2.00"
     text = mail.get_body(("plain",))
     assert text is not None
-    assert "threshold 2, rule zscore" in text.get_content()
+    assert "threshold 2 (rule zscore" in text.get_content()
     assert told(posts) == {("BTCUSDT/ETHUSDT", kind): 1 for kind in ("opened", "closed")}
 
 
@@ -110,7 +111,7 @@ def test_a_flood_is_one_message(lake: AlertLake) -> None:
         lake.open(999)
         wait_until(lambda: lake.status().get("waiting") == 1)
     (message,) = [body for _, body in posts.received]
-    assert message["title"] == "300 opened; farthest S0300/BUSDT z +2.30"
+    assert message["title"] == "300 opened; farthest S0300/BUSDT short: z +2.30"
     assert message["message"].splitlines()[-1] == "and 280 more"
     assert message["message"].startswith("S0300/BUSDT short the spread: z +2.30")
 

@@ -19,6 +19,7 @@ from spreadlake.lake import Lake, atomic, open_analytics_writer, open_notify_wri
 from tests.fixture_lake import add_screen_alert
 
 NOW = 1_800_000_000.0
+PAGE = "http://127.0.0.1:9464"
 SETTINGS = NotifySettings(group_seconds=0, interval=0)
 
 
@@ -48,7 +49,9 @@ class Room:
         self.db = open_notify_writer(Lake(root))
         self.outbox = Outbox(self.db, ["t"], 3600.0)
         self.mailbox = Mailbox()
-        self.delivery = Delivery(cast("Receiver", self.mailbox), self.outbox, settings, monotonic)
+        self.delivery = Delivery(
+            cast("Receiver", self.mailbox), self.outbox, settings, PAGE, monotonic
+        )
 
     def open(self, number: int, at: float = NOW - 10, timeframe: str = "1s") -> None:
         with atomic(self.alerts):
@@ -118,15 +121,55 @@ def test_the_end_of_an_event_that_is_open_again_waits_for_its_end(room: Room) ->
     assert "back" in room.mailbox.messages[-1].body
 
 
+def test_what_opened_and_ended_before_it_was_told_is_one_line(room: Room) -> None:
+    room.open(1)
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.close_event(NOW + 5)
+    room.look()
+    room.look()
+    (message,) = room.mailbox.messages
+    assert message.title == "S1/B short the spread: z +2.50"
+    assert "back after 15 s: z +1.00" in message.body
+    assert len(message.body.splitlines()) == 2
+    assert room.outbox.waiting("t") == []
+
+
+def test_it_says_how_far_the_spread_was_and_how_fast_it_comes_back(room: Room) -> None:
+    """The row of the bar that opened it, and the last test before; in bps of A, raw or log."""
+    key, at = ("S1/B", "1s", 60, 300), int(NOW - 10)
+    room.open(1)
+    with atomic(room.alerts):
+        for time, spread, prices in ((at - 1, 9.0, None), (at, 0.5, None), (at + 1, 9.0, None)):
+            room.alerts.execute(
+                "INSERT INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, time, "
+                "symbol_a, symbol_b, price_a, price_b, spread, spread_mean, prices) "
+                "VALUES (?, ?, ?, ?, ?, 'S1', 'B', 250.0, 1, ?, 0.2, ?)",
+                (*key, time, spread, prices),
+            )
+        for time, half_life in ((at - 70, 9.0), (at - 10, 14.06), (at + 20, 99.0)):
+            room.alerts.execute(
+                "INSERT INTO pair_tests(pair, timeframe, lookback_bars, time, half_life, "
+                "observations) VALUES ('S1/B', '1s', 300, ?, ?, 300)",
+                (time, half_life),
+            )
+    room.look()
+    told = "z +2.50, threshold 2, spread +2.50σ = +12.0 bps, half-life 14.1 bars (rule z"
+    assert told in room.mailbox.messages[0].body
+    with atomic(room.alerts):
+        room.alerts.execute("UPDATE pair_analytics SET prices = 'log', spread = 0.2012")
+    (alert,) = room.outbox.alerts(room.alerts, [1]).values()
+    assert (alert.prices, round(alert.spread_bps or 0, 6)) == ("log", 12.0)
+
+
 def test_what_a_screen_opened_is_told_with_what_it_said(room: Room) -> None:
     """Also where no rule on pairs watches that timeframe."""
     with atomic(room.alerts):
         add_screen_alert(room.alerts, 9, "A/B", int(NOW - 90), -2.5, edge_bps=8.0, half_life=3.0)
     room.look()
     assert room.told == 1
-    assert "A/B long the spread: z -2.50, edge 8.0 bps after costs, half-life 3.0 bars" in (
-        room.mailbox.messages[0].body
-    )
+    assert (
+        "A/B long the spread: z -2.50, threshold 2.25, edge 8.0 bps after costs, half-life 3.0 bars"
+    ) in room.mailbox.messages[0].body
     room.close_event()
     room.look()
     assert "A/B back: z +1.00" in room.mailbox.messages[-1].body

@@ -23,9 +23,10 @@ SYMBOLS = ["AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT"]
 TRADES = walk(SYMBOLS, 900, seed=11, per_second=0.8, start=EPOCH)
 SCREEN = {"enabled": True, "timeframe": "5s", "lookback": 40, "window": 20, "interval": 15}
 LOOSE = {"name": "wide", "on": "screen", "threshold": 1.2, "max_qvalue": 1.0, "min_edge_bps": -1e6}
-LOOSE |= {"quiet_seconds": 0, "close_below": 1.2}
+LOOSE |= {"quiet_seconds": 0}
 STRICT = LOOSE | {"name": "few", "close_below": 0.4, "max_open": 1, "min_edge_bps": 1.0}
 QUIET = LOOSE | {"name": "quiet", "quiet_seconds": 120}
+NAMES = ("few", "quiet", "wide")
 SECONDS = range(240, 900, 15)
 KEY = {"timeframe": "5s", "window_bars": 20, "lookback_bars": 40}
 
@@ -126,8 +127,8 @@ def test_events_are_those_of_the_screens_however_often_the_job_is_started(room: 
     assert len([one for one in events if one["rule"] == "wide" and one["closed_at"]]) > 5
     assert len([one for one in events if one["rule"] == "few"]) > 1
     counted = {row["rule"]: row["opened"] for row in room.lake.table("screen_rules")}
-    assert counted == {rule: sum(one["rule"] == rule for one in events) for rule in ("few", "wide")}
-    for rule in ("few", "wide"):
+    assert counted == {rule: sum(one["rule"] == rule for one in events) for rule in NAMES}
+    for rule in NAMES:
         still = [one for one in events if one["rule"] == rule and one["closed_at"] is None]
         assert len({frozenset(one["pair"].split("/")) for one in still}) == len(still)
     room.stop(job)
@@ -203,11 +204,11 @@ def test_a_rule_that_has_gone_leaves_its_events_and_none_that_is_open(room: Scre
         room.until(seconds)
         room.screen(job)
     before = room.events()
-    assert {one["rule"] for one in before if one["closed_at"] is None} == {"wide", "few"}
+    assert {one["rule"] for one in before if one["closed_at"] is None} == set(NAMES)
     job.configure(settings([LOOSE]))
     after = room.events()
     for old, new in zip(before, after, strict=True):
-        gone = old["rule"] == "few" and old["closed_at"] is None
+        gone = old["rule"] != "wide" and old["closed_at"] is None
         assert new == old | ({"closed_at": old["seen_at"]} if gone else {})
     assert [row["rule"] for row in room.lake.table("screen_rules")] == ["wide"]
     job.configure(settings([LOOSE], screen=SCREEN | {"window": 10}))  # other screens

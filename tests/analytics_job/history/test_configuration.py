@@ -27,7 +27,7 @@ BASE: dict[str, Any] = {
     "lookbacks": [40],
     "max_stale_bars": 6,
     "job": {"tests_interval": 30},
-    "alerts": [{"name": "old", "window": 20, "threshold": 1.0, "min_bars": 2}],
+    "alerts": [{"name": "old", "window": 20, "threshold": 1.0, "min_bars": 2, "quiet_seconds": 0}],
 }
 EDITS: dict[str, dict[str, Any]] = {
     "a pair": {"pairs": [["CUSDT", "BUSDT"], ["AUSDT", "BUSDT"]]},
@@ -47,6 +47,10 @@ EDITS: dict[str, dict[str, Any]] = {
         ]
     },
     "an edited rule": {"alerts": [{"name": "old", "window": 20, "threshold": 0.6}]},
+    "a quieter rule, and lookbacks": {
+        "lookbacks": [25, 40],
+        "alerts": [{"name": "old", "window": 20, "threshold": 0.8, "quiet_seconds": 45}],
+    },
     "fewer windows, other pairs": {
         "pairs": [["AUSDT", "CUSDT"]],
         "windows": [12],
@@ -259,6 +263,8 @@ interval = 0.05
 name = "live"
 window = 20
 threshold = {threshold}
+min_bars = 1
+quiet_seconds = 0
 """
 
 
