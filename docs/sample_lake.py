@@ -52,7 +52,17 @@ SETTINGS: dict[str, Any] = {
     "windows": [60],
     "lookbacks": [240],
     "prices": "log",
-    "alerts": [{"name": "zscore", "timeframe": "1m", "window": 60, "threshold": 2.0}],
+    "alerts": [
+        {
+            "name": "zscore",
+            "timeframe": "1m",
+            "window": 60,
+            "threshold": 2.0,
+            "close_below": 2.0,
+            "min_seconds": 0,
+            "quiet_seconds": 0,
+        }
+    ],
 }
 
 

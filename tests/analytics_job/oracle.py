@@ -212,21 +212,29 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
 
 
 def alert_events(
-    rows: dict[int, dict[str, Any]], threshold: float, min_hedge_bars: float
+    rows: dict[int, dict[str, Any]],
+    threshold: float,
+    min_hedge_bars: float,
+    close_below: float | None = None,
+    min_bars: int = 1,
+    quiet: int = 0,
 ) -> list[tuple[int, float, float, int | None, float | None]]:
-    """(opened_at, opened z, peak z, closed_at, closed z); none opens on a younger hedge ratio."""
+    """(opened_at, opened z, peak z, closed_at, closed z); none opens on a younger hedge ratio.
+
+    Without more it is a plain rule: every crossing an event.
+    """
     events: list[list[Any]] = []
-    is_open = False
+    is_open, streak, quiet_until = False, 0, 0
     for time in sorted(rows):
         z = rows[time]["zscore"]
-        if z is None:
-            continue
-        if is_open and abs(z) < threshold:
+        beyond = z is not None and abs(z) > threshold and rows[time]["hedge_bars"] >= min_hedge_bars
+        streak = streak + 1 if beyond else 0
+        if is_open and z is not None and abs(z) < (close_below or threshold):
             events[-1][3:] = [time, z]
-            is_open = False
-        elif is_open and abs(z) > abs(events[-1][2]):
+            is_open, quiet_until = False, time + quiet
+        elif is_open and z is not None and abs(z) > abs(events[-1][2]):
             events[-1][2] = z
-        elif not is_open and abs(z) > threshold and rows[time]["hedge_bars"] >= min_hedge_bars:
+        elif not is_open and streak >= min_bars and time >= quiet_until:
             events.append([time, z, z, None, None])
             is_open = True
     return [tuple(event) for event in events]

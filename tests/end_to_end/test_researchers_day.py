@@ -28,7 +28,7 @@ LOOKS = ("spreadlake status", "spreadlake csv", "sqlite-utils")
 STAYS = "  # in a terminal of its own"
 CTRL_C = "# Ctrl-C: "
 HISTORY_END = 1_723_183_200  # 2024-08-09T06:00:00Z
-RULE = "(threshold 1.2, rule stretched, 5m bars, window 12, lookback 24)"
+RULE = "(rule stretched, 5m bars, window 12, lookback 24)"
 
 
 @dataclass

@@ -7,17 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from analytics_job.alerts.screened import open_screen_events
+from analytics_job.alerts.screened import ScreenRule, known_screen_events
 from analytics_job.screens.following import _alerted
 from exporter.alerts import read_alerts
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.screen_alerts import open_screen_alerts
+from spreadlake.lake.analytics.screens import ScreenKey
+from spreadlake.quant.screen_alerts import ScreenLevels
 from spreadlake.status import LakeSnapshot
 from spreadlake.status.analytics import read_open_alerts
 from spreadlake.status.followed import _open_alerts
 from tests.fixture_lake import add_screen_alert
 
-READERS = [open_screen_events, _alerted, open_screen_alerts, read_open_alerts, _open_alerts]
+
+def open_or_late(db: sqlite3.Connection) -> list[object]:
+    """Those that are open, or ended in the hour before the last screen."""
+    screen = ScreenKey("1m", 240, 60)
+    levels = ScreenLevels(2.0, 1.0, 0.05, 0.0, None, 0.0, 20, 3_600.0)
+    rules = [ScreenRule("screened", screen, levels)]
+    known = known_screen_events(db, rules, 60 * (OVER + 60))
+    return [one for events in known.values() for one in events]
+
+
+READERS = [open_or_late, _alerted, open_screen_alerts, read_open_alerts, _open_alerts]
 OVER = 2_000
 
 
