@@ -10,11 +10,10 @@ from grafana.source.sql import (
     THRESHOLD,
     TIMEFRAME,
     TO,
-    WATERMARK,
     seconds_of,
 )
 
-__all__ = ["ALERTS", "ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
+__all__ = ["ALIGNED", "CHARTS", "NEWEST", "PRICES", "candles"]
 
 # Every chart reads this one query, so that all of them show the same bars.
 CHARTS = pair_sql(

@@ -91,6 +91,12 @@ def set_rule(
     min_bars: Annotated[
         str | None, _value("--min-bars", "Bars in a row beyond the threshold before it opens.")
     ] = None,
+    min_seconds: Annotated[
+        str | None, _value("--min-seconds", "The same in seconds; the longer of both counts.")
+    ] = None,
+    quiet_seconds: Annotated[
+        str | None, _value("--quiet-seconds", "Opens no other for so long after one has closed.")
+    ] = None,
     min_hedge_bars: Annotated[
         str | None, _value("--min-hedge-bars", "Least share of the lookback that is there.")
     ] = None,
@@ -117,6 +123,8 @@ def set_rule(
         "threshold": threshold,
         "close_below": close_below,
         "min_bars": min_bars,
+        "min_seconds": min_seconds,
+        "quiet_seconds": quiet_seconds,
         "min_hedge_bars": min_hedge_bars,
         "min_correlation": min_correlation,
         "max_adf_pvalue": max_adf_pvalue,
