@@ -19,6 +19,7 @@ from spreadlake.research import ScreenRequest, computed_rows, take_screen
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import CONFIG, EPOCH_MS, SERIES, merged, roll, trades
 from tests.crashes import Crash, CrashError
+from tests.rollups import kept_rollups
 from tests.running import invoke
 from tests.trades import Trade
 
@@ -99,6 +100,7 @@ def test_old_days_of_each_kind_go_from_parquet_and_the_rest_stays(
         assert found[name] == since(whole[name], MIDNIGHT)
         assert 1000 < len(found[name]) < len(whole[name]) - 1000
     assert found["tests"] == whole["tests"]
+    assert min(row["time"] for row in kept_rollups(lake.lake)) == MIDNIGHT
     firsts = {row["time"] for row in lake.table("first_bars")}
     assert firsts == {MIDNIGHT}
     lake.close()
