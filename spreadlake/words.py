@@ -9,12 +9,13 @@ _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
 
 def number(value: float | None, digits: int = 6) -> str:
-    """About `digits` significant digits, thousands apart; never more than 8 decimals."""
+    """About `digits` significant digits, thousands apart; 2 decimals at least."""
     if value is None or not math.isfinite(value):
         return "–"
+    if 0 < abs(value) < 1e-6:
+        return f"{value:.{digits - 1}e}"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else -_leading_zeros(value)
-    decimals = min(max(digits - whole, 2), 8 if abs(value) >= 1e-4 else 12)
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{max(digits - whole, 2)}f}"
 
 
 def count(things: int, name: str, names: str | None = None) -> str:

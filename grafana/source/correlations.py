@@ -4,10 +4,19 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.source.panels import or_say, props, rows
+from grafana.source.panels import NO_NUMBER, or_say, props, rows
 
-# From the background to blue, which people with any colour vision can order in either theme.
-_SCALE = model.FieldColorModeId.CONTINUOUS_BLUES
+# From blue to purple, dark enough for white letters in either theme.
+_SCALE = model.FieldColorModeId.CONTINUOUS_BL_PU
+
+
+# Else a cell without a number has the colour of the least one.
+_WITHOUT = model.SpecialValueMap(
+    options=model.DashboardSpecialValueMapOptions(
+        match=model.SpecialValueMatch.NULL,
+        result=model.ValueMappingResult(text=NO_NUMBER, color="transparent", index=0),
+    )
+)
 
 
 def coloured_matrix(
@@ -28,6 +37,7 @@ def coloured_matrix(
                 "custom.cellOptions": {"type": "color-background", "mode": "basic"},
                 "custom.align": "center",
                 "custom.minWidth": 110,
+                "mappings": [_WITHOUT],
             }
         ),
     )

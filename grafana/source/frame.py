@@ -29,7 +29,7 @@ RANGE, RANGE_SECONDS = "now-15m", 900
 _TITLES = {
     PAIR_UID: "Pair",
     OVERVIEW_UID: "Overview",
-    SCREEN_UID: "Screen",
+    SCREEN_UID: "Screen of pairs",
     BACKTEST_UID: "Back-test",
     PIPELINE_UID: "Pipeline",
     RUNBOOK_UID: "Runbook",

@@ -23,6 +23,7 @@ from grafana.source.sparklines import BARS
 from grafana.source.style import (
     AGES,
     ALARM,
+    AS_OF,
     GOOD,
     IS_OLD,
     LAKE,
@@ -69,7 +70,7 @@ def overview_dashboard() -> build.Dashboard:
 
 
 def _numbers() -> list[stat.Panel]:
-    numbers = number("Pairs", "(?!state$).*", _AS_OF)
+    numbers = number("Pairs", "(?!state$).*", AS_OF)
     numbers.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     for name, (title, mappings, text) in _TILES.items():
         style = {"displayName": title, "mappings": mappings, "description": text}
@@ -85,7 +86,7 @@ def _pairs() -> table.Panel:
     panel = rows(
         "Pairs by |z| · ${kept_prices} prices",
         "The newest bar of every configured pair in the time range, the most stretched first. "
-        f"{_AS_OF} A click on a pair opens it.",
+        f"{AS_OF} A click on a pair opens it.",
         "No pair to show: “State” says why.",
     )
     panel.override_by_name("pair", props({"links": [opens_pair(_CHOSEN)]}))
@@ -132,7 +133,6 @@ def _matrix() -> table.Panel:
     return reads(placed(panel, 7, 0, 21, 24, 12), LAKE, lake(MATRIX, ()))
 
 
-_AS_OF = "What is not of now says as of when, in violet and with a hollow sign."
 _TILES = {
     "stretched": (
         "Stretched: |z| ≥ ${threshold}",

@@ -50,6 +50,7 @@ from grafana.source.style import (
 )
 from grafana.source.targets import from_panel, lake
 
+_WORDS = 16  # px: what Grafana fits itself becomes too small to read where it has many lines
 # Panels that others read from.
 _Z, _ZSCORE = 1, 10
 _STEP = (
@@ -88,22 +89,23 @@ def _numbers() -> list[stat.Panel]:
         mapped((IS_OLD, OLD), ("^[▲▼]", ALARM), (".*", "transparent"))
     )
     state = number("State", "state_text", _STATE_TEXT).mappings(STATES)
-    state.text(build_common.VizTextDisplayOptions().value_size(18))
+    state.text(build_common.VizTextDisplayOptions().value_size(_WORDS))
     state.override_by_name("state_text", props({"links": [_SHOWS_THE_NEWEST]}))
     age = number("Age", "age_text", _AGE_TEXT).mappings(AGES)
-    age.text(build_common.VizTextDisplayOptions().value_size(26))
-    reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
-    others = [(age, 2, 5, 3), (state, 3, 8, 6), (_statistics(), 4, 14, 10)]
+    age.text(build_common.VizTextDisplayOptions().value_size(20))
+    reads(placed(z, _Z, 0, 0, 4, 4), LAKE, lake(NEWEST, ()))
+    others = [(age, 2, 4, 3), (state, 3, 7, 6), (_statistics(), 4, 13, 11)]
     for panel, name, x, width in others:
         reads(placed(panel, name, x, 0, width, 4), PANELS, from_panel(_Z))
     return [z, *(panel for panel, *_ in others)]
 
 
 def _statistics() -> stat.Panel:
-    panel = number("Hedge and mean reversion · ${prices} prices", _NAMES, _STATISTICS_TEXT)
+    panel = number("Hedge and mean reversion · ${prices} prices", ".*", _STATISTICS_TEXT)
     panel.mappings(mapped((IS_OLD, OLD), ("^(not|over)", QUIET), (".*", NEUTRAL)))
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-    panel.text(build_common.VizTextDisplayOptions().value_size(20).title_size(12))
+    panel.text(build_common.VizTextDisplayOptions().value_size(_WORDS).title_size(12))
+    panel.with_transformation(keep(*(f"{one.column}_text" for one, _ in SHOWN)))
     for one, shown in SHOWN:
         panel.override_by_name(f"{one.column}_text", props({"displayName": shown.title}))
     return panel
@@ -250,8 +252,8 @@ _ONLY_IN_TOOLTIP: dict[str, object] = {
     "unit": "none",
     "decimals": 0,
 }
-_NAMES = f"({'|'.join(shown.title for _, shown in SHOWN)})"
 _STATISTICS_TEXT = (
     f"{'; '.join(shown.text for _, shown in SHOWN if shown.text)}. The last two are kept for "
-    "configured pairs, once a minute."
+    "configured pairs, once a minute; the half-life “overshoots” where the spread jumps over its "
+    "mean at every bar, or does not come back to it. A hollow sign: of before, and not of now."
 )

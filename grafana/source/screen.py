@@ -30,11 +30,22 @@ from grafana.source.screen_queries import (
     RANKING,
     SUMMARY,
 )
-from grafana.source.style import GOOD, LAKE, LEG_A, PANELS
+from grafana.source.style import (
+    AS_OF,
+    GOOD,
+    IS_OLD,
+    LAKE,
+    LEG_A,
+    NEUTRAL,
+    OLD,
+    PANELS,
+    STATES,
+    mapped,
+)
 from grafana.source.targets import from_panel, lake
 
 _SUMMARY = 1
-_NONE = "No screen yet: enable it under [screen] in spreadlake.toml; it needs its lookback of bars."
+_NONE = "Nothing to show: “State” says why."
 
 
 def screen_dashboard() -> build.Dashboard:
@@ -56,14 +67,16 @@ def screen_dashboard() -> build.Dashboard:
 
 
 def _numbers() -> list[stat.Panel]:
-    tested = number("Pairs tested", "tested")
-    found = number("Cointegrated", "cointegrated", "q-value up to screen.max_qvalue.")
-    age = number("Age", "age_text", "Now less the end of the bar that was screened.")
-    took = number("Took", "took", "From reading the bars to the ranking, behind the steps.")
-    reads(placed(tested, _SUMMARY, 0, 0, 9, 3), LAKE, lake(SUMMARY, ()))
-    for at, panel in enumerate((found, age, took)):
-        reads(placed(panel, at + 2, 9 + 5 * at, 0, 5, 3), PANELS, from_panel(_SUMMARY))
-    return [tested, found, age, took]
+    numbers = number("The newest screen", "(?!state$).*", f"Of the time range. {AS_OF}")
+    numbers.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+    numbers.mappings(mapped((IS_OLD, OLD), (".*", NEUTRAL)))
+    for name, title in _TILES.items():
+        numbers.override_by_name(name, props({"displayName": title}))
+    state = number("State", "state", "Whether there is a screen, and if not, why.")
+    state.mappings(STATES).text(build_common.VizTextDisplayOptions().value_size(18))
+    reads(placed(numbers, _SUMMARY, 7, 0, 17, 4), LAKE, lake(SUMMARY, ()))
+    reads(placed(state, 2, 0, 0, 7, 4), PANELS, from_panel(_SUMMARY))
+    return [state, numbers]
 
 
 def _ranking() -> table.Panel:
@@ -84,7 +97,7 @@ def _ranking() -> table.Panel:
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars"):
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _WIDTHS)
-    return reads(placed(panel, 5, 0, 3, 24, 11), LAKE, lake(RANKING, ())).with_transformation(
+    return reads(placed(panel, 5, 0, 4, 24, 11), LAKE, lake(RANKING, ())).with_transformation(
         or_say()
     )
 
@@ -118,7 +131,7 @@ def _map() -> xychart.Panel:
         ),
     )
     panel.override_by_name("_", props(HIDDEN))
-    return reads(placed(panel, 6, 0, 14, 12, 9), LAKE, lake(MAP, ()))
+    return reads(placed(panel, 6, 0, 15, 12, 9), LAKE, lake(MAP, ()))
 
 
 def _series(x: str, y: str) -> xychart.XYSeriesConfig:
@@ -145,7 +158,7 @@ def _found() -> timeseries.Panel:
     panel.no_value(_NONE).min(0).decimals(0)
     panel.show_points(common.VisibilityMode.AUTO)
     panel.override_by_name("cointegrated", line("cointegrated", GOOD))
-    return reads(placed(panel, 7, 12, 14, 12, 9), LAKE, lake(FOUND)).with_transformation(or_say())
+    return reads(placed(panel, 7, 12, 15, 12, 9), LAKE, lake(FOUND)).with_transformation(or_say())
 
 
 def _persistence() -> timeseries.Panel:
@@ -159,7 +172,7 @@ def _persistence() -> timeseries.Panel:
     split = {"fields": ["pair"], "keepFields": False, "naming": {"asLabels": True}}
     panel.with_transformation(DataTransformerConfig(id_val="partitionByValues", options=split))
     panel.override_by_field_type("number", props({"displayName": "${__field.labels.pair}"}))
-    return reads(placed(panel, 8, 0, 23, 10, 13), LAKE, lake(PERSISTENCE))
+    return reads(placed(panel, 8, 0, 24, 24, 9), LAKE, lake(PERSISTENCE))
 
 
 def _correlations() -> table.Panel:
@@ -170,12 +183,18 @@ def _correlations() -> table.Panel:
         _NONE,
         ("symbol_a", "symbol_b", "return_correlation"),
     )
-    return reads(placed(panel, 9, 10, 23, 14, 13), LAKE, lake(CORRELATIONS, ()))
+    return reads(placed(panel, 9, 0, 33, 24, 13), LAKE, lake(CORRELATIONS, ()))
 
 
+_TILES = {
+    "tested": "Pairs tested",
+    "cointegrated": "Cointegrated",
+    "age_text": "Age, since its bar ended",
+    "took": "Took",
+}
 _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("rank", "#", 0, ""),
-    ("qvalue", "q", 4, ""),
+    ("qvalue", "q", None, "string"),
     ("zscore", "z", 2, ""),
     ("edge_bps", "edge, bps", 1, ""),
     ("cost_bps", "cost, bps", 1, ""),
@@ -183,7 +202,7 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("crossings", "crossings", 0, ""),
     ("persistence", "persistence", 0, "percentunit"),
     ("return_correlation", "return corr.", 3, ""),
-    ("beta", "β, log", 3, ""),
+    ("beta", "β, log", None, "string"),
     ("volume", "volume of the lesser leg", 1, "short"),
 )
 _WIDTHS = {

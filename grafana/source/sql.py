@@ -57,7 +57,7 @@ def significant(value: str, digits: int = 5) -> str:
     decimals = f"max(0, {digits - 1} - CAST(floor(log10(abs({value}))) AS INTEGER))"
     text = f"printf('%.*f', {decimals}, abs({value}))"
     return f"""CASE WHEN {value} = 0 THEN '0'
-    WHEN abs({value}) NOT BETWEEN 1e-9 AND 1e15
+    WHEN abs({value}) NOT BETWEEN 1e-6 AND 1e15
       THEN replace(printf('%.{digits - 1}e', {value}), '-', '−')
     WHEN {value} IS NOT NULL THEN CASE WHEN {value} < 0 THEN '−' ELSE '' END
       || printf('%,d', CAST({text} AS INTEGER)) || substr({text}, instr({text} || '.', '.')) END"""
@@ -134,11 +134,11 @@ THRESHOLD = f"CASE WHEN {_LEVEL} > 0 AND {_LEVEL} <= {MOST_THRESHOLD} THEN {_LEV
 # Whether all that was typed can be, and what is said where it cannot; else that is NULL.
 ASKED = f"({WINDOW} + {LOOKBACK} + {THRESHOLD}) IS NOT NULL"
 _BARS = f"a whole number of bars from 2 to {MOST_BARS:,}"
-_ABOVE_0 = f"a number above 0, such as 2 or 2.5 (and {MOST_THRESHOLD} at most)"
+_ABOVE_0 = f"a number above 0, up to {MOST_THRESHOLD}"
 WRONG = f"""nullif({refused(WINDOW, "window", "z window", _BARS)}
     || {refused(LOOKBACK, "lookback", "lookback", _BARS)}
     || {refused(THRESHOLD, "threshold", "threshold", _ABOVE_0)}
-    || CASE WHEN {ASKED} THEN '' ELSE 'choose or type another above' END, '')"""
+    || CASE WHEN {ASKED} THEN '' ELSE 'choose another above' END, '')"""
 
 # What the lake's pair analytics are computed on, and what is asked for, which is that by default.
 KEPT_PRICES = "coalesce((SELECT value FROM meta WHERE key = 'prices'), 'raw')"

@@ -54,12 +54,12 @@ def kept() -> build.DatasourceVariable:
 
 def backtest() -> build.QueryVariable:
     """Which of the back-tests that are kept, the newest first."""
-    return _query("backtest", "Back-test", _BACKTESTS, None).datasource(KEPT)
+    return _query("backtest", "Back-test, the newest first", _BACKTESTS, None).datasource(KEPT)
 
 
 def symbol_a() -> build.QueryVariable:
     """Leg A: any symbol that has bars."""
-    return _query("symbol_a", "A", _SYMBOLS_A, "BTCUSDT")
+    return _query("symbol_a", "First symbol, A", _SYMBOLS_A, "BTCUSDT")
 
 
 def symbol_b() -> build.QueryVariable:
@@ -74,7 +74,7 @@ def timeframe() -> build.QueryVariable:
 
 def configured_timeframe() -> build.QueryVariable:
     """Length of the bars: those whose pairs the analytics job keeps."""
-    return _query("timeframe", "Timeframe", _CONFIGURED_TIMEFRAMES, "1s")
+    return _query("timeframe", "Bars of the configured pairs", _CONFIGURED_TIMEFRAMES, "1s")
 
 
 def window(*, free: bool) -> build.QueryVariable:
@@ -109,7 +109,7 @@ def threshold() -> build.CustomVariable:
 
 def screen() -> build.QueryVariable:
     """Which screens: length of the bars, lookback and window, as one text."""
-    return _query("screen", "Screen", _SCREENS, "1m 240 60")
+    return _query("screen", "Screen: bars, lookback, window", _SCREENS, "1m 240 60")
 
 
 def most_qvalue() -> build.CustomVariable:

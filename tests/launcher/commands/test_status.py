@@ -296,6 +296,9 @@ def test_words() -> None:
     assert [number(v) for v in (110_928.7, 3923.26, 1.5, 0.000_001_234, None)] == [
         "110,928.70", "3,923.26", "1.50000", "0.00000123400", "–",
     ]  # fmt: skip
+    assert [number(v, 5) for v in (2.98123456e-6, -2.98123456e-4, 2.98123456e-9, 1e-13)] == [
+        "0.0000029812", "-0.00029812", "2.9812e-09", "1.0000e-13",
+    ], "small numbers keep their digits"  # fmt: skip
     assert [duration(s) for s in (0.04, 9.94, 59, 61, 3600, 7325, 90_000, 40_000_000)] == [
         "0.0 s", "9.9 s", "59 s", "1 min", "1 h", "2 h 2 min", "1 d 1 h", "1 y 97 d",
     ]  # fmt: skip
