@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from launcher.dashboards.provisioning import with_links
+
 _ADDRESSES = ("SPREADLAKE_EMAIL_TO", "SPREADLAKE_SLACK_URL", "SPREADLAKE_WEBHOOK_URL")
 
 
@@ -28,7 +30,7 @@ def grafana_variables(
     make_password(password_file)
     own = root / "grafana"
     settings = {
-        "GF_PATHS_PROVISIONING": str(assets / "provisioning"),
+        "GF_PATHS_PROVISIONING": str(own / "provisioning"),
         "GF_PATHS_DATA": str(own),
         "GF_PATHS_LOGS": str(own / "log"),
         "GF_LOG_MODE": "file",
@@ -50,6 +52,7 @@ def grafana_variables(
         "GF_NEWS_NEWS_FEED_ENABLED": "false",
     }
     chosen = {name: environment.get(name, value) for name, value in settings.items()}
+    with_links(assets / "provisioning", own / "provisioning", chosen["GF_SERVER_ROOT_URL"])
     return chosen | {
         "SPREADLAKE_DATA": str(root),
         "SPREADLAKE_DASHBOARDS": str(assets / "dashboards"),

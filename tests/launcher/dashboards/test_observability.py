@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from launcher.dashboards import Observability, plan_observability
 from launcher.supervisor.child import Child, ChildSpec
@@ -83,12 +84,32 @@ def test_grafana_gets_the_same_provisioning_as_in_docker(tmp_path: Path, install
     variables = found.specs[1].environment
     assert variables["SPREADLAKE_DATA"] == str(tmp_path / "lake")
     assert variables["SPREADLAKE_DASHBOARDS"] == str(ROOT / "grafana" / "dashboards")
-    assert variables["GF_PATHS_PROVISIONING"] == str(ROOT / "grafana" / "provisioning")
+    shared, own = ROOT / "grafana" / "provisioning", Path(variables["GF_PATHS_PROVISIONING"])
+    for path in (path for path in shared.rglob("*") if path.is_file()):
+        text = (own / path.relative_to(shared)).read_text("utf-8")
+        links = f"runbook_url: '{found.grafana_url}/d/"
+        assert text.replace(links, "runbook_url: '{{ externalURL }}d/") == path.read_text("utf-8")
     assert variables["PROMETHEUS_URL"] == found.prometheus_url
     assert variables["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert variables["GF_DASHBOARDS_MIN_REFRESH_INTERVAL"] == "1s"
     assert Path(variables["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).exists()
     assert found.grafana_url == f"http://127.0.0.1:{variables['GF_SERVER_HTTP_PORT']}"
+
+
+def test_on_the_page_of_a_rule_the_runbook_is_a_link(tmp_path: Path, installed: Path) -> None:
+    """Grafana shows there what is provisioned, and expands nothing."""
+
+    def links(**environment: str) -> set[str]:
+        own = plan(tmp_path, **environment).specs[1].environment["GF_PATHS_PROVISIONING"]
+        rules = yaml.safe_load((Path(own) / "alerting" / "rules.yaml").read_text("utf-8"))
+        annotated = [rule["annotations"] for group in rules["groups"] for rule in group["rules"]]
+        return {one["runbook_url"].partition("d/spreadlake-runbook")[0] for one in annotated}
+
+    assert links(GF_SERVER_HTTP_PORT="3456") == {"http://127.0.0.1:3456/"}
+    assert links(GF_SERVER_ROOT_URL="https://desk.example/grafana") == {
+        "https://desk.example/grafana/"
+    }
+    assert links(GF_SERVER_ROOT_URL="%(protocol)s://%(domain)s/") == {"{{ externalURL }}"}
 
 
 def test_the_password_is_random_private_and_stays(tmp_path: Path, installed: Path) -> None:
