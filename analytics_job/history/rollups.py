@@ -73,7 +73,10 @@ class OldRows:
         (bar,) = self._db.execute(
             "SELECT min(time) FROM first_bars WHERE timeframe = ?", (timeframe,)
         ).fetchone()
-        kept = kept_from(self._db, timeframe, hours, before)
+        (final,) = self._db.execute(
+            "SELECT coalesce(max(value), 0) FROM progress WHERE key = 'final_time'"
+        ).fetchone()
+        kept = kept_from(self._db, timeframe, hours, final)
         return min(before, max(before if bar is None else bar, kept))
 
     def _pairs(self, timeframe: str) -> dict[str, Sequence[SeriesKey]]:
