@@ -12,6 +12,8 @@ from grafana.source.backtest_queries import (
     EQUITY,
     KEPT_ONES,
     NUMBERS,
+    PAGE_LINK,
+    PAIR_LINK,
     STATE,
     SUMMARY,
     TRADES,
@@ -21,6 +23,7 @@ from grafana.source.frame import BACKTEST_UID, PAIR_UID, SERIES_OF_ROW, framed
 from grafana.source.panels import (
     HIDDEN,
     columns,
+    envelope,
     keep,
     line,
     lines,
@@ -57,7 +60,15 @@ def backtest_dashboard() -> build.Dashboard:
         "Back-test",
         BACKTEST_UID,
         "Results of spreadlake backtest --keep: equity, trades on the z-score, costs",
-        [variables.backtest(), variables.kept(), variables.datasource()],
+        [
+            variables.backtested(),
+            variables.backtest(),
+            variables.kept(),
+            variables.datasource(),
+            variables.page(),
+            variables.link_of("pair", PAIR_LINK, KEPT),
+            variables.link_of("page", PAGE_LINK, KEPT),
+        ],
     )
     charts = (_equity(), _drawdown(), _zscore(), _costs())
     for panel in (_state(), _numbers(), *charts, _trades(), _kept_ones()):
@@ -74,20 +85,21 @@ def _state() -> stat.Panel:
 
 
 def _numbers() -> stat.Panel:
-    names = "|".join(_TITLES[name][0] for name in NUMBERS)
+    names = "|".join(_TITLES[name] for name in NUMBERS)
     panel = number("Summary", f"({names})", "As the command tells it.")
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     panel.text(build_common.VizTextDisplayOptions().value_size(18).title_size(12))
-    for name, (title, unit, decimals) in _TITLES.items():
-        style = {"displayName": title, "unit": unit, "decimals": decimals}
-        panel.override_by_name(name, props(style))
+    for name, title in _TITLES.items():
+        panel.override_by_name(name, props({"displayName": title}))
     return reads(placed(panel, 2, 9, 0, 15, 4), KEPT, kept(SUMMARY, ()))
 
 
 def _equity() -> timeseries.Panel:
     panel = _money("Equity after costs", f"At each bar's close, with open profit. {_STEP}")
-    panel.no_value(_NONE).override_by_name("equity", line("equity", LEG_A, 1.5))
-    panel.with_transformation(keep("equity"))
+    panel.no_value(_NONE)
+    envelope(panel, "equity_low", "equity_high", LEG_A)
+    panel.override_by_name("equity", line("equity", LEG_A, 1.5))
+    panel.with_transformation(keep("equity_low", "equity_high", "equity"))
     reads(placed(panel, _EQUITY, 0, 4, 24, 7), KEPT, kept(EQUITY))
     return panel.with_transformation(or_say())
 
@@ -110,6 +122,7 @@ def _zscore() -> timeseries.Panel:
     panel = lines("Trades on the z-score", _MARKS_TEXT)
     panel.no_value(_NONE).max_data_points(1000).interval("1s")
     panel.axis_soft_min(-3).axis_soft_max(3)
+    envelope(panel, "low", "high", NEUTRAL)
     panel.override_by_name("zscore", line("z", NEUTRAL, 1))
     for name, color in (("enter", LEG_B), ("exit", GOOD), ("stop", ALARM)):
         shown = line(f"{name} ±", color, 1, dashed=True)
@@ -142,13 +155,11 @@ def _costs() -> timeseries.Panel:
 def _kept_ones() -> table.Panel:
     panel = rows("Kept", "The newest first; a click on a name shows all of it.", _KEEP_ONE)
     panel.override_by_name("name", props({"links": [_OPENS]}))
-    for name in ("net_on_notional", "gross", *NUMBERS):
-        title, unit, decimals = _TITLES.get(name, (name.replace("_", " "), "none", 2))
-        if name == "net_on_notional":
-            unit = "percentunit"
-        panel.override_by_name(
-            name, props({"displayName": title, "unit": unit, "decimals": decimals})
-        )
+    share = {"displayName": "net on notional", "unit": "percentunit", "decimals": 2}
+    panel.override_by_name("net_on_notional", props(share))
+    for name in ("gross", "net", "sharpe", "max_drawdown"):
+        title = _TITLES.get(name, name)
+        panel.override_by_name(name, props({"displayName": title, "unit": "string"}))
     panel.override_by_name("kept_at", props({"displayName": "kept"}))
     for name in ("_", "span_from", "span_to"):
         panel.override_by_name(name, props(HIDDEN))
@@ -159,15 +170,13 @@ def _kept_ones() -> table.Panel:
 
 def _trades() -> table.Panel:
     panel = rows(
-        "Trades of ${backtest}",
-        "Those of the time range, the last first, up to 500. A click on a pair opens it at that "
-        "time.",
+        "Trades of ${backtest}, the newest 500 of the time range",
+        "The last first. A click on a pair opens it at that time, here or on the exporter's page.",
         _NO_TRADE,
     )
-    panel.override_by_name("pair", props({"links": [_OPENS_PAIR]}))
-    for name, title, width, decimals in _COLUMNS:
-        style: dict[str, object] = {"displayName": title, "custom.width": width}
-        panel.override_by_name(name, props(style | {"decimals": decimals}))
+    panel.override_by_name("pair", props({"links": [_OPENS_PAIR, _OPENS_PAGE]}))
+    for name, title, width, shown in _COLUMNS:
+        panel.override_by_name(name, props({"displayName": title, "custom.width": width, **shown}))
     for name in _FOR_LINK:
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, {"opened": 155, "closed": 155, "pair": 150, "side": 65, "reason": 70})
@@ -176,14 +185,14 @@ def _trades() -> table.Panel:
 
 
 _TITLES = {
-    "net": ("net", "none", 2),
-    "trades": ("trades", "none", 0),
-    "hit_rate": ("hit rate", "percentunit", 1),
-    "profit_factor": ("profit factor", "none", 2),
-    "sharpe": ("Sharpe", "none", 2),
-    "max_drawdown": ("drawdown", "none", 2),
-    "time_in_market": ("in the market", "percentunit", 1),
-    "break_even_bps": ("break-even", "suffix: bps", 2),
+    "net": "net",
+    "trades": "trades",
+    "hit_rate": "hit rate",
+    "profit_factor": "profit factor",
+    "sharpe": "Sharpe",
+    "max_drawdown": "drawdown",
+    "time_in_market": "in the market",
+    "break_even_bps": "break-even, bps",
 }
 _MARKS = {
     "in_long": ("in, long", LEG_A, 9),
@@ -199,31 +208,32 @@ _COSTS = (
     ("funding", "funding", DOWN, 1.5),
     ("net", "net", GOOD, 2.5),
 )
-_COLUMNS = (
-    ("entry_zscore", "z in", 65, 2),
-    ("exit_zscore", "z out", 65, 2),
-    ("bars_held", "bars", 60, 0),
-    ("gross", "gross", 80, 2),
-    ("fees", "fees", 75, 2),
-    ("funding", "funding", 75, 2),
-    ("net", "net", 80, 2),
-    ("worst", "worst", 80, 2),
-    ("best", "best", 80, 2),
+_MONEY: dict[str, object] = {"unit": "string", "custom.align": "right"}
+_COLUMNS: tuple[tuple[str, str, int, dict[str, object]], ...] = (
+    ("entry_zscore", "z in", 65, {"decimals": 2}),
+    ("exit_zscore", "z out", 65, {"decimals": 2}),
+    ("bars_held", "bars", 60, {"decimals": 0}),
+    ("gross", "gross", 90, _MONEY),
+    ("fees", "fees", 90, _MONEY),
+    ("funding", "funding", 90, _MONEY),
+    ("net", "net", 90, _MONEY),
+    ("worst", "worst", 90, _MONEY),
+    ("best", "best", 90, _MONEY),
 )
 _FOR_LINK = (
     "_", "symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars", "prices",
-    "around_from", "around_to",
+    "around_from", "around_to", "seen_from", "seen_to",
 )  # fmt: skip
 _STEP = (
-    "Where one point stands for several bars, both their lowest and their highest are drawn: no "
-    "excursion is lost."
+    "Where one point stands for several bars, the line is the last of them, and the shade reaches "
+    "from the least to the greatest: no excursion is lost."
 )
 _MARKS_TEXT = (
     "z at each bar's open, known at its end, as on the pair's dashboard; entries and exits at the "
     f"bar that decided them. {_STEP} Of marks of one kind that fall together it is the one with "
     "the greatest |z|; an exit without a z-score lies at 0, and breaks the line."
 )
-_SOURCES = "${kept:queryparam}&${datasource:queryparam}"
+_SOURCES = "${pair:queryparam}&${kept:queryparam}&${datasource:queryparam}"
 _SHOWS_ALL = {
     "title": "Show all of it",
     "url": f"/d/{BACKTEST_UID}?${{backtest:queryparam}}&{_SOURCES}"
@@ -240,4 +250,12 @@ _OPENS_PAIR = {
     f"&var-symbol_b=${{__data.fields.symbol_b}}&{SERIES_OF_ROW}"
     "&var-prices=${__data.fields.prices}&${datasource:queryparam}"
     "&from=${__data.fields.around_from}&to=${__data.fields.around_to}",
+}
+_OPENS_PAGE = {
+    "title": "The same on the page",
+    "url": "${page:raw}/?a=${__data.fields.symbol_a}&b=${__data.fields.symbol_b}"
+    "&timeframe=${__data.fields.timeframe}&window=${__data.fields.window_bars}"
+    "&lookback=${__data.fields.lookback_bars}&prices=${__data.fields.prices}"
+    "&from=${__data.fields.seen_from}&to=${__data.fields.seen_to}",
+    "targetBlank": True,
 }

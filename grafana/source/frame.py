@@ -45,6 +45,21 @@ _RANGES = (
 )
 
 
+# What a link from one dashboard to another carries where its variables are not the other's.
+_CARRIED = {
+    (PAIR_UID, BACKTEST_UID): "var-pair=${symbol_a}/${symbol_b}&${datasource:queryparam}",
+    (BACKTEST_UID, PAIR_UID): "${pair_link:raw}&${datasource:queryparam}",
+    (SCREEN_UID, PAIR_UID): "${pair_link:raw}&${datasource:queryparam}",
+}
+# The same for the exporter's page.
+_TO_PAGE = {
+    PAIR_UID: "a=${symbol_a}&b=${symbol_b}&timeframe=${timeframe}&window=${window}"
+    "&lookback=${lookback}&threshold=${threshold}&prices=${prices}",
+    BACKTEST_UID: "${page_link:raw}",
+    SCREEN_UID: "${page_link:raw}",
+}
+
+
 def framed(
     title: str, uid: str, description: str, variables: Sequence[Variable]
 ) -> build.Dashboard:
@@ -66,7 +81,9 @@ def framed(
         board.with_variable(variable)
     for other in _TITLES:
         if other != uid:
-            board.link(_link(other))
+            board.link(_link(uid, other))
+    if uid in _TO_PAGE:
+        board.link(_page_link(uid))
     return board
 
 
@@ -90,12 +107,24 @@ def _timepicker() -> build.TimePicker:
     )
 
 
-def _link(uid: str) -> build.DashboardLink:
+def _link(here: str, uid: str) -> build.DashboardLink:
+    carried = _CARRIED.get((here, uid))
     return (
         build.DashboardLink(_TITLES[uid])
         .type(model.DashboardLinkType.LINK)
         .icon("dashboard")
-        .url(f"/d/{uid}")
-        .include_vars(True)
+        .url(f"/d/{uid}?{carried}" if carried else f"/d/{uid}")
+        .include_vars(carried is None)
         .keep_time(True)
+    )
+
+
+def _page_link(here: str) -> build.DashboardLink:
+    return (
+        build.DashboardLink("Page")
+        .type(model.DashboardLinkType.LINK)
+        .icon("external link")
+        .tooltip("The same on the exporter's page, which needs no Grafana; the newest bars.")
+        .url(f"${{page:raw}}/?{_TO_PAGE[here]}")
+        .target_blank(True)
     )

@@ -72,6 +72,14 @@ def line(
     return props(style | dict(more or {}))
 
 
+def envelope(panel: timeseries.Panel, low: str, high: str, color: str) -> None:
+    """Shades from one series to another: the least and the greatest of what a point stands for."""
+    edge = {"custom.lineWidth": 0, "custom.fillOpacity": 0}
+    panel.override_by_name(low, line(low, color, 0, edge, quiet=True))
+    shade = {"custom.fillBelowTo": low, "custom.fillOpacity": 20}
+    panel.override_by_name(high, line(high, color, 0, shade, quiet=True))
+
+
 def lines(title: str, description: str) -> timeseries.Panel:
     """A chart over time: thin lines, no points, gaps stay gaps."""
     return (

@@ -9,10 +9,11 @@ from grafana_foundation_sdk.models.xychart import SeriesMapping
 
 from grafana.source import variables
 from grafana.source.correlations import coloured_matrix
-from grafana.source.frame import SCREEN_UID, SERIES_OF_ROW, framed, opens_pair
+from grafana.source.frame import BACKTEST_UID, SCREEN_UID, SERIES_OF_ROW, framed, opens_pair
 from grafana.source.panels import (
     HIDDEN,
     columns,
+    envelope,
     line,
     lines,
     number,
@@ -26,6 +27,8 @@ from grafana.source.screen_queries import (
     CORRELATIONS,
     FOUND,
     MAP,
+    PAGE_LINK,
+    PAIR_LINK,
     PERSISTENCE,
     RANKING,
     SUMMARY,
@@ -59,11 +62,15 @@ def screen_dashboard() -> build.Dashboard:
             variables.most_qvalue(),
             variables.least_volume(),
             variables.datasource(),
+            variables.page(),
+            variables.link_of("pair", PAIR_LINK, LAKE),
+            variables.link_of("page", PAGE_LINK, LAKE),
         ],
     )
     for panel in (*_numbers(), _ranking(), _map(), _found(), _persistence(), _correlations()):
         board.with_panel(panel)
-    return board
+    # Screens are not so often; and what is drawn is not begun anew before it is there.
+    return board.refresh("10s")
 
 
 def _numbers() -> list[stat.Panel]:
@@ -81,10 +88,11 @@ def _numbers() -> list[stat.Panel]:
 
 def _ranking() -> table.Panel:
     panel = rows(
-        "Pairs by p-value",
+        "Pairs by p-value, the first 500",
         "The first pairs of the newest screen: A is regressed on B, in the better direction, on "
         "log prices. q bounds the share of false ones among those up to it; the edge is what a way "
-        "back to the mean leaves after costs. A click on a pair opens it.",
+        "back to the mean leaves after costs; a half-life of – is of a spread that overshoots its "
+        "mean or does not come back. A click on a pair opens it.",
         _NONE,
     )
     panel.override_by_name(
@@ -94,6 +102,8 @@ def _ranking() -> table.Panel:
         style: dict[str, object] = {"displayName": title, "custom.filterable": True}
         style |= {"decimals": digits} if digits is not None else {}
         panel.override_by_name(name, props(style | ({"unit": unit} if unit else {})))
+    panel.override_by_name("page", props({"links": [_OPENS_PAGE]}))
+    panel.override_by_name("backtests", props({"links": [_LISTS_BACKTESTS]}))
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars"):
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _WIDTHS)
@@ -106,7 +116,10 @@ def _map() -> xychart.Panel:
     panel = (
         xychart.Panel()
         .title("Edge by q-value")
-        .description("Up and to the left is what is surely cointegrated and pays after costs.")
+        .description(
+            "Up and to the left is what is surely cointegrated and pays after costs. "
+            "A q below 0.0001 lies at the left end."
+        )
         .no_value(_NONE)
         .series([_series("qvalue", "edge_bps")])
         .mapping(SeriesMapping.MANUAL)
@@ -154,8 +167,13 @@ def _series(x: str, y: str) -> xychart.XYSeriesConfig:
 
 
 def _found() -> timeseries.Panel:
-    panel = lines("Cointegrated pairs", "How many of all pairs each screen found.")
-    panel.no_value(_NONE).min(0).decimals(0)
+    panel = lines(
+        "Cointegrated pairs",
+        "How many of all pairs each screen found; where a point stands for several screens, the "
+        "last, and in the shade the least to the most.",
+    )
+    panel.no_value(_NONE).min(0).decimals(0).max_data_points(500).interval("1s")
+    envelope(panel, "low", "high", GOOD)
     panel.show_points(common.VisibilityMode.AUTO)
     panel.override_by_name("cointegrated", line("cointegrated", GOOD))
     return reads(placed(panel, 7, 12, 15, 12, 9), LAKE, lake(FOUND)).with_transformation(or_say())
@@ -165,7 +183,7 @@ def _persistence() -> timeseries.Panel:
     panel = lines(
         "Persistence of those on top",
         "The share of the screens of the hour before in which the pair had a p-value below 0.05; "
-        "gaps where it was not among the pairs that are kept.",
+        "gaps where it was not among the first 200. Of a long time range every so many screens.",
     )
     panel.no_value(_NONE).min(0).max(1).unit("percentunit")
     panel.show_points(common.VisibilityMode.AUTO)
@@ -207,5 +225,17 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
 )
 _WIDTHS = {
     "rank": 60, "pair": 200, "qvalue": 85, "zscore": 75, "edge_bps": 105, "cost_bps": 105,
-    "half_life": 140, "crossings": 105, "persistence": 120, "return_correlation": 120, "beta": 85,
+    "half_life": 140, "crossings": 110, "persistence": 125, "return_correlation": 120, "beta": 100,
+    "page": 65, "backtests": 95,
 }  # fmt: skip
+_OPENS_PAGE = {
+    "title": "On the exporter's page",
+    "url": "${page:raw}/?a=${__data.fields.symbol_a}&b=${__data.fields.symbol_b}"
+    "&timeframe=${__data.fields.timeframe}&window=${__data.fields.window_bars}"
+    "&lookback=${__data.fields.lookback_bars}&prices=log",
+    "targetBlank": True,
+}
+_LISTS_BACKTESTS = {
+    "title": "Back-tests of this pair that are kept",
+    "url": f"/d/{BACKTEST_UID}?var-pair=${{__data.fields.pair}}&${{datasource:queryparam}}",
+}

@@ -1,9 +1,11 @@
 """The drop-downs, with the same names on every dashboard so that links carry them over."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import DataSourceRef
 
 from grafana.source.sql import KEPT_PRICES, SYMBOL_A
 from grafana.source.style import KEPT, LAKE
@@ -23,10 +25,16 @@ _TIMEFRAMES = f"SELECT timeframe FROM first_bars GROUP BY timeframe {_BY_LENGTH}
 # The kind that was screened last comes first.
 _SCREENS = """SELECT timeframe || ' ' || lookback_bars || ' ' || window_bars FROM screens
 GROUP BY timeframe, lookback_bars, window_bars ORDER BY max(time) DESC"""
-_BACKTESTS = "SELECT name FROM backtests ORDER BY kept_at DESC, id DESC LIMIT 1000"
+_BACKTESTS = """SELECT name FROM backtests WHERE ${pair:sqlstring} IN ('all', pair)
+ORDER BY kept_at DESC, id DESC LIMIT 1000"""
+_BACKTESTED = (
+    "SELECT 'all' UNION ALL SELECT pair FROM (SELECT DISTINCT pair FROM backtests ORDER BY 1)"
+)
 # What the lake keeps comes first: it is what a dashboard opens with.
 _PRICES = f"""SELECT kind FROM (SELECT 'raw' AS kind UNION ALL SELECT 'log')
 ORDER BY kind <> {KEPT_PRICES}"""
+_PAGE = """SELECT coalesce((SELECT value FROM progress WHERE key = 'page_url'),
+  'http://127.0.0.1:9464')"""
 _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
 
 
@@ -50,6 +58,22 @@ def kept() -> build.DatasourceVariable:
         .regex("/^Back-tests/")
         .current(model.VariableOption(text="Back-tests", value="spreadlake-backtests"))
     )
+
+
+def backtested() -> build.QueryVariable:
+    """The pairs whose back-tests are offered: all, or one."""
+    variable = _query("pair", "Pair", _BACKTESTED, "all").datasource(KEPT)
+    return variable.allow_custom_value(True)
+
+
+def page() -> build.QueryVariable:
+    """Where a browser finds the exporter's page, for links."""
+    return _hidden("page", _PAGE)
+
+
+def link_of(kind: Literal["pair", "page"], sql: str, source: DataSourceRef) -> build.QueryVariable:
+    """What a link to the pair's dashboard or to the page carries, as that takes it."""
+    return _hidden(f"{kind}_link", sql).datasource(source)
 
 
 def backtest() -> build.QueryVariable:
@@ -96,10 +120,7 @@ def prices() -> build.QueryVariable:
 
 def kept_prices() -> build.QueryVariable:
     """What the lake's pair analytics are on, for titles."""
-    sql = f"SELECT {KEPT_PRICES} AS kind"
-    variable = _query("kept_prices", "Prices", sql, None).hide(model.VariableHide.HIDE_VARIABLE)
-    variable.build().skip_url_sync = True  # a bookmark would keep what the lake was on then
-    return variable
+    return _hidden("kept_prices", f"SELECT {KEPT_PRICES} AS kind")
 
 
 def threshold() -> build.CustomVariable:
@@ -155,6 +176,12 @@ def _query(name: str, label: str, sql: str, default: str | None) -> build.QueryV
         .allow_custom_value(False)
     )
     return variable if default is None else variable.current(_option(default, selected=True))
+
+
+def _hidden(name: str, sql: str) -> build.QueryVariable:
+    variable = _query(name, name, sql, None).hide(model.VariableHide.HIDE_VARIABLE)
+    variable.build().skip_url_sync = True  # a bookmark would keep what it was then
+    return variable
 
 
 def _option(value: str, selected: bool) -> model.VariableOption:

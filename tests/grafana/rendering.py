@@ -17,6 +17,7 @@ DASHBOARDS = ROOT / "grafana" / "dashboards"
 DATABASES = {"${datasource}": "analytics.db", "${kept}": "backtests.db"}
 DEFAULTS = {
     "backtest": "kept",
+    "pair": "all",
     "screen": "1m 240 60",
     "qvalue": "1",
     "volume": "0",

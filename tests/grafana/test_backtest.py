@@ -53,19 +53,24 @@ def test_a_chart_is_bounded_by_its_width_and_not_by_the_bars(
 ) -> None:
     root, result = kept
     table = drawn(root, title, *span(result))
-    marks = 6 * WIDTH if title == TITLES[1] else 0
-    assert WIDTH / 2 < len(table.rows) <= 2 * WIDTH + 10 + marks
+    marks = 6 * WIDTH / 4 if title == TITLES[1] else 0
+    assert WIDTH / 2 < len(table.rows) <= WIDTH + 10 + marks
     assert table.column("time") == sorted(table.column("time"))
 
 
 def test_no_excursion_is_lost(kept: tuple[Path, Backtest]) -> None:
     root, result = kept
     equity = drawn(root, TITLES[0], *span(result))
-    assert min(equity.column("equity")) == result.equity["equity"].min()
-    assert max(equity.column("equity")) == result.equity["equity"].max()
+    assert min(equity.column("equity_low")) == result.equity["equity"].min()
+    assert max(equity.column("equity_high")) == result.equity["equity"].max()
+    # The line is the last bar of each step, and lies in the shade.
+    for row in map(equity.row, range(len(equity.rows))):
+        assert row["equity_low"] <= row["equity"] <= row["equity_high"]
+    assert equity.row(-1)["equity"] == result.equity["equity"][-1]
     assert min(equity.column("drawdown")) == -(result.summary["max_drawdown"])
-    zscore = [z for z in drawn(root, TITLES[1], *span(result)).column("zscore") if z is not None]
-    assert (min(zscore), max(zscore)) == (
+    table = drawn(root, TITLES[1], *span(result))
+    lows, highs = ([z for z in table.column(name) if z is not None] for name in ("low", "high"))
+    assert (min(lows), max(highs)) == (
         result.equity["zscore"].min(),
         result.equity["zscore"].max(),
     )
@@ -117,14 +122,61 @@ def test_costs_end_at_the_summary(kept: tuple[Path, Backtest]) -> None:
 def test_tiles_and_tables_are_the_result(kept: tuple[Path, Backtest]) -> None:
     root, result = kept
     summary = drawn(root, "Summary", 0, 1).row()
-    assert summary == pytest.approx({name: result.summary[name] for name in summary})
-    table = drawn(root, "Trades of ${backtest}", *span(result))
+    assert {name: number_of(text) for name, text in summary.items()} == pytest.approx(
+        {name: result.summary[name] * (100 if name in SHARES else 1) for name in summary}, rel=5e-3
+    )
+    assert number_of(summary["net"]) == pytest.approx(result.summary["net"], rel=1e-5)
+    table = drawn(root, TRADES, *span(result))
     newest = result.trades.tail(500).reverse()
-    assert table.column("net") == newest["net"].to_list()
+    assert table.column("net") == pytest.approx(newest["net"].to_list(), rel=1e-5)
     assert table.row()["symbol_a"] == "AAAUSDT"
     assert table.row()["symbol_b"] == "BBBUSDT"
     (row,) = drawn(root, "Kept", 0, 1).rows
     assert row[1:5] == ("kept", "AAAUSDT/BBBUSDT", "1m", "60/60")
+
+
+TRADES = "Trades of ${backtest}, the newest 500 of the time range"
+SHARES = ("hit_rate", "time_in_market")
+
+
+def number_of(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", "").removesuffix(" %"))
+
+
+def test_small_money_keeps_its_digits(kept: tuple[Path, Backtest], tmp_path: Path) -> None:
+    root, result = kept
+    small = spreadlake.open(root).backtest("AAAUSDT", "BBBUSDT", lookback=60, notional=1e-4)
+    keep_backtest(Lake(tmp_path), "kept", small, 1.8e9)
+    shown = drawn(tmp_path, "Summary", 0, 1).row()["net"]
+    assert number_of(shown) == pytest.approx(small.summary["net"], rel=1e-5)
+    trades = drawn(tmp_path, TRADES, *span(result))
+    assert trades.row()["net"] == pytest.approx(small.trades[-1, "net"], rel=1e-5)
+
+
+def test_links_carry_what_was_asked(kept: tuple[Path, Backtest]) -> None:
+    root, _ = kept
+    assert drawn(root, "variable pair_link", 0, 1).rows == [
+        (
+            "var-symbol_a=AAAUSDT&var-symbol_b=BBBUSDT&var-timeframe=1m&var-window=60"
+            "&var-lookback=60&var-prices=raw",
+        )
+    ]
+    assert drawn(root, "variable page_link", 0, 1).rows == [
+        ("a=AAAUSDT&b=BBBUSDT&timeframe=1m&window=60&lookback=60&prices=raw",)
+    ]
+
+
+def test_one_pairs_back_tests_alone(kept: tuple[Path, Backtest]) -> None:
+    root, result = kept
+    assert drawn(root, "variable pair", 0, 1).rows == [("all",), ("AAAUSDT/BBBUSDT",)]
+    for pair, names in (("all", ["kept"]), ("AAAUSDT/BBBUSDT", ["kept"]), ("A/B", [])):
+        assert drawn(root, "variable backtest", 0, 1, pair=pair).column("name") == names
+        assert drawn(root, "Kept", 0, 1, pair=pair).column("name") == names
+    told = drawn(root, "State", *span(result), pair="A/B", backtest="").row()["state"]
+    assert told == (
+        "no back-test of A/B is kept: spreadlake backtest --pair A/B --keep NAME; others: choose "
+        "all above"
+    )
 
 
 def state(root: Path, since: float, until: float, backtest: str = "kept") -> dict[str, Any]:
@@ -140,6 +192,7 @@ def test_words_for_what_is_not_there(kept: tuple[Path, Backtest], tmp_path: Path
     assert told["state"] == (
         "AAAUSDT/BBBUSDT · 1m · window 60 · lookback 60 · prices raw · entry 2 · exit 0"
         " · stop 3 · max bars 30 · fee bps 0.5 · slippage bps 0"
+        " · 2023-11-14 22:14:00 to 2023-12-12 16:54:00 UTC, kept 2027-01-15 08:00:00"
     )
     assert (told["span_from"], told["span_to"]) == (f"{since:.0f}000", f"{until:.0f}000")
     later = str(state(root, until + 100, until + 200)["state"])
