@@ -88,7 +88,7 @@ def _numbers() -> stat.Panel:
     names = "|".join(_TITLES[name] for name in NUMBERS)
     panel = number("Summary", f"({names})", "As the command tells it.")
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-    panel.text(build_common.VizTextDisplayOptions().value_size(18).title_size(12))
+    panel.text(build_common.VizTextDisplayOptions().value_size(14).title_size(11))
     for name, title in _TITLES.items():
         panel.override_by_name(name, props({"displayName": title}))
     return reads(placed(panel, 2, 9, 0, 15, 4), KEPT, kept(SUMMARY, ()))

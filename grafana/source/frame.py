@@ -53,8 +53,10 @@ _CARRIED = {
 }
 # The same for the exporter's page.
 _TO_PAGE = {
-    PAIR_UID: "a=${symbol_a}&b=${symbol_b}&timeframe=${timeframe}&window=${window}"
-    "&lookback=${lookback}&threshold=${threshold}&prices=${prices}",
+    PAIR_UID: "a=${symbol_a:percentencode}&b=${symbol_b:percentencode}"
+    "&timeframe=${timeframe:percentencode}&window=${window:percentencode}"
+    "&lookback=${lookback:percentencode}&threshold=${threshold:percentencode}"
+    "&prices=${prices:percentencode}",
     BACKTEST_UID: "${page_link:raw}",
     SCREEN_UID: "${page_link:raw}",
 }
@@ -84,6 +86,8 @@ def framed(
             board.link(_link(uid, other))
     if uid in _TO_PAGE:
         board.link(_page_link(uid))
+    if uid == PAIR_UID:
+        board.link(_rule_link())
     return board
 
 
@@ -116,6 +120,21 @@ def _link(here: str, uid: str) -> build.DashboardLink:
         .url(f"/d/{uid}?{carried}" if carried else f"/d/{uid}")
         .include_vars(carried is None)
         .keep_time(True)
+    )
+
+
+def _rule_link() -> build.DashboardLink:
+    """To what the page says of the rules on what is shown; it opens no alert and changes none."""
+    return (
+        build.DashboardLink("Alert rule at ${threshold} …")
+        .type(model.DashboardLinkType.LINK)
+        .icon("bolt")
+        .tooltip(
+            "The threshold on this dashboard only draws. Here are the rules that watch this pair "
+            "now, and the line to paste that makes an alert of it."
+        )
+        .url(f"${{page:raw}}/?{_TO_PAGE[PAIR_UID]}#rule")
+        .target_blank(True)
     )
 
 

@@ -75,6 +75,7 @@ def pair_dashboard() -> build.Dashboard:
             variables.threshold(),
             variables.prices(),
             variables.datasource(),
+            variables.page(),
         ],
     )
     for panel in (*_numbers(), *_charts(), *pair_tables()):

@@ -33,8 +33,8 @@ _BACKTESTED = (
 # What the lake keeps comes first: it is what a dashboard opens with.
 _PRICES = f"""SELECT kind FROM (SELECT 'raw' AS kind UNION ALL SELECT 'log')
 ORDER BY kind <> {KEPT_PRICES}"""
-_PAGE = """SELECT coalesce((SELECT value FROM progress WHERE key = 'page_url'),
-  'http://127.0.0.1:9464')"""
+_PAGE = """SELECT coalesce((SELECT value FROM meta WHERE key = 'page_url'), 'http://127.0.0.1:9464')
+  AS url"""
 _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
 
 
@@ -68,12 +68,12 @@ def backtested() -> build.QueryVariable:
 
 def page() -> build.QueryVariable:
     """Where a browser finds the exporter's page, for links."""
-    return _hidden("page", _PAGE)
+    return _hidden("page", "Page", _PAGE, "http://127.0.0.1:9464")
 
 
 def link_of(kind: Literal["pair", "page"], sql: str, source: DataSourceRef) -> build.QueryVariable:
     """What a link to the pair's dashboard or to the page carries, as that takes it."""
-    return _hidden(f"{kind}_link", sql).datasource(source)
+    return _hidden(f"{kind}_link", "Link", sql, None).datasource(source)
 
 
 def backtest() -> build.QueryVariable:
@@ -83,7 +83,7 @@ def backtest() -> build.QueryVariable:
 
 def symbol_a() -> build.QueryVariable:
     """Leg A: any symbol that has bars."""
-    return _query("symbol_a", "First symbol, A", _SYMBOLS_A, "BTCUSDT")
+    return _query("symbol_a", "First symbol, A, hedged by B", _SYMBOLS_A, "BTCUSDT")
 
 
 def symbol_b() -> build.QueryVariable:
@@ -120,12 +120,17 @@ def prices() -> build.QueryVariable:
 
 def kept_prices() -> build.QueryVariable:
     """What the lake's pair analytics are on, for titles."""
-    return _hidden("kept_prices", f"SELECT {KEPT_PRICES} AS kind")
+    return _hidden("kept_prices", "Prices", f"SELECT {KEPT_PRICES} AS kind", None)
 
 
 def threshold() -> build.CustomVariable:
-    """|z| that counts as stretched; chosen or typed."""
-    return _choice("threshold", "|z| threshold", ("1", "1.5", "2", "2.5", "3", "4"), "2")
+    """|z| that is drawn as stretched; chosen or typed. It opens no alert, and says so."""
+    variable = _choice("threshold", "Draw |z| from", ("1", "1.5", "2", "2.5", "3", "4"), "2")
+    return variable.description(
+        "Only draws: the lines, the colour of what is beyond, the share of bars beyond. It opens "
+        "no alert: a rule does. “Alert rule …” above a pair shows which rules watch it, and the "
+        "line to paste that makes an alert of this threshold."
+    )
 
 
 def screen() -> build.QueryVariable:
@@ -141,6 +146,13 @@ def most_qvalue() -> build.CustomVariable:
 def least_volume() -> build.CustomVariable:
     """The least quote volume of each leg over the lookback; chosen or typed."""
     return _choice("volume", "Volume ≥", ("0", "100000", "1000000", "10000000"), "0")
+
+
+def _hidden(name: str, label: str, sql: str, default: str | None) -> build.QueryVariable:
+    """What only the SQL and links need; a bookmark would keep what it was then."""
+    variable = _query(name, label, sql, default).hide(model.VariableHide.HIDE_VARIABLE)
+    variable.build().skip_url_sync = True
+    return variable
 
 
 def _bars(
@@ -176,12 +188,6 @@ def _query(name: str, label: str, sql: str, default: str | None) -> build.QueryV
         .allow_custom_value(False)
     )
     return variable if default is None else variable.current(_option(default, selected=True))
-
-
-def _hidden(name: str, sql: str) -> build.QueryVariable:
-    variable = _query(name, name, sql, None).hide(model.VariableHide.HIDE_VARIABLE)
-    variable.build().skip_url_sync = True  # a bookmark would keep what it was then
-    return variable
 
 
 def _option(value: str, selected: bool) -> model.VariableOption:
