@@ -1,8 +1,8 @@
-"""The running collector: connections on the event loop, batches to the writer thread."""
+"""The running collector: what keeps a lake, and where its live trades come from."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from collector.funding.rates import FundingRates
@@ -11,10 +11,8 @@ from collector.history.warm_start import WarmStart
 from collector.repair.repairer import Repairer, confirm_open
 from collector.resources import Resources
 from collector.roll import Roller
-from collector.stream.batcher import Batcher
-from collector.stream.connection_group import ConnectionGroup
-from collector.stream.connection_groups import ConnectionGroups
-from collector.stream.silence_monitor import SilenceMonitor
+from collector.source import Host, Source
+from collector.stream.streams import Streams
 from collector.symbols.configuration_reload import ConfigurationReload
 from collector.symbols.listing import ListingCheck
 from collector.symbols.universe_keeper import UniverseKeeper
@@ -31,17 +29,18 @@ class _StoppedError(Exception):
 class Collector:
     """Captures the trades of all symbols into the store until it is told to stop.
 
-    Made inside the event loop. Symbols may be added and removed while it runs.
+    Made inside the event loop. Symbols may be added and removed while it runs. Live trades come by
+    connections to the exchange, unless `new_source` makes another source of them.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(
+        self, resources: Resources, new_source: Callable[[Resources, Host], Source] = Streams
+    ) -> None:
         self._resources = resources
         self._tasks = asyncio.TaskGroup()
-        self._silence_monitor = SilenceMonitor(resources, self._check_if_old)
-        self._groups = ConnectionGroups(resources, self._flush_now, self._has_worked)
-        self._batcher = Batcher(resources, self._groups.all, self._silence_monitor.observe)
+        self._source = new_source(resources, self)
         self._warm_start = WarmStart(resources)
-        self._heartbeat = Heartbeat(resources, self._batcher, self._groups.all, self._warm_start)
+        self._heartbeat = Heartbeat(resources, self._source, self._warm_start)
         self._universe = UniverseKeeper(
             resources.settings,
             resources.rest,
@@ -78,7 +77,8 @@ class Collector:
         """Asks the exchange at once how all symbols stand, and chooses anew where rules do."""
         self._listing.check_now()
 
-    def _check_if_old(self) -> None:
+    def check_if_old(self) -> None:
+        """The same, unless it was just done: a symbol is silent, and may be halted."""
         self._listing.check_if_old()
 
     async def add(self, symbols: Sequence[str]) -> None:
@@ -94,13 +94,12 @@ class Collector:
         new = self._resources.roster.add(symbols)
         await self._warm_start.add(new)
         await self._take_captured()
-        self._silence_monitor.begin(new)
-        self._run_groups(self._groups.add(new))
+        self._start(self._source.add(new))
 
     async def remove(self, symbols: Sequence[str]) -> None:
         """Captures some symbols no longer; what is stored of them stays."""
         gone = self._resources.roster.remove(symbols)
-        self._groups.remove(gone)
+        self._source.remove(gone)
         self._warm_start.drop(gone)
         await self._take_captured()
 
@@ -112,22 +111,18 @@ class Collector:
 
     async def _joined(self, symbols: Sequence[str]) -> None:
         """Symbols trade that did not: their streams are asked for anew, and are watched again."""
-        self._silence_monitor.begin(symbols)
-        self._groups.request_again(symbols)
+        self._source.joined(symbols)
         await self._warm_start.add(symbols)
 
-    def _run_groups(self, groups: Sequence[ConnectionGroup]) -> None:
-        for group in groups:
-            self._tasks.create_task(group.run())
-            self._tasks.create_task(self._silence_monitor.run(group))
+    def _start(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+        for one in work:
+            self._tasks.create_task(one)
 
     async def _work_until(self, stop: asyncio.Event) -> None:
         """Ends all of the work at `stop`, or at its first failure, which is raised as it is."""
         try:
             async with self._tasks:
-                for work in self._work():
-                    self._tasks.create_task(work)
-                self._run_groups(self._groups.all)
+                self._start(self._work())
                 await stop.wait()
                 raise _StoppedError
         except ExceptionGroup as ended:
@@ -138,8 +133,8 @@ class Collector:
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         resources = self._resources
         return [
-            self._batcher.run(),
-            Repairer(resources, self._groups.still_to_come).run(),
+            *self._source.work(),
+            Repairer(resources, self._source.still_to_come).run(),
             self._listing.run(),
             self._warm_start.run(),
             FundingRates(resources).run(),
@@ -160,7 +155,7 @@ class Collector:
             configuration,
         )
 
-    def _has_worked(self) -> bool:
+    def has_worked(self) -> bool:
         """Whether the exchange ever sent trades into this lake, by whichever connection."""
         return any(map(self._has_trades, self._resources.roster.symbols))
 
@@ -168,30 +163,26 @@ class Collector:
         """Whether the lake has trades of it."""
         return self._resources.store.last_id(symbol) is not None
 
-    def _flush_now(self) -> None:
-        self._batcher.flush_now()
-
     async def _finish(self) -> None:
         try:
             async with asyncio.timeout(self._resources.timing.last_flush):
-                await self._batcher.flush()
-                await self._batcher.flush()
+                await self._source.flush()
                 await confirm_open(self._resources)
                 await self._heartbeat.write("stopped")
         except TimeoutError:
             log.error(  # noqa: TRY400 the traceback would tell nothing
                 "%d trades in memory could not be stored (%s); they are fetched at the next start",
-                self._batcher.waiting,
+                self._source.waiting,
                 self._resources.writer.trouble,
             )
         finally:
-            await self._batcher.close()
+            await self._source.close()
         if self._resources.recorder:
             await self._resources.recorder.flush()
 
     async def _beat(self) -> None:
         while True:
             if self._resources.writer.trouble is not None:
-                self._silence_monitor.ignore_until_now()
+                self._source.excuse_silence()
             await self._heartbeat.write("running")
             await asyncio.sleep(self._resources.timing.status_interval)

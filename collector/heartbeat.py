@@ -2,14 +2,12 @@
 
 import os
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from collector.history.warm_start import WarmStart
 from collector.resources import Resources
 from collector.roll import next_roll_ms
-from collector.stream.batcher import Batcher
-from collector.stream.connection_group import ConnectionGroup
+from collector.source import Source
 from spreadlake.errors import ServiceError
 from spreadlake.lake import WalKeeper, beat
 from spreadlake.lake.databases.presence import Presence
@@ -18,16 +16,9 @@ from spreadlake.lake.databases.presence import Presence
 class Heartbeat:
     """Writes the status of the collector, and keeps the log of its database in bounds."""
 
-    def __init__(
-        self,
-        resources: Resources,
-        batcher: Batcher,
-        groups: Sequence[ConnectionGroup],
-        warm_start: WarmStart,
-    ) -> None:
+    def __init__(self, resources: Resources, source: Source, warm_start: WarmStart) -> None:
         self._resources = resources
-        self._batcher = batcher
-        self._groups = groups
+        self._source = source
         self._warm_start = warm_start
         self._started_ms = time.time_ns() // 1_000_000
         self._wal = WalKeeper(resources.store.db, resources.lake.ticks_db)
@@ -54,9 +45,8 @@ class Heartbeat:
             "beat": beat(),
             "started_ms": self._started_ms,
             "state": state,
-            "connections": sum(group.current is not None for group in self._groups),
-            "sessions": [_connection(group) for group in self._groups],
-            "buffer": self._batcher.waiting,
+            **self._source.status(),
+            "buffer": self._source.waiting,
             "commit_seconds": store.commit_seconds,
             "lag_seconds": None if watermark is None else (now_ms - watermark) / 1000,
             "wal_bytes": self._wal.size,
@@ -77,16 +67,3 @@ class Heartbeat:
             # What is written now goes to a file that nobody will find again.
             raise ServiceError(f"{path} was removed or replaced while trades were stored in it")
         return path.stat().st_size
-
-
-def _connection(group: ConnectionGroup) -> dict[str, Any]:
-    connection = group.current
-    status: dict[str, Any] = {
-        "connection": group.number,
-        "streams": len(group.symbols),
-        "connected": connection is not None,
-    }
-    if connection is not None:
-        status["age_seconds"] = round(connection.age_seconds, 1)
-        status["silent_seconds"] = round(connection.silent_seconds, 1)
-    return status

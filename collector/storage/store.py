@@ -170,6 +170,10 @@ class TickStore:
         held = self._ids.held.get(self._codes.get(symbol, -1))
         return held.last if held else None
 
+    def is_again(self, trade: TradeEvent) -> bool:
+        """Whether a trade that was asked for is of another contract by the same ticker."""
+        return self.contradictions.is_again(trade)
+
     def reached_by(self, number: int, symbols: Sequence[str]) -> list[int]:
         """The greatest ids of `symbols` that the connection of that number brought; -1: none."""
         lasts = self.redundancy.lasts(number)

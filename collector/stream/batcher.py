@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from collector.resources import Resources
+from collector.resources import StreamResources
 from collector.storage.batch import Batch, Stored
 from collector.stream.connection_group import ConnectionGroup
 from collector.timing import set_within
@@ -20,7 +20,7 @@ class Batcher:
 
     def __init__(
         self,
-        resources: Resources,
+        resources: StreamResources,
         groups: Sequence[ConnectionGroup],
         on_stored: Callable[[Stored], None],
     ) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from collector.log_lines import shortened
 from collector.network.failures import is_fatal, retry_after
-from collector.resources import Resources
+from collector.resources import StreamResources
 from collector.storage.batch import PAUSED
 from collector.stream.ages import due_time
 from collector.stream.attempts import ConnectionAttempts
@@ -43,7 +43,7 @@ class ConnectionGroup:
         symbols: tuple[str, ...],
         number: int,
         twins: Sequence["ConnectionGroup"],
-        resources: Resources,
+        resources: StreamResources,
         new_reader: Callable[[], FrameReader],
         attempts: ConnectionAttempts,
         has_worked: Callable[[], bool],

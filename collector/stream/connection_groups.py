@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from collector.log_lines import OnceLog
-from collector.resources import Resources
+from collector.resources import StreamResources
 from collector.stream.arbitration import Arbiter
 from collector.stream.attempts import ConnectionAttempts
 from collector.stream.connection_group import ConnectionGroup
@@ -27,7 +27,10 @@ class ConnectionGroups:
     """
 
     def __init__(
-        self, resources: Resources, on_full: Callable[[], None], has_worked: Callable[[], bool]
+        self,
+        resources: StreamResources,
+        on_full: Callable[[], None],
+        has_worked: Callable[[], bool],
     ) -> None:
         self._resources = resources
         self._on_full = on_full

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from collector.log_lines import shortened
-from collector.resources import Resources
+from collector.resources import StreamResources
 from collector.rest import RestError
 from collector.storage.batch import Batch, Stored
 from collector.stream.connection import Connection
@@ -24,7 +24,7 @@ _ASKED = 3
 class SilenceMonitor:
     """Asks the exchange whether a silence is real before it calls it a fault."""
 
-    def __init__(self, resources: Resources, on_quiet: Callable[[], None]) -> None:
+    def __init__(self, resources: StreamResources, on_quiet: Callable[[], None]) -> None:
         """`on_quiet` is called where a symbol is silent: the exchange may have halted it."""
         self._on_quiet = on_quiet
         self._store = resources.store
@@ -190,7 +190,7 @@ class SilenceMonitor:
         if self._ids_compare:
             if last_id is None:
                 return True
-            if not self._store.contradictions.is_again(latest):
+            if not self._store.is_again(latest):
                 return latest.trade_id > last_id
         # Ids of another kind, or contract, tell nothing; times of the exchange can be compared.
         self._told_ms[latest.symbol] = latest.time_ms

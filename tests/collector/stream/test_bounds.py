@@ -119,7 +119,7 @@ def batchers_made(monkeypatch: pytest.MonkeyPatch) -> list[Batcher]:
         batchers.append(Batcher(*arguments))  # type: ignore[arg-type]
         return batchers[-1]
 
-    monkeypatch.setattr("collector.collector.Batcher", remember)
+    monkeypatch.setattr("collector.stream.streams.Batcher", remember)
     return batchers
 
 
