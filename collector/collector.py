@@ -17,13 +17,10 @@ from collector.symbols.configuration_reload import ConfigurationReload
 from collector.symbols.listing import ListingCheck
 from collector.symbols.universe_keeper import UniverseKeeper
 from collector.symbols.universe_record import UniverseRecord
+from collector.tasks import Tasks
 from spreadlake.config import ConfigWatch, Settings
 
 log = logging.getLogger(__name__)
-
-
-class _StoppedError(Exception):
-    """Ends the tasks because the collector was told to stop."""
 
 
 class Collector:
@@ -37,7 +34,7 @@ class Collector:
         self, resources: Resources, new_source: Callable[[Resources, Host], Source] = Streams
     ) -> None:
         self._resources = resources
-        self._tasks = asyncio.TaskGroup()
+        self._tasks = Tasks()
         self._source = new_source(resources, self)
         self._warm_start = WarmStart(resources)
         self._heartbeat = Heartbeat(resources, self._source, self._warm_start)
@@ -64,7 +61,7 @@ class Collector:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
         await self._universe.record()
         try:
-            await self._work_until(stop)
+            await self._tasks.run(self._work(), stop)
         finally:
             await self._finish()
 
@@ -94,7 +91,7 @@ class Collector:
         new = self._resources.roster.add(symbols)
         await self._warm_start.add(new)
         await self._take_captured()
-        self._start(self._source.add(new))
+        self._tasks.start(self._source.add(new))
 
     async def remove(self, symbols: Sequence[str]) -> None:
         """Captures some symbols no longer; what is stored of them stays."""
@@ -113,22 +110,6 @@ class Collector:
         """Symbols trade that did not: their streams are asked for anew, and are watched again."""
         self._source.joined(symbols)
         await self._warm_start.add(symbols)
-
-    def _start(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
-        for one in work:
-            self._tasks.create_task(one)
-
-    async def _work_until(self, stop: asyncio.Event) -> None:
-        """Ends all of the work at `stop`, or at its first failure, which is raised as it is."""
-        try:
-            async with self._tasks:
-                self._start(self._work())
-                await stop.wait()
-                raise _StoppedError
-        except ExceptionGroup as ended:
-            first, stopped = ended.exceptions[0], ended.subgroup(_StoppedError)
-        if not stopped:
-            raise first
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         resources = self._resources

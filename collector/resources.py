@@ -91,7 +91,7 @@ class Resources:
     """`store` is written in the thread of `writer` only; what it knows may be read anywhere.
 
     `roster` says what is captured now; `settings` what was asked for at the start, and
-    `configuration` what is asked for now.
+    `configuration` what is asked for now. `may_roll` tells whether partitions may be written now.
     """
 
     settings: Settings
@@ -105,6 +105,7 @@ class Resources:
     recorder: Recorder | None = None
     configuration: ConfigWatch | None = None
     restarted: bool = False
+    may_roll: Callable[[], bool] = lambda: True
 
     @property
     def venue(self) -> Venue:

@@ -3,84 +3,63 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
-from collector.collector import Collector
-from collector.network.access import read_access
-from collector.record.recorder import Recorder
-from collector.resources import Resources
-from collector.rest import RestClient, WeightBudget
+from collector.keeping import event_of, keep_lake
 from collector.roll import compact_all, over_before, roll_all, roll_klines, tell_unfinished
-from collector.storage.rescue import rescue
-from collector.storage.store import TickStore
-from collector.storage.writer import WriterThread
-from collector.symbols.roster import Roster
-from collector.symbols.universe_keeper import first_symbols
-from collector.timing import Timing
-from spreadlake import binance
-from spreadlake.errors import LakeError
+from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import (
     Lake,
     WalKeeper,
-    claim,
     open_reader,
     open_ticks_writer,
     writer_lock,
 )
-from spreadlake.lake.databases.presence import Presence
 from spreadlake.service import ServiceContext, StopSignal
-from spreadlake.venue import Venue
 
 log = logging.getLogger(__name__)
+
+Serve = Callable[[ServiceContext, asyncio.Event], Awaitable[None]]
 
 
 def run(context: ServiceContext) -> None:
     """Captures trades into the lake until told to stop, then stores what is in memory.
 
     Options: `origin` (what the lake is claimed for), `record` (a file that keeps the raw frames),
-    `venue` (the exchange, Binance by default).
+    `venue` (the exchange, Binance by default). With `to`, the address of a Redis server, trades are
+    published there instead, of the share `shard` of the symbols; with `from` they come from there.
     """
-    stop = StopSignal(context.duration)
+    serving, stop = _serving(context), StopSignal(context.duration)
 
     async def serve_until_stopped() -> None:
-        await serve(context, _event_of(stop))
+        await serving(context, event_of(stop))
 
     asyncio.run(serve_until_stopped())
 
 
 async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
     """The same inside an event loop, until `stopped` is set."""
-    settings, lake = context.settings, context.lake
-    with writer_lock(lake, "collector"), closing(open_ticks_writer(lake)) as db:
-        venue = _venue(context).venue_of(settings.exchange.ws_url, settings.exchange.rest_url)
-        origin = context.options.get("origin", "exchange")
-        claim(db, lake, settings.exchange.trades, origin, venue)
-        presence = Presence(lake.ticks_db)
-        try:
-            symbols = first_symbols(settings, db)
-            await _collect(context, TickStore(db, symbols), symbols, stopped)
-        finally:
-            _keep_what_was_removed(db, lake, presence)
-        WalKeeper(db, lake.ticks_db).empty()
+    with writer_lock(context.lake, "collector"), closing(open_ticks_writer(context.lake)) as db:
+        await keep_lake(context, db, stopped)
 
 
-def _venue(context: ServiceContext) -> Venue:
-    venue: Venue = context.options.get("venue", binance)
-    return venue
-
-
-def _keep_what_was_removed(db: sqlite3.Connection, lake: Lake, presence: Presence) -> None:
-    """Once all trades in memory were stored, in a file that may have no name any more."""
-    if presence.lost:
-        kept = rescue(db, lake.ticks_db, presence)
-        log.error(
-            "%s was deleted, moved or replaced while the collector wrote it; all that it held is "
-            "in %s now",
-            lake.ticks_db,
-            kept,
-        )
+def _serving(context: ServiceContext) -> Serve:
+    """What is to be served; the client of Redis is read only where it is needed."""
+    option = next((name for name in ("to", "from") if context.options.get(name)), None)
+    if option is None:
+        return serve
+    try:
+        from collector.capture import serve_capture  # noqa: PLC0415
+        from collector.storing import serve_store  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise InputError(
+            f"--{option} needs the client of Redis, which is not installed: "
+            "pip install 'spreadlake[redis]'"
+        ) from None
+    return serve_capture if option == "to" else serve_store
 
 
 def roll(context: ServiceContext) -> None:
@@ -124,53 +103,3 @@ def _roll_lock(lake: Lake) -> Iterator[None]:
         except LakeError as error:
             raise LakeError(f"{error}; a running collector rolls finished hours itself") from None
         yield
-
-
-async def _collect(
-    context: ServiceContext, store: TickStore, symbols: Sequence[str], stopped: asyncio.Event
-) -> None:
-    settings = context.settings
-    timing = context.options.get("timing", Timing())
-    writer = WriterThread(context.lake.ticks_db, timing.write_retry_cap)
-    budget = WeightBudget(settings.collector.request_weight)
-    with ExitStack() as threads:
-        threads.callback(writer.close)
-        recorder = _recorder(context.options.get("record"), threads)
-        streams, rest_way = read_access(settings.exchange, _venue(context))
-        async with RestClient(rest_way, budget) as rest:
-            roster = Roster(symbols)
-            resources = Resources(
-                settings,
-                context.lake,
-                store,
-                writer,
-                rest,
-                timing,
-                roster,
-                streams,
-                recorder,
-                context.config_watch(),
-                context.restarted,
-            )
-            await Collector(resources).run(stopped)
-
-
-def _recorder(path: Path | None, threads: ExitStack) -> Recorder | None:
-    if path is None:
-        return None
-    recorder = Recorder(path)
-    threads.callback(recorder.close)
-    return recorder
-
-
-def _event_of(stop: StopSignal) -> asyncio.Event:
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-
-    def on_stop() -> None:
-        # A second signal may come when the loop is gone.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(stopped.set)
-
-    stop.on_set(on_stop)
-    return stopped

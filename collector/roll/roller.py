@@ -110,7 +110,7 @@ class Roller:
 
     async def _pass(self) -> None:
         before_ms = self._finished_ms()
-        if before_ms is None:
+        if before_ms is None or not self._resources.may_roll():
             return
         try:
             await self._roll(before_ms)

@@ -41,7 +41,11 @@ def load_service(name: str) -> Callable[[ServiceContext], None]:
     return service
 
 
+OriginOption = Annotated[str, typer.Option("--origin", hidden=True)]
+
+
 def collect(
+    context: typer.Context,
     data: DataOption = Path("data"),
     config: ConfigOption = None,
     duration: DurationOption = None,
@@ -49,12 +53,56 @@ def collect(
         Path | None,
         typer.Option("--record", metavar="FILE", help="Keep the raw frames (.jsonl.gz) as well."),
     ] = None,
-    origin: Annotated[str, typer.Option("--origin", hidden=True)] = "exchange",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="Publish to a log (redis://host:6379/0) instead; a store writes the lake.",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="N/M", help="With --to: only this share, such as 1/2."),
+    ] = None,
+    origin: OriginOption = "exchange",
 ) -> None:
-    """Capture trades into the lake."""
+    """Capture trades into the lake, or into a log."""
+    options: dict[str, Any] = {"record": record, "origin": _known(origin)}
+    if to is not None:
+        given = context.get_parameter_source("data")
+        if given is not None and given.name == "COMMANDLINE":
+            raise InputError(
+                "--to publishes trades and writes no lake; leave out --data, which belongs to "
+                "spreadlake store --from"
+            )
+        options |= {"to": to, "shard": shard}
+    elif shard is not None:
+        raise InputError(f"--shard {shard} needs --to: a lake is written by one collector")
+    _follow("collector", data, config, duration, options, keep=to is None)
+
+
+def store(
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="URL", help="The log that captures publish to (--to)."),
+    ],
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    origin: OriginOption = "exchange",
+) -> None:
+    """Write the lake out of the log that captures publish to.
+
+    It repairs gaps and rolls finished hours. Of several on one lake one writes, the others wait.
+    """
+    _follow("collector", data, config, duration, {"from": source, "origin": _known(origin)})
+
+
+def _known(origin: str) -> str:
     if origin not in ("exchange", "demo"):
         raise InputError(f"--origin {origin!r} is neither exchange nor demo")
-    _follow("collector", data, config, duration, {"record": record, "origin": origin})
+    return origin
 
 
 def analyse(
@@ -150,11 +198,16 @@ def _follow(
     duration: float | None,
     options: Mapping[str, Any],
     lateness: float | None = None,
+    *,
+    keep: bool = True,
 ) -> None:
-    """Runs a service that stays, and takes on what is edited meanwhile."""
+    """Runs a service that stays, and takes on what is edited meanwhile.
+
+    What it accepted it keeps in the lake, where there is one.
+    """
     path, lake = find_config(config), Lake(data)
     configure_logs(name)
-    with following(name, lake, path) as watch:
+    with following(name, lake, path, keep=keep) as watch:
         settings = watch.settings
         if lateness is not None:
             settings = _with_lateness(settings, lateness)
@@ -177,7 +230,9 @@ def is_restarted() -> bool:
 
 
 @contextmanager
-def following(service: str, lake: Lake, path: Path | None) -> Iterator[ConfigWatch]:
+def following(
+    service: str, lake: Lake, path: Path | None, *, keep: bool = True
+) -> Iterator[ConfigWatch]:
     """Yields the watch over the file at `path`, with the settings to start with.
 
     Where the service then ends in any way but by being told to, or by a mistake that somebody has
@@ -186,7 +241,7 @@ def following(service: str, lake: Lake, path: Path | None) -> Iterator[ConfigWat
     """
     alone = not os.environ.get(SUPERVISED)
     # A reader by itself makes no lake.
-    kept = not alone or service != "exporter" or lake.root.exists()
+    kept = keep and (not alone or service != "exporter" or lake.root.exists())
     copy = AcceptedCopy(lake.accepted_config(service) if kept else None)
     watch = watch_config(path, copy, restarted=is_restarted(), alone=alone)
     try:

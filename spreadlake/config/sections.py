@@ -170,6 +170,33 @@ class StorageSettings(Section):
     )
 
 
+class RedisSettings(Section):
+    """The log between captures and a store: `spreadlake collect --to`, `spreadlake store --from`.
+
+    Its address is an option of these commands. Read at their start.
+    """
+
+    prefix: str = Field(
+        "spreadlake",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[\w.:{}-]+$",
+        description="what the names of its keys begin with; each lake has a log of its own",
+    )
+    max_mib: float = Field(
+        256.0,
+        gt=0,
+        description="MiB that the log may take while no store reads it; beyond that captures let "
+        "go of the oldest trades, which the store then fetches like any others that are missing",
+    )
+    lease_seconds: float = Field(
+        10.0,
+        ge=1,
+        le=600,
+        description="seconds after which another store takes over from one that says nothing",
+    )
+
+
 class JobSettings(Section):
     """When the analytics job computes."""
 

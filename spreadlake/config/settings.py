@@ -23,6 +23,7 @@ from spreadlake.config.sections import (
     KalmanSettings,
     NotifySettings,
     PairsToFollow,
+    RedisSettings,
     StorageSettings,
     Symbol,
     Timeframe,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     exchange: ExchangeSettings = ExchangeSettings()
     collector: CollectorSettings = CollectorSettings()
     storage: StorageSettings = StorageSettings()
+    redis: RedisSettings = RedisSettings()
     job: JobSettings = JobSettings()
     kalman: KalmanSettings = KalmanSettings()
     exporter: ExporterSettings = ExporterSettings()

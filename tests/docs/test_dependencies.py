@@ -11,6 +11,7 @@ from tests.paths import PACKAGES, ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 GROUPS = {
     "## To run": PROJECT["dependencies"],
+    "## With Redis": PROJECT["optional-dependencies"]["redis"],
     "## To install": PROJECT["optional-dependencies"]["build"],
     "## To develop": PROJECT["optional-dependencies"]["dev"],
 }
@@ -53,7 +54,7 @@ def test_what_is_needed_to_run_is_used_to_run() -> None:
 
 def test_each_is_pinned_with_hashes() -> None:
     for lock, titles in {
-        "requirements.lock": ["## To run", "## To install"],
+        "requirements.lock": ["## To run", "## With Redis", "## To install"],
         "requirements-dev.lock": list(GROUPS),
     }.items():
         text = (ROOT / lock).read_text(encoding="utf-8")

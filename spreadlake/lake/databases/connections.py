@@ -38,6 +38,8 @@ def atomic(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """One write transaction: commits at the end, rolls back on any exception."""
     db.execute("BEGIN IMMEDIATE")
     try:
+        if (fence := getattr(db, "fence", None)) is not None:
+            fence()
         yield db
         db.execute("COMMIT")
     except BaseException:
@@ -53,8 +55,11 @@ def shrink(db: sqlite3.Connection, pages: int) -> None:
 
 
 @contextmanager
-def writer_lock(lake: Lake, service: str) -> Iterator[None]:
-    """Holds `<service>.lock` in the lake; LakeError if another process holds it."""
+def writer_lock(lake: Lake, service: str, *, shared: bool = False) -> Iterator[None]:
+    """Holds `<service>.lock` in the lake; LakeError if another process holds it.
+
+    Those that hold it `shared` let each other in, and settle among themselves who writes.
+    """
     path = lake.root / f"{service}.lock"
     try:
         lake.root.mkdir(parents=True, exist_ok=True)
@@ -64,13 +69,13 @@ def writer_lock(lake: Lake, service: str) -> Iterator[None]:
             f"lake {lake.root} cannot be written: {error.strerror}; choose a folder with --data"
         ) from None
     with file:
-        _lock(file, lake, service)
+        _lock(file, lake, service, shared)
         yield
 
 
-def _lock(file: IO[str], lake: Lake, service: str) -> None:
+def _lock(file: IO[str], lake: Lake, service: str, shared: bool) -> None:
     try:
-        free = try_lock(file)
+        free = try_lock(file, shared=shared)
     except OSError as error:
         raise LakeError(
             f"the file system of lake {lake.root} cannot lock files ({error.strerror}), and "

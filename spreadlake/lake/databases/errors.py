@@ -21,10 +21,14 @@ class LakeConnection(sqlite3.Connection):
     An error of a statement carries both (`error.database`, `error.doing`), so that whoever tells
     it, far from where it arose, names the right file. One that comes only while rows are fetched
     does not: a cursor that named its errors would be kept by them, and with it the open file.
+
+    `fence`, where there is one, is called inside every transaction, and raises where another writer
+    has taken over (`spreadlake.lake.databases.fence`).
     """
 
     path: Path
     doing: Doing = "written"
+    fence: Callable[[], None] | None = None
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
         """As that of sqlite3, with names in its errors."""

@@ -1,0 +1,1 @@
+"""The log between captures and a store, in Redis Streams: published, read, acknowledged, gone."""

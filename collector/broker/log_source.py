@@ -1,0 +1,202 @@
+"""The log as a source of trades: read, stored in the lake, and only then acknowledged."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from collector.broker.consumer import LogConsumer, LogLook, Read
+from collector.broker.entry import merged
+from collector.broker.lease import Lease
+from collector.broker.registry import Captures, choose_symbols
+from collector.broker.server import Server
+from collector.log_lines import RateLimitedLog
+from collector.resources import Resources
+from collector.source import Work
+from collector.storage.batch import PAUSED, Batch
+from spreadlake.backoff import Backoff
+from spreadlake.errors import ServiceError
+
+log = logging.getLogger(__name__)
+_FIRST_DELAY = 0.05
+
+
+class LogSource:
+    """Takes what captures published into the store; made inside the event loop.
+
+    While Redis cannot be reached, or has lost entries, nothing is wrong but that trades are
+    missing: their ids tell, and they are fetched like any others.
+    """
+
+    def __init__(self, resources: Resources, server: Server, claim: str, lease: Lease) -> None:
+        self._resources = resources
+        self._store = resources.store
+        self._writer = resources.writer
+        self._server = server
+        self._claim = claim
+        self._lease = lease
+        self._consumer = LogConsumer(server, lease.token)
+        self._captures = Captures()
+        self._alive: dict[str, dict[str, Any]] = {}
+        self._log = LogLook()
+        self._waiting = 0
+        self._ready = False
+        self._caught_up_at = float("-inf")
+        self._committed_at = float("-inf")
+        self._again_at = time.monotonic() + lease.interval
+        self._storing: asyncio.Task[None] | None = None
+        self._backoff = Backoff(_FIRST_DELAY, resources.timing.write_retry_cap)
+        self._warn = RateLimitedLog(log.error, 30.0)
+        self.trouble = ""
+
+    @property
+    def waiting(self) -> int:
+        """Trades that were read and are not stored yet."""
+        return self._waiting
+
+    def status(self) -> dict[str, Any]:
+        """The connections of all captures, and what the log is like."""
+        captures = self._alive
+        return {
+            "connections": sum(int(one.get("connections", 0)) for one in captures.values()),
+            "sessions": [s for one in captures.values() for s in one.get("sessions", ())],
+            "log": {
+                **self._log._asdict(),
+                "max_bytes": int(self._resources.settings.redis.max_mib * 2**20),
+                "token": self._lease.token,
+                "trouble": self.trouble,
+                "captures": {
+                    name: {key: value for key, value in one.items() if key != "sessions"}
+                    for name, one in captures.items()
+                },
+            },
+        }
+
+    def work(self) -> Work:
+        """Everything that runs until the end."""
+        return [self._run(), self._lease.keep(), self._look()]
+
+    def add(self, symbols: Sequence[str]) -> Work:  # noqa: ARG002 captures are told in `_look`
+        """Nothing is to be done: what is stored says the store itself."""
+        return []
+
+    def remove(self, symbols: Sequence[str]) -> None:
+        """As with `add`."""
+
+    def joined(self, symbols: Sequence[str]) -> None:
+        """As with `add`: captures see it themselves."""
+
+    def still_to_come(self, symbol: str) -> Callable[[], bool]:  # noqa: ARG002 it is one log
+        """Whether what is in the log now is yet to be read: it may hold what is missing."""
+        now = time.monotonic()
+        until = now + self._resources.timing.copy_late
+
+        def come() -> bool:
+            return self._caught_up_at < now and time.monotonic() < until
+
+        return come
+
+    def excuse_silence(self) -> None:
+        """Captures see to that."""
+
+    async def flush(self) -> None:
+        """Stores what was read, and what is in the log by now, as far as it can be reached."""
+        await self._finish_storing()
+        await self._server.settle()
+        self._consumer.look_back()  # the answer to what was cancelled holds entries
+        try:
+            while not (read := await self._consumer.read()).caught_up or read.ids:
+                await self._take(read)
+                if read.caught_up:
+                    break
+            await self._consumer.acknowledge([])
+        except RedisError as error:
+            log.warning("what is left in %s waits for the next store: %s", self._server.url, error)
+
+    async def close(self) -> None:
+        """Ends the attempt to store, and lets the next store begin."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+        await self._lease.release()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._step()
+            except RedisError as error:
+                if (reason := self._server.refusal(error)) is not None:
+                    raise ServiceError(reason) from error
+                self._ready, self.trouble = False, str(error) or type(error).__name__
+                self._warn("the log in %s cannot be read now: %s", self._server.url, self.trouble)
+                await asyncio.sleep(self._backoff.next())
+
+    async def _step(self) -> None:
+        if not self._ready:
+            await self._server.look(self._claim)
+            self._ready = True
+        if time.monotonic() >= self._again_at:
+            # One that was thought dead may have read on, and will never acknowledge.
+            self._consumer.look_back()
+            self._again_at = time.monotonic() + self._lease.interval
+        asked = time.monotonic()
+        read = await self._consumer.read()
+        if read.ids:
+            await self._take(read)
+        if self.trouble:
+            self.trouble = ""
+            log.info("the log in %s is read again", self._server.url)
+        self._backoff.reset()
+        if read.caught_up:
+            self._caught_up_at = asked
+            # One commit a while for all captures, and not one for each of their entries.
+            pause = self._resources.settings.collector.flush_interval
+            await asyncio.sleep(self._committed_at + pause - time.monotonic() if read.ids else 0.0)
+
+    async def _take(self, read: Read) -> None:
+        batches = merged(read.batches)
+        if read.malformed:
+            batches.append(Batch(counts=Counter(malformed=read.malformed)))
+        if await self._consumer.dropped_since() and batches:
+            lost = dict.fromkeys(self._resources.roster.symbols, PAUSED)
+            batches[0].interrupted = lost | batches[0].interrupted
+        self._waiting = sum(len(batch.events) for batch in batches)
+        self._storing = asyncio.create_task(self._persist(batches))
+        # Whoever waits may be cancelled; what was read is stored all the same.
+        await asyncio.shield(self._storing)
+        self._storing = None
+        await self._consumer.acknowledge(read.ids)
+
+    async def _persist(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            await self._writer.persist(partial(self._store.write, batch))
+            self._waiting -= len(batch.events)
+        self._committed_at = time.monotonic()
+
+    async def _finish_storing(self) -> None:
+        if self._storing is not None:
+            await asyncio.shield(self._storing)
+            self._storing = None
+
+    async def _look(self) -> None:
+        """What the log and the captures are like, and who is to be captured, once a second."""
+        told: list[str] | None = None
+        while True:
+            try:
+                self._log = await self._consumer.look()
+                self._alive = await self._captures.look(self._server)
+                symbols = sorted(self._resources.roster.symbols)
+                # Also after Redis has lost it.
+                if symbols != told or not await self._server.ask(
+                    self._server.redis.exists(self._server.names.symbols)
+                ):
+                    await choose_symbols(self._server, symbols)
+                    told = symbols
+            except RedisError as error:
+                log.debug("the log cannot be looked at: %s", error)
+            await asyncio.sleep(self._resources.timing.status_interval)

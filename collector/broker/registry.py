@@ -1,0 +1,59 @@
+"""What captures and the store tell each other beside trades: who is there, whom to capture."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collector.broker.server import Server
+
+# A capture tells of itself every second.
+_LATE_SECONDS = 15.0
+_FORGOTTEN_SECONDS = 600.0
+
+
+async def tell_capture(server: Server, name: str, status: Mapping[str, Any]) -> None:
+    """Leaves a sign of life of a capture; each is to differ from the one before."""
+    await server.ask(server.redis.hset(server.names.captures, name, json.dumps(status)))
+
+
+async def forget_capture(server: Server, name: str) -> None:
+    """A capture has ended as it was told to."""
+    await server.ask(server.redis.hdel(server.names.captures, name))
+
+
+async def choose_symbols(server: Server, symbols: Sequence[str]) -> None:
+    """Tells captures whose rules choose who is captured."""
+    await server.ask(server.redis.set(server.names.symbols, json.dumps(list(symbols))))
+
+
+async def chosen_symbols(server: Server) -> list[str] | None:
+    """Who is to be captured, as the store says; None where it never did."""
+    text = await server.ask(server.redis.get(server.names.symbols))
+    return None if text is None else [str(symbol) for symbol in json.loads(text)]
+
+
+class Captures:
+    """The captures that are there, over the looks of one store.
+
+    Clocks of machines differ: a capture is alive whose sign changes.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[bytes, float]] = {}
+
+    async def look(self, server: Server) -> dict[str, dict[str, Any]]:
+        """What each that is alive tells of itself, by name; who is long gone is forgotten."""
+        now, names = time.monotonic(), server.names
+        found: Any = await server.ask(server.redis.hgetall(names.captures))
+        alive = {}
+        for name, text in ((key.decode(), value) for key, value in found.items()):
+            seen = self._seen.get(name)
+            if seen is None or seen[0] != text:
+                seen = self._seen[name] = (text, now)
+            if now - seen[1] < _LATE_SECONDS:
+                alive[name] = json.loads(text)
+            elif now - seen[1] > _FORGOTTEN_SECONDS:
+                await forget_capture(server, name)
+        self._seen = {name: seen for name, seen in self._seen.items() if name.encode() in found}
+        return alive

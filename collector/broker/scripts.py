@@ -1,0 +1,87 @@
+"""What is done in Redis in one piece: scripts in Lua.
+
+They give room back or keep the lease, so they also run where its memory is full.
+"""
+
+_ALSO_WHEN_FULL = "#!lua flags=allow-oom\n"
+
+
+def for_server(script: str, version: tuple[int, ...]) -> str:
+    """The script as a server of that version takes it."""
+    return _ALSO_WHEN_FULL + script if version >= (7,) else script
+
+
+# Keys: stream. Arguments: group, what follows the newest id in MINID, ACKED or nothing, ids.
+# What is acknowledged and lies before everything that is not goes.
+ACKNOWLEDGE = """
+local ids = {}
+for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[1], unpack(ids)) end
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
+local keep = ARGV[2]
+if pending[1] > 0 then keep = pending[2] end
+if ARGV[3] == '' then return redis.call('XTRIM', KEYS[1], 'MINID', keep) end
+return redis.call('XTRIM', KEYS[1], 'MINID', keep, ARGV[3])
+"""
+
+# Keys: stream, record of what was dropped. Arguments: most bytes. The newest entry always stays.
+DROP_OLDEST = """
+local function size() return redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') or 0 end
+local most, bytes, entries, trades = tonumber(ARGV[1]), size(), 0, 0
+while bytes > most do
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 17)
+  if #oldest < 2 then break end
+  for i = 1, #oldest - 1 do
+    local fields = oldest[i][2]
+    for f = 1, #fields, 2 do
+      if fields[f] == 'n' then trades = trades + tonumber(fields[f + 1]) end
+    end
+  end
+  entries = entries + #oldest - 1
+  redis.call('XTRIM', KEYS[1], 'MINID', oldest[#oldest][1])
+  bytes = size()
+end
+if entries > 0 then
+  redis.pcall('HINCRBY', KEYS[2], 'entries', entries)
+  redis.pcall('HINCRBY', KEYS[2], 'trades', trades)
+end
+return {bytes, entries, trades}
+"""
+
+# Keys: lease, greatest token given. Arguments: ms, a token that is surely not greater than given.
+ACQUIRE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])) + 1
+redis.call('SET', KEYS[2], string.format('%d', token))
+redis.call('SET', KEYS[1], string.format('%d', token), 'PX', ARGV[1])
+return token
+"""
+
+# Keys: the same. Arguments: ms, token. One that is gone is taken again if nobody had it since.
+RENEW = """
+local held = redis.call('GET', KEYS[1])
+if held == ARGV[2] then return redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if held or tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
+return 1
+"""
+
+# Keys: lease. Arguments: token.
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+# Keys: stream, record of what was dropped. What the log is like: seconds, bytes, entries, the
+# first id, its groups, and trades dropped.
+LOOK = """
+local time, dropped = redis.call('TIME')[1], redis.call('HGET', KEYS[2], 'trades') or '0'
+if redis.call('EXISTS', KEYS[1]) == 0 then return {time, 0, 0, '', {}, dropped} end
+local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0')
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local id = first and first[1] or ''
+local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
+return {time, bytes, redis.call('XLEN', KEYS[1]), id, groups, dropped}
+"""

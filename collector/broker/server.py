@@ -1,0 +1,192 @@
+"""The Redis server behind a URL: what it has to be able to, its keys, its errors in words."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from redis import exceptions
+from redis.asyncio import Redis
+
+from collector.broker import scripts
+from spreadlake.config.sections import RedisSettings
+from spreadlake.errors import InputError, ServiceError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_SCHEMES = ("redis", "rediss", "unix")
+# XTRIM by id.
+_OLDEST = (6, 2)
+# XTRIM that looks at acknowledgements itself.
+_TRIMS_ACKED = (8, 2)
+_SECONDS = 5.0
+# Answers that pass: what is asked again later may succeed as it is.
+_PASSING = re.compile(r"OOM|LOADING|READONLY|MISCONF|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|NOREPL")
+_CLOSED = (
+    exceptions.AuthenticationError,
+    exceptions.AuthorizationError,
+    exceptions.NoPermissionError,
+)
+_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError)
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
+
+
+def check_url(url: str, option: str) -> None:
+    """InputError for what is no address of a Redis server."""
+    try:
+        parts = urlsplit(url)
+        database = parts.path.strip("/")
+        right = parts.scheme in _SCHEMES and bool(parts.hostname or parts.path.strip("/"))
+        right = right and (parts.scheme == "unix" or database.isdigit() or not database)
+        _ = parts.port  # beyond 65535 it is none
+    except ValueError:
+        right = False
+    if not right:
+        raise InputError(
+            f"{option} {shown(url)!r} is no address of a Redis server, such as "
+            "redis://127.0.0.1:6379/0, rediss://user:password@host:6380 or unix:///run/redis.sock"
+        )
+
+
+class Names:
+    """The keys of one log."""
+
+    GROUP = "store"
+
+    def __init__(self, prefix: str) -> None:
+        self.stream = f"{prefix}:trades"
+        self.lease = f"{prefix}:lease"
+        self.tokens = f"{prefix}:lease:tokens"
+        self.dropped = f"{prefix}:dropped"
+        self.symbols = f"{prefix}:symbols"
+        self.captures = f"{prefix}:captures"
+        self.claim = f"{prefix}:holds"
+
+
+class Server:
+    """One server, and the log in it; nothing is sent before it is asked for."""
+
+    def __init__(self, url: str, settings: RedisSettings) -> None:
+        self.url = shown(url)
+        self.names = Names(settings.prefix)
+        self.version: tuple[int, ...] = ()
+        self._asked: set[asyncio.Future[Any]] = set()
+        self.redis: Redis = Redis.from_url(
+            url,
+            protocol=2,
+            socket_timeout=_SECONDS,
+            socket_connect_timeout=_SECONDS,
+            retry=None,
+            retry_on_error=[],
+        )
+
+    async def ask(self, question: Awaitable[T]) -> T:
+        """The answer. Whoever waits for it may be cancelled, and is so at once.
+
+        The client itself loses a cancellation that comes while it waits for the server, and whoever
+        ends its tasks would wait for ever.
+        """
+        asked = asyncio.ensure_future(question)
+        self._asked.add(asked)
+        asked.add_done_callback(self._answered)
+        return await asyncio.shield(asked)
+
+    async def settle(self) -> None:
+        """Waits for answers that nobody waits for any more."""
+        if self._asked:
+            await asyncio.wait(self._asked)
+
+    def _answered(self, asked: "asyncio.Future[Any]") -> None:
+        self._asked.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # of one that nobody waits for it is no news
+
+    async def look(self, claim: str) -> None:
+        """Whether it can hold the log, for trades that `claim` tells of; asked at every connection.
+
+        ServiceError or InputError for what does not pass; RedisError for what may.
+        """
+        try:
+            info = await self.ask(self.redis.info("server"))
+            self.version = _numbers(str(info.get("redis_version", "0")))
+            if self.version < _OLDEST:
+                raise ServiceError(
+                    f"{self.url} is Redis {info['redis_version']}; streams that are trimmed by id "
+                    "need 6.2 or later"
+                )
+            kind = _text(await self.ask(self.redis.type(self.names.stream)))
+            if kind not in ("none", "stream"):
+                raise InputError(
+                    f"{self.url}: the key {self.names.stream} holds a {kind} and no "
+                    "stream; another program uses it: name others with redis.prefix"
+                )
+            await self._claim(claim)
+        except exceptions.RedisError as error:
+            if (reason := self.refusal(error)) is not None:
+                raise ServiceError(reason) from error
+            raise
+
+    async def _claim(self, claim: str) -> None:
+        if await self.ask(self.redis.get(self.names.claim)) is None:
+            with suppress(
+                exceptions.OutOfMemoryError
+            ):  # who makes room in a full one must get this far
+                await self.ask(self.redis.set(self.names.claim, claim, nx=True))
+        held = await self.ask(self.redis.get(self.names.claim))
+        if held is not None and _text(held) != claim:
+            raise InputError(
+                f"the log in {self.url} holds {_text(held)}, and this is for {claim}: their ids "
+                "count apart; name another log with redis.prefix, or another server or database"
+            )
+
+    def refusal(self, error: Exception) -> str | None:
+        """Why a server refuses for good what was asked, and what to do; None: it may pass."""
+        if isinstance(error, _CLOSED):
+            return (
+                f"{self.url} does not let us in ({error}); check user and password in the URL, and "
+                f"what they may do with keys {self.names.stream.rpartition(':')[0]}:*"
+            )
+        passes = isinstance(error, (*_AWAY, exceptions.OutOfMemoryError))
+        if passes or not isinstance(error, exceptions.ResponseError):
+            return None
+        if _PASSING.match(str(error)):
+            return None
+        if "unknown command" in str(error).lower():
+            return f"{self.url} has no streams ({error}); it has to be Redis 6.2 or later"
+        return f"{self.url} refuses: {error}"
+
+    @property
+    def trims_acked(self) -> bool:
+        """Whether it can trim only what was acknowledged by itself."""
+        return self.version >= _TRIMS_ACKED
+
+    async def run(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
+        """The answer of one of the scripts."""
+        text = scripts.for_server(script, self.version or _OLDEST)
+        # Their text is short: sent whole, they also are there after the server was restarted.
+        return await self.ask(self.redis.eval(text, len(keys), *keys, *map(str, arguments)))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self.settle()
+        await self.redis.aclose()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

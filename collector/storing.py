@@ -1,0 +1,135 @@
+"""The store as a service: writes a lake out of the log that captures publish to.
+
+Any number of stores may be started on a lake: one holds the lease and writes, the others wait.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from redis.exceptions import RedisError
+
+from collector.broker.claims import claim_of
+from collector.broker.lease import Lease, LeaseLostError
+from collector.broker.log_source import LogSource
+from collector.broker.server import Server, check_url
+from collector.keeping import keep_lake, origin_of, venue_name
+from collector.log_lines import RateLimitedLog
+from collector.timing import set_within
+from spreadlake.errors import LakeError, ServiceError
+from spreadlake.lake import Lake, open_reader, open_ticks_writer, writer_lock
+from spreadlake.lake.databases.fence import FencedError, read_token, take_over
+from spreadlake.service import ServiceContext
+
+log = logging.getLogger(__name__)
+
+
+async def serve_store(context: ServiceContext, stopped: asyncio.Event) -> None:
+    """Writes the lake whenever the lease is ours, until `stopped` is set.
+
+    LakeError while a collector writes the lake directly.
+    """
+    url = str(context.options["from"])
+    check_url(url, "--from")
+    server = Server(url, context.settings.redis)
+    try:
+        with _shared_lock(context.lake):
+            while not stopped.is_set():
+                await _serve_once(context, server, stopped)
+    finally:
+        await server.close()
+
+
+@contextmanager
+def _shared_lock(lake: Lake) -> Iterator[None]:
+    """Stores settle among themselves who writes; whoever captures directly keeps them all out."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(writer_lock(lake, "collector", shared=True))
+        except LakeError as error:
+            raise LakeError(
+                f"{error}. A store takes trades from a log, and a collector that captures into the "
+                "same lake is not to run beside it"
+            ) from None
+        yield
+
+
+async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.Event) -> None:
+    """Waits for the lease, and keeps the lake until it is lost or `stopped` is set."""
+    claim = claim_of(context.settings.exchange.trades, origin_of(context), venue_name(context))
+    lease = Lease(server, context.settings.redis.lease_seconds)
+    if not await _acquired(context.lake, server, claim, lease, stopped):
+        return
+    try:
+        with closing(open_ticks_writer(context.lake)) as db:
+            take_over(db, lease.token)
+            log.info("writing the lake, with token %d of %s", lease.token, server.url)
+            await keep_lake(
+                context,
+                db,
+                stopped,
+                lambda resources, _: LogSource(resources, server, claim, lease),
+                RollTurn(context.lake).is_ours,
+            )
+    except (LeaseLostError, FencedError) as error:
+        log.warning("%s; waiting until it ends", error)
+    finally:
+        await lease.release()
+
+
+async def _acquired(
+    lake: Lake, server: Server, claim: str, lease: Lease, stopped: asyncio.Event
+) -> bool:
+    """Whether the lease is ours; False once `stopped` is set."""
+    waits = RateLimitedLog(log.info, 600.0)
+    fails = RateLimitedLog(log.warning, 30.0)
+    while not stopped.is_set():
+        try:
+            await server.look(claim)
+            if await lease.acquire(_token_of(lake)):
+                return True
+            waits("another store writes the lake; waiting to take over when it ends")
+        except RedisError as error:
+            if (reason := server.refusal(error)) is not None:
+                raise ServiceError(reason) from error
+            fails("%s cannot be reached (%s); tried again", server.url, error)
+        await set_within(stopped, lease.interval)
+    return False
+
+
+class RollTurn:
+    """Whether this process may write and remove partitions: files know no fence.
+
+    A store that was thought dead and only slept may go on in the middle of a file. Until it has
+    ended, what is finished stays in ticks.db.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._held = ExitStack()
+        self._ours = False
+        self._warn = RateLimitedLog(log.warning, 600.0)
+
+    def is_ours(self) -> bool:
+        """Takes the turn, where nobody has it; it is kept until this process ends."""
+        if not self._ours:
+            try:
+                self._held.enter_context(writer_lock(self._lake, "roll"))
+            except LakeError as error:
+                self._warn("finished hours are not rolled now: %s", error)
+                return False
+            self._ours = True
+        return True
+
+
+def _token_of(lake: Lake) -> int:
+    """The greatest token that the lake has seen: one of a Redis that lost its own is greater."""
+    if not lake.ticks_db.exists():
+        return 0
+    with closing(open_reader(lake.ticks_db)) as db:
+        try:
+            return read_token(db)
+        except sqlite3.OperationalError:  # its tables are yet to be made
+            return 0

@@ -1,0 +1,269 @@
+"""Captures, a log and a store: every trade is in the lake once, whatever becomes of Redis."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from simulator import SimulatedExchange
+from spreadlake.config import Settings
+from spreadlake.lake import Lake
+from tests.collector.broker.servers import (
+    STREAM,
+    RedisServer,
+    capturing,
+    redis_server,
+    storing,
+)
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    SYMBOLS,
+    caught_up,
+    counter,
+    differences,
+    has_ticks,
+    market,
+    settings_for,
+    ticks,
+    until,
+)
+
+CLEAN = {"missing": 0, "twice": 0, "wrong": 0}
+
+
+def with_log(settings: Settings, **redis: float) -> Settings:
+    return settings.model_copy(update={"redis": settings.redis.model_copy(update=redis)})
+
+
+async def all_stored(lake: Lake, exchange: SimulatedExchange, more: int = 100) -> None:
+    """Waits until trades of now are stored, and nothing before them is missing."""
+    await until(lambda: has_ticks(lake))
+    now_ms, stored = exchange.clock_ms(), ticks(lake)
+    await until(lambda: ticks(lake) > stored + more and caught_up(lake, now_ms))
+
+
+def test_two_captures_of_all_symbols_store_each_trade_once(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            async with (
+                storing(server, lake, settings),
+                capturing(server, settings),
+                capturing(server, settings),
+            ):
+                await all_stored(lake, exchange, 500)
+                await until(lambda: counter(lake, "duplicates") > 300)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+        # All that was acknowledged has left the log, and what was stored was acknowledged.
+        assert server.entries() == 0
+    assert found.pop("right") > 500
+    assert found == CLEAN
+
+
+def test_each_capture_carries_its_share(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            async with (
+                storing(server, lake, settings),
+                capturing(server, settings, shard="1/2"),
+            ):
+                await all_stored_of(lake, ["BTCUSDT", "SOLUSDT"])
+                assert rows_of(lake, "SELECT DISTINCT symbol FROM ticks") != []
+                assert not rows_of(lake, "SELECT 1 FROM ticks WHERE symbol = 'ETHUSDT' LIMIT 1")
+                async with capturing(server, settings, shard="2/2"):
+                    await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 100
+    assert found == CLEAN
+    assert counter(lake, "duplicates") == 0
+
+
+async def all_stored_of(lake: Lake, symbols: list[str]) -> None:
+    await until(lambda: has_ticks(lake))
+    query = "SELECT count(DISTINCT symbol) FROM ticks"
+    await until(lambda: rows_of(lake, query) == [(len(symbols),)])
+
+
+Trouble = Callable[[RedisServer, Lake, SimulatedExchange], Awaitable[None]]
+
+
+def through(
+    tmp_path: Path, trouble: Trouble, *options: str, settings: dict[str, float] | None = None
+) -> tuple[Lake, Counter[str]]:
+    """Captures and stores through `trouble`, until nothing is missing any more."""
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market(rate=150)) as exchange:
+            given = with_log(settings_for(exchange), **(settings or {}))
+            async with storing(server, lake, given), capturing(server, given):
+                await all_stored(lake, exchange)
+                await trouble(server, lake, exchange)
+                await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis", *options) as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 200
+    assert found == CLEAN
+    return lake, found
+
+
+async def killed(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    server.kill()
+    await asyncio.sleep(0.5)
+    server.start()
+
+
+async def killed_often(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    for _ in range(4):
+        await killed(server, lake, exchange)
+        await asyncio.sleep(0.3)
+
+
+async def emptied(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    server.client.flushall()
+
+
+async def frozen(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    """Longer than the client waits for an answer."""
+    with server.frozen():
+        await asyncio.sleep(6.0)
+
+
+async def full(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    used = server.client.info("memory")["used_memory"]
+    server.client.config_set("maxmemory", str(used - 100_000))
+    await asyncio.sleep(0.7)
+    server.client.config_set("maxmemory", "0")
+
+
+async def malformed(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    server.client.xadd(STREAM, {"n": 1, "b": b"nonsense"})
+    server.client.xadd(STREAM, {"other": "fields"})
+    await until(lambda: counter(lake, "malformed") == 2)
+
+
+@pytest.mark.parametrize("trouble", [killed_often, emptied, frozen, full, malformed])
+def test_whatever_becomes_of_redis_nothing_is_missing_and_nothing_twice(
+    tmp_path: Path, trouble: Trouble
+) -> None:
+    through(tmp_path, trouble)
+
+
+def test_a_log_without_a_store_keeps_within_its_bytes_and_what_it_lets_go_is_repaired(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake, most = Lake(tmp_path / "lake"), 0.1
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market(rate=300)) as exchange:
+            settings = with_log(settings_for(exchange), max_mib=most)
+            async with capturing(server, settings):
+                async with storing(server, lake, settings):
+                    await all_stored(lake, exchange)
+                await until(lambda: "redis.max_mib" in caplog.text)
+                used = server.client.memory_usage(STREAM, samples=0)
+                assert used < most * 2**20 + 300_000
+                async with storing(server, lake, settings):
+                    await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 1000
+    assert found == CLEAN
+    assert counter(lake, "dropped") > 0
+    assert ("reading paused",) in rows_of(lake, "SELECT DISTINCT cause FROM gaps")
+
+
+def test_a_capture_keeps_what_its_buffer_holds_while_redis_is_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market(rate=300)) as exchange:
+            settings = settings_for(exchange, buffer_trades=1000)
+            async with storing(server, lake, settings), capturing(server, settings):
+                await all_stored(lake, exchange)
+                server.kill()
+                await until(lambda: "let go in all" in caplog.text)
+                server.start()
+                await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 500
+    assert found == CLEAN
+    assert counter(lake, "dropped") > 0
+
+
+def test_what_was_stored_and_not_acknowledged_comes_again_and_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collector.broker.consumer import LogConsumer
+
+    lake = Lake(tmp_path / "lake")
+    acknowledge = LogConsumer.acknowledge
+
+    async def never(self: LogConsumer, ids: object) -> None:
+        return
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            monkeypatch.setattr(LogConsumer, "acknowledge", never)
+            async with capturing(server, settings):
+                async with storing(server, lake, settings):
+                    await all_stored(lake, exchange)
+                kept = server.client.xpending(STREAM, "store")["pending"]
+                assert kept > 0
+                monkeypatch.setattr(LogConsumer, "acknowledge", acknowledge)
+                async with storing(server, lake, settings):
+                    await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+        assert server.client.xpending(STREAM, "store")["pending"] == 0
+    assert found.pop("right") > 200
+    assert found == CLEAN
+    assert counter(lake, "duplicates") > 0
+
+
+def test_the_store_chooses_for_captures_whose_rules_choose(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            rules = settings_for(exchange).model_copy(update={"symbols": "all", "pairs": []})
+            async with (
+                capturing(server, rules, shard="1/2"),
+                capturing(server, rules, shard="2/2"),
+                storing(server, lake, rules),
+            ):
+                await all_stored_of(lake, SYMBOLS)
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
+
+
+def test_a_capture_makes_no_lake(tmp_path: Path) -> None:
+    assert not Path("/nowhere").exists()
+    assert time.time() > 0
