@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Self
 
 from redis.exceptions import RedisError
 
@@ -63,7 +64,7 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
     if not await _acquired(context.lake, server, claim, lease, stopped):
         return
     try:
-        with closing(open_ticks_writer(context.lake)) as db:
+        with closing(open_ticks_writer(context.lake)) as db, RollTurn(context.lake) as turn:
             take_over(db, lease.token)
             log.info("writing the lake, with token %d of %s", lease.token, server.url)
             await keep_lake(
@@ -71,7 +72,7 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
                 db,
                 stopped,
                 lambda resources, _: LogSource(resources, server, claim, lease),
-                RollTurn(context.lake).is_ours,
+                turn.is_ours,
             )
     except (LeaseLostError, FencedError) as error:
         log.warning("%s; waiting until it ends", error)
@@ -112,8 +113,14 @@ class RollTurn:
         self._ours = False
         self._warn = RateLimitedLog(log.warning, 600.0)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
+
     def is_ours(self) -> bool:
-        """Takes the turn, where nobody has it; it is kept until this process ends."""
+        """Takes the turn, where nobody has it; it is kept to the end."""
         if not self._ours:
             try:
                 self._held.enter_context(writer_lock(self._lake, "roll"))

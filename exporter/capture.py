@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 
 from exporter.families import Sample, counter, gauge
 from exporter.latency import latency_families
+from exporter.log import log_families
 from spreadlake.lake import read_counters, read_status
 from spreadlake.lake.ticks.universe import captured_symbols
 from spreadlake.status import LakeSnapshot, SymbolReport, report_symbols, status_of
@@ -109,6 +110,7 @@ def capture_families(capture: Capture, configured: Sequence[str]) -> Iterator[Me
         "Trades in the collector's memory that are not committed yet.",
         [((), capture.status.get("buffer"))],
     )
+    yield from log_families(capture.status)
 
 
 def _still_captured(capture: Capture) -> Sequence[SymbolReport]:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 # Entries that are read at once, and acknowledged in one script.
 _AT_ONCE = 64
 _BLOCK_MS = 500
+_GONE_MS = 3_600_000  # consumers of stores that ended are not kept for ever
 
 
 class Read(NamedTuple):
@@ -148,7 +149,8 @@ class LogConsumer:
         for consumer in await self._server.ask(
             self._server.redis.xinfo_consumers(names.stream, names.GROUP)
         ):
-            if consumer["name"] != self._name.encode() and not consumer["pending"]:
+            long_gone = consumer["idle"] > _GONE_MS and not consumer["pending"]
+            if long_gone and consumer["name"] != self._name.encode():
                 await self._server.ask(
                     self._server.redis.xgroup_delconsumer(
                         names.stream, names.GROUP, consumer["name"]

@@ -5,11 +5,7 @@ from itertools import combinations, product
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from spreadlake.config.added_rules import AddedRule, rule_on, rules_of_their_own
 from spreadlake.config.alerting import AlertRule, check_screened

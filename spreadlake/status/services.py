@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from spreadlake.lake import read_status, seconds_since
 from spreadlake.status.heartbeats import Heartbeats, Judgement
+from spreadlake.status.log import log_in_words
 from spreadlake.status.model import ServiceReport
 from spreadlake.status.snapshots import snapshot
 from spreadlake.times import iso_utc
@@ -117,6 +118,8 @@ def _notes(status: dict[str, Any]) -> Iterator[str]:
         yield f"; recent history: {history}"
     if refused := status.get("refused"):
         yield f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
+    if isinstance(log := status.get("log"), dict):
+        yield f"; {log_in_words(log)}"
     for key in ("archive", "screen"):
         if said := status.get(key):
             yield f"; {said}"

@@ -1,0 +1,105 @@
+"""An entry holds a batch as it was; shares hold every symbol once."""
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.broker.entry import MOST_TRADES, EntryError, decoded, encoded, merged
+from collector.broker.shards import Shard, parse_shard
+from collector.storage.batch import Batch
+from spreadlake.binance.decode import AggTrade
+from spreadlake.errors import InputError
+from spreadlake.trades import TICK_COLUMNS, OffMarket, TradeEvent
+
+ids = st.integers(0, 2**53 - 1)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+trades = st.builds(
+    TradeEvent,
+    st.text(min_size=1, max_size=8),
+    ids,
+    ids,
+    numbers,
+    numbers,
+    st.booleans(),
+    st.none() | ids,
+    st.none() | ids,
+    st.none() | numbers,
+    st.none() | ids,
+    st.none() | ids,
+)
+passed = st.builds(lambda s, i: OffMarket("", s, i), st.text(min_size=1, max_size=8), ids)
+
+
+def through(batch: Batch) -> Batch:
+    (whole,) = merged([decoded(data) for data, _, _ in encoded(batch)])
+    return whole
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(trades | passed, max_size=30),
+    st.dictionaries(st.text(max_size=5), st.integers(1, 9), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    st.sampled_from(["live", "repair"]),
+)
+def test_a_batch_comes_out_as_it_went_in(events, counts, interrupted, source) -> None:  # type: ignore[no-untyped-def]
+    batch = through(Batch(events, Counter(counts), interrupted, source))
+    real = [event for event in events if isinstance(event, TradeEvent)]
+    others = [(event.symbol, event.trade_id) for event in events if isinstance(event, OffMarket)]
+    assert batch.events[: len(real)] == real
+    assert [(e.symbol, e.trade_id) for e in batch.events[len(real) :]] == others
+    assert (batch.counts, batch.interrupted, batch.source) == (counts, interrupted, source)
+
+
+def test_many_trades_are_several_entries_whose_counters_count_once() -> None:
+    events = [AggTrade("BTCUSDT", i, i, 1.0, 1.0, True) for i in range(2 * MOST_TRADES + 1)]
+    entries = list(encoded(Batch(events, Counter(frames=7), {"BTCUSDT": "reconnect"})))
+    assert [number for _, number, _ in entries] == [MOST_TRADES, MOST_TRADES, 1]
+    (whole,) = merged([decoded(data) for data, _, _ in entries])
+    assert [event.trade_id for event in whole.events] == list(range(2 * MOST_TRADES + 1))
+    assert whole.counts == {"frames": 7}
+    assert len(TICK_COLUMNS) <= len(TradeEvent.__struct_fields__)
+
+
+LATER_VERSION = b"\x97\x02\xa4live\x90\x90\x90\x80\x80"
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x90", LATER_VERSION])
+def test_what_is_no_entry_is_told(data: bytes) -> None:
+    with pytest.raises(EntryError):
+        decoded(data)
+
+
+def test_neighbours_of_one_source_become_one_batch() -> None:
+    kinds = ["live", "live", "repair", "live"]
+    batches = [Batch([], Counter(n=1), {}, kind) for kind in kinds]  # type: ignore[arg-type]
+    assert [(b.source, b.counts["n"]) for b in merged(batches)] == [
+        ("live", 2),
+        ("repair", 1),
+        ("live", 1),
+    ]
+
+
+@given(st.lists(st.text(min_size=1, max_size=6), unique=True), st.integers(1, 9))
+def test_shares_hold_every_symbol_once(symbols: list[str], of: int) -> None:
+    shards = [Shard(number, of) for number in range(1, of + 1)]
+    for share in (Shard.of_named, Shard.of_chosen):
+        assert Counter(chain(*(share(s, symbols) for s in shards))) == Counter(symbols)
+    more = [*symbols, "one more at the end"]
+    for shard in shards:
+        assert set(shard.of_named(symbols)) <= set(shard.of_named(more))
+        assert set(shard.of_chosen(symbols)) <= set(shard.of_chosen(more))
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "1/0", "1/2/3", "-1/2", "1/99999"])
+def test_a_share_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no share of the symbols"):
+        parse_shard(text)
+
+
+def test_a_share_is_read() -> None:
+    assert parse_shard("2/3") == Shard(2, 3)
+    assert str(Shard(2, 3)) == "2/3"

@@ -1,0 +1,141 @@
+"""Of several stores one writes the lake: another takes over when it dies; there never are two."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator import SimulatedExchange
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake, atomic, open_ticks_writer
+from spreadlake.lake.databases.fence import FencedError, read_token, take_over
+from tests.collector.broker.servers import RedisServer, capturing, redis_server, storing
+from tests.collector.broker.test_log import CLEAN, all_stored, with_log
+from tests.collector.lakes import rows_of
+from tests.collector.live import (
+    SYMBOLS,
+    collecting,
+    differences,
+    has_ticks,
+    market,
+    settings_for,
+    ticks,
+    until,
+)
+from tests.collector.processes import started
+
+
+def token(lake: Lake) -> int:
+    return int(str(rows_of(lake, "SELECT value FROM meta WHERE key = 'writer_token'")[0][0]))
+
+
+def test_only_the_newest_writer_writes(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with closing(open_ticks_writer(lake)) as first, closing(open_ticks_writer(lake)) as second:
+        take_over(first, 3)
+        with atomic(first):
+            first.execute("INSERT INTO meta VALUES ('by', 'first')")
+        take_over(second, 4)
+        with pytest.raises(FencedError, match="token 4, ours is 3"), atomic(first):
+            first.execute("INSERT INTO meta VALUES ('late', 'first')")
+        assert not first.in_transaction
+        with pytest.raises(FencedError):
+            take_over(first, 3)
+        with atomic(second):
+            assert read_token(second) == 4
+    assert rows_of(lake, "SELECT key FROM meta WHERE key IN ('by', 'late')") == [("by",)]
+
+
+# Longer than a busy machine lets a process wait.
+LEASE_SECONDS = 4.0
+
+
+def overrides(exchange: SimulatedExchange, lease: float = LEASE_SECONDS) -> dict[str, Any]:
+    return {
+        "symbols": SYMBOLS,
+        "exchange": {"ws_url": exchange.ws_url, "rest_url": exchange.rest_url},
+        "collector": {"warm_start_minutes": 0, "request_weight": 2400, "funding": False},
+        "redis": {"lease_seconds": lease},
+    }
+
+
+async def watched(tmp_path: Path, server: RedisServer, how: signal.Signals) -> Counter[str]:
+    """A store gets a signal while another one waits; what the lake lacks in the end."""
+    lake = Lake(tmp_path / "lake")
+    async with SimulatedExchange(market()) as exchange:
+        settings = with_log(settings_for(exchange), lease_seconds=LEASE_SECONDS)
+        async with capturing(server, settings):
+            with started(lake, overrides(exchange), **{"from": server.url}) as process:
+                await until(lambda: has_ticks(lake) and ticks(lake) > 50)
+                first = token(lake)
+                async with storing(server, lake, settings):
+                    await all_stored(lake, exchange)
+                    assert token(lake) == first
+                    os.kill(process.pid, how)
+                    await until(lambda: token(lake) > first)
+                    await all_stored(lake, exchange)
+                    second = token(lake)
+                    if how is signal.SIGSTOP:
+                        os.kill(process.pid, signal.SIGCONT)
+                        await all_stored(lake, exchange, 300)
+                        assert process.poll() is None  # it waits for its turn
+                    assert token(lake) == second
+                await asyncio.to_thread(process.kill)
+        return Counter(differences(lake, exchange))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+def test_another_store_takes_over(tmp_path: Path, how: signal.Signals) -> None:
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(watched(tmp_path, server, how))
+    assert found.pop("right") > 200
+    assert found == CLEAN
+
+
+def test_a_store_whose_redis_forgot_the_lease_ends_where_another_has_begun(tmp_path: Path) -> None:
+    """Redis forgets it all: the second store begins, and the first is kept out by the lake."""
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market()) as exchange:
+            settings = with_log(settings_for(exchange), lease_seconds=30.0)
+            async with capturing(server, settings), storing(server, lake, settings):
+                await all_stored(lake, exchange)
+                first = token(lake)
+                server.client.flushall()
+                async with storing(server, lake, settings):
+                    await until(lambda: token(lake) > first)
+                    await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 100
+    assert found == CLEAN
+
+
+def test_a_lake_that_a_collector_writes_takes_no_store_and_the_other_way_round(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            async with collecting(lake, settings):
+                with pytest.raises(LakeError, match=r"already has a collector running.*beside it"):
+                    async with storing(server, lake, settings) as store:
+                        await store
+            async with storing(server, lake, settings), capturing(server, settings):
+                await all_stored(lake, exchange)
+                with pytest.raises(LakeError, match="already has a collector running"):
+                    async with collecting(lake, settings):
+                        pass
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
