@@ -50,6 +50,8 @@ MUST_BE_PURE = [
     "collector.repair.page",
     "collector.history.remaining",
     "collector.funding.plan",
+    "collector.broker.entry",
+    "collector.broker.shards",
     "spreadlake.quant.absences",
     "spreadlake.quant.resample",
     "spreadlake.quant.pair_stats",
@@ -208,7 +210,7 @@ SAID_TO_USERS = {
 # Who chooses an exchange, or is made for one: everybody else asks the `spreadlake.venue.Venue` it
 # was given. A dump and a recording are of one exchange, and so is the simulated one.
 CHOOSES_A_VENUE = {
-    "collector.service",
+    "collector.keeping",
     "importer.plan",
     "importer.reader",
     "importer.run",

@@ -76,6 +76,8 @@ class RedisServer:
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
+        except redis.AuthenticationError:
+            return True
         except redis.RedisError:
             return False
 
