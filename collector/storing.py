@@ -19,8 +19,9 @@ from collector.broker.server import Server, check_url
 from collector.keeping import keep_lake, origin_of, venue_name
 from collector.log_lines import RateLimitedLog
 from collector.timing import set_within
-from spreadlake.errors import LakeError, ServiceError
+from spreadlake.errors import LakeError, ServiceError, UnavailableError
 from spreadlake.lake import Lake, open_reader, open_ticks_writer, writer_lock
+from spreadlake.lake.databases.errors import explain, passes
 from spreadlake.lake.databases.fence import FencedError, read_token, take_over
 from spreadlake.service import ServiceContext
 
@@ -76,6 +77,12 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
             )
     except (LeaseLostError, FencedError) as error:
         log.warning("%s; waiting until it ends", error)
+    except (UnavailableError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.Error) and not passes(error):
+            raise explain(error, context.lake.ticks_db) from error
+        # Say, a store that sleeps within a transaction keeps it locked.
+        log.warning("the lake cannot be written now (%s); tried again", error)
+        await set_within(stopped, lease.interval)
     finally:
         await lease.release()
 

@@ -80,8 +80,7 @@ class LogConsumer:
         while self.unacknowledged:
             some = self.unacknowledged[:_AT_ONCE]
             acked = "ACKED" if self._server.trims_acked else ""
-            arguments = [names.GROUP, _after(max(some, key=_numbers)).decode(), acked]
-            arguments += [one.decode() for one in some]
+            arguments = [names.GROUP, acked, *(one.decode() for one in some)]
             await self._server.run(scripts.ACKNOWLEDGE, [names.stream], *arguments)
             del self.unacknowledged[: len(some)]
 
@@ -192,11 +191,6 @@ def _entries(answer: Any) -> list[tuple[bytes, Any]]:
 def _numbers(entry_id: bytes) -> tuple[int, int]:
     time_ms, _, number = entry_id.partition(b"-")
     return int(time_ms), int(number or 0)
-
-
-def _after(entry_id: bytes) -> bytes:
-    time_ms, number = _numbers(entry_id)
-    return f"{time_ms}-{number + 1}".encode()
 
 
 def _fields(flat: Sequence[Any]) -> dict[str, Any]:

@@ -132,6 +132,7 @@ class LogSource:
             except RedisError as error:
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
+                self._consumer.look_back()  # what was read may not have been stored
                 self._ready, self.trouble = False, str(error) or type(error).__name__
                 self._warn("the log in %s cannot be read now: %s", self._server.url, self.trouble)
                 await asyncio.sleep(self._backoff.next())

@@ -11,18 +11,24 @@ def for_server(script: str, version: tuple[int, ...]) -> str:
     return _ALSO_WHEN_FULL + script if version >= (7,) else script
 
 
-# Keys: stream. Arguments: group, what follows the newest id in MINID, ACKED or nothing, ids.
-# What is acknowledged and lies before everything that is not goes.
+# Keys: stream. Arguments: group, ACKED or nothing, ids. What is acknowledged goes, as far as it
+# lies before everything that is not: what was read and is pending, and what was not read yet.
 ACKNOWLEDGE = """
-local ids = {}
-for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
+if pending['err'] then return 0 end
+local ids, keep = {}, nil
+for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
 if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[1], unpack(ids)) end
-local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
-local keep = ARGV[2]
+pending = redis.call('XPENDING', KEYS[1], ARGV[1])
 if pending[1] > 0 then keep = pending[2] end
-if ARGV[3] == '' then return redis.call('XTRIM', KEYS[1], 'MINID', keep) end
-return redis.call('XTRIM', KEYS[1], 'MINID', keep, ARGV[3])
+for _, group in ipairs(keep and {} or redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local of = {}
+  for i = 1, #group, 2 do of[group[i]] = group[i + 1] end
+  local time, number = string.match(of['last-delivered-id'], '(%d+)-(%d+)')
+  if of['name'] == ARGV[1] then keep = time .. '-' .. string.format('%d', number + 1) end
+end
+if ARGV[2] == '' then return redis.call('XTRIM', KEYS[1], 'MINID', keep) end
+return redis.call('XTRIM', KEYS[1], 'MINID', keep, ARGV[2])
 """
 
 # Keys: stream, record of what was dropped. Arguments: most bytes. The newest entry always stays.
