@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.exceptions import RedisError
@@ -130,10 +130,10 @@ class Publisher:
         stream = self._server.names.stream
         pipeline = self._server.redis.pipeline(transaction=False)
         for one, lost in self._sending:
-            fields: dict[str | bytes, bytes | int] = {"n": one.trades, "b": one.data}
+            fields: Any = {"n": one.trades, "b": one.data}
             if lost:
                 fields["lost"] = msgspec.msgpack.encode(lost)
-            pipeline.xadd(stream, fields)  # type: ignore[arg-type]
+            pipeline.xadd(stream, fields)
         answers = await self._server.ask(pipeline.execute(raise_on_error=False))
         both = list(zip(self._sending, answers, strict=True))
         self._sending = [one for one, answer in both if isinstance(answer, Exception)]
