@@ -126,7 +126,7 @@ def _link(here: str, uid: str) -> build.DashboardLink:
 def _rule_link() -> build.DashboardLink:
     """To what the page says of the rules on what is shown; it opens no alert and changes none."""
     return (
-        build.DashboardLink("Alert rule at ${threshold} …")
+        build.DashboardLink("Alert …")
         .type(model.DashboardLinkType.LINK)
         .icon("bolt")
         .tooltip(

@@ -154,7 +154,7 @@ _TILES = {
 # Else a cell without a number has the colour of the first threshold, which is green.
 _UNCOLOURED = {"mode": "fixed", "fixedColor": NEUTRAL}
 _PAIR_WIDTHS = {
-    "pair": 185, "z": 90, "state": 270, "correlation": 90, "return_correlation": 110, "beta": 120,
+    "pair": 185, "z": 100, "state": 330, "correlation": 90, "return_correlation": 110, "beta": 120,
 }  # fmt: skip
 _ALERT_WIDTHS = {
     "pair": 185, "z_now": 90, "z_peak": 90, "z_opened": 90, "since": 100, "rule": 130,

@@ -128,7 +128,7 @@ NEWEST = pair_sql(
     f"""SELECT state,
   state || CASE WHEN at = '' OR state GLOB 'no bars*' OR state GLOB 'late*' THEN ''
     ELSE ' · ' || at END AS state_text,
-  {signed("zscore", "at <> ''")} || CASE at WHEN '' THEN '' ELSE ' ' || at END AS z,
+  {signed("zscore")} || CASE at WHEN '' THEN '' ELSE ' ' || at END AS z,
   zscore, spread, {", ".join(one.column for one, _ in SHOWN)},
   {", ".join(_text(one, shown) for one, shown in SHOWN)},
   age, {duration("age")} || CASE WHEN at = '' OR {_IS_LATE} THEN '' ELSE ' · ' || at END

@@ -46,10 +46,9 @@ def signed(z: str, old: str = "0") -> str:
 
     What is `old` begins with a hollow sign, so that it is never coloured as an alarm of now.
     """
-    return f"""CASE WHEN {z} >= {THRESHOLD} THEN CASE WHEN {old} THEN '△ ' ELSE '▲ ' END
-    WHEN {z} <= -{THRESHOLD} THEN CASE WHEN {old} THEN '▽ ' ELSE '▼ ' END
-    WHEN {z} IS NOT NULL THEN CASE WHEN {old} THEN '○ ' ELSE '' END
-    END || replace(printf('%+.2f', {z}), '-', '−')"""
+    return f"""CASE WHEN {z} IS NULL THEN NULL WHEN {old} THEN '○ ' ELSE '' END
+    || CASE WHEN {z} >= {THRESHOLD} THEN '▲ ' WHEN {z} <= -{THRESHOLD} THEN '▼ ' ELSE '' END
+    || replace(printf('%+.2f', {z}), '-', '−')"""
 
 
 def significant(value: str, digits: int = 5) -> str:

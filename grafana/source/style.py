@@ -56,7 +56,7 @@ def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
 
 
 # What a word about another time than now begins or ends with, as `as_of` and `signed` write it.
-IS_OLD = "as of |^[△▽○]"
+IS_OLD = "as of |^○"
 AS_OF = "What is not of now says as of when, in violet and with a hollow sign."
 
 # What “State” says of a pair: what has to be chosen again, what is of before, ready, in words.

@@ -62,7 +62,7 @@ def kept() -> build.DatasourceVariable:
 
 def backtested() -> build.QueryVariable:
     """The pairs whose back-tests are offered: all, or one."""
-    variable = _query("pair", "Pair", _BACKTESTED, "all").datasource(KEPT)
+    variable = _query("pair", "Pair of the back-tests", _BACKTESTED, "all").datasource(KEPT)
     return variable.allow_custom_value(True)
 
 
@@ -83,7 +83,7 @@ def backtest() -> build.QueryVariable:
 
 def symbol_a() -> build.QueryVariable:
     """Leg A: any symbol that has bars."""
-    return _query("symbol_a", "First symbol, A, hedged by B", _SYMBOLS_A, "BTCUSDT")
+    return _query("symbol_a", "Symbol A", _SYMBOLS_A, "BTCUSDT")
 
 
 def symbol_b() -> build.QueryVariable:
@@ -128,7 +128,7 @@ def threshold() -> build.CustomVariable:
     variable = _choice("threshold", "Draw |z| from", ("1", "1.5", "2", "2.5", "3", "4"), "2")
     return variable.description(
         "Only draws: the lines, the colour of what is beyond, the share of bars beyond. It opens "
-        "no alert: a rule does. “Alert rule …” above a pair shows which rules watch it, and the "
+        "no alert: a rule does. “Alert …” above a pair shows which rules watch it, and the "
         "line to paste that makes an alert of this threshold."
     )
 
