@@ -2,12 +2,13 @@
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from spreadlake.config import Settings
 from spreadlake.times import timeframe_seconds
 from spreadlake.trade_clock import TradeClock
 from tests.analytics_job import harness, oracle
+from tests.rollups import expected_rollups, kept_rollups
 from tests.trades import Trade
 
 SYMBOLS = ["AUSDT", "BUSDT", "CUSDT"]
@@ -69,6 +71,15 @@ PRICES = {
 }
 SIZES = {"PLAIN": [0.001, 0.1, 1.0, 3.3], "ODD": [1e-8, 1.0, 1e14]}
 Row = tuple[str, int, float, float, bool]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_spans() -> Iterator[None]:
+    """Spans of a few bars are rolled up, so that a minute has many of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("spreadlake.quant.rollups", "analytics_job.history.backfill"):
+            patch.setattr(f"{module}.SPAN_BARS", 4)
+        yield
 
 
 def _trade(kind: str) -> st.SearchStrategy[Row]:
@@ -202,6 +213,7 @@ def _check(
         live = harness.TestLake(Path(folder, "live"))
         _in_pieces(live, config, shuffled, cuts, restarts, away or {})
         assert live.tables() == once.tables()
+        assert not once.table("bars") or kept_rollups(once.lake) == expected_rollups(once.lake)
         assert live.table("stops") == once.table("stops")
         assert live.table("joins") == once.table("joins")
         if _begun(trades):
