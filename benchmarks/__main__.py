@@ -6,6 +6,7 @@ import sys
 from spreadlake.blas import pin_blas_threads
 
 PARTS = (
+    "alerts",
     "analytics",
     "backtest",
     "cointegration",

@@ -4,6 +4,7 @@ Rules on the live screen watch a hundred thousand pairs: of these only those wit
 there, and the settings bound how many that may be.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,15 +12,22 @@ from typing import NamedTuple
 from prometheus_client.core import Metric
 
 from exporter.families import ALERT_LABELS, Sample, counter, gauge
+from spreadlake.lake.analytics.openings import OpenedAt, Opening, openings
 from spreadlake.lake.analytics.screen_alerts import (
     OpenScreenAlert,
     ScreenRuleCount,
     open_screen_alerts,
     screen_rule_counts,
 )
+from spreadlake.series import SeriesKey
 from spreadlake.status import LakeSnapshot
 
 _WATCH = "pair, timeframe, window_bars, lookback_bars, rule"
+# Events that are open, and those that opened so lately that the next scrape has to tell of them,
+# also where they are over: the later of a series comes after the earlier.
+_TOLD_SECONDS = 180
+_TOLD = f"""SELECT {_WATCH}, id, opened_at, opened_zscore FROM alert_events WHERE {{}}"""
+_NEWEST = "opened_at >= (SELECT value / 1000 FROM progress WHERE key = 'watermark_ms') - ?"
 
 
 class WatchedSeries(NamedTuple):
@@ -32,6 +40,14 @@ class WatchedSeries(NamedTuple):
     rule: str
 
 
+class ToldAlert(NamedTuple):
+    """The newest event of a series: the bar (s) that opened it, its z, what was known then."""
+
+    time: int
+    zscore: float
+    known: Opening
+
+
 @dataclass(frozen=True)
 class Alerts:
     """The thresholds of all configured watches, the open ones, and how often each opened.
@@ -42,6 +58,7 @@ class Alerts:
     thresholds: Mapping[WatchedSeries, float] = field(default_factory=dict)
     active: Set[WatchedSeries] = frozenset()
     opened: Mapping[WatchedSeries, int] = field(default_factory=dict)
+    told: Mapping[WatchedSeries, ToldAlert] = field(default_factory=dict)
     screened: Sequence[OpenScreenAlert] = ()
     screen_rules: Sequence[ScreenRuleCount] = ()
 
@@ -55,13 +72,25 @@ def read_alerts(look: LakeSnapshot) -> Alerts:
         active = db.execute(f"SELECT {_WATCH} FROM alert_events WHERE closed_at IS NULL").fetchall()
         counts = db.execute(f"SELECT {_WATCH}, opened FROM alert_counts").fetchall()
         screened, screen_rules = open_screen_alerts(db), screen_rule_counts(db)
+        told = _told(db)
     return Alerts(
         {WatchedSeries(*row[:5]): row[5] for row in [*rules, *screened]},
         frozenset(WatchedSeries(*row) for row in active),
         {WatchedSeries(*row[:5]): row[-1] for row in [*counts, *screened]},
+        told,
         screened,
         screen_rules,
     )
+
+
+def _told(db: sqlite3.Connection) -> dict[WatchedSeries, ToldAlert]:
+    rows = db.execute(_TOLD.format("closed_at IS NULL")).fetchall()
+    rows += db.execute(_TOLD.format(_NEWEST), (_TOLD_SECONDS,)).fetchall()
+    newest: dict[WatchedSeries, OpenedAt] = {}
+    for *watch, number, time, zscore in sorted(rows, key=lambda row: row[6]):
+        newest[WatchedSeries(*watch)] = OpenedAt(number, SeriesKey(*watch[:4]), time, zscore)
+    known = openings(db, newest.values())
+    return {watch: ToldAlert(one.time, one.zscore, known[one.id]) for watch, one in newest.items()}
 
 
 def alert_families(alerts: Alerts) -> Iterator[Metric]:
@@ -86,7 +115,37 @@ def alert_families(alerts: Alerts) -> Iterator[Metric]:
         [(watch, alerts.opened.get(watch, 0)) for watch in watches],
         ALERT_LABELS,
     )
+    yield from _told_families(alerts)
     yield from _screen_families(alerts)
+
+
+def _told_families(alerts: Alerts) -> Iterator[Metric]:
+    """Of what is open, or opened lately; a series has them while there is something to tell."""
+    told = alerts.told.items()
+    for name, text, samples in (
+        ("zscore", "z-score that opened the newest alert.", [(w, one.zscore) for w, one in told]),
+        (
+            "opened_timestamp_seconds",
+            "Bar that opened it, Unix time.",
+            [(w, float(one.time)) for w, one in told],
+        ),
+        (
+            "spread_bps",
+            "How far the spread was from its mean then, in bps of A.",
+            [(w, one.known.spread_bps) for w, one in told],
+        ),
+        (
+            "half_life_bars",
+            "Half-life of the spread then, in bars.",
+            [(w, one.known.half_life) for w, one in told],
+        ),
+        (
+            "log_prices",
+            "1 where that is of log prices, 0 of raw ones.",
+            [(w, float(one.known.prices == "log")) for w, one in told],
+        ),
+    ):
+        yield gauge(f"spreadlake_pair_alert_{name}", text, samples, ALERT_LABELS)
 
 
 def _screen_families(alerts: Alerts) -> Iterator[Metric]:

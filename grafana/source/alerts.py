@@ -34,20 +34,21 @@ _WITHOUT_TRADE = (
 
 # |z| beyond the threshold comes from the events that the analytics job finds bar by bar, not from
 # samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
-# closed between two scrapes. It fires for a minute at least: Grafana repeats itself after 30 s and
-# may not tell at all of what came and went in between. So what is said is true for that minute.
+# closed between two scrapes. It fires for three minutes at least, longer than Grafana waits until
+# it tells a group again (policies.yaml): so what ends was told before, and what is said is true
+# for these minutes.
 PAIR_ALERT = Alert(
     name="PairBeyondThreshold",
     severity="info",
     expr=(
-        "max_over_time(spreadlake_pair_alert_active[1m])"
-        " + increase(spreadlake_pair_alerts_total[1m]) > 0"
+        "max_over_time(spreadlake_pair_alert_active[3m])"
+        " + increase(spreadlake_pair_alerts_total[3m]) > 0"
     ),
     lasting="0s",
-    summary="z-score beyond its threshold within the last minute.",
+    summary="z-score beyond its threshold within the last minutes.",
     description=(
         "{{ $labels.pair }} was beyond the threshold of rule {{ $labels.rule }} within the last"
-        " minute ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
+        " three minutes ({{ $labels.timeframe }} bars, window {{ $labels.window }},"
         " lookback {{ $labels.lookback }})."
     ),
 )

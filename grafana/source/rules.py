@@ -21,39 +21,51 @@ _PAIR_LINK = (
     "&var-timeframe={{ $labels.timeframe }}&var-window={{ $labels.window }}"
     "&var-lookback={{ $labels.lookback }}"
     "{{ with $values.T }}&var-threshold={{ .Value }}{{ end }}"
-    "{{ with $values.E }}{{ if gt .Value -1000000.0 }}&var-prices=log{{ end }}{{ end }}{{ end }}"
+    "{{ with $values.L }}{{ if gt .Value 0.0 }}&var-prices=log{{ end }}{{ end }}"
+    # Half of the time before the bar that opened it, half after.
+    '{{ with $values.M }}{{ if gt .Value 0.0 }}&time={{ printf "%.0f" .Value }}000&time.window='
+    '{{ with $labels.timeframe }}{{ if match "[0-9]s" . }}1800000'
+    '{{ else if match "[0-9]m" . }}86400000{{ else }}2592000000{{ end }}{{ end }}'
+    "{{ end }}{{ end }}{{ end }}"
 )
 _PIPELINE_LINK = f"{{{{ externalURL }}}}d/{PIPELINE_UID}"
-# A query without any data would keep the whole rule from firing: what no screen said is a number
-# below all that one can say.
-_NOT_SAID = -1e9
+# A query without any data would keep the whole rule from firing: what is not known is a number
+# below all that can be.
+_NOT_SAID = "-1000000000"
 _SAID = "{{ if gt .Value -1000000.0 }}"
+_HEADLINE = (
+    "{{ $labels.pair }} {{ with $values.Z }}{{ if gt .Value 0.0 }}short{{ else }}long{{ end }}"
+    ' the spread: z {{ printf "%+.2f" .Value }}{{ end }}'
+)
+
+
+def _told(query: str, format_: str) -> str:
+    """A number of the event, where it is known."""
+    return f"{{{{ with $values.{query} }}}}{_SAID}{format_}{{{{ end }}}}{{{{ end }}}}"
+
+
 _PAIR_DESCRIPTION = (
-    f"{{{{ $labels.pair }}}} {{{{ with $values.E }}}}{_SAID}{{{{ with $values.Z }}}}"
-    "{{ if gt .Value 0.0 }}short{{ else }}long{{ end }} the spread: {{ end }}z{{ else }}"
-    "z reached{{ end }}{{ else }}z reached{{ end }} "
-    '{{ with $values.Z }}{{ printf "%+.2f" .Value }}{{ end }}'
-    ', threshold {{ with $values.T }}{{ printf "%g" .Value }}{{ end }}'
-    f'{{{{ with $values.E }}}}{_SAID}, edge {{{{ printf "%.1f" .Value }}}} bps after costs'
-    f'{{{{ with $values.H }}}}{_SAID}, half-life {{{{ printf "%.1f" .Value }}}} bars'
-    "{{ end }}{{ end }}{{ else }}, within the last minute{{ end }}{{ end }}"
-    " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
+    f'{_HEADLINE}, threshold {{{{ with $values.T }}}}{{{{ printf "%g" .Value }}}}{{{{ end }}}}'
+    "{{ with $values.S }}" + _SAID + ", spread {{ with $values.Z }}"
+    '{{ printf "%+.2f" .Value }}{{ end }}σ = {{ printf "%+.1f" .Value }} bps{{ end }}{{ end }}'
+    + _told("E", ', edge {{ printf "%.1f" .Value }} bps after costs')
+    + _told("H", ', half-life {{ printf "%.1f" .Value }} bars')
+    + " (rule {{ $labels.rule }}, {{ $labels.timeframe }} bars,"
     " window {{ $labels.window }}, lookback {{ $labels.lookback }})."
 )
-# The same labels as the alert's own query, so that their values can be shown with it.
-_THRESHOLD = "max_over_time(spreadlake_pair_alert_threshold[1m])"
-# The z-score that was farthest from zero in the minute that the alert looks back over.
-_HIGH, _LOW = (f"{side}_over_time(spreadlake_pair_zscore[1m])" for side in ("max", "min"))
-# That of an alert which the screen opened is the one that opened it, as are edge and half-life; * 1
-# takes the name off the labels, which are then those of the alert.
-_SCREENED = {
-    name: f"last_over_time(spreadlake_screen_alert_{name}[1m]) * 1"
-    for name in ("zscore", "edge_bps", "half_life_bars")
-}
-_ZSCORE = (
-    f"{_SCREENED['zscore']} or (({_HIGH} >= -{_LOW}) or {_LOW})"
-    f" * on(pair, timeframe, window, lookback) group_right() ({_THRESHOLD} * 0 + 1)"
-)
+# The same labels as the alert's own query, so that their values can be shown with it. They reach
+# further back than it: at its end there is something to tell as well.
+_REACH = "10m"
+_THRESHOLD = f"max_over_time(spreadlake_pair_alert_threshold[{_REACH}])"
+
+
+def _last(metric: str, otherwise: str) -> str:
+    """A number of the newest event of each series; * 1 takes the name off the labels."""
+    last = f"last_over_time(spreadlake_{metric}[{_REACH}]) * 1"
+    return f"{last} or {_THRESHOLD} * 0 + {otherwise}"
+
+
+_ZSCORE = _last("pair_alert_zscore", "0")
 
 
 def runbook_panel(name: str) -> int:
@@ -78,15 +90,22 @@ def grafana_rules() -> str:
             "A": PAIR_ALERT.expr.removesuffix(" > 0"),
             "Z": _ZSCORE,
             "T": _THRESHOLD,
-            "E": f"{_SCREENED['edge_bps']} or {_THRESHOLD} * 0 + {_NOT_SAID:.0f}",
-            "H": f"{_SCREENED['half_life_bars']} or {_THRESHOLD} * 0 + {_NOT_SAID:.0f}",
+            "S": _last("pair_alert_spread_bps", _NOT_SAID),
+            "E": _last("screen_alert_edge_bps", _NOT_SAID),
+            "H": _last("pair_alert_half_life_bars", _NOT_SAID),
+            "M": _last("pair_alert_opened_timestamp_seconds", "0"),
+            "L": _last("pair_alert_log_prices", "0"),
+            "O": f"1000000 - abs({_ZSCORE})",
         },
     )
     pair["annotations"] = {
         "summary": PAIR_ALERT.summary,
+        "headline": _HEADLINE,
         "description": _PAIR_DESCRIPTION,
         "dashboard": _PAIR_LINK,
         "runbook_url": _runbook(PAIR_ALERT),
+        # Messages are sorted by it (templates.yaml).
+        "order": '{{ with $values.O }}{{ printf "%014.6f" .Value }}{{ end }}',
     }
     pair["dashboardUid"], pair["panelId"] = OVERVIEW_UID, 5
     groups = [_group("pairs", [pair]), _group("pipeline", map(_pipeline_rule, ALERTS))]

@@ -149,6 +149,41 @@ def test_a_closed_alert_is_active_no_more_and_still_counted(tmp_path: Path) -> N
     assert samples["spreadlake_pair_alerts_total"][series(READY, rule="zscore")] == 3
 
 
+def test_what_is_told_of_an_alert_is_of_the_bar_that_opened_it(tmp_path: Path) -> None:
+    """While it is open, and a while longer where it opened of late."""
+    lake = make_lake(tmp_path)
+    watch = series(READY, rule="zscore")
+    names = ("zscore", "opened_timestamp_seconds", "spread_bps", "half_life_bars", "log_prices")
+    with writing(open_analytics_writer(lake)) as db:
+        key = db.execute("SELECT pair, timeframe, window_bars, lookback_bars FROM alert_events")
+        event = (*key.fetchone(), START + 50)
+        db.execute("DELETE FROM alert_events")
+        db.execute("INSERT OR REPLACE INTO progress VALUES ('watermark_ms', ?)", (START * 1000,))
+        db.execute(
+            "INSERT INTO alert_events VALUES (7, 'zscore', ?, ?, ?, ?, 2, ?, -2.5, -4, NULL, NULL)",
+            event,
+        )
+        db.execute(
+            "INSERT OR REPLACE INTO pair_analytics(pair, timeframe, window_bars, lookback_bars, "
+            "time, symbol_a, symbol_b, price_a, price_b, spread, spread_mean) "
+            "VALUES (?, ?, ?, ?, ?, 'A', 'B', 250, 1, 0.2, 0.5)",
+            event,
+        )
+
+    def told(address: str) -> list[float | None]:
+        samples = scrape(address)
+        return [samples.get(f"spreadlake_pair_alert_{name}", {}).get(watch) for name in names]
+
+    with serving(lake) as address:
+        assert told(address)[:3] == [-2.5, START + 50, pytest.approx(-12.0)]
+        assert told(address)[4] == 0
+        for watermark, there in ((START + 229, True), (START + 231, False)):
+            with writing(open_analytics_writer(lake)) as db:
+                db.execute("UPDATE alert_events SET closed_at = ?", (START + 60,))
+                db.execute("UPDATE progress SET value = ?", (watermark * 1000,))
+            assert (told(address)[0] is not None) == there
+
+
 def test_of_what_is_screened_only_open_alerts_are_there(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     with writing(open_analytics_writer(lake)) as db:

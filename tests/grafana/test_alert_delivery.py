@@ -16,7 +16,7 @@ from tests.running import until
 from tests.sinks import Mails, Posts, mail_sink, post_sink
 
 PAIR = "ETHUSDT/SOLUSDT"
-SECONDS = 240.0
+SECONDS = 480.0  # three minutes that an alert fires at least, and two of the group
 
 
 def titles(posts: Posts, path: str) -> list[str]:
@@ -68,8 +68,11 @@ def test_an_open_event_is_told_everywhere_and_so_is_its_end(tmp_path: Path) -> N
                 for where, body in posts.received
                 if where.startswith("/services") and PAIR in str(body)
             )
-            assert re.search(r"z reached [+-]\d+\.\d\d, threshold 2", text)
+            said = r"ETHUSDT/SOLUSDT short the spread: z \+2\.05, threshold 2, spread \+2\.05σ = "
+            assert re.match(said + r"[+-]\d+\.\d bps", text)
             assert "/d/spreadlake-pair?var-symbol_a=ETHUSDT&var-symbol_b=SOLUSDT" in text
+            assert f"&time={lake.end - 20}000&time.window=1800000" in text
+            assert subjects(mails)[0] == f"Info: {PAIR} short the spread: z +2.05"
             assert "/d/spreadlake-runbook?viewPanel=panel-1" in text
             _close_the_event(lake.lake)
             until(lambda: told("Resolved"), "the end in mail, Slack and webhook", SECONDS)

@@ -49,21 +49,32 @@ def test_what_is_said_of_an_alert_is_of_who_opened_it(tmp_path: Path) -> None:
     ]
     said = {query["refId"]: query["model"].get("expr") for query in pair["data"]}
     key = 'pair="A/B", timeframe="1m", window="60", lookback="300"'
-    screened = f'{{{key}, rule="screened"}}'
+    own, other, screened = (f'{{{key}, rule="{name}"}}' for name in ("z", "calm", "screened"))
     series = {
         f"spreadlake_pair_zscore{{{key}}}": "-3.5 2.5 2.1",
-        f'spreadlake_pair_alert_threshold{{{key}, rule="z"}}': "2x2",
+        f"spreadlake_pair_alert_threshold{own}": "2x2",
+        f"spreadlake_pair_alert_threshold{other}": "2x2",
         f"spreadlake_pair_alert_threshold{screened}": "3x2",
-        f"spreadlake_screen_alert_zscore{screened}": "-4.5 -4.5 stale",
+        f"spreadlake_pair_alert_zscore{own}": "-3.5 -3.5 stale",
+        f"spreadlake_pair_alert_spread_bps{own}": "-8.25 -8.25 stale",
+        f"spreadlake_pair_alert_opened_timestamp_seconds{own}": "1700000000 1700000000 stale",
+        f"spreadlake_pair_alert_half_life_bars{own}": "5 5 stale",
+        f"spreadlake_pair_alert_log_prices{own}": "0 0 stale",
+        f"spreadlake_pair_alert_zscore{screened}": "-4.5 -4.5 stale",
+        f"spreadlake_pair_alert_half_life_bars{screened}": "7 7 stale",
+        f"spreadlake_pair_alert_log_prices{screened}": "1 1 stale",
         f"spreadlake_screen_alert_edge_bps{screened}": "12.5 12.5 stale",
-        f"spreadlake_screen_alert_half_life_bars{screened}": "7 7 stale",
     }
     want: dict[str, dict[str, float]] = {
-        "Z": {f'{{{key}, rule="z"}}': -3.5, screened: -4.5},
-        "T": {f'{{{key}, rule="z"}}': 2, screened: 3},
+        "Z": {own: -3.5, other: 0, screened: -4.5},
+        "T": {own: 2, other: 2, screened: 3},
         # Never without data, which would keep the whole rule from firing.
-        "E": {f'{{{key}, rule="z"}}': -1e9, screened: 12.5},
-        "H": {f'{{{key}, rule="z"}}': -1e9, screened: 7},
+        "S": {own: -8.25, other: -1e9, screened: -1e9},
+        "E": {own: -1e9, other: -1e9, screened: 12.5},
+        "H": {own: 5, other: -1e9, screened: 7},
+        "M": {own: 1_700_000_000, other: 0, screened: 0},
+        "L": {own: 0, other: 0, screened: 1},
+        "O": {own: 999_996.5, other: 1_000_000, screened: 999_995.5},
     }
     tests = [
         {

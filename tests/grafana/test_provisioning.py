@@ -221,7 +221,9 @@ def test_policies_name_receivers_and_mutes_that_exist() -> None:
     file = loaded(ALERTING / "policies.yaml")
     mutes = {mute["name"] for mute in file["muteTimes"]}
     (policy,) = file["policies"]
-    assert policy["group_by"] == ["alertname", "pair"]
+    assert policy["group_by"] == ["alertname"], "one message of all pairs"
+    assert (policy["group_wait"], policy["group_interval"]) == ("10s", "2m")
+    assert "[3m]" in PAIR_ALERT.expr, "longer than the interval: what ends was told"
     for route in (policy, *policy["routes"]):
         assert route["receiver"] in names
         assert set(route.get("mute_time_intervals", [])) <= mutes
