@@ -223,8 +223,10 @@ def main() -> None:
         print(f"alerts: left out, there is no recording {recording}")
         return
     for name, rule in RULES.items():
+        # As it was, an address was told once a minute.
+        notify = NotifySettings(interval=60.0) if rule is PLAIN else NotifySettings()
         with tempfile.TemporaryDirectory() as folder:
-            found = told(Path(folder), recording, rule, NotifySettings())
+            found = told(Path(folder), recording, rule, notify)
         print(
             f"alerts: 15 pairs, {SECONDS:,} s, {name}: {found.events:,} events of "
             f"{found.mean_seconds:.0f} s, {found.messages} messages of {found.lines} lines by "
