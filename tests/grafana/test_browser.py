@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from grafana.source.alerts import ALERTS
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
@@ -291,3 +292,37 @@ def test_the_panels_titles_are_what_the_tests_name() -> None:
     titles = {panel["id"]: panel["title"] for panel in dashboard("spreadlake-pair")["panels"]}
     assert titles[1] == "z · ${symbol_a}/${symbol_b}"
     assert titles[18] == "${symbol_a}_${symbol_b}_${timeframe}"
+
+
+def test_the_events_of_the_range_are_marked_on_z_and_a_message_opens_their_moment(
+    stack: Stack, browser: Browser
+) -> None:
+    """The address of a message: its bar in the middle of half an hour."""
+    opened = stack.lake.end - 300
+    path = "/d/spreadlake-pair?var-symbol_a=BTCUSDT&var-symbol_b=ETHUSDT&var-timeframe=1s"
+    path += f"&var-window=60&var-lookback=300&time={opened}000&time.window=1800000&refresh="
+
+    def asks_for_marks(request: Request) -> bool:
+        return "/api/ds/query" in request.url and "timeEnd" in (request.post_data or "")
+
+    page = browser.new_page()
+    try:
+        with page.expect_request(asks_for_marks, timeout=PATIENCE_MS) as asked:
+            page.goto(stack.grafana + path)
+        sent = asked.value.post_data_json
+        assert [int(sent[name]) for name in ("from", "to")] == [
+            (opened - 900) * 1000,
+            (opened + 900) * 1000,
+        ]
+        # Asked again: what the page was answered may be gone with the next refresh.
+        url, login = stack.grafana + "/api/ds/query", ("admin", stack.password)
+        again = httpx.post(url, json=sent, auth=login, timeout=PATIENCE)
+        (answer,) = again.json()["results"].values()
+        (frame,) = answer["frames"]
+        names = [field["name"] for field in frame["schema"]["fields"]]
+        marks = dict(zip(names, frame["data"]["values"], strict=True))
+        assert marks["time"] == [(stack.lake.end - ago) * 1000 for ago in (900, 300)]
+        assert marks["timeEnd"] == [(stack.lake.end - ago) * 1000 for ago in (860, 281)]
+        assert marks["text"][1].startswith("zscore: long the spread, z −2.30 beyond 2")
+    finally:
+        page.close()

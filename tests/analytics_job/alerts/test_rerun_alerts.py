@@ -1,5 +1,6 @@
 """A rule that is run again over changed rows finds what one run over all rows finds."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from analytics_job.alerts import rows
-from analytics_job.alerts.rules import Gates, WatchedPair
+from analytics_job.alerts.rules import Gates, WatchedPair, rule_definition, watched_pairs
 from analytics_job.alerts.store import AlertStore
 from analytics_job.archive.retention import Retention
+from analytics_job.pairs.plan import series_definition
+from spreadlake.config import load_settings
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.quant.alerts import AlertLevels
 from spreadlake.quant.arrays import Floats
@@ -114,6 +117,27 @@ def test_events_of_before_the_first_row_stay_when_a_rule_is_edited(
         AlertStore(db, lake, [watched]).evaluate_all(watched)
     assert [event[0] for event in stored(db, "z")] == [START - 900, START - 9, START + 3]
     assert stored(db, "z")[1] == (START - 9, 50, 3, 3.5, START + 2, 0.5)
+
+
+def test_a_rule_that_asks_no_more_is_the_one_that_it_was() -> None:
+    """Word for word: it is not run over history again, and events that are open go on."""
+    rule = {"name": "z", "min_bars": 2, "close_below": 1.5, "quiet_seconds": 0}
+    settings = load_settings(None, symbols=["A", "B"], alerts=[rule])
+    (watched,) = watched_pairs(settings)
+    told = json.loads(rule_definition(watched, 300, settings))
+    series = told.pop("series")
+    assert series == series_definition(settings)
+    assert list(told.items()) == [
+        ("threshold", 2.0),
+        ("close_below", 1.5),
+        ("min_bars", 2),
+        ("gates", [None, None, None]),
+        ("hedge_bars", 300.0),
+    ]
+    more = load_settings(None, symbols=["A", "B"], lookbacks=[60, 300], alerts=[{"name": "z"}])
+    (watched,) = watched_pairs(more)
+    told = json.loads(rule_definition(watched, 60, more))
+    assert (told["hedge_bars"], told["quiet_seconds"], told["lookbacks"]) == (60, 600, [60, 300])
 
 
 @pytest.mark.parametrize(("ahead", "left"), [(-1, 3), (0, 0), (1, 0)])
