@@ -309,7 +309,7 @@ def test_the_events_of_the_range_are_marked_on_z_and_a_message_opens_their_momen
     try:
         with page.expect_request(asks_for_marks, timeout=PATIENCE_MS) as asked:
             page.goto(stack.grafana + path)
-        sent = asked.value.post_data_json
+        sent: Any = asked.value.post_data_json
         assert [int(sent[name]) for name in ("from", "to")] == [
             (opened - 900) * 1000,
             (opened + 900) * 1000,
