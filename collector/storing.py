@@ -98,7 +98,7 @@ async def _acquired(
             await server.look(claim)
             if await lease.acquire(_token_of(lake)):
                 return True
-            waits("another store writes the lake; waiting to take over when it ends")
+            waits("another store reads %s; waiting to take over when it ends", server.url)
         except RedisError as error:
             if (reason := server.refusal(error)) is not None:
                 raise ServiceError(reason) from error

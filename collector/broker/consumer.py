@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from collector.broker import scripts
 from collector.broker.entry import EntryError, decoded
@@ -92,7 +93,9 @@ class LogConsumer:
         before = told if self._dropped is None else self._dropped
         self._dropped = trades
         if trades != before:
-            await self._server.ask(self._server.redis.hset(names.dropped, "told", str(trades)))
+            # In a server that is full this has to wait, and making room has not.
+            with suppress(OutOfMemoryError):
+                await self._server.ask(self._server.redis.hset(names.dropped, "told", str(trades)))
         return trades > before
 
     async def look(self) -> LogLook:
@@ -158,13 +161,7 @@ class LogConsumer:
 
     async def _create_group(self) -> None:
         names = self._server.names
-        try:
-            await self._server.ask(
-                self._server.redis.xgroup_create(names.stream, names.GROUP, "0", mkstream=True)
-            )
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
+        await self._server.run(scripts.CREATE_GROUP, [names.stream], names.GROUP)
 
     def _decoded(self, entries: list[tuple[bytes, Any]], *, caught_up: bool) -> Read:
         read = Read([one for one, _ in entries], [], 0, caught_up)

@@ -31,6 +31,13 @@ if ARGV[2] == '' then return redis.call('XTRIM', KEYS[1], 'MINID', keep) end
 return redis.call('XTRIM', KEYS[1], 'MINID', keep, ARGV[2])
 """
 
+# Keys: stream. Arguments: group. It reads from the beginning.
+CREATE_GROUP = """
+local answer = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+if answer['err'] and not string.find(answer['err'], 'BUSYGROUP') then return answer end
+return 'OK'
+"""
+
 # Keys: stream, record of what was dropped. Arguments: most bytes. The newest entry always stays.
 DROP_OLDEST = """
 local function size() return redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') or 0 end

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
-redis = pytest.importorskip("redis", reason="the client of Redis is not installed")
-
-from collector.capture import serve_capture  # noqa: E402
-from collector.storing import serve_store  # noqa: E402
-from spreadlake.config import Settings  # noqa: E402
-from spreadlake.lake import Lake  # noqa: E402
-from spreadlake.service import ServiceContext  # noqa: E402
-from tests.collector.live import FAST  # noqa: E402
-from tests.patience import PATIENCE, Deadline  # noqa: E402
+from collector.capture import serve_capture
+from collector.storing import serve_store
+from spreadlake.config import Settings
+from spreadlake.lake import Lake
+from spreadlake.service import ServiceContext
+from tests.collector.live import FAST
+from tests.patience import PATIENCE, Deadline
 
 STREAM = "spreadlake:trades"
 

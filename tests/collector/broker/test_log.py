@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
@@ -190,6 +191,37 @@ def test_a_log_without_a_store_keeps_within_its_bytes_and_what_it_lets_go_is_rep
     assert found == CLEAN
     assert counter(lake, "dropped") > 0
     assert ("reading paused",) in rows_of(lake, "SELECT DISTINCT cause FROM gaps")
+
+
+def test_a_store_begins_though_redis_is_full(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market(rate=300)) as exchange:
+            settings = settings_for(exchange)
+            async with capturing(server, settings):
+                await until(lambda: server.entries() > 20)
+                used = server.client.info("memory")["used_memory"]
+                server.client.config_set("maxmemory", str(used))
+                await until(lambda: is_full(server))
+                async with storing(server, lake, settings):
+                    await until(lambda: has_ticks(lake) and ticks(lake) > 100)
+                    server.client.config_set("maxmemory", "0")
+                    await all_stored(lake, exchange)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 200
+    assert found == CLEAN
+
+
+def is_full(server: RedisServer) -> bool:
+    try:
+        server.client.set("x", "y")
+    except redis.exceptions.OutOfMemoryError:
+        return True
+    return False
 
 
 def test_a_capture_keeps_what_its_buffer_holds_while_redis_is_away(
