@@ -13,6 +13,7 @@ PARTS = (
     "capture",
     "freshness",
     "lake_frames",
+    "log",
     "market_job",
     "minutes",
     "screen",

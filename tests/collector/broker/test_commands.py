@@ -12,7 +12,6 @@ from spreadlake.config import load_settings
 from spreadlake.errors import InputError, ServiceError
 from spreadlake.lake import Lake
 from spreadlake.service import ServiceContext
-from spreadlake.status.log import log_in_words
 from tests.collector.broker.servers import STREAM, redis_server
 from tests.running import invoke, run
 
@@ -106,14 +105,3 @@ def test_a_server_that_is_too_old_or_closed_to_us_is_told(
         asyncio.run(looked_at(right))
         with pytest.raises(ServiceError, match=r"is Redis 4\.0\.9; streams .* need 6\.2"):
             asyncio.run(looked_at(right, "4.0.9"))
-
-
-def test_status_tells_of_the_log() -> None:
-    log = {
-        "lag": 3, "pending": 1, "oldest_seconds": 90.0, "bytes": 2**20, "max_bytes": 2**28,
-        "dropped": 7, "captures": {"a:1": {}, "b:2": {}},
-    }  # fmt: skip
-    words = log_in_words(log)
-    assert words.startswith("2 captures publish; 4 entries of the log wait, the oldest for")
-    assert "7 trades were let go" in words
-    assert log_in_words({}).startswith("no capture publishes")
