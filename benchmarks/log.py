@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from collector.broker.consumer import LogConsumer
 from collector.broker.entry import decoded, encoded, merged
@@ -60,7 +61,7 @@ async def _through(port: int, batches: Sequence[Batch], alone: float) -> None:
     published = TRADES / (time.process_time() - begun)
     seconds = time.perf_counter() - wall
     publishing.cancel()
-    used = int(await server.redis.memory_usage(server.names.stream, samples=0))
+    used: Any = await server.redis.memory_usage(server.names.stream, samples=0)
     print(
         f"log: published {published:,.0f}/s of processor time ({TRADES / seconds:,.0f}/s by the "
         f"clock), {used / TRADES:.0f} bytes a trade in Redis"

@@ -36,7 +36,7 @@ class RedisServer:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis(port=self.port, protocol=2, socket_timeout=PATIENCE)
+        self.client: Any = redis.Redis(port=self.port, protocol=2, socket_timeout=PATIENCE)
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
