@@ -139,11 +139,12 @@ def _rule_link() -> build.DashboardLink:
 
 
 def _page_link(here: str) -> build.DashboardLink:
+    query = _TO_PAGE[here] + ("&from=${__from}&to=${__to}" if here == PAIR_UID else "")
     return (
         build.DashboardLink("Page")
         .type(model.DashboardLinkType.LINK)
         .icon("external link")
-        .tooltip("The same on the exporter's page, which needs no Grafana; the newest bars.")
-        .url(f"${{page:raw}}/?{_TO_PAGE[here]}")
+        .tooltip("The same on the exporter's page, which needs no Grafana.")
+        .url(f"${{page:raw}}/?{query}")
         .target_blank(True)
     )

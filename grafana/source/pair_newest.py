@@ -33,11 +33,11 @@ def _last(symbol: str) -> str:
 
 
 _FACTS = f"""SELECT len, n, m, stale, kind, since AS newest, first,
-    since - reach AS since_reach, hot, have, begin,
+    since - reach AS since_reach, hot,
+    coalesce((since - run) / len + 1, 0) AS have, run AS begin,
     min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
     {WATERMARK} AS watermark, {NOW} AS clock
-  FROM args CROSS JOIN (SELECT count(*) AS have, min(time) AS begin FROM prices
-    WHERE run = (SELECT run FROM args CROSS JOIN prices ON time = since))"""
+  FROM args LEFT JOIN running ON time = since"""
 
 
 def _newest(one: Statistic) -> str:

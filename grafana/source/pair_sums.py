@@ -1,21 +1,25 @@
-"""Sums over the windows of a pair's bars, for `pair_sql`: of all bars of a range, or of some.
+"""Sums over the windows of a pair's bars, for `pair_sql`: SQL that costs a few µs a bar.
 
 A window reaches back over bars in a row and no further: to the first that both legs have, to where
-one of them has no bar, or to the bar in which a break ends. `run` numbers such rows of bars: it
-grows with each bar that is missing and with each break, and stays the same from bar to bar.
+one of them has no bar, or to the bar in which a break ends, which is where its `run` begins.
 
-The table `sums` has a row a bar: `place` is how many bars of its run were read up to this one; then
-the count and the sums of the window (w), of the lookback (l) and of the window's returns (r).
+Sums of a window are differences of running sums, looked up where the window begins. So that squares
+of the price do not eat the digits that the variance is made of, the bars are cut into chunks a few
+windows long, each with its own centre and with the bars before it that its windows reach back to.
+That a leg did not move over a window is counted, for a difference of sums is never quite 0.
 """
 
-from grafana.source.sql import (
-    SYMBOL_A,
-    SYMBOL_B,
-    TIMEFRAME,
-    TO,
-    break_ends,
-    frame_of,
-)
+from grafana.source.sql import SYMBOL_A, SYMBOL_B, TIMEFRAME, TO, break_ends
+
+
+def newest_bar(timeframe: str = TIMEFRAME) -> str:
+    """The newest bar of the time range that both legs have, or one before it."""
+    last = [
+        f"(SELECT max(time) FROM bars WHERE symbol = {symbol} AND timeframe = {timeframe} "
+        f"AND time <= {TO})"
+        for symbol in (SYMBOL_A, SYMBOL_B)
+    ]
+    return f"min({', '.join(last)})"
 
 
 def _value(close: str) -> str:
@@ -23,143 +27,80 @@ def _value(close: str) -> str:
     return f"CASE WHEN logs THEN ln({close}) ELSE {close} END"
 
 
-NEWEST_BAR = f"""min(
-      (SELECT max(time) FROM bars
-       WHERE symbol = {SYMBOL_A} AND timeframe = {TIMEFRAME} AND time <= {TO}),
-      (SELECT max(time) FROM bars
-       WHERE symbol = {SYMBOL_B} AND timeframe = {TIMEFRAME} AND time <= {TO}))"""
+def _centre(symbol: str) -> str:
+    close = f"""(SELECT close FROM bars
+      WHERE symbol = {symbol} AND timeframe = frame AND time >= oldest ORDER BY time LIMIT 1)"""
+    return _value(close)
+
+
+def _bars(name: str, symbol: str) -> str:
+    return f"bars AS {name} ON {name}.symbol = {symbol} AND {name}.timeframe = frame"
+
 
 # CROSS JOIN keeps the order of the tables. Left to itself the planner may begin with a table whose
 # range of times it does not know yet, and read all of its history.
-_PRICES = f"""cuts AS MATERIALIZED ({break_ends("since - reach", TO)}),
-prices AS MATERIALIZED (
-  SELECT time, price_a, price_b, {_value("price_a")} AS a, {_value("price_b")} AS b,
-    traded_a, traded_b, reach, span,
-    time / len - row_number() OVER o + sum(time IN (SELECT time FROM cuts)) OVER o AS run
-  FROM (SELECT a.time, a.close AS price_a, b.close AS price_b, logs, len, reach, span,
-      CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
-      CASE WHEN b.trades > 0 THEN b.time END AS traded_b
-    FROM args CROSS JOIN bars AS a ON NOT kept AND NOT sparse
-      AND a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME}
-      AND a.time BETWEEN since - reach AND {TO}
-    CROSS JOIN bars AS b
-      ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = a.time)
-  WINDOW o AS (ORDER BY time ROWS UNBOUNDED PRECEDING))"""
-
-_CENTRED = """centred AS (
-  SELECT time, chunk, run, price_a, price_b, a, b,
-    a - first_value(a) OVER c AS x, b - first_value(b) OVER c AS y,
-    ln(price_a / lag(price_a) OVER c) AS u, ln(price_b / lag(price_b) OVER c) AS v,
-    row_number() OVER c AS place,
-    max(traded_a) OVER c AS last_a, max(traded_b) OVER c AS last_b
-  FROM (SELECT *, time / span + later AS chunk
-    FROM prices CROSS JOIN (SELECT 0 AS later UNION ALL SELECT 1)
-    WHERE later = 0 OR time % span >= span - reach)
-  WINDOW c AS (PARTITION BY chunk, run ORDER BY time))"""
-
-
-def _sums(suffix: str, window: str, x: str = "x", y: str = "y") -> str:
-    """Count and sums of a window; those of returns leave out the return into its first bar."""
-    terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
-    first = " - coalesce(first_value({0}) OVER w, 0)" if x == "u" else ""
-    return ", ".join(
-        f"sum({term}) OVER {window}{first.format(term)} AS {name}{suffix}"
-        for name, term in terms.items()
-    )
-
-
-_DENSE = f"""dense AS (
-  SELECT time, chunk, price_a, price_b, a, b, x, y, place, last_a, last_b,
-    count(*) OVER w AS nw, {_sums("w", "w")},
-    count(*) OVER l AS nl, {_sums("l", "l")},
-    count(*) OVER w - 1 AS nr, {_sums("r", "w", "u", "v")}
-  FROM centred
-  WINDOW w AS (PARTITION BY chunk, run ORDER BY time ROWS {frame_of("window")} - 1 PRECEDING),
-    l AS (PARTITION BY chunk, run ORDER BY time ROWS {frame_of("lookback")} - 1 PRECEDING))"""
-
-# Every so many bars one, so that no more than about _BARS bars are read for all their windows.
-_BARS = 100_000
-STRIDE = f"({TO} - since) * max(n, m) / {_BARS} / args.len * args.len + args.len"
-
-
-def _row_begins(symbol: str) -> str:
-    """The first of a leg's bars in a row up to the point, no farther back than `oldest`."""
-    bars = f"""FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME}
-        AND time BETWEEN oldest AND at"""
-    return f"""CASE (SELECT count(*) {bars}) WHEN (at - oldest) / len + 1 THEN oldest ELSE (
-      SELECT min(time) FROM (
-        SELECT time, row_number() OVER (ORDER BY time DESC) AS place {bars})
-      WHERE place = (at - time) / len + 1) END"""
-
-
-_POINTS = f"""points AS MATERIALIZED (
-  WITH RECURSIVE stepping(at, stride) AS (
-    SELECT {NEWEST_BAR}, {STRIDE} FROM args WHERE sparse
-    UNION ALL
-    SELECT at - stride, stride FROM stepping WHERE at - stride >= (SELECT since FROM args))
-  SELECT *, max({_row_begins(SYMBOL_A)},
-    {_row_begins(SYMBOL_B)}) AS begin
-  FROM (SELECT args.*, at, a.close AS price_a, b.close AS price_b,
-      {_value("a.close")} AS a, {_value("b.close")} AS b, max(at - reach + len,
-      coalesce((SELECT CAST(substr(key, 7) AS INTEGER) / len * len FROM progress
-        WHERE key > 'break:' AND key < printf('break:%012d', at + len)
-        ORDER BY key DESC LIMIT 1), 0)) AS oldest
-    FROM args CROSS JOIN stepping
-    CROSS JOIN bars AS a ON a.symbol = {SYMBOL_A} AND a.timeframe = {TIMEFRAME} AND a.time = at
-    CROSS JOIN bars AS b ON b.symbol = {SYMBOL_B} AND b.timeframe = {TIMEFRAME} AND b.time = at))"""
-
-
-def _if_within(bars: str, suffix: str) -> str:
-    """Sums of the last `bars` bars up to the point, of values less the point's own."""
-    x, y = f"({_value('i.close')} - points.a)", f"({_value('j.close')} - points.b)"
-    terms = {"x": x, "y": y, "xx": f"{x} * {x}", "yy": f"{y} * {y}", "xy": f"{x} * {y}"}
-    inside = f"CASE WHEN i.time > at - {bars} * len THEN"
-    return ", ".join(
-        [f"count({inside} 1 END) AS n{suffix}"]
-        + [f"sum({inside} {term} END) AS {name}{suffix}" for name, term in terms.items()]
-    )
-
-
-_SPARSE = f"""sparse_prices AS MATERIALIZED (
-  SELECT at, price_a, price_b, points.a, points.b, span, count(*) AS place,
-    max(CASE WHEN i.trades > 0 THEN i.time END) AS last_a,
-    max(CASE WHEN j.trades > 0 THEN j.time END) AS last_b,
-    {_if_within("n", "w")}, {_if_within("m", "l")}
-  FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
-    AND i.time BETWEEN begin AND at
-  CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
-  GROUP BY at),
-sparse_returns AS MATERIALIZED (
-  SELECT at, count(*) AS nr, sum(u) AS xr, sum(v) AS yr, sum(u * u) AS xxr, sum(v * v) AS yyr,
-    sum(u * v) AS xyr
-  FROM (SELECT at, ln(i.close / h.close) AS u, ln(j.close / k.close) AS v
-    FROM points CROSS JOIN bars AS i ON i.symbol = {SYMBOL_A} AND i.timeframe = {TIMEFRAME}
-      AND i.time BETWEEN max(begin + len, at - (n - 2) * len) AND at
-    CROSS JOIN bars AS h ON h.symbol = {SYMBOL_A} AND h.timeframe = {TIMEFRAME}
-      AND h.time = i.time - len
-    CROSS JOIN bars AS j ON j.symbol = {SYMBOL_B} AND j.timeframe = {TIMEFRAME} AND j.time = i.time
-    CROSS JOIN bars AS k ON k.symbol = {SYMBOL_B} AND k.timeframe = {TIMEFRAME}
-      AND k.time = i.time - len)
-  GROUP BY at)"""
-
-_MOMENT_SUMS = ", ".join(
-    f"{name}{suffix}" for suffix in "wlr" for name in ("n", "x", "y", "xx", "yy", "xy")
-)
-_SUMS = f"""sums AS (
-  SELECT time, chunk, price_a, price_b, a, b, x, y, place, last_a, last_b, {_MOMENT_SUMS}
-  FROM dense
+_CHUNKS = f"""cuts AS MATERIALIZED ({break_ends("since - reach", TO)}),
+begins(chunk, newest, span, reach, len, logs, frame) AS (
+  SELECT (since + len - 1) / len * len, newest, span, reach, len, logs, frame
+  FROM args WHERE computed
   UNION ALL
-  SELECT at, at / span, price_a, price_b, a, b, 0.0, 0.0, place, last_a, last_b, {_MOMENT_SUMS}
-  FROM sparse_prices JOIN sparse_returns USING (at))"""
+  SELECT chunk + span, newest, span, reach, len, logs, frame FROM begins
+  WHERE chunk + span <= newest),
+chunks AS MATERIALIZED (
+  SELECT *, {_centre(SYMBOL_A)} AS centre_a, {_centre(SYMBOL_B)} AS centre_b
+  FROM (SELECT *, chunk - reach AS oldest, min(chunk + span - len, newest) AS youngest
+    FROM begins)),
+prices AS MATERIALIZED (
+  SELECT chunk, oldest, a.time AS time, a.close AS price_a, b.close AS price_b,
+    {_value("a.close")} - centre_a AS x, {_value("b.close")} - centre_b AS y, centre_a, centre_b,
+    ln(a.close / h.close) AS u, ln(b.close / k.close) AS v,
+    a.close <> h.close AS moved_a, b.close <> k.close AS moved_b,
+    CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
+    CASE WHEN b.trades > 0 THEN b.time END AS traded_b,
+    CASE WHEN h.time IS NULL OR k.time IS NULL OR a.time IN (SELECT time FROM cuts)
+      THEN a.time END AS begun
+  FROM chunks CROSS JOIN {_bars("a", SYMBOL_A)} AND a.time BETWEEN oldest AND youngest
+  CROSS JOIN {_bars("b", SYMBOL_B)} AND b.time = a.time
+  LEFT JOIN {_bars("h", SYMBOL_A)} AND h.time = a.time - len
+  LEFT JOIN {_bars("k", SYMBOL_B)} AND k.time = a.time - len)"""
 
-_ALL = [_PRICES, _CENTRED, _DENSE]
+_SUMMED = {
+    "x": "x", "y": "y", "xx": "x * x", "yy": "y * y", "xy": "x * y",
+    "u": "u", "v": "v", "uu": "u * u", "vv": "v * v", "uv": "u * v",
+    "moves_a": "moved_a", "moves_b": "moved_b",
+}  # fmt: skip
+_RUNNING = f"""running AS MATERIALIZED (
+  SELECT chunk, time, price_a, price_b, x, y, centre_a, centre_b,
+    row_number() OVER c AS place, coalesce(max(begun) OVER c, oldest) AS run,
+    max(traded_a) OVER c AS last_a, max(traded_b) OVER c AS last_b,
+    {", ".join(f"total({term}) OVER c AS s_{name}" for name, term in _SUMMED.items())}
+  FROM prices WINDOW c AS (PARTITION BY chunk ORDER BY time ROWS UNBOUNDED PRECEDING))"""
+
+_OWN = {"x": "x", "y": "y", "xx": "x * {0}.x", "yy": "y * {0}.y", "xy": "x * {0}.y"}
 
 
-def dense_sums() -> list[str]:
-    """Tables that end in `sums`, of every bar of the time range."""
-    return [*_ALL, "sums AS (SELECT * FROM dense)"]
+def _of_window(first: str, suffix: str) -> str:
+    """Sums from the row `first` on; moves and returns leave out the one into it."""
+    values = [
+        f"r.s_{name} - {first}.s_{name} + {first}.{own.format(first)} AS {name}{suffix}"
+        for name, own in _OWN.items()
+    ]
+    moves = [f"r.s_moves_{leg} - {first}.s_moves_{leg} AS moves_{leg}{suffix}" for leg in "ab"]
+    return ", ".join((*values, *moves))
 
 
-def sampled_sums() -> list[str]:
-    """The same, of some bars where `args` says `sparse`."""
-    return [*_ALL, _POINTS, _SPARSE, _SUMS]
+_RETURNS = ", ".join(
+    f"r.s_{name} - w.s_{name} AS {column}"
+    for name, column in (("u", "xr"), ("v", "yr"), ("uu", "xxr"), ("vv", "yyr"), ("uv", "xyr"))
+)
+# `have`: bars of the run so far; `nw`, `nl` and `nr` are counts of window, lookback and returns.
+_SUMS = f"""sums AS MATERIALIZED (
+  SELECT r.*, n AS nw, nl, n - 1 AS nr, {_of_window("w", "w")}, {_of_window("l", "l")}, {_RETURNS}
+  FROM (SELECT *, min(m, have) AS nl
+      FROM (SELECT running.*, args.*, (time - run) / len + 1 AS have FROM args CROSS JOIN running)
+      WHERE time >= chunk AND have >= n) AS r
+  CROSS JOIN running AS w ON w.chunk = r.chunk AND w.place = r.place - n + 1
+  CROSS JOIN running AS l ON l.chunk = r.chunk AND l.place = r.place - nl + 1)"""
+
+SUMS = [_CHUNKS, _RUNNING, _SUMS]
+"""Tables that end in `sums`: a row a bar from `since` to `newest` whose window is complete."""

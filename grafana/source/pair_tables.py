@@ -1,7 +1,8 @@
-"""The tables of the pair dashboard: its alerts, and the aligned bars that people export."""
+"""The tables of the pair dashboard: its alerts, and the aligned bars with a link to all of them."""
 
-from grafana_foundation_sdk.builders import common as build_common
+from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.alert_queries import ALERTS, MOST_EVENTS
@@ -15,7 +16,7 @@ NOTHING = "Nothing to draw: “State” says why."
 
 
 def pair_tables() -> list[table.Panel]:
-    """The events of the pair's alerts, and every bar of the time range."""
+    """The events of the pair's alerts, and the newest bars of the time range."""
     alerts = rows(
         "Alerts of ${symbol_a}/${symbol_b} · ${timeframe} · ${window} · ${lookback}",
         "Events that were open in the time range, of this timeframe, window and lookback, as the "
@@ -34,13 +35,11 @@ def pair_tables() -> list[table.Panel]:
     alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
     aligned = rows(
         "${symbol_a}_${symbol_b}_${timeframe}",
-        "Every bar of the time range, the newest first; exported in time order. A row is known at "
-        "its close_time: join on that. To export: panel menu, Inspect, Data, Download CSV; turn "
-        "“Formatted data” off for full precision.",
+        "The newest bars of the time range. A row is known at its close_time: join on that. "
+        "“All of this range as CSV” has every bar, in time order and with full precision.",
         NOTHING,
     )
-    # Newest first on the screen; the export takes the rows as they were queried, in time order.
-    aligned.sort_by([build_common.TableSortByFieldState().display_name("time").desc(True)])
+    aligned.links([csv_link()])
     aligned.min_width(95)
     for name, digits in _DIGITS.items():
         aligned.override_by_name(name, props({"decimals": digits}))
@@ -48,9 +47,27 @@ def pair_tables() -> list[table.Panel]:
         aligned.override_by_name(name, props({"custom.width": 170}))
     for name in ("price_a", "price_b"):
         aligned.override_by_name(name, props({"unit": "string"}))
-    alerts = reads(placed(alerts, 17, 0, 39, 24, 8), LAKE, lake(ALERTS, ("opened",)))
-    aligned = reads(placed(aligned, 18, 0, 47, 24, 12), LAKE, lake(ALIGNED, ("time", "close_time")))
+    alerts = reads(placed(alerts, 17, 0, 42, 24, 8), LAKE, lake(ALERTS, ("opened",)))
+    aligned = reads(placed(aligned, 18, 0, 50, 24, 12), LAKE, lake(ALIGNED, ("time", "close_time")))
     return [alerts.with_transformation(or_say()), aligned.with_transformation(or_say("pair"))]
+
+
+def csv_link() -> build.DashboardLink:
+    """All rows of the range from the exporter: the columns of `spreadlake csv`."""
+    return _link("All of this range as CSV", "pair.csv", f"{_SERIES}&{_RANGE}")
+
+
+def _link(title: str, path: str, query: str) -> build.DashboardLink:
+    link = build.DashboardLink(title).type(model.DashboardLinkType.LINK)
+    return link.url(f"${{page:raw}}/{path}?{query}").target_blank(True)
+
+
+_SERIES = (
+    "a=${symbol_a:percentencode}&b=${symbol_b:percentencode}&timeframe=${timeframe:percentencode}"
+    "&window=${window:percentencode}&lookback=${lookback:percentencode}"
+    "&prices=${prices:percentencode}"
+)
+_RANGE = "from=${__from}&to=${__to}"
 
 
 def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:

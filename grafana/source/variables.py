@@ -33,6 +33,8 @@ _BACKTESTED = (
 # What the lake keeps comes first: it is what a dashboard opens with.
 _PRICES = f"""SELECT kind FROM (SELECT 'raw' AS kind UNION ALL SELECT 'log')
 ORDER BY kind <> {KEPT_PRICES}"""
+_ROLLUPS = """SELECT coalesce(
+  (SELECT name FROM sqlite_master WHERE name = 'pair_rollups'), 'no_rollups') AS name"""
 _PAGE = """SELECT coalesce((SELECT value FROM meta WHERE key = 'page_url'), 'http://127.0.0.1:9464')
   AS url"""
 _CONFIGURED_TIMEFRAMES = f"SELECT timeframe FROM pair_status GROUP BY timeframe {_BY_LENGTH}"
@@ -64,11 +66,6 @@ def backtested() -> build.QueryVariable:
     """The pairs whose back-tests are offered: all, or one."""
     variable = _query("pair", "Pair of the back-tests", _BACKTESTED, "all").datasource(KEPT)
     return variable.allow_custom_value(True)
-
-
-def page() -> build.QueryVariable:
-    """Where a browser finds the exporter's page, for links."""
-    return _hidden("page", "Page", _PAGE, "http://127.0.0.1:9464")
 
 
 def link_of(kind: Literal["pair", "page"], sql: str, source: DataSourceRef) -> build.QueryVariable:
@@ -121,6 +118,16 @@ def prices() -> build.QueryVariable:
 def kept_prices() -> build.QueryVariable:
     """What the lake's pair analytics are on, for titles."""
     return _hidden("kept_prices", "Prices", f"SELECT {KEPT_PRICES} AS kind", None)
+
+
+def rollups() -> build.QueryVariable:
+    """The table of the roll-ups, or that without rows in the SQL where the lake has none yet."""
+    return _hidden("rollups", "Roll-ups", _ROLLUPS, "pair_rollups")
+
+
+def page() -> build.QueryVariable:
+    """Where a browser finds the exporter's page, for links."""
+    return _hidden("page", "Page", _PAGE, "http://127.0.0.1:9464")
 
 
 def threshold() -> build.CustomVariable:

@@ -28,6 +28,7 @@ DEFAULTS = {
     "lookback": "300",
     "prices": "",
     "threshold": "2",
+    "rollups": "pair_rollups",
 }
 _QUOTED = re.compile(r"\$\{(\w+):sqlstring\}")
 _LEFT_OVER = re.compile(r"\$\{?\w+")

@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grafana.source import pair_sql as source
-from grafana.source.pair_sql import LONG, Rows, pair_sql
+from grafana.source.pair_sql import pair_sql
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.lake.backtests import prepare_backtests
@@ -61,10 +60,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> TestLake:
     return run_job(tmp_path_factory.mktemp("breaks"), CONFIG, batches)
 
 
-def computed(
-    lake: TestLake, rows: Rows, since: int, until: int, table: str = "numbers", /, **kw: str
-) -> Table:
-    sql = pair_sql(rows, f"SELECT * FROM {table} ORDER BY time")
+def computed(lake: TestLake, since: int, until: int, **kw: str) -> Table:
+    sql = pair_sql("all", "SELECT * FROM numbers ORDER BY time")
     return query(lake.lake.root, fill(sql, since, until, 1, **kw))
 
 
@@ -119,7 +116,7 @@ def test_every_row_is_that_of_the_job(lake: TestLake, since: int) -> None:
     """Also where the range begins within a break, or with the first bars after it."""
     for key in series(lake):
         wanted = stored_rows(lake, key, START + since)
-        found = rows_of(computed(lake, "all", START + since, START + END, **variables(key)))
+        found = rows_of(computed(lake, START + since, START + END, **variables(key)))
         assert list(found) == list(wanted), key
         for time, row in wanted.items():
             assert_same(found[time], row)
@@ -132,7 +129,7 @@ def test_a_leg_that_was_silent_before_the_other_came_is_stale(lake: TestLake) ->
     low, high = START + 2300, START + 2400
     core = pl.concat(computed_rows(lake.lake, wanted, definition, low, high))
     chosen = {"symbol_a": "AUSDT", "symbol_b": "LATEUSDT", "window": "3", "lookback": "50"}
-    found = rows_of(computed(lake, "all", low, high, **chosen))
+    found = rows_of(computed(lake, low, high, **chosen))
     assert list(found) == core["time"].to_list()
     stale = [row["beta"] is None for row in found.values()]
     assert stale == core["beta"].is_null().to_list()
@@ -140,48 +137,21 @@ def test_a_leg_that_was_silent_before_the_other_came_is_stale(lake: TestLake) ->
     assert not stale[-1]
 
 
-def test_some_rows_of_a_long_range_are_those_of_all(
-    lake: TestLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for timeframe, window, lookback in (("1s", 7, 400), ("10s", 4, 30), ("1m", 2, 9)):
-        chosen = {
-            "symbol_a": "AUSDT", "symbol_b": "LATEUSDT", "timeframe": timeframe,
-            "window": str(window), "lookback": str(lookback),
-        }  # fmt: skip
-        monkeypatch.setattr(source, "LONG", LONG)
-        every = rows_of(computed(lake, "all", START, START + END, **chosen))
-        monkeypatch.setattr(source, "LONG", 20)
-        some = rows_of(computed(lake, "sampled", START, START + END, "sampled", **chosen))
-        stride = END * lookback // 100_000 // ENDS[timeframe] * ENDS[timeframe] + ENDS[timeframe]
-        last = max(every)
-        assert list(some) == sorted(t for t in every if (last - t) % stride == 0)
-        for time, row in some.items():
-            assert_same(row, every[time])
-
-
 @pytest.mark.parametrize("timeframe", ENDS)
-@pytest.mark.parametrize("path", ["computed", "kept", "some"])
+@pytest.mark.parametrize("window", ["10", "6"], ids=["kept", "computed"])
 def test_a_line_ends_where_there_are_no_numbers(
-    lake: TestLake, monkeypatch: pytest.MonkeyPatch, timeframe: str, path: str
+    lake: TestLake, timeframe: str, window: str
 ) -> None:
     """Between two rows that do not follow one another there is one without numbers."""
-    monkeypatch.setattr(source, "LONG", LONG if path == "computed" else 20)
-    window = "6" if path == "some" else "10"
-    drawn = computed(
-        lake, "sampled", START, START + END, "drawn",
-        symbol_a="AUSDT", symbol_b="BUSDT", timeframe=timeframe, window=window, lookback="50",
-    )  # fmt: skip
-    length = ENDS[timeframe]
-    stride = length if path != "some" else END * 50 // 100_000 // length * length + length
-    real = [row["time"] for row in rows_of(drawn).values() if row["price_a"] is not None]
-    wanted = [before + length for before, after in pairwise(real) if after - before > stride]
-    assert gaps(drawn) == wanted
-    assert len(wanted) == (4 if timeframe == "1s" else 3)
-    assert all(row["zscore"] is None for row in rows_of(drawn).values() if row["time"] in wanted)
-
-
-def gaps(drawn: Table) -> list[int]:
-    return [row["time"] for row in rows_of(drawn).values() if row["price_a"] is None]
+    chosen = {"symbol_a": "AUSDT", "symbol_b": "BUSDT", "lookback": "50"}
+    chosen |= {"timeframe": timeframe, "window": window}
+    length, since = ENDS[timeframe], START + END - 1_000 if timeframe == "1s" else START
+    real = computed(lake, since, START + END, **chosen).column("time")
+    wanted = [before + length for before, after in pairwise(real) if after - before > length]
+    drawn = rows_of(query(lake.lake.root, fill(panel("z-score"), since, START + END, 1, **chosen)))
+    assert len(wanted) == (1 if timeframe == "1s" else 3)
+    assert list(drawn) == sorted(real + wanted)
+    assert all(drawn[time]["hedge_bars"] is None for time in wanted)
 
 
 def panel(title: str) -> str:
@@ -195,7 +165,8 @@ def test_prices_end_at_a_break(lake: TestLake) -> None:
     empty = [
         t for t, p in zip(prices.column("time"), prices.column("price_a"), strict=True) if p is None
     ]
-    assert empty == [START + low for low, _ in BREAKS]
+    # They are drawn on 10s bars, which fill the width as well.
+    assert empty == [START + -(-low // 10) * 10 for low, _ in BREAKS]
 
 
 def state(lake: TestLake, until: int, **chosen: str) -> str:
@@ -270,7 +241,7 @@ VERSIONS = sorted((ROOT / "tests" / "lake" / "versions").glob("analytics_*.sql")
 
 @pytest.mark.parametrize("schema", VERSIONS, ids=lambda path: path.stem)
 def test_a_lake_of_any_version_is_shown_as_its_bars_are(
-    lake: TestLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Path
+    lake: TestLake, tmp_path: Path, schema: Path
 ) -> None:
     """A lake that its job has not opened since has no table of breaks, and no such column.
 
@@ -288,18 +259,20 @@ def test_a_lake_of_any_version_is_shown_as_its_bars_are(
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     has_screens = "screens" in tables
     prepare_backtests(old)  # as the exporter does
+    (rollups,) = query(old.root, fill(panel("variable rollups"), 0, 1)).column("name")
+    assert (rollups == "pair_rollups") == ("pair_rollups" in tables)
     for board in all_dashboards():
         if board["uid"] == "spreadlake-screen" and not has_screens:
             continue
         for found in lake_queries(board):
-            sql = fill(found.sql, START, START + END, 1, window="10", lookback="50")
+            sql = fill(found.sql, START, START + END, 1, window="10", lookback="50",
+                       rollups=rollups)  # fmt: skip
             query(old.root, sql, database=found.database)
     pair = {"symbol_a": "AUSDT", "symbol_b": "BUSDT", "window": "10", "lookback": "50"}
     chosen = fill(pair_sql("all", "SELECT * FROM numbers"), START, START + END, 1, **pair)
     assert query(old.root, chosen).rows == query(lake.lake.root, chosen).rows
-    monkeypatch.setattr(source, "LONG", 20)
-    chosen = fill(pair_sql("all", "SELECT * FROM numbers"), START, START + END, 1, **pair)
-    kept, wanted = query(old.root, chosen), query(lake.lake.root, chosen)
+    charts = fill(panel("z-score"), START + END - 900, START + END, 1, rollups=rollups, **pair)
+    kept, wanted = query(old.root, charts), query(lake.lake.root, charts)
     assert kept.column("zscore") == wanted.column("zscore")
     bars = wanted.column("hedge_bars") if has_column else [None] * len(wanted.rows)
     assert kept.column("hedge_bars") == bars

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grafana.source.pair_sql import LONG
 from spreadlake.quant.screen import ScreenOptions, screen_all_pairs
 from tests.grafana.lake_fixture import SYMBOLS, FixtureLake, build_lake, oracle
 from tests.grafana.rendering import dashboard, fill, lake_queries, query
@@ -59,22 +58,6 @@ def test_any_two_symbols_on_logarithms(
         assert (row["price_a"], row["price_b"]) == (pa[at], pb[at])
 
 
-def test_some_bars_of_a_long_range_are_exact_too(lakes: dict[str, FixtureLake]) -> None:
-    lake = lakes["raw"]
-    since, until = lake.end - LONG - 1, lake.end
-    for window, lookback in (("60", "300"), ("9", "400")):
-        chosen = {"window": window, "lookback": lookback, "prices": "log"}
-        every = computed(lake, lake.start, until, **chosen)
-        some = computed(lake, since, until, "sampled", 1, **chosen)
-        place = {time: number for number, time in enumerate(every.column("time"))}
-        assert 5 < len(some.rows) < len(every.rows)
-        for number in range(len(some.rows)):
-            row = some.row(number)
-            wanted = every.row(place[row["time"]])
-            assert_on_logs(row, wanted)
-            assert (row["price_a"], row["price_b"]) == (wanted["price_a"], wanted["price_b"])
-
-
 @pytest.mark.parametrize("kept", ["raw", "log"])
 def test_what_is_not_chosen_is_as_the_lake_keeps_it(
     lakes: dict[str, FixtureLake], kept: str
@@ -103,18 +86,18 @@ def test_a_long_range_is_read_from_the_rows_of_that_kind(
 ) -> None:
     """A row on others, which is yet to be computed again, is left out."""
     lake = build_lake(tmp_path, END, 900, "log" if kept == "log" else "raw")
-    since = lake.end - LONG - 1
-    whole = computed(lake, since, lake.end)
+    charts = of("z-score ·").sql
+    whole = query(lake.lake.root, fill(charts, lake.start, lake.end))
     assert len(whole.rows) == 900 - 59
     changed = END - 400
     with closing(sqlite3.connect(lake.lake.analytics_db)) as db, db:
         kind = None if kept == "log" else "log"
         db.execute("UPDATE pair_analytics SET prices = ? WHERE time < ?", (kind, changed))
-    left = computed(lake, since, lake.end)
-    assert left.rows == [row for row in whole.rows if row[0] >= changed]
+    left = query(lake.lake.root, fill(charts, lake.start, lake.end))
+    assert left.column("time") == [time for time in whole.column("time") if time >= changed]
     other = {"raw": "log", "log": "raw"}[kept]
-    again = computed(lake, since, lake.end, prices=other)
-    assert len(again.rows) == 900 - 59, "computed from the bars"
+    again = query(lake.lake.root, fill(charts, lake.start, lake.end, prices=other))
+    assert again.column("time") == whole.column("time"), "computed from the bars"
 
 
 def test_numbers_that_are_stored_alone_are_of_the_kind_that_is_shown(
@@ -189,8 +172,8 @@ def test_a_lake_from_before_is_on_raw_prices(tmp_path: Path) -> None:
     with closing(sqlite3.connect(lake.lake.analytics_db)) as db, db:
         for table in ("pair_analytics", "pair_tests"):
             db.execute(f"ALTER TABLE {table} DROP COLUMN prices")
-    long = computed(lake, END - LONG - 1, END)
-    assert len(long.rows) == 900 - 59
+    charts = query(lake.lake.root, fill(of("z-score ·").sql, lake.start, END))
+    assert len(charts.rows) == 900 - 59
     assert state(lake, now=END + 1)["half_life"] == 41
     assert state(lake, now=END + 1, prices="log")["half_life"] is None
     for board in ("spreadlake-pair", "spreadlake-overview"):

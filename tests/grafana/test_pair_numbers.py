@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grafana.source.pair_sql import LONG, Rows, pair_sql
+from grafana.source.pair_sql import TABLE_ROWS, Rows, pair_sql
 from tests.grafana.lake_fixture import PAIRS, WINDOWS, FixtureLake, build_lake, oracle
 from tests.grafana.rendering import Table, fill, query
 
@@ -17,12 +17,9 @@ NUMBERS = (
 )  # fmt: skip
 
 
-def computed(
-    lake: FixtureLake, since: int, until: int, rows: Rows = "all", step: float = 1, /, **kw: str
-) -> Table:
-    table = "sampled" if rows == "sampled" else "numbers"
-    sql = pair_sql(rows, f"SELECT * FROM {table} ORDER BY time")
-    return query(lake.lake.root, fill(sql, since, until, step, **kw))
+def computed(lake: FixtureLake, since: int, until: int, rows: Rows = "all", /, **kw: str) -> Table:
+    sql = pair_sql(rows, "SELECT * FROM numbers ORDER BY time")
+    return query(lake.lake.root, fill(sql, since, until, 1, **kw))
 
 
 def assert_close(found: dict[str, float], wanted: dict[str, float]) -> None:
@@ -100,45 +97,13 @@ def test_the_newest_row_is_the_last_one(fixture_lake: FixtureLake) -> None:
     assert_close(newest.row(), last.row(9))
 
 
-def test_a_point_that_stands_for_many_is_the_most_stretched(fixture_lake: FixtureLake) -> None:
-    since, until = fixture_lake.end - 599, fixture_lake.end
-    every = computed(fixture_lake, since, until)
-    sampled = computed(fixture_lake, since, until, "sampled", 20)
-    times, zscores = every.column("time"), every.column("zscore")
-    steps = {time // 20 for time in times}
-    assert len(sampled.rows) == len(steps)
-    for time, zscore in zip(sampled.column("time"), sampled.column("zscore"), strict=True):
-        inside = [abs(z) for t, z in zip(times, zscores, strict=True) if t // 20 == time // 20]
-        assert abs(zscore) == max(inside)
-        assert zscore == zscores[times.index(time)]
-
-
-def test_a_long_range_of_a_kept_series_is_read_from_where_it_is_kept(
-    fixture_lake: FixtureLake,
-) -> None:
-    since = fixture_lake.end - LONG - 1
-    kept = computed(fixture_lake, since, fixture_lake.end)
-    again = computed(fixture_lake, since + 2, fixture_lake.end)
-    assert kept.columns == again.columns
-    assert len(kept.rows) == len(again.rows)
-    for number in range(len(kept.rows)):
-        assert_close(kept.row(number), again.row(number))
-
-
-def test_a_long_range_of_another_series_has_fewer_points_and_each_is_exact(
-    fixture_lake: FixtureLake,
-) -> None:
-    since, until = fixture_lake.end - LONG - 1, fixture_lake.end
-    for window, lookback in (("61", "300"), ("7", "20"), ("9", "1000")):
-        chosen = {"window": window, "lookback": lookback}
-        every = computed(fixture_lake, since, until, **chosen)
-        some = computed(fixture_lake, since, until, "sampled", 1, **chosen)
-        place = {time: number for number, time in enumerate(every.column("time"))}
-        assert 10 < len(some.rows) < len(every.rows)
-        assert some.column("time")[-1] == until, "the newest bar is always one of them"
-        for number in range(len(some.rows)):
-            row = some.row(number)
-            assert_close(row, every.row(place[row["time"]]))
+def test_the_table_has_the_newest_rows(fixture_lake: FixtureLake) -> None:
+    found = computed(fixture_lake, fixture_lake.start, fixture_lake.end, "table")
+    wanted = computed(fixture_lake, fixture_lake.end - TABLE_ROWS + 1, fixture_lake.end)
+    assert found.column("time") == wanted.column("time")
+    assert len(found.rows) == TABLE_ROWS
+    for number in range(TABLE_ROWS):
+        assert_close(found.row(number), wanted.row(number))
 
 
 def test_a_stale_leg_has_prices_and_no_numbers(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ RUBBISH = {
 
 
 def of(title: str, board: str = "spreadlake-pair") -> LakeQuery:
-    return next(found for found in lake_queries(dashboard(board)) if found.where == title)
+    return next(found for found in lake_queries(dashboard(board)) if found.where.startswith(title))
 
 
 @EVERY
@@ -79,7 +79,7 @@ def test_it_never_reads_all_of_history(fixture_lake: FixtureLake, name: str) -> 
     database = QUERIES[name].database
     plan = query(fixture_lake.lake.root, explained, database=database).column("detail")
     reads = [line for line in plan if re.search(r"\(symbol=|\(pair=.*lookback_bars=\?", line)]
-    once = re.compile(r"SEARCH (bars|b|newest|pair_analytics|pair_tests|series|pair_status) ")
+    once = re.compile(r"SEARCH (bars|b|r|newest|pair_analytics|pair_tests|series|pair_status) ")
     for line in reads:
         assert "time>?" in line or "time=?" in line or once.match(line), line
     assert not [line for line in plan if re.match(r"SCAN (bars|pair_analytics)\b", line)]
