@@ -70,23 +70,23 @@ def _numbers() -> list[stat.Panel]:
     state = number("State", "state_text", _STATE_TEXT).mappings(STATES)
     state.text(build_common.VizTextDisplayOptions().value_size(_WORDS))
     state.override_by_name("state_text", props({"links": [_SHOWS_THE_NEWEST]}))
-    age = number("Age", "age_text", _AGE_TEXT).mappings(AGES)
-    age.text(build_common.VizTextDisplayOptions().value_size(20))
-    reads(placed(z, _Z, 0, 0, 4, 4), LAKE, lake(NEWEST, ()))
-    others = [(age, 2, 4, 3), (state, 3, 7, 6), (_statistics(), 4, 13, 11)]
+    reads(placed(z, _Z, 0, 0, 5, 4), LAKE, lake(NEWEST, ()))
+    others = [(state, 3, 5, 6), (_statistics(), 4, 11, 13)]
     for panel, name, x, width in others:
         reads(placed(panel, name, x, 0, width, 4), PANELS, from_panel(_Z))
     return [z, *(panel for panel, *_ in others)]
 
 
 def _statistics() -> stat.Panel:
+    """And how old they are: on a narrow screen each panel takes a row, and these need only one."""
     panel = number("Hedge and mean reversion · ${prices} prices", ".*", _STATISTICS_TEXT)
     panel.mappings(mapped((IS_OLD, OLD), ("^(not|over)", QUIET), (".*", NEUTRAL)))
     panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
     panel.text(build_common.VizTextDisplayOptions().value_size(_WORDS).title_size(12))
-    panel.with_transformation(keep(*(f"{one.column}_text" for one, _ in SHOWN)))
+    panel.with_transformation(keep("age_text", *(f"{one.column}_text" for one, _ in SHOWN)))
     for one, shown in SHOWN:
         panel.override_by_name(f"{one.column}_text", props({"displayName": shown.title}))
+    panel.override_by_name("age_text", props({"displayName": "Age", "mappings": AGES}))
     return panel
 
 
@@ -104,11 +104,12 @@ _Z_TEXT = (
 )
 _STATE_TEXT = "Whether there is a z-score, and if not, why. A click goes to the newest bars."
 _AGE_TEXT = (
-    "How old the market is that these numbers know: now less the time of the latest trade "
+    "Age: how old the market is that these numbers know: now less the time of the latest trade "
     "that was analysed. It is normal below 5 s."
 )
 _STATISTICS_TEXT = (
     f"{'; '.join(shown.text for _, shown in SHOWN if shown.text)}. The last two are kept for "
     "configured pairs, once a minute; the half-life “overshoots” where the spread jumps over its "
-    "mean at every bar, or does not come back to it. A hollow sign: of before, and not of now."
+    "mean at every bar, or does not come back to it. A hollow sign: of before, and not of now. "
+    f"{_AGE_TEXT}"
 )

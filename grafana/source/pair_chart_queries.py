@@ -131,6 +131,15 @@ def _if_many(*columns: str) -> str:
     return ", ".join(f"CASE WHEN width > len THEN {name} END AS {name}" for name in columns)
 
 
+# The robust slope is kept once a minute for configured pairs. A lake of before has no column
+# `prices`: the name then means the NULL beside the table.
+_ROBUST = f"""(SELECT (SELECT robust_beta FROM pair_tests
+      WHERE pair = {PAIR} AND timeframe = frame AND lookback_bars = m
+        AND time BETWEEN step * width - 300 AND (step + 1) * width - len
+        AND coalesce(prices, 'raw') = kind
+      ORDER BY time DESC LIMIT 1)
+    FROM (SELECT NULL AS prices) WHERE beta_last IS NOT NULL)"""
+
 # Every chart reads this one query, so that all of them show the same bars. A row without numbers
 # breaks the line where there are no bars.
 CHARTS = pair_sql(
@@ -142,9 +151,12 @@ CHARTS = pair_sql(
   max(zscore_max, threshold) AS above, min(zscore_min, -threshold) AS below,
   CASE WHEN width = len AND abs(zscore_last) >= threshold THEN zscore_last END AS stretched,
   deviation_last AS spread, {_if_many("deviation_min", "deviation_max")},
+  spread_last AS raw_spread, {_if_many("spread_min", "spread_max")},
+  spread_last - deviation_last AS raw_mean,
   spread_std_last * 0 AS mean, spread_std_last AS up_1, -spread_std_last AS down_1,
   2 * spread_std_last AS up_2, -2 * spread_std_last AS down_2,
   beta_last AS beta, {_if_many("beta_min", "beta_max")}, hedge_bars_last AS hedge_bars,
+  kalman_beta_last AS kalman_beta, {_ROBUST} AS robust_beta,
   beta_last + 2 * beta_stderr_last AS beta_up, beta_last - 2 * beta_stderr_last AS beta_down,
   correlation_last AS correlation, {_if_many("correlation_min", "correlation_max")},
   return_correlation_last AS return_correlation,

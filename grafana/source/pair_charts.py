@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana.source.pair_chart_queries import CHARTS
 from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_tables import NOTHING
-from grafana.source.panels import keep, line, lines, number, or_say, placed, props, reads
+from grafana.source.panels import decimals, keep, line, lines, number, or_say, placed, props, reads
 from grafana.source.sql import SYMBOL_A, SYMBOL_B
 from grafana.source.style import (
     ALARM,
@@ -34,6 +34,7 @@ Charts = Sequence[stat.Panel | timeseries.Panel | candlestick.Panel]
 
 # The panel that the others read from.
 ZSCORE = 10
+_PRICES = 11
 _STEP = (
     "Drawn at each bar's open, known at its end. Where a point stands for several bars the line is "
     "the last of them, and the shade reaches from the lowest to the highest: no excursion is lost."
@@ -46,7 +47,9 @@ def pair_charts() -> Charts:
         _drawn(),
         _zscore(),
         _prices(),
+        _from_100(),
         _spread(),
+        _raw_spread(),
         _beta(),
         _correlation(),
         _candles("${symbol_a}", SYMBOL_A, 15, 0),
@@ -108,7 +111,11 @@ def _zscore() -> timeseries.Panel:
 
 def _prices() -> timeseries.Panel:
     panel = lines("Prices", f"Closes, each leg on its own axis. {_PRICES_TEXT}")
-    panel.no_value(NOTHING).unit("none").max_data_points(1000).interval("1s")
+    panel.no_value(NOTHING).unit("locale").max_data_points(1000).interval("1s")
+    columns = [f"{name}_{leg}" for leg in "ab" for name in ("price", "high", "low")]
+    for leg in "ab":
+        panel.with_transformation(decimals(f"decimals_{leg}", f"/_{leg}$/"))
+    panel.with_transformation(keep(*columns))
     axis: dict[str, object] = {"custom.axisColorMode": "series"}
     right = axis | {"custom.axisPlacement": "right"}
     for leg, color, style in (("a", LEG_A, axis), ("b", LEG_B, right)):
@@ -116,7 +123,17 @@ def _prices() -> timeseries.Panel:
         panel.override_by_name(f"price_{leg}", line(name, color, 1.5, style))
         for end, shade in zip(("high", "low"), _shade(name, color).values(), strict=True):
             panel.override_by_name(f"{end}_{leg}", [*shade, *props(style)])
-    return reads(placed(panel, 11, 0, 16, 12, 9), LAKE, lake(PRICES)).with_transformation(or_say())
+    reads(placed(panel, _PRICES, 0, 16, 12, 9), LAKE, lake(PRICES))
+    return panel.with_transformation(or_say())
+
+
+def _from_100() -> timeseries.Panel:
+    panel = lines("Prices from 100", _FROM_100_TEXT).no_value(NOTHING)
+    for leg, color in (("a", LEG_A), ("b", LEG_B)):
+        panel.override_by_name(f"from_100_{leg}", line(f"${{symbol_{leg}}}", color))
+    panel.with_transformation(keep("from_100_a", "from_100_b"))
+    reads(placed(panel, 20, 12, 16, 12, 9), PANELS, from_panel(_PRICES))
+    return panel.with_transformation(or_say())
 
 
 def _spread() -> timeseries.Panel:
@@ -130,9 +147,17 @@ def _spread() -> timeseries.Panel:
         panel.override_by_name(f"down_{bars}", line(f"−{bars}σ", LEG_A, 0, _UNLISTED))
     shade = _shaded(panel, "deviation", "spread", NEUTRAL)
     return _of_zscore(
-        placed(panel, 12, 12, 16, 12, 9),
+        placed(panel, 12, 0, 25, 12, 9),
         ("spread", *shade, "mean", "up_1", "down_1", "up_2", "down_2"),
     )
+
+
+def _raw_spread() -> timeseries.Panel:
+    panel = lines("Spread of ${prices} prices as it is", f"{_RAW_TEXT} {_STEP}").no_value(NOTHING)
+    panel.override_by_name("raw_spread", line("A − β·B", NEUTRAL, 1.5))
+    panel.override_by_name("raw_mean", line("its mean", LEG_A, 1, dashed=True))
+    shade = _shaded(panel, "spread", "A − β·B", NEUTRAL)
+    return _of_zscore(placed(panel, 21, 12, 25, 12, 9), ("raw_spread", "raw_mean", *shade))
 
 
 def _beta() -> timeseries.Panel:
@@ -143,9 +168,12 @@ def _beta() -> timeseries.Panel:
     panel.override_by_name("beta_up", line("+2 s.e.", LEG_A, 0, fill | _UNLISTED))
     panel.override_by_name("beta_down", line("−2 s.e.", LEG_A, 0, _UNLISTED))
     panel.override_by_name("hedge_bars", line("bars it is over", NEUTRAL, 0, _ONLY_IN_TOOLTIP))
+    panel.override_by_name("kalman_beta", line("Kalman", DOWN, 1))
+    panel.override_by_name("robust_beta", line("robust", UP, 1))
     shade = _shaded(panel, "beta", "β", NEUTRAL)
+    ends = ("beta_up", "beta_down", "hedge_bars")
     return _of_zscore(
-        placed(panel, 13, 0, 25, 12, 8), ("beta", *shade, "beta_up", "beta_down", "hedge_bars")
+        placed(panel, 13, 0, 34, 12, 8), ("beta", *shade, "kalman_beta", "robust_beta", *ends)
     )
 
 
@@ -158,7 +186,7 @@ def _correlation() -> timeseries.Panel:
     shades = _shaded(panel, "correlation", "of closes", NEUTRAL)
     shades += _shaded(panel, "return_correlation", "of returns", LEG_A)
     return _of_zscore(
-        placed(panel, 14, 12, 25, 12, 8), ("correlation", "return_correlation", *shades)
+        placed(panel, 14, 12, 34, 12, 8), ("correlation", "return_correlation", *shades)
     )
 
 
@@ -173,7 +201,7 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
         candlestick.Panel()
         .title(f"{title} · candles and volume")
         .description("Bars of the timeframe, put together to the width; volume in base units.")
-        .unit("none")
+        .unit("locale")
         .no_value(NOTHING)
         .max_data_points(120)
         .interval("1s")
@@ -185,9 +213,10 @@ def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:
         .tooltip(build_common.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
     )
     panel.override_by_name("volume", props({"unit": "short", "custom.axisPlacement": "hidden"}))
-    return reads(
-        placed(panel, name, x, 33, 12, 9), LAKE, lake(candles(symbol))
-    ).with_transformation(or_say())
+    panel.with_transformation(decimals("decimals", "/^(open|high|low|close)$/"))
+    panel.with_transformation(keep("open", "high", "low", "close", "volume"))
+    reads(placed(panel, name, x, 42, 12, 9), LAKE, lake(candles(symbol)))
+    return panel.with_transformation(or_say())
 
 
 _UNLISTED: dict[str, object] = {"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
@@ -206,6 +235,14 @@ _PRICES_TEXT = (
     "Where a point stands for several bars it is the last close, and the shade reaches from the "
     "lowest to the highest trade."
 )
+_FROM_100_TEXT = (
+    "Both legs beside what they were at the beginning of the range, which is 100: what moves "
+    "together stays together."
+)
+_RAW_TEXT = (
+    "A − β·B with the β of each bar, and its mean over the window. It jumps where β changes, for "
+    "β multiplies the whole price of B; beside it is what the z-score is made of."
+)
 _SPREAD_TEXT = (
     "Spread = A − β·B with the β of each bar; mean and σ over ${window} bars. Of raw prices it is "
     "in the quote currency; of log ones 0.01 is about 1 % of A, whatever the pair."
@@ -213,7 +250,8 @@ _SPREAD_TEXT = (
 _BETA_TEXT = (
     "Hedge ratio: OLS of A on B over the last ${lookback} bars, with twice its standard error on "
     "either side. Units of B against one of A; of log prices, value against value. The tooltip "
-    "says over how many bars it is so far."
+    "says over how many bars it is so far. A Kalman filter’s β (each bar) and a robust one "
+    "(Theil–Sen, each minute) are drawn where the analytics job keeps them."
 )
 _ONLY_IN_TOOLTIP: dict[str, object] = {
     "custom.hideFrom": {"legend": True, "tooltip": False, "viz": True},

@@ -3,7 +3,7 @@
 So there are prices also where there is no z-score yet.
 """
 
-from grafana.source.sql import FROM, SYMBOL_A, SYMBOL_B, TIMEFRAME, TO, seconds_of
+from grafana.source.sql import ASKED, FROM, SYMBOL_A, SYMBOL_B, TIMEFRAME, TO, seconds_of
 
 _MOST_BARS = 15_000  # of one symbol that are read for one chart
 
@@ -29,6 +29,7 @@ def _filling(least: int, *symbols: str) -> str:
       HAVING count(DISTINCT symbol) = (SELECT count(DISTINCT symbol) FROM first_bars
         WHERE symbol IN ({", ".join(symbols)})))
     WHERE len >= {seconds_of(TIMEFRAME)}))
+  WHERE {ASKED}
   ORDER BY NOT whole, bars > {_MOST_BARS}, bars < {least},
     CASE WHEN bars < {least} THEN len ELSE -len END
   LIMIT 1)"""
@@ -37,6 +38,11 @@ def _filling(least: int, *symbols: str) -> str:
 def _bars(name: str, symbol: str, time: str) -> str:
     own = f"{name}.symbol = {symbol} AND {name}.timeframe = frame"
     return f"CROSS JOIN bars AS {name} ON {own} AND {name}.time {time}"
+
+
+def _decimals(price: str) -> str:
+    """As many as show six digits of a price, which is what exchanges quote."""
+    return f"max(0, 5 - CAST(floor(log10({price})) AS INTEGER))"
 
 
 _SHADES = ", ".join(
@@ -53,13 +59,18 @@ steps AS MATERIALIZED (
     min(a.low) AS low_a, max(a.high) AS high_a, min(b.low) AS low_b, max(b.high) AS high_b
   FROM args {_bars("a", SYMBOL_A, f"BETWEEN since AND {TO}")} {_bars("b", SYMBOL_B, "= a.time")}
   GROUP BY step)
-SELECT '' AS _, step * width AS time, a.close AS price_a, b.close AS price_b, {_SHADES}
-FROM steps {_bars("a", SYMBOL_A, "= last")} {_bars("b", SYMBOL_B, "= last")}
-UNION ALL
-SELECT '', (step + 1) * width, NULL, NULL, NULL, NULL, NULL, NULL
-FROM (SELECT step, width, lead(step) OVER (ORDER BY step) AS next FROM steps)
-WHERE next > step + 1
-ORDER BY 2"""
+SELECT *, 100 * price_a / first_value(price_a) OVER o AS from_100_a,
+  100 * price_b / first_value(price_b) OVER o AS from_100_b,
+  {_decimals("price_a")} AS decimals_a, {_decimals("price_b")} AS decimals_b
+FROM (
+  SELECT '' AS _, step * width AS time, a.close AS price_a, b.close AS price_b, {_SHADES}
+  FROM steps {_bars("a", SYMBOL_A, "= last")} {_bars("b", SYMBOL_B, "= last")}
+  UNION ALL
+  SELECT '', (step + 1) * width, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM (SELECT step, width, lead(step) OVER (ORDER BY step) AS next FROM steps)
+  WHERE next > step + 1)
+WINDOW o AS (ORDER BY time)
+ORDER BY time"""
 
 
 def candles(symbol: str) -> str:
@@ -70,6 +81,7 @@ steps AS MATERIALIZED (
     max(high) AS high, min(low) AS low, sum(volume) AS volume
   FROM args {_bars("a", symbol, f"BETWEEN since AND {TO}")}
   GROUP BY step)
-SELECT '' AS _, step * width AS time, o.open, steps.high, steps.low, c.close, steps.volume
+SELECT '' AS _, step * width AS time, o.open, steps.high, steps.low, c.close, steps.volume,
+  {_decimals("c.close")} AS decimals
 FROM steps {_bars("o", symbol, "= steps.first")} {_bars("c", symbol, "= steps.last")}
 ORDER BY time"""

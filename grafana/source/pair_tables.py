@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.alert_queries import ALERTS, MOST_EVENTS
-from grafana.source.pair_queries import ALIGNED
+from grafana.source.pair_queries import ALIGNED, SIGNIFICANT
 from grafana.source.panels import columns, or_say, placed, props, reads, rows
 from grafana.source.style import ALARM, LAKE, QUIET, mapped
 from grafana.source.targets import lake
@@ -43,12 +43,14 @@ def pair_tables() -> list[table.Panel]:
     aligned.min_width(95)
     for name, digits in _DIGITS.items():
         aligned.override_by_name(name, props({"decimals": digits}))
+    for name in SIGNIFICANT:
+        aligned.override_by_name(name, props({"unit": "string", "custom.width": 130}))
     for name in ("time", "close_time"):
         aligned.override_by_name(name, props({"custom.width": 170}))
     for name in ("price_a", "price_b"):
         aligned.override_by_name(name, props({"unit": "string"}))
-    alerts = reads(placed(alerts, 17, 0, 42, 24, 8), LAKE, lake(ALERTS, ("opened",)))
-    aligned = reads(placed(aligned, 18, 0, 50, 24, 12), LAKE, lake(ALIGNED, ("time", "close_time")))
+    alerts = reads(placed(alerts, 17, 0, 51, 24, 8), LAKE, lake(ALERTS, ("opened",)))
+    aligned = reads(placed(aligned, 18, 0, 59, 24, 12), LAKE, lake(ALIGNED, ("time", "close_time")))
     return [alerts.with_transformation(or_say()), aligned.with_transformation(or_say("pair"))]
 
 
@@ -78,4 +80,8 @@ _ALERT_WIDTHS = {
     "opened": 170, "state": 75, "side": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95,
     "threshold": 95, "lasted": 170, "rule": 130,
 }  # fmt: skip
-_DIGITS = {one.column: one.decimals for one in PAIR_STATISTICS if one.decimals is not None}
+_DIGITS = {
+    one.column: one.decimals
+    for one in PAIR_STATISTICS
+    if one.decimals is not None and one.column not in SIGNIFICANT
+}

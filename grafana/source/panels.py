@@ -65,6 +65,10 @@ def line(
         "color": {"mode": "fixed", "fixedColor": color},
         "custom.lineWidth": width,
     }
+    if quiet or not width:
+        # The dot under the mouse is on the nearest series, and would lie beside the line; twice
+        # this is its size, and for 0 Grafana would keep that of before.
+        style["custom.pointSize"] = 1
     if dashed:
         style["custom.lineStyle"] = {"fill": "dash", "dash": [6, 6]}
     if quiet:
@@ -153,6 +157,16 @@ def keep(*names: str) -> DataTransformerConfig:
     return DataTransformerConfig(
         id_val="filterFieldsByName", options={"include": {"names": ["time", *names, "_"]}}
     )
+
+
+def decimals(column: str, fields: str) -> DataTransformerConfig:
+    """Gives the fields that match so many decimals as the last row of the column says."""
+    options = {
+        "configRefId": "A",
+        "applyTo": {"id": "byRegexp", "options": fields},
+        "mappings": [{"fieldName": column, "handlerKey": "decimals", "reducerId": "lastNotNull"}],
+    }
+    return DataTransformerConfig(id_val="configFromData", options=options)
 
 
 def or_say(constant: str = "_") -> DataTransformerConfig:

@@ -109,7 +109,7 @@ def colour(board: str, panel: int, field: str, text: str) -> str:
 
 
 PLACES = [
-    (PAIR, 1, {"z": 1, "state_text": 3, "age_text": 2, "beta_text": 4}),
+    (PAIR, 1, {"z": 1, "state_text": 3, "age_text": 4, "beta_text": 4}),
     (OVERVIEW, 1, {"state": 2, "stretched": 1, "ready": 1, "age_text": 1}),
     (OVERVIEW, 5, {"z": 5, "state": 5}),
     (SCREEN, 1, {"state": 2, "tested": 1, "cointegrated": 1, "age_text": 1}),
