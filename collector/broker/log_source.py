@@ -15,7 +15,7 @@ from collector.broker.entry import merged
 from collector.broker.lease import Lease
 from collector.broker.registry import Captures, choose_symbols
 from collector.broker.server import Server
-from collector.log_lines import RateLimitedLog
+from collector.log_lines import RateLimitedLog, shortened
 from collector.resources import Resources
 from collector.source import Work
 from collector.storage.batch import PAUSED, Batch
@@ -52,6 +52,7 @@ class LogSource:
         self._storing: asyncio.Task[None] | None = None
         self._backoff = Backoff(_FIRST_DELAY, resources.timing.write_retry_cap)
         self._warn = RateLimitedLog(log.error, 30.0)
+        self._tell = RateLimitedLog(log.warning, 600.0)
         self.trouble = ""
 
     @property
@@ -167,11 +168,23 @@ class LogSource:
             lost = dict.fromkeys(self._resources.roster.symbols, PAUSED)
             batches[0].interrupted = lost | batches[0].interrupted
         self._waiting = sum(len(batch.events) for batch in batches)
+        self._tell_unknown(batches)
         self._storing = asyncio.create_task(self._persist(batches))
         # Whoever waits may be cancelled; what was read is stored all the same.
         await asyncio.shield(self._storing)
         self._storing = None
         await self._consumer.acknowledge(read.ids)
+
+    def _tell_unknown(self, batches: Sequence[Batch]) -> None:
+        """Trades that a capture brings by another configuration are left out, and told."""
+        live = (batch for batch in batches if batch.source == "live")
+        came = {event.symbol for batch in live for event in batch.events}
+        if unknown := came.difference(self._resources.roster.symbols):
+            self._tell(
+                "captures publish trades of %s, which symbols here does not name: they are left "
+                "out; captures and store need the same configuration",
+                shortened(sorted(unknown)),
+            )
 
     async def _persist(self, batches: Sequence[Batch]) -> None:
         for batch in batches:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from simulator import SimulatedExchange
+from simulator import Faults, SimulatedExchange, random_faults
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
 from tests.collector.broker.servers import (
@@ -165,6 +165,46 @@ def test_whatever_becomes_of_redis_nothing_is_missing_and_nothing_twice(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     through(tmp_path, trouble)
+
+
+def test_symbols_that_the_store_does_not_name_are_told_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            fewer = settings.model_copy(update={"symbols": ["BTCUSDT"], "pairs": []})
+            async with storing(server, lake, fewer), capturing(server, settings):
+                await all_stored(lake, exchange)
+                await until(lambda: counter(lake, "ignored") > 20)
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
+    assert "publish trades of ETHUSDT, SOLUSDT, which symbols here does not name" in caplog.text
+    assert rows_of(lake, "SELECT DISTINCT symbol FROM ticks") == [("BTCUSDT",)]
+
+
+def test_faults_of_the_exchange_between_it_and_a_capture(tmp_path: Path) -> None:
+    """Connections that fall silent, break and lie: the capture sees to them without a lake."""
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> Counter[str]:
+        faults = Faults(random_faults(seed=11, count=12, frames=500))
+        async with SimulatedExchange(market(rate=150), faults=faults) as exchange:
+            often = {"connection_hours": 3 / 3600, "silence_seconds": 3.0}
+            settings = settings_for(exchange, connections_per_symbol=2, **often)
+            async with storing(server, lake, settings), capturing(server, settings):
+                await until(lambda: not faults.pending)
+                await all_stored(lake, exchange, 200)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "redis") as server:
+        found = asyncio.run(scenario(server))
+    assert found.pop("right") > 200
+    assert found == CLEAN
+    assert rows_of(lake, "SELECT count(*) FROM gaps WHERE state != 'repaired'") == [(0,)]
 
 
 def test_a_log_without_a_store_keeps_within_its_bytes_and_what_it_lets_go_is_repaired(

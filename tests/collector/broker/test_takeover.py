@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from collector.storing import RollTurn
 from simulator import SimulatedExchange
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, atomic, open_ticks_writer
@@ -117,6 +118,37 @@ def test_a_store_whose_redis_forgot_the_lease_ends_where_another_has_begun(tmp_p
         found = asyncio.run(scenario(server))
     assert found.pop("right") > 100
     assert found == CLEAN
+
+
+def test_only_one_process_touches_files_until_it_has_ended(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with RollTurn(lake) as first, RollTurn(lake) as second:
+        assert first.is_ours()
+        assert not second.is_ours()
+        assert first.is_ours()
+    with RollTurn(lake) as third:
+        assert third.is_ours()
+
+
+def test_a_lake_that_is_locked_is_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a store leaves it that sleeps in the middle of a transaction."""
+    lake = Lake(tmp_path / "lake")
+    monkeypatch.setattr("spreadlake.lake.databases.connections.BUSY_MS", 100)
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = with_log(settings_for(exchange), lease_seconds=1.0)
+            with closing(open_ticks_writer(lake)) as sleeping:
+                sleeping.execute("BEGIN IMMEDIATE")
+                async with storing(server, lake, settings), capturing(server, settings):
+                    await until(lambda: "cannot be written now" in caplog.text)
+                    sleeping.execute("ROLLBACK")
+                    await all_stored(lake, exchange)
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
 
 
 def test_a_lake_that_a_collector_writes_takes_no_store_and_the_other_way_round(
