@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: install demo test soak mutants up bench dashboards docs audit check format lock clean
+.PHONY: install demo test soak mutants up bench dashboards docs pictures audit check format lock clean
 
 install: $(DEV)
 
@@ -64,6 +64,10 @@ dashboards: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python -m docs.source
+
+# Needs Grafana with its SQLite data source, Prometheus and Chromium; says so where one is missing.
+pictures: $(DEV)
+	@$(BIN)/python -m docs.pictures $(ARGS)
 
 audit: $(DEV)
 	@$(BIN)/python .ci/audit.py

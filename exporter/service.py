@@ -24,10 +24,9 @@ def run(context: ServiceContext) -> None:
     lake, settings = context.lake, context.settings
     watched = WatchedServices(notifier=bool(settings.notify.urls))
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
-    app = make_app(
-        metrics, lambda: read_health(lake, watched), Page(lake, program=settings.exporter.command)
-    )
     where = settings.exporter
+    page = Page(lake, program=where.command, grafana=where.dashboards)
+    app = make_app(metrics, lambda: read_health(lake, watched), page)
     with MetricsServer(where.host, where.port, app) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")
         thread.start()

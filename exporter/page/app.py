@@ -12,7 +12,7 @@ from exporter.page.answers import about_lake, json_bytes, newest_ranking, view_o
 from exporter.page.download import csv_of_view
 from exporter.page.files import page_files
 from exporter.page.parameters import parse_query
-from exporter.page.rules import rule_of_view
+from exporter.page.rules import beside_view
 from exporter.page.slots import BusyError, Slots
 from spreadlake.errors import InputError, RemovedError, SpreadlakeError, UnavailableError
 from spreadlake.lake import Lake
@@ -51,7 +51,11 @@ class Page:
     """
 
     def __init__(
-        self, lake: Lake, questions: Slots | None = None, program: str = "spreadlake"
+        self,
+        lake: Lake,
+        questions: Slots | None = None,
+        program: str = "spreadlake",
+        grafana: str | None = None,
     ) -> None:
         self._lake = lake
         self._files = page_files()
@@ -61,7 +65,7 @@ class Page:
             "/api/lake": lambda query: _without(query, about_lake, lake),
             "/api/screen": lambda query: _without(query, newest_ranking, lake),
             "/api/pair": lambda query: view_of_pair(lake, query),
-            "/api/rule": lambda query: rule_of_view(lake, query, program),
+            "/api/rule": lambda query: beside_view(lake, query, program, grafana),
         }
 
     def has(self, path: str) -> bool:

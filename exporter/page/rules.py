@@ -3,21 +3,33 @@
 The page only reads: who is to be alerted at the threshold of a chart pastes that line.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from exporter.page.dashboards import dashboards_of_view
 from exporter.page.parameters import OF_EXPORT, parse_query, view_request
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import lake_prices
 from spreadlake.status import snapshot
 from spreadlake.status.watchable import command_to_set, watchable
 
+if TYPE_CHECKING:
+    from spreadlake.research.pair_view import ViewRequest
 
-def rule_of_view(lake: Lake, query: str, program: str) -> dict[str, Any]:
-    """`commands` to paste, or why there is none in `refused`; InputError for a wrong value.
 
-    `program` is how spreadlake is called where commands are run.
+def beside_view(
+    lake: Lake, query: str, program: str = "spreadlake", grafana: str | None = None
+) -> dict[str, Any]:
+    """What stands beside a view: its rules, and links to the dashboards; InputError as of a view.
+
+    `commands` are lines to paste, or `refused` says why there is none. `program` is how spreadlake
+    is called where commands are run, and `grafana` its address, where it is known.
     """
     request = view_request(parse_query(query, OF_EXPORT))
+    links = dashboards_of_view(request, grafana.rstrip("/")) if grafana else []
+    return _rule(lake, request, program) | {"dashboards": links}
+
+
+def _rule(lake: Lake, request: "ViewRequest", program: str) -> dict[str, Any]:
     key = request.key
     with snapshot(lake.analytics_db) as db:
         if db is None:

@@ -52,7 +52,8 @@ def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | N
     url = home_url(watch.grafana_url, span, time.time())
     variables = {"SPREADLAKE_EXPORTER__HOST": LOOPBACK, "SPREADLAKE_EXPORTER__PORT": str(port)}
     launcher = Launcher(lake, path, variables)
-    specs = [launcher.exporter(), *_watching(watch.specs, alerting=alerting)]
+    exporter = launcher.exporter(settings.exporter.dashboards or watch.grafana_url)
+    specs = [exporter, *_watching(watch.specs, alerting=alerting)]
     facts = [f"{url}   (admin: {watch.password_file})"]
     pipeline = PipelineRun("spreadlake dashboards", lake, settings, specs, facts)
     typer.echo(_text(lake, span, url, watch, alerting=alerting))

@@ -135,12 +135,12 @@ def _run(
     _check_first(lake, settings, grafana=grafana)
     with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():
         url, launcher = _with_metrics_address(launcher, settings)
-        specs = [launcher.collector(origin), launcher.job(), launcher.exporter()]
-        notified = bool(settings.notify.urls)
-        specs += [launcher.notifier()] if notified else []
+        watch = _observability(lake, url, notifier=bool(settings.notify.urls)) if grafana else None
+        linked = settings.exporter.dashboards or (watch.grafana_url if watch else None)
+        specs = [launcher.collector(origin), launcher.job(), launcher.exporter(linked)]
+        specs += [launcher.notifier()] if settings.notify.urls else []
         if simulator_port is not None:
             specs.append(_steadily(launcher).simulator(simulator_port, market))
-        watch = _observability(lake, url, notifier=notified) if grafana else None
         specs += watch.specs if watch else ()
         for note in notes:
             typer.echo(note, err=True)

@@ -7,7 +7,7 @@ itself: the job goes on watching it for edited rules.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from launcher.supervisor.child import ChildSpec
@@ -54,9 +54,13 @@ class Launcher:
         """The analytics job."""
         return self.service("analytics-job", "analyse", *arguments)
 
-    def exporter(self) -> ChildSpec:
-        """The exporter."""
-        return self.service("exporter", "export-metrics")
+    def exporter(self, grafana: str | None = None) -> ChildSpec:
+        """The exporter; its page leads to the Grafana beside it, where its address is given."""
+        spec = self.service("exporter", "export-metrics")
+        if grafana is None:
+            return spec
+        linked = {**spec.environment, "SPREADLAKE_EXPORTER__DASHBOARDS": grafana}
+        return replace(spec, environment=linked)
 
     def notifier(self) -> ChildSpec:
         """What tells people about alerts."""

@@ -243,6 +243,12 @@ class ExporterSettings(Section):
         examples=["https://charts.example.org"],
         description="where a browser finds the page, for links to it; unset: host and port",
     )
+    dashboards: Annotated[str, AfterValidator(_check_url)] | None = Field(
+        None,
+        examples=["http://127.0.0.1:3000"],
+        description="where a browser finds Grafana, for links from the page; unset: one that was "
+        "started beside it, if any",
+    )
 
     @property
     def browser_url(self) -> str:

@@ -1,6 +1,7 @@
 """From the threshold over the charts to the rule: the line that the page offers does it."""
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from exporter.page.app import Page
+from exporter.page.dashboards import BACKTEST, PAIR, SCREEN
 from spreadlake.config.added_rules import read_added_rules
 from tests.exporter.page_visit import KEPT, expect_drawn, visiting
 from tests.exporter.serving import serving
 from tests.exporter.test_page import ask, refusal
 from tests.grafana.lake_fixture import FixtureLake, build_lake
+from tests.grafana.rendering import dashboard
 from tests.grafana.stack import browsing
 from tests.running import invoke
 
@@ -131,3 +134,29 @@ def test_the_threshold_says_that_it_only_draws_and_what_to_paste(
         page.keyboard.press("Enter")
         expect(page.locator("#rule")).to_contain_text("window 45, which is not computed")
         assert visit.complaints == []
+
+
+def test_the_page_leads_to_the_dashboards_with_what_is_chosen(fixture: FixtureLake) -> None:
+    asked = SERIES | {"prices": "log", "range": "1h"}
+    span = {"from": 1_795_000_000, "to": 1_795_000_600}
+    with serving(fixture.lake, page=Page(fixture.lake, grafana="http://127.0.0.1:3000")) as address:
+        links = dict(ask(address, "/api/rule", **asked)[1]["dashboards"])
+        then = dict(ask(address, "/api/rule", **(SERIES | span))[1]["dashboards"])
+    pair, screen, backtests = links.values()
+    assert pair == (
+        "http://127.0.0.1:3000/d/spreadlake-pair?var-symbol_a=BTCUSDT&var-symbol_b=ETHUSDT"
+        "&var-timeframe=1s&var-window=60&var-lookback=300&var-threshold=2.75&var-prices=log"
+        "&from=now-3600s&to=now"
+    )
+    assert screen.startswith("http://127.0.0.1:3000/d/spreadlake-screen?")
+    assert backtests.endswith("/d/spreadlake-backtest?var-pair=BTCUSDT%2FETHUSDT")
+    assert then["Pair"].endswith("&from=1795000000000&to=1795000600000")
+    # Dashboards and their variables are called so.
+    for uid in (PAIR, SCREEN, BACKTEST):
+        assert dashboard(uid)["uid"] == uid
+    names = {one["name"] for one in dashboard(PAIR)["templating"]["list"]}
+    assert set(re.findall(r"var-(\w+)=", pair)) <= names
+
+
+def test_without_a_known_grafana_there_is_no_link(address: str) -> None:
+    assert ask(address, "/api/rule", **SERIES)[1]["dashboards"] == []

@@ -4,6 +4,7 @@ import { asked } from "./address.js";
 import { Refused, ask } from "./api.js";
 
 const place = document.getElementById("rule");
+const links = document.getElementById("dashboards");
 let question = null;
 
 export async function showRule(chosen) {
@@ -12,7 +13,9 @@ export async function showRule(chosen) {
   const { signal } = question;
   try {
     const answer = await ask(`api/rule${asked(chosen)}`, signal);
-    if (!signal.aborted) fill(answer, chosen.threshold);
+    if (signal.aborted) return;
+    fill(answer, chosen.threshold);
+    lead(answer.dashboards);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
@@ -23,6 +26,7 @@ export async function showRule(chosen) {
 export function forgetRule() {
   question?.abort();
   place.replaceChildren();
+  links.replaceChildren();
 }
 
 function fill({ refused, commands }, threshold) {
@@ -36,6 +40,17 @@ function fill({ refused, commands }, threshold) {
     ...commands.flatMap(pasted),
   );
   if (location.hash === "#rule") place.scrollIntoView({ block: "nearest" });
+}
+
+// To Grafana, where it is known, each with what is chosen here.
+function lead(dashboards) {
+  links.replaceChildren(...dashboards.flatMap(([title, address]) => {
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = title;
+    return [" · ", link];
+  }));
+  if (dashboards.length) links.prepend("In Grafana");
 }
 
 function text(...parts) {
