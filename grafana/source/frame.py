@@ -87,7 +87,7 @@ def framed(
     if uid in _TO_PAGE:
         board.link(_page_link(uid))
     if uid == PAIR_UID:
-        board.link(_rule_link())
+        board.link(rule_link())
     return board
 
 
@@ -123,7 +123,7 @@ def _link(here: str, uid: str) -> build.DashboardLink:
     )
 
 
-def _rule_link() -> build.DashboardLink:
+def rule_link() -> build.DashboardLink:
     """To what the page says of the rules on what is shown; it opens no alert and changes none."""
     return (
         build.DashboardLink("Alert …")

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.candlestick import (
 )
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
+from grafana.source.frame import rule_link
 from grafana.source.pair_chart_queries import CHARTS
 from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_tables import NOTHING
@@ -90,6 +91,7 @@ def _shaded(panel: timeseries.Panel, column: str, name: str, color: str) -> list
 
 def _zscore() -> timeseries.Panel:
     panel = lines("z-score · ${window} bars · ${prices} prices", f"{_Z_TEXT} {_STEP}")
+    panel.links([rule_link()])
     panel.axis_soft_min(-3).axis_soft_max(3).no_value(NOTHING)
     panel.max_data_points(1000).interval("1s")
     panel.legend(build_common.VizLegendOptions().show_legend(False))

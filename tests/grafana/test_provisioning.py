@@ -250,3 +250,16 @@ def test_contact_points_are_never_empty_and_use_our_templates() -> None:
         used = set(re.findall(r'template "([\w.]+)"', json.dumps(settings).replace('\\"', '"')))
         assert used
         assert used <= defined
+
+
+def test_the_threshold_says_that_it_only_draws_and_the_chart_leads_to_the_rule() -> None:
+    board = dashboard("spreadlake-pair")
+    (threshold,) = [v for v in board["templating"]["list"] if v["name"] == "threshold"]
+    assert threshold["label"].startswith("Draw")
+    assert "opens no alert" in threshold["description"]
+    (chart,) = [panel for panel in board["panels"] if panel["title"].startswith("z-score")]
+    for links in (board["links"], chart["links"]):
+        (rule,) = [link for link in links if link["url"].endswith("#rule")]
+        assert rule["url"].startswith("${page:raw}/?a=${symbol_a:percentencode}&")
+        for name in ("symbol_b", "timeframe", "window", "lookback", "threshold", "prices"):
+            assert f"=${{{name}:percentencode}}" in rule["url"]
