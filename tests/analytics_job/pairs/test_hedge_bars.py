@@ -21,6 +21,10 @@ SHARES = (0.0, 0.5, 1.0)
 OLD = Path(__file__).parents[2] / "lake" / "versions" / "analytics_1.sql"
 
 
+# Every crossing is an event.
+PLAIN = {"close_below": 1.2, "min_seconds": 0, "quiet_seconds": 0}
+
+
 def _config(*alerts: dict[str, Any]) -> Settings:
     return harness.settings(
         symbols=SYMBOLS,
@@ -28,7 +32,7 @@ def _config(*alerts: dict[str, Any]) -> Settings:
         windows=[WINDOW],
         lookbacks=[LOOKBACK],
         max_stale_bars=20,
-        alerts=[{"window": WINDOW, "threshold": 1.2, **alert} for alert in alerts],
+        alerts=[{"window": WINDOW, "threshold": 1.2, **PLAIN, **alert} for alert in alerts],
     )
 
 

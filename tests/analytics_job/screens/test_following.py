@@ -208,11 +208,16 @@ def test_a_rebuild_follows_the_same(tmp_path: Path) -> None:
     assert before["pair_analytics"]
 
 
-LASTING = {"name": "far", "threshold": 1.0, "close_below": 1e-9}  # open for long
+LASTING = {
+    "name": "far",
+    "threshold": 1.0,
+    "close_below": 1e-9,
+    "quiet_seconds": 0,
+}  # open for long
 
 
 @pytest.mark.parametrize(
-    "rule", [LASTING | {"window": 20, "threshold": 2.0}, LASTING | {"on": "screen"}]
+    "rule", [LASTING | {"window": 20, "threshold": 2.0, "min_bars": 1}, LASTING | {"on": "screen"}]
 )
 def test_a_pair_with_an_open_alert_stays_until_it_is_closed(
     tmp_path: Path, rule: dict[str, Any]
@@ -240,10 +245,10 @@ def test_a_pair_with_an_open_alert_stays_until_it_is_closed(
 
 
 def test_alerts_of_a_rule_that_names_the_pair_either_way_round(tmp_path: Path) -> None:
+    named = {"one": ["AUSDT", "BUSDT"], "other": ["BUSDT", "AUSDT"], "none": ["CUSDT", "AUSDT"]}
     rules = [
-        {"name": "one", "window": 20, "threshold": 0.5, "pairs": [["AUSDT", "BUSDT"]]},
-        {"name": "other", "window": 20, "threshold": 0.5, "pairs": [["BUSDT", "AUSDT"]]},
-        {"name": "none", "window": 20, "threshold": 0.5, "pairs": [["CUSDT", "AUSDT"]]},
+        {"name": name, "window": 20, "threshold": 0.5, "min_bars": 1, "pairs": [legs]}
+        for name, legs in named.items()
     ]
     run = Run(tmp_path, settings(alerts=rules))
     for _ in run.over(FIRST, FIRST + STEP * ENTER):
