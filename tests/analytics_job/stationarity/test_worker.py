@@ -23,6 +23,10 @@ SYMBOLS = ["AUSDT", "BUSDT"]
 BEGIN = EPOCH + 17
 TRADES = walk(SYMBOLS, 420, seed=21, per_second=0.8, start=BEGIN)
 INTERVAL, LOOKBACKS = 50, [40, 90]
+# Every crossing is an event.
+PLAIN: dict[str, Any] = {
+    "window": 20, "threshold": 1.0, "close_below": 1.0, "min_bars": 1, "quiet_seconds": 0
+}  # fmt: skip
 CONFIG = harness.settings(
     symbols=SYMBOLS,
     timeframes=["1s", "5s", "1m"],
@@ -31,8 +35,8 @@ CONFIG = harness.settings(
     max_stale_bars=20,
     job={"tests_interval": INTERVAL, "interval": 0.05},
     alerts=[
-        {"name": "free", "window": 20, "threshold": 1.0},
-        {"name": "gated", "window": 20, "threshold": 1.0, "max_adf_pvalue": 0.3},
+        PLAIN | {"name": "free"},
+        PLAIN | {"name": "gated", "max_adf_pvalue": 0.3},
     ],
 )
 Key = tuple[str, int, int]
