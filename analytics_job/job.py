@@ -93,6 +93,7 @@ class AnalyticsJob:
         self._retention = Retention(
             self._db, self._lake, hours, settings.storage.keep_days, settings.storage.alert_days
         )
+        configuration.sync_page(self._db, settings.exporter)
         configuration.sync_breaks(self._db, self._pipeline)
         configuration.sync_timeframes(self._db, self._pipeline)
         due, new = configuration.sync_series(self._db, self._pipeline, settings)

@@ -16,9 +16,11 @@ from analytics_job.pairs.backlog import DueRows
 from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
 from spreadlake.config import Settings
+from spreadlake.config.sections import ExporterSettings
 from spreadlake.lake import atomic
 from spreadlake.lake.analytics.definition import lake_prices, save_prices
 from spreadlake.lake.analytics.followed import save_followed
+from spreadlake.lake.databases.meta import write_meta
 from spreadlake.pairs import parse_pair
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 
@@ -44,6 +46,14 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('timeframes', ?)", (json.dumps(wanted),))
     for timeframe in sorted(set(wanted) - set(kept)):
         pipeline.build(timeframe)
+
+
+def sync_page(db: sqlite3.Connection, exporter: ExporterSettings) -> None:
+    """Where a browser finds the exporter's page, for the links of dashboards."""
+    if exporter.url is None and not exporter.port:
+        return  # whichever port is free: nobody knows yet
+    with atomic(db):
+        write_meta(db, "page_url", exporter.browser_url)
 
 
 def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:

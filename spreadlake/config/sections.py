@@ -58,6 +58,14 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_page_url(url: str) -> str:
+    parts = urlsplit(_check_url(url))
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ValueError("it is not an address that a browser opens, such as https://host:port")
+    return url.rstrip("/")
+
+
+PageUrl = Annotated[str, AfterValidator(_check_page_url)]
 Symbol = Annotated[str, AfterValidator(check_symbol), AfterValidator(_check_margin)]
 Timeframe = Annotated[str, AfterValidator(_check_timeframe)]
 Url = Annotated[str, AfterValidator(_check_url), AfterValidator(_check_usd_margined)]
@@ -238,7 +246,7 @@ class ExporterSettings(Section):
         description="how spreadlake is called where its commands are run, for lines that the page "
         "offers to paste",
     )
-    url: Annotated[str, AfterValidator(_check_url)] | None = Field(
+    url: PageUrl | None = Field(
         None,
         examples=["https://charts.example.org"],
         description="where a browser finds the page, for links to it; unset: host and port",

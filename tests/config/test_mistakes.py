@@ -62,6 +62,10 @@ IN_A_FILE = {
         ["BTCUSDT/XRPUSDT uses XRPUSDT", "not in symbols (BTCUSDT, ETHUSDT, SOLUSDT)"],
     ),
     "timeframe": ('timeframes = ["1d"]', ["timeframes[0] = '1d'", "s, m or h"]),
+    "page": (
+        "[exporter]\nurl = 'ws://host'",
+        ["exporter.url = 'ws://host'", "an address that a browser opens, such as https://"],
+    ),
     "address": ('[exchange]\nws_url = "fstream"', ["exchange.ws_url = 'fstream'", "wss://host"]),
     "choice": ('[exchange]\ntrades = "all"', ["exchange.trades = 'all'", "'aggTrade' or 'trade'"]),
     "section as a value": ("exporter = 9464", ["exporter = 9464", "section of several keys"]),

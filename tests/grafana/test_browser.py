@@ -1,10 +1,8 @@
 """The dashboards in a real browser on a real Grafana: what is drawn, chosen and exported."""
 
-import csv
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from grafana.source.alerts import ALERTS
-from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, FixtureLake, build_lake
-from tests.grafana.rendering import all_dashboards, dashboard, query
+from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, build_lake
+from tests.grafana.rendering import all_dashboards, dashboard
 from tests.grafana.stack import Stack, browsing, running_stack, visiting
 from tests.patience import PATIENCE
 
@@ -247,45 +245,21 @@ def test_where_no_back_test_is_kept_there_are_words(stack: Stack, browser: Brows
         assert visit.failures == []
 
 
-def test_the_aligned_table_is_exported_as_csv(
-    stack: Stack, browser: Browser, tmp_path: Path
+def test_the_aligned_table_shows_the_newest_rows_and_leads_to_all_of_them(
+    stack: Stack, browser: Browser
 ) -> None:
-    path = "/d/spreadlake-pair?refresh=&viewPanel=panel-18"
-    with visiting(browser, stack, path) as visit:
-        visit.title("BTCUSDT_ETHUSDT_1s")
-        expect(visit.page.get_by_text("price_a").first).to_be_visible(timeout=PATIENCE_MS)
+    """A link to the exporter's file of the range, which is named by symbols and timeframe."""
+    with visiting(browser, stack, "/d/spreadlake-pair?refresh=", height=3000) as visit:
+        table = panel_of(visit.page, 18)
         newest = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stack.lake.end))
-        first = visit.page.get_by_role("gridcell").first
+        first = table.get_by_role("gridcell").first
         expect(first).to_have_text(newest, timeout=PATIENCE_MS)
-        visit.page.get_by_role("heading", name="BTCUSDT_ETHUSDT_1s").first.hover()
-        visit.page.keyboard.press("i")
-        button = visit.page.get_by_role("button", name="Download CSV")
-        button.wait_for(timeout=PATIENCE_MS)
-        with visit.page.expect_download() as download:
-            button.click()
-        assert download.value.suggested_filename.startswith("BTCUSDT_ETHUSDT_1s-data-")
-        download.value.save_as(tmp_path / "table.csv")
-    assert_csv(stack.lake, tmp_path / "table.csv")
-
-
-def assert_csv(lake: FixtureLake, path: Path) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0])[:5] == ["time", "price_a", "price_b", "spread", "zscore"]
-    assert "close_time" in rows[0]
-    stored = query(
-        lake.lake.root,
-        "SELECT strftime('%Y-%m-%d %H:%M:%S', time, 'unixepoch') AS at, price_a, zscore "
-        "FROM pair_analytics WHERE pair = 'BTCUSDT/ETHUSDT' AND timeframe = '1s' "
-        "AND window_bars = 60 ORDER BY time",
+        link = table.get_by_role("link").first.get_attribute("href")
+    since, until = (stack.lake.end - 899) * 1000, (stack.lake.end + 1) * 1000
+    assert link == (
+        "http://127.0.0.1:9464/pair.csv?a=BTCUSDT&b=ETHUSDT&timeframe=1s&window=60&lookback=300"
+        f"&prices=raw&from={since}&to={until}"
     )
-    kept = {row[0]: row for row in stored.rows}
-    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
-    assert len(rows) == 900
-    for row in rows:
-        _, price, zscore = kept[row["time"]]
-        assert float(row["price_a"]) == price
-        assert float(row["zscore"]) == pytest.approx(zscore, abs=6e-4)
 
 
 def test_the_panels_titles_are_what_the_tests_name() -> None:

@@ -340,3 +340,20 @@ def _thresholds(lake: harness.TestLake) -> set[float]:
 
 def _refused_more_than(root: Path, times: int) -> bool:
     return _log(root).count("refused") > times
+
+
+def page_url(lake: harness.TestLake) -> list[str]:
+    return [row["value"] for row in lake.table("meta") if row["key"] == "page_url"]
+
+
+def test_dashboards_are_told_where_the_page_is(tmp_path: Path) -> None:
+    """Also where that is configured while the job runs."""
+    lake = harness.run_job(tmp_path, harness.settings(**BASE), [BEFORE])
+    assert page_url(lake) == ["http://127.0.0.1:9464"]
+    job = AnalyticsJob(lake.lake, harness.settings(**BASE))
+    job.configure(harness.settings(**BASE, exporter={"url": "https://charts.example.org/lake/"}))
+    job.close()
+    assert page_url(lake) == ["https://charts.example.org/lake"]
+    job = AnalyticsJob(lake.lake, harness.settings(**BASE, exporter={"host": "::", "port": 80}))
+    job.close()
+    assert page_url(lake) == ["http://[::1]:80"]
