@@ -14,7 +14,7 @@ from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, atomic, open_reader, read_status
 from spreadlake.lake.analytics.removal import removed_before, removed_key
-from spreadlake.lake.analytics.rollups import kept_from, remove_rollups, series_in
+from spreadlake.lake.analytics.rollups import kept_from, remove_rollups, save_first, series_in
 from spreadlake.lake.keeping import age_cutoff, midnight
 from spreadlake.lake.sizes import ColdKind
 from spreadlake.series import BARS, TABLES, Table
@@ -102,7 +102,10 @@ def remove_old_rollups(
                 if key.timeframe not in cutoffs:
                     kept = hours.get(key.timeframe, DEFAULT_HOURS)
                     cutoffs[key.timeframe] = kept_from(db, key.timeframe, kept, now)
+                before = db.total_changes
                 remove_rollups(db, [key], 0, cutoffs[key.timeframe])
+                if db.total_changes > before:
+                    save_first(db, key.timeframe, cutoffs[key.timeframe])
         yield
 
 

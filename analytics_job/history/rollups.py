@@ -12,6 +12,7 @@ from spreadlake.lake.analytics.rollups import (
     kept_from,
     missing_before,
     rows_to_roll,
+    save_first,
     save_missing,
     save_rollups,
     series_in,
@@ -65,6 +66,8 @@ class OldRows:
                 yield True
         with atomic(self._db):
             save_missing(self._db, timeframe, start if start > first else 0)
+            if start <= first:
+                save_first(self._db, timeframe, start)
         yield True
 
     def _first(self, timeframe: str, before: int) -> int:

@@ -75,7 +75,7 @@ common AS MATERIALIZED (
   SELECT *, {_LONGEST} * len AS reach, {_progress("archived")} AS hot,
     coalesce(min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}), {TO}) AS newest,
     kind = {KEPT_PRICES} AND EXISTS (SELECT 1 FROM series WHERE {_SERIES}) AS kept,
-    {_progress("rollups")} <= max({FROM}, first)
+    max({_progress("rollups")}, {_progress("rollups_from")}) <= max({FROM}, first)
       AND EXISTS (SELECT 1 FROM {ROLLUPS} AS r WHERE {_SERIES}) AS rolled
   FROM asked CROSS JOIN (
     SELECT timeframe AS frame, {seconds_of("timeframe")} AS len, max(time) AS first

@@ -54,7 +54,7 @@ def forget_rollups(db: sqlite3.Connection, start: int) -> None:
         span = span_seconds(timeframe_seconds(timeframe))
         first = start // span * span
         db.execute("DELETE FROM pair_rollups WHERE timeframe = ? AND time >= ?", (timeframe, first))
-    db.execute("UPDATE progress SET value = min(value, ?) WHERE key GLOB 'rollups:*'", (start,))
+    db.execute("UPDATE progress SET value = min(value, ?) WHERE key GLOB 'rollups*'", (start,))
 
 
 def missing_before(db: sqlite3.Connection) -> dict[str, int]:
@@ -70,6 +70,18 @@ def save_missing(db: sqlite3.Connection, timeframe: str, before: int) -> None:
         db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (key, before))
     else:
         db.execute("DELETE FROM progress WHERE key = ?", (key,))
+
+
+def save_first(db: sqlite3.Connection, timeframe: str, start: int) -> None:
+    """Puts on record that rows before a time (s) have no roll-ups, or none any more.
+
+    In the caller's transaction.
+    """
+    db.execute(
+        "INSERT INTO progress VALUES (?, ?) "
+        "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+        (f"rollups_from:{timeframe}", start),
+    )
 
 
 def kept_from(db: sqlite3.Connection, timeframe: str, hours: float, now: int) -> int:

@@ -49,6 +49,7 @@ def of_before(lake: harness.TestLake) -> None:
         for (table,) in db.execute(TABLES).fetchall():
             names = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
             db.execute(f"INSERT OR REPLACE INTO {table}({names}) SELECT {names} FROM newer.{table}")
+        db.execute("DELETE FROM progress WHERE key GLOB 'rollups*'")
         db.commit()
         db.execute("PRAGMA user_version = 11")
     newer.unlink()
@@ -56,6 +57,11 @@ def of_before(lake: harness.TestLake) -> None:
 
 def times(lake: harness.TestLake, timeframe: str) -> list[int]:
     return [row["time"] for row in kept_rollups(lake.lake) if row["timeframe"] == timeframe]
+
+
+def first_of(lake: harness.TestLake) -> int:
+    """Where it is on record that roll-ups of 1s bars begin."""
+    return int(lake.table("progress WHERE key = 'rollups_from:1s'")[0]["value"])
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +194,7 @@ def test_they_are_kept_longer_than_rows_and_not_for_ever(
     roll(job)
     kept = [time for time in range(EPOCH, END, 60) if time >= END + 30 - 150 * 60]
     assert times(lake, "1s") == kept
+    assert first_of(lake) == END + 30 - 150 * 60
     assert min(times(lake, "1m")) == EPOCH, "of 1m bars that is 150 hours"
     # Those of rows that SQLite keeps stay, and an older lake gets no more than are kept.
     of_before(lake)
@@ -196,5 +203,6 @@ def test_they_are_kept_longer_than_rows_and_not_for_ever(
     for _ in range(2):
         job.step()
         assert END - 4 * 3600 - 60 < min(times(lake, "1s")) <= END - 4 * 3600 + 60
+        assert END - 4 * 3600 - 60 < first_of(lake) <= END - 4 * 3600 + 60
         roll(job)
     job.close()
