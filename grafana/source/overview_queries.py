@@ -74,6 +74,9 @@ WHERE e.closed_at IS NULL ORDER BY +e.opened_at DESC"""
 # So many symbols, those with the greatest volume of late: of hundreds nobody could read it.
 _MOST_SYMBOLS = 30
 
+# Returns of the other leg are found by the key of the bars: a table that the query made itself has
+# no index, and a join with it would cost the square of the bars.
+#
 # Correlation of the log returns of the last bars in a row, every symbol with every other: none from
 # before a break, or before bars that a symbol does not have. Each pair of symbols is computed once
 # and written on both sides of the diagonal, which is empty: else its 1 would be all of the scale.
@@ -103,11 +106,17 @@ returns AS MATERIALIZED (
   FROM (SELECT *, max(run) OVER (PARTITION BY symbol) AS newest_run FROM runs)
   WHERE run = newest_run
   WINDOW o AS (PARTITION BY symbol ORDER BY time)),
+begins AS MATERIALIZED (SELECT symbol, min(time) AS begin FROM returns GROUP BY symbol),
 sums AS (
-  SELECT x.symbol AS a, y.symbol AS b, count(*) AS n, sum(x.r) AS x, sum(y.r) AS y,
-    sum(x.r * x.r) AS xx, sum(y.r * y.r) AS yy, sum(x.r * y.r) AS xy
-  FROM returns AS x JOIN returns AS y ON y.time = x.time AND y.symbol > x.symbol
-  WHERE x.r IS NOT NULL AND y.r IS NOT NULL GROUP BY 1, 2),
+  SELECT a, b, count(*) AS n, sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy,
+    sum(x * y) AS xy
+  FROM (SELECT x.symbol AS a, y.symbol AS b, x.r AS x, ln(y.close / before.close) AS y
+    FROM returns AS x CROSS JOIN begins AS o ON o.symbol > x.symbol AND x.time > o.begin
+    CROSS JOIN bars AS y ON y.symbol = o.symbol AND y.timeframe = {TIMEFRAME} AND y.time = x.time
+    CROSS JOIN bars AS before ON before.symbol = o.symbol AND before.timeframe = {TIMEFRAME}
+      AND before.time = x.time - (SELECT len FROM args)
+    WHERE x.r IS NOT NULL)
+  GROUP BY 1, 2),
 pairs AS MATERIALIZED (
   SELECT a, b, CASE WHEN n > 2 AND xx * n > x * x AND yy * n > y * y
     THEN (n * xy - x * y) / sqrt((n * xx - x * x) * (n * yy - y * y)) END AS correlation
