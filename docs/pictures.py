@@ -2,9 +2,9 @@
 
 python -m docs.pictures [FOLDER [NAME...]]     into docs/ or another folder; all, or those named
 
-The demo runs on a lake of its own with a fixed seed, twenty times as fast as time goes by, and a
-real browser looks at what a real Grafana draws. It needs Grafana with its SQLite data source,
-Prometheus and Chromium on PATH.
+The demo runs on a lake of its own with a fixed seed, twenty times as fast as time goes by (for the
+pipeline's own numbers as fast as it), and a real browser looks at what a real Grafana draws. It
+needs Grafana with its SQLite data source, Prometheus and Chromium on PATH.
 """
 
 import os
@@ -32,6 +32,7 @@ FOLDER = Path(__file__).parent
 MOST_BYTES = 300_000
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _SPEED = 20
+_LIVE_SECONDS = 300
 _MINUTES = 30  # of the simulated market, before pictures are taken
 _PATIENCE = 900.0  # s, on a busy machine
 _PAIR = "BTCUSDT/ETHUSDT"
@@ -46,7 +47,10 @@ port = {port}
 
 
 class Picture(NamedTuple):
-    """What is looked at: a path of Grafana, or of the page; `panel` is the title of one panel."""
+    """What is looked at: a path of Grafana, or of the page; `panel` is the title of one panel.
+
+    What is `live` is of a demo as fast as time goes by: its ages and rates are those of a real one.
+    """
 
     name: str
     path: str
@@ -55,6 +59,7 @@ class Picture(NamedTuple):
     dark: bool = True
     panel: str = ""
     minutes: int = 15
+    live: bool = False
 
 
 _OF_PAIR = (
@@ -76,7 +81,7 @@ PICTURES = (
     Picture("dashboard-pair", _OF_PAIR, height=1000),
     Picture("dashboard-overview", "/d/spreadlake-overview?var-timeframe=1s", height=1000),
     Picture("dashboard-screen", "/d/spreadlake-screen?", height=1000, minutes=30),
-    Picture("dashboard-pipeline", "/d/spreadlake-pipeline?", height=1000),
+    Picture("dashboard-pipeline", "/d/spreadlake-pipeline?", height=1000, live=True),
     Picture("dashboard-backtest", "/d/spreadlake-backtest?var-backtest=demo", height=1000),
     *(Picture(name, _OF_PAIR, 1200, 2400, False, title) for name, title in _READ.items()),
 )
@@ -114,7 +119,7 @@ class Demo(NamedTuple):
 
 
 @contextmanager
-def running_demo(root: Path) -> Iterator[Demo]:
+def running_demo(root: Path, *, live: bool) -> Iterator[Demo]:
     """The demo with Grafana, from when there is enough to look at."""
     port = free_port()
     (root / "pictures.toml").write_text(_CONFIGURATION.format(port=port), encoding="utf-8")
@@ -124,7 +129,7 @@ def running_demo(root: Path) -> Iterator[Demo]:
     variables = {"GF_USERS_DEFAULT_LANGUAGE": "en-US", "GF_SERVER_HTTP_PORT": str(watched)}
     with (root / "out.txt").open("w", encoding="utf-8") as out:
         demo = subprocess.Popen(  # noqa: S603 our own command
-            [*command, *arguments, "--speed", str(_SPEED), "--seed", "1"],
+            [*command, *arguments, "--speed", "1" if live else str(_SPEED), "--seed", "1"],
             cwd=root,
             env=os.environ | variables,
             stdout=out,
@@ -132,7 +137,10 @@ def running_demo(root: Path) -> Iterator[Demo]:
         )
         try:
             lake = Lake(root / "lake")
-            _wait_for(lambda: _minutes(lake) >= _MINUTES, "half an hour of the market", demo)
+            least, begun = (1 if live else _MINUTES), time.monotonic()
+            _wait_for(lambda: _minutes(lake) >= least, "enough of the market", demo)
+            while live and time.monotonic() < begun + _LIVE_SECONDS:
+                time.sleep(1)
             subprocess.run(  # noqa: S603 our own command
                 [*command, "backtest", "--pair", _PAIR, *_BACKTEST, "--keep", "demo"],
                 cwd=root,
@@ -210,7 +218,7 @@ def _address(demo: Demo, picture: Picture) -> str:
         since, end = demo.tested
     if "pipeline" in picture.path:  # of Prometheus, which goes by the clock of this machine
         end = round(1000 * time.time())
-        since = end - 180_000
+        since = end - 1000 * _LIVE_SECONDS
     theme = "dark" if picture.dark else "light"
     return f"{demo.grafana}{picture.path}&from={since}&to={end}&theme={theme}&kiosk&refresh=1h"
 
@@ -252,8 +260,11 @@ def main() -> int:
         return 1
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     chosen = [one for one in PICTURES if one.name in sys.argv[2:] or not sys.argv[2:]]
-    with tempfile.TemporaryDirectory() as root, running_demo(Path(root)) as demo:
-        take(demo, folder, chosen)
+    for live in (False, True):
+        pictures = [one for one in chosen if one.live == live]
+        if pictures:
+            with tempfile.TemporaryDirectory() as root, running_demo(Path(root), live=live) as demo:
+                take(demo, folder, pictures)
     return 0
 
 
