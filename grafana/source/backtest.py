@@ -171,10 +171,11 @@ def _kept_ones() -> table.Panel:
 def _trades() -> table.Panel:
     panel = rows(
         "Trades of ${backtest}, the newest 500 of the time range",
-        "The last first. A click on a pair opens it at that time, here or on the exporter's page.",
+        "The last first. A click on a pair opens it at that time; “open” does so on the page.",
         _NO_TRADE,
     )
-    panel.override_by_name("pair", props({"links": [_OPENS_PAIR, _OPENS_PAGE]}))
+    panel.override_by_name("pair", props({"links": [_OPENS_PAIR]}))
+    panel.override_by_name("page", props({"links": [_OPENS_PAGE], "custom.width": 65}))
     for name, title, width, shown in _COLUMNS:
         panel.override_by_name(name, props({"displayName": title, "custom.width": width, **shown}))
     for name in _FOR_LINK:

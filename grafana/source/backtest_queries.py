@@ -99,6 +99,7 @@ _MONEY = ("gross", "fees", "funding", "net", "worst", "best")
 TRADES = f"""SELECT '' AS _, t.entry_time AS opened, t.exit_time AS closed, t.pair, t.side,
   t.reason, t.entry_zscore, t.exit_zscore, t.bars_held,
   {", ".join(f"{rounded(f't.{name}', 6)} AS {name}" for name in _MONEY)},
+  'open' AS page,
   substr(t.pair, 1, instr(t.pair, '/') - 1) AS symbol_a,
   substr(t.pair, instr(t.pair, '/') + 1) AS symbol_b, run.timeframe,
   coalesce(run.window_bars, 60) AS window_bars, coalesce(run.lookback_bars, 300) AS lookback_bars,
