@@ -13,6 +13,7 @@ import statsmodels.api as sm
 from spreadlake.binance.decode import FrameDecoder
 from spreadlake.trades import Ignored
 from tests.analytics_job import harness, oracle
+from tests.rollups import expected_rollups, kept_rollups
 from tests.trades import Trade, as_trade
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +124,19 @@ def test_every_hedge_ratio_is_that_of_statsmodels(
         row = rows[FIRST + at]
         got = [row[name] for name in ("alpha", "beta", "beta_stderr", "r_squared")]
         np.testing.assert_allclose(got, [*fit.params, fit.bse[1], fit.rsquared], rtol=1e-7)
+
+
+def test_every_roll_up_is_that_of_its_rows(lake: harness.TestLake) -> None:
+    kept = kept_rollups(lake.lake)
+    assert kept == expected_rollups(lake.lake)
+    assert len(kept) > 10
+    rows = _series(lake, 60)
+    for rolled in (row for row in kept if row["window_bars"] == 60):
+        span = [rows[at] for at in range(rolled["time"], rolled["time"] + 60) if at in rows]
+        z = [row["zscore"] for row in span if row["zscore"] is not None]
+        assert (rolled["bars"], rolled["zscores"]) == (len(span), len(z))
+        assert (rolled["zscore_min"], rolled["zscore_max"]) == (min(z), max(z))
+        assert rolled["beyond_2"] == sum(abs(one) >= 2 for one in z)
 
 
 def test_alert_events_are_those_of_the_loop(lake: harness.TestLake) -> None:
