@@ -105,7 +105,8 @@ def _pairs() -> table.Panel:
     panel.override_by_name("trend", props(_SPARKLINE))
     for name in ("symbol_a", "symbol_b"):
         panel.override_by_name(name, props(HIDDEN))
-    return reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 4, 24, 12), LAKE, lake(PAIRS, ()))
+    reads(placed(columns(panel, _PAIR_WIDTHS), 5, 0, 4, 24, 12), LAKE, lake(PAIRS, ()))
+    return panel.with_transformation(or_say())
 
 
 def _open_alerts() -> table.Panel:

@@ -26,7 +26,8 @@ _STATE = f"""CASE WHEN time IS NOT NULL AND {IS_PAST}
   || CASE WHEN at = '' THEN '' ELSE ' · ' || at END"""
 
 PAIRS = f"""WITH {TABLES}
-SELECT latest.pair, symbol_a, symbol_b, {signed("zscore", "at <> ''")} AS z, {_STATE} AS state,
+SELECT '' AS _, latest.pair, symbol_a, symbol_b,
+  {signed("zscore", "at <> ''")} AS z, {_STATE} AS state,
   correlation, return_correlation, {rounded("beta")} AS beta, {PICTURE} AS trend
 FROM latest LEFT JOIN lines USING (pair)
 ORDER BY coalesce(abs(zscore), -1.0) DESC, latest.pair"""
