@@ -5,9 +5,8 @@ Up to when is on record before the files go (`progress`). Rows in SQLite stay, w
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 from analytics_job.bars.old import DEFAULT_HOURS
@@ -17,12 +16,13 @@ from spreadlake.lake.analytics.removal import removed_before, removed_key
 from spreadlake.lake.analytics.rollups import kept_from, remove_rollups, save_first, series_in
 from spreadlake.lake.keeping import age_cutoff, midnight
 from spreadlake.lake.sizes import ColdKind
-from spreadlake.series import BARS, TABLES, Table
+from spreadlake.series import BARS, PAIR_ANALYTICS, TABLES, SeriesKey, Table
 from spreadlake.times import iso_utc
 
 log = logging.getLogger(__name__)
 
 _DAY = 86_400
+_ROLLED_BEFORE = f"SELECT 1 FROM pair_rollups WHERE {PAIR_ANALYTICS.is_series} AND time < ? LIMIT 1"
 _SERIES = 200  # of which old roll-ups are removed at a time
 
 
@@ -92,20 +92,27 @@ class Removal:
 
 def remove_old_rollups(
     db: sqlite3.Connection, hours: Mapping[str, float], now: int
-) -> Iterator[None]:
-    """Removes roll-ups that are not kept any more, in parts: those of some series."""
+) -> Iterator[Iterator[None]]:
+    """Removes roll-ups that are not kept any more, in parts; nothing where all are kept."""
     cutoffs: dict[str, int] = {}
-    keys = iter(list(series_in(db, "pair_rollups")))
-    while some := list(islice(keys, _SERIES)):
+    old: list[tuple[SeriesKey, int]] = []
+    for key in series_in(db, "pair_rollups"):
+        if key.timeframe not in cutoffs:
+            kept = hours.get(key.timeframe, DEFAULT_HOURS)
+            cutoffs[key.timeframe] = kept_from(db, key.timeframe, kept, now)
+        cutoff = cutoffs[key.timeframe]
+        if db.execute(_ROLLED_BEFORE, (*key, cutoff)).fetchone():
+            old.append((key, cutoff))
+    if old:
+        yield _remove_rollups(db, old)
+
+
+def _remove_rollups(db: sqlite3.Connection, old: Sequence[tuple[SeriesKey, int]]) -> Iterator[None]:
+    for at in range(0, len(old), _SERIES):
         with atomic(db):
-            for key in some:
-                if key.timeframe not in cutoffs:
-                    kept = hours.get(key.timeframe, DEFAULT_HOURS)
-                    cutoffs[key.timeframe] = kept_from(db, key.timeframe, kept, now)
-                before = db.total_changes
-                remove_rollups(db, [key], 0, cutoffs[key.timeframe])
-                if db.total_changes > before:
-                    save_first(db, key.timeframe, cutoffs[key.timeframe])
+            for key, cutoff in old[at : at + _SERIES]:
+                remove_rollups(db, [key], 0, cutoff)
+                save_first(db, key.timeframe, cutoff)
         yield
 
 

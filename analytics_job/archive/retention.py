@@ -66,7 +66,7 @@ class Retention:
             self._days = chain(
                 self._compaction.days(lambda timeframe: self._cutoff(timeframe, now)),
                 self._removal.work(now, lambda timeframe: self._cutoff(timeframe, now)),
-                iter([remove_old_rollups(self._db, self._hours, now)]),
+                remove_old_rollups(self._db, self._hours, now),
                 self._old_events.work(now),
             )
         piece = next(self._pieces, None)
