@@ -52,7 +52,7 @@ class LogSource:
         self._storing: asyncio.Task[None] | None = None
         self._backoff = Backoff(_FIRST_DELAY, resources.timing.write_retry_cap)
         self._warn = RateLimitedLog(log.error, 30.0)
-        self._tell = RateLimitedLog(log.warning, 600.0)
+        self._left_out: set[str] = set()
         self.trouble = ""
 
     @property
@@ -179,12 +179,14 @@ class LogSource:
         """Trades that a capture brings by another configuration are left out, and told."""
         live = (batch for batch in batches if batch.source == "live")
         came = {event.symbol for batch in live for event in batch.events}
-        if unknown := came.difference(self._resources.roster.symbols):
-            self._tell(
+        unknown = came.difference(self._resources.roster.symbols)
+        if new := unknown - self._left_out:
+            log.warning(
                 "captures publish trades of %s, which symbols here does not name: they are left "
                 "out; captures and store need the same configuration",
-                shortened(sorted(unknown)),
+                shortened(sorted(new)),
             )
+            self._left_out |= new
 
     async def _persist(self, batches: Sequence[Batch]) -> None:
         for batch in batches:

@@ -8,13 +8,14 @@ from grafana.source.sql import PAIR, TIMEFRAME, rounded, seconds_of
 
 __all__ = ["ALIGNED", "CHARTS", "NEWEST", "PRICES", "SIGNIFICANT", "candles"]
 
-# So many significant digits have these, of which a fixed number of decimals would leave none where
-# a coin is cheap; what z is made of needs more, being a small difference of large ones.
-SIGNIFICANT = {"beta": 5, "alpha": 8, "spread": 8, "spread_mean": 8, "spread_std": 5}
+# Of these a fixed number of decimals would leave none where a coin is cheap. They have so many
+# digits that z and hedges can be computed again from what is exported.
+SIGNIFICANT = ("beta", "alpha", "spread", "spread_mean", "spread_std")
+_DIGITS = 10
 
 
 def _column(name: str) -> str:
-    return f"{rounded(name, SIGNIFICANT[name])} AS {name}" if name in SIGNIFICANT else name
+    return f"{rounded(name, _DIGITS)} AS {name}" if name in SIGNIFICANT else name
 
 
 _SHOWN = ", ".join(

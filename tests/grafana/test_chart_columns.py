@@ -103,7 +103,7 @@ def test_prices_have_the_decimals_of_their_size(tmp_path: Path) -> None:
     assert all(0 < abs(value) < 1e-6 and len(set(f"{value:.4e}"[:6])) > 2 for value in beta)
     for number in range(len(beta)):
         z = (spread[number] - mean[number]) / std[number]
-        assert z == pytest.approx(table.column("zscore")[number], abs=0.01), "enough for z"
+        assert z == pytest.approx(table.column("zscore")[number], abs=1e-4), "enough for z"
 
 
 def test_the_dot_under_the_mouse_lies_on_what_is_drawn_as_a_line() -> None:

@@ -71,7 +71,8 @@ def _tables(lake: harness.TestLake, config: Settings) -> dict[str, Any]:
     for name in ("bars", "first_bars"):
         tables[name] = [r for r in tables[name] if r["timeframe"] in ("1s", *config.timeframes)]
     tests = {(key[0], key[1], key[3]) for key in series}
-    tables["pair_analytics"] = [r for r in tables["pair_analytics"] if _key(r) in series]
+    for name in ("pair_analytics", "pair_rollups"):
+        tables[name] = [r for r in tables[name] if _key(r) in series]
     tables["pair_tests"] = [
         r for r in tables["pair_tests"] if (r["pair"], r["timeframe"], r["lookback_bars"]) in tests
     ]
