@@ -72,7 +72,7 @@ def framed(
         .description(description)
         .tags(["spreadlake"])
         .timezone("utc")
-        .refresh("2s")
+        .refresh("5s")  # what still runs at the next one is cancelled, on a busy machine all of it
         .time(RANGE, "now")
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .timepicker(_timepicker())

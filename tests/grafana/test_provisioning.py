@@ -59,7 +59,7 @@ def test_a_dashboard_is_well_formed(board: dict[str, Any]) -> None:
     panels = board["panels"]
     assert max(Counter(panel["id"] for panel in panels).values()) == 1
     assert board["timezone"] == "utc"
-    assert board["refresh"] in ("2s", "10s", "")
+    assert board["refresh"] in ("5s", "10s", "")
     assert board["graphTooltip"] == 1, "the crosshair is shared"
     other = [link for link in board["links"] if link["url"].startswith("/d/")]
     assert len(other) == 5
