@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from launcher.commands.options import DataOption, was_typed
+from launcher.commands.options import DataOption, refuse_before_word
+from launcher.commands.output import new_console
 from spreadlake.config.added_rules import (
     BY_HAND,
     AddedRule,
@@ -29,7 +30,6 @@ from spreadlake.words import age, count
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WIDTH_WITHOUT_TERMINAL = 160
 _MOST_ROWS = 40
 
 alerts_app = typer.Typer(
@@ -62,10 +62,7 @@ def alerts(
 ) -> None:
     """List alert rules, and set one for a pair."""
     if context.invoked_subcommand is not None:
-        given = [name for name in context.params if was_typed(context, name)]
-        if given:
-            word = context.invoked_subcommand
-            raise typer.BadParameter(f"options come after the word {word}: alerts {word} --data …")
+        refuse_before_word(context, "alerts")
         return
     lake = Lake(data)
     require_lake(lake)
@@ -242,11 +239,7 @@ def _tell(lake: Lake, done: str, state: str) -> None:
 
 
 def _print(lake: Lake, reports: Sequence[RuleReport], *, every: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    console = new_console()
     if not reports:
         text = f"lake {lake.root}: no rule watches a pair; set one: spreadlake alerts set A/B"
         console.print(text, markup=False)

@@ -101,6 +101,13 @@ def was_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def refuse_before_word(context: typer.Context, command: str) -> None:
+    """A usage error where options stand before the word of a command that has words."""
+    if any(was_typed(context, name) for name in context.params):
+        word = context.invoked_subcommand
+        raise typer.BadParameter(f"options come after the word {word}: {command} {word} --data …")
+
+
 def _number(text: str | float) -> float | None:
     try:
         value = float(text)

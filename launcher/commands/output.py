@@ -7,9 +7,14 @@ import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH = 78
+WIDTH_WITHOUT_TERMINAL = 160
+"""Columns of a table that goes to a file or a pipe."""
 
 
 def tolerate_terminals() -> None:
@@ -21,6 +26,16 @@ def tolerate_terminals() -> None:
 def write_utf8() -> None:
     """From now on standard output is UTF-8, whatever the terminal's encoding is: for data."""
     _reconfigure(sys.stdout, encoding="utf-8", errors="strict")
+
+
+def new_console() -> "Console":
+    """Standard output for tables: as wide as the terminal, or WIDTH_WITHOUT_TERMINAL columns."""
+    from rich.console import Console  # noqa: PLC0415 slow to import
+
+    console = Console(highlight=False)
+    return (
+        console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    )
 
 
 def wrapped(text: str) -> list[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.commands.options import DataOption, was_typed
+from launcher.commands.options import DataOption, refuse_before_word
+from launcher.commands.output import new_console
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.added_pairs import added, changing_added
@@ -30,7 +31,6 @@ from spreadlake.words import age, count
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WIDTH_WITHOUT_TERMINAL = 160
 _MOST_ROWS = 40
 _MOST_NAMED = 10  # symbols, in a message
 _FROM = {"configuration": "configuration", "hand": "added by hand", "screen": "screen"}
@@ -56,10 +56,7 @@ def pairs(
 ) -> None:
     """List, add and remove the pairs that are followed."""
     if context.invoked_subcommand is not None:
-        given = [name for name in context.params if was_typed(context, name)]
-        if given:
-            word = context.invoked_subcommand
-            raise typer.BadParameter(f"options come after the word {word}: pairs {word} --data …")
+        refuse_before_word(context, "pairs")
         return
     lake = Lake(data)
     require_lake(lake)
@@ -212,11 +209,7 @@ def _tell(lake: Lake, pairs: Sequence[Pair], done: str, state: str) -> None:
 
 
 def _print(lake: Lake, reports: Sequence[FollowedReport], *, every: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    console = new_console()
     if not reports:
         text = f"lake {lake.root}: no pair is followed; add one: spreadlake pairs add A/B"
         console.print(text, markup=False)

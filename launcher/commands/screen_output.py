@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import typer
 
-from launcher.commands.output import lines_to_file, lines_to_stdout
+from launcher.commands.output import (
+    WIDTH_WITHOUT_TERMINAL,
+    lines_to_file,
+    lines_to_stdout,
+    new_console,
+)
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.times import iso_utc
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
 THREADS = min(os.cpu_count() or 1, 4)
 """Threads that test pairs: what they share holds back more of them."""
 
-_WIDTH_WITHOUT_TERMINAL = 160
 _COINTEGRATED = 0.05
 _NAMED = 5  # symbols named of those left out for one reason
 
@@ -112,17 +116,14 @@ def _table_texts(screens: Iterator["Screen"], choice: Choice) -> Iterator[str]:
 
     for one in screens:
         text = io.StringIO()
-        _print(one, choice, Console(file=text, highlight=False, width=_WIDTH_WITHOUT_TERMINAL))
+        _print(one, choice, Console(file=text, highlight=False, width=WIDTH_WITHOUT_TERMINAL))
         yield f"{_summary(one)}\n{text.getvalue()}"
 
 
 def _console() -> "Console":
     from rich.console import Console  # noqa: PLC0415 slow to import
 
-    console = Console(highlight=False)
-    if console.is_terminal or "COLUMNS" in os.environ:
-        return console
-    return Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    return Console(highlight=False) if "COLUMNS" in os.environ else new_console()
 
 
 def _print(one: "Screen", choice: Choice, console: "Console") -> None:

@@ -10,6 +10,7 @@ from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition, lake_prices, stored_definition
 from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_before
 from spreadlake.lake.analytics.rows import first_rows
+from spreadlake.lake.databases.meta import columns_of
 from spreadlake.series import BARS, PAIR_ANALYTICS, Prices, SeriesKey, Table
 from spreadlake.status import require_lake, snapshot
 from spreadlake.times import iso_utc
@@ -88,7 +89,7 @@ def column_names(lake: Lake) -> list[str]:
             raise InputError(
                 f"lake {lake.root} has no analytics yet; run spreadlake analyse --once on it"
             )
-        stored = [row[1] for row in db.execute("PRAGMA table_info(pair_analytics)")]
+        stored = columns_of(db, "pair_analytics")
     return [*_FIRST, *(name for name in stored if name not in (*_FIRST, *_NOT_SHOWN))]
 
 
@@ -115,8 +116,7 @@ def iter_rows(
 def _piece(
     db: sqlite3.Connection, lake: Lake, key: SeriesKey, columns: Sequence[str], start: int, end: int
 ) -> Rows:
-    known = {row[1] for row in db.execute("PRAGMA table_info(pair_analytics)")}
-    if "prices" not in known:  # a lake of before
+    if "prices" not in columns_of(db, "pair_analytics"):  # a lake of before
         rows = first_rows(db, lake, key, columns, start, end, _PIECE)
         return [(*row, "raw") for row in rows]
     rows = first_rows(db, lake, key, [*columns, "prices"], start, end, _PIECE)

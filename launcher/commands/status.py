@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 
 from launcher.commands.options import ConfigOption, DataOption
+from launcher.commands.output import new_console
 from spreadlake.config import AcceptedCopy, find_config, watch_config
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
 from spreadlake.ports import address, reachable
 from spreadlake.status import LakeReport, ServiceReport, look_until_sure, report_on
-
-_WIDTH_WITHOUT_TERMINAL = 160
 
 
 def status(
@@ -53,14 +52,9 @@ def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
 
 
 def _print(report: LakeReport, *, every: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
     from launcher.commands.status_tables import as_tables  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
-    console.print(as_tables(report, every))
+    new_console().print(as_tables(report, every))
 
 
 _SECONDS = 1.0

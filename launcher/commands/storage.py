@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.commands.options import ConfigOption, DataOption
+from launcher.commands.output import new_console
 from spreadlake.config import find_config, load_settings
 from spreadlake.lake import Lake
 from spreadlake.status import require_lake
@@ -19,7 +20,6 @@ from spreadlake.words import count, duration, size
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WIDTH_WITHOUT_TERMINAL = 160
 _TELL_AFTER = 3.0  # seconds of looking
 
 
@@ -58,11 +58,7 @@ def _patience() -> Callable[[], None]:
 
 
 def _print(report: StorageReport) -> None:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    console = new_console()
     console.print(f"lake {report.lake}: {size(report.bytes)}", markup=False)
     console.print(_outlook(report), markup=False)
     console.print(_kinds(report))

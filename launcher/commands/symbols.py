@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.commands.options import DataOption
+from launcher.commands.output import new_console
 from spreadlake.lake import Lake, open_reader
 from spreadlake.status import SymbolChoice, UniverseReport, read_choices, require_lake
 from spreadlake.times import iso_utc
@@ -21,7 +22,6 @@ from spreadlake.words import age, count
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WIDTH_WITHOUT_TERMINAL = 160
 _NUMBER = re.compile(r"\b\d[\d,]*\b(?! h\b)")
 _FEW = 30  # that are not captured: they are shown without being asked for
 
@@ -54,11 +54,7 @@ def symbols(
 def _print(
     lake: Lake, report: UniverseReport, choices: Sequence[SymbolChoice], now: float, *, every: bool
 ) -> None:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    console = new_console()
     for line in _head(lake, report, now):
         console.print(line, markup=False)
     captured = [choice for choice in choices if choice.captured]

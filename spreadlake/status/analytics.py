@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spreadlake.lake.analytics.definition import lake_prices
+from spreadlake.lake.databases.meta import columns_of
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS
 from spreadlake.series import PAIR_ANALYTICS, stored_prices
 from spreadlake.status.model import AlertReport, PairReport, TestsBacklog
@@ -67,7 +68,7 @@ def read_latest(
     The z-score is None unless the state is ready, and so is what a lake of before does not have,
     and a row on other prices than the lake's are now, until it is computed again.
     """
-    status, rows = _columns_of(db, "pair_status"), _columns_of(db, "pair_analytics")
+    status, rows = columns_of(db, "pair_status"), columns_of(db, "pair_analytics")
     only = _ONLY.format(keys=", ".join(["(?, ?, ?)"] * len(looked))) if looked else ""
     names = [
         "CASE s.state WHEN 'ready' THEN a.zscore END"
@@ -86,7 +87,7 @@ def read_latest(
 
 def read_latest_tests(db: sqlite3.Connection, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """`columns` of the latest slow statistics of every configured series."""
-    known = _columns_of(db, "pair_tests")
+    known = columns_of(db, "pair_tests")
     names = [f"t.{name}" if name in known else "NULL" for name in columns]
     kind, values = _of_a_kind(db, "t", known)
     return db.execute(_LATEST_TESTS.format(columns=", ".join(names), kind=kind), values).fetchall()
@@ -124,13 +125,11 @@ def read_progress(db: sqlite3.Connection) -> dict[str, int]:
     return dict(db.execute("SELECT key, value FROM progress").fetchall())
 
 
-def _of_a_kind(db: sqlite3.Connection, table: str, known: set[str]) -> tuple[str, list[str | None]]:
+def _of_a_kind(
+    db: sqlite3.Connection, table: str, known: Sequence[str]
+) -> tuple[str, list[str | None]]:
     """The condition that rows of a table are on the lake's prices, and its value."""
     prices = lake_prices(db)
     if prices is None or "prices" not in known:
         return "", []
     return f"AND {table}.prices IS ?", [stored_prices(prices)]
-
-
-def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
-    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}

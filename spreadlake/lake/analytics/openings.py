@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from spreadlake.lake.analytics.screen_alerts import said_of
+from spreadlake.lake.databases.meta import columns_of
 from spreadlake.series import PAIR_ANALYTICS, PAIR_TESTS, Prices, SeriesKey
 
 
@@ -41,7 +42,7 @@ def openings(db: sqlite3.Connection, events: Iterable[OpenedAt]) -> dict[int, Op
     """By id of the event; of one that a screen opened as the screen saw it."""
     every = list(events)
     screened = said_of(db, [one.id for one in every])
-    prices_are_kept = any(row[1] == "prices" for row in _columns(db, "pair_analytics"))
+    prices_are_kept = "prices" in columns_of(db, "pair_analytics")
     found = {}
     for one in every:
         if one.id in screened:
@@ -68,7 +69,3 @@ def _of_screen(db: sqlite3.Connection, one: OpenedAt, half_life: float | None) -
     values = (key.timeframe, key.lookback, key.window, one.time, *key.legs)
     row = db.execute(_SCREENED, values).fetchone()
     return Opening("log", row[0] if row else None, half_life)
-
-
-def _columns(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    return db.execute(f"PRAGMA table_info({table})").fetchall()

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
+from spreadlake.lake.databases.meta import columns_of
 from spreadlake.series import PAIR_TESTS, Prices, StationarityKey, stored_prices
 
 
@@ -19,7 +20,7 @@ def newest_test(
     db: sqlite3.Connection, key: StationarityKey, start: int, end: int, prices: Prices
 ) -> NewestTest | None:
     """The last one at a bar in [start, end) (s), on these prices; None where there is none."""
-    known = {row[1] for row in db.execute("PRAGMA table_info(pair_tests)")}
+    known = columns_of(db, "pair_tests")
     of_prices, values = ("prices IS ?", [stored_prices(prices)]) if "prices" in known else ("1", [])
     row = db.execute(
         f"SELECT {', '.join(NewestTest._fields)} FROM pair_tests WHERE {PAIR_TESTS.is_series} "

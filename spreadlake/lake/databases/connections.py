@@ -13,6 +13,7 @@ from typing import IO
 
 from spreadlake.errors import LakeError, UnavailableError
 from spreadlake.lake.databases.errors import LakeConnection, explain
+from spreadlake.lake.databases.meta import columns_of
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS
 from spreadlake.lake.databases.schema_backtests import BACKTESTS_STEPS
 from spreadlake.lake.databases.schema_ticks import TICKS_LATER, TICKS_STEPS
@@ -175,7 +176,7 @@ def _add_later_columns(db: sqlite3.Connection) -> None:
     Once the writer has added them, `*` has the columns itself, and the first of a name counts.
     """
     for table, columns in TICKS_LATER.items():
-        there = {name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})")}
+        there = columns_of(db, table)
         added = [f"{value} AS {name}" for name, value in columns.items() if name not in there]
         if there and added:
             db.execute(

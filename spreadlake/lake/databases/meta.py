@@ -1,4 +1,4 @@
-"""What is there once for a whole database: its tables, and texts in `meta` by their key."""
+"""What is there once for a whole database: its tables, their columns, and texts in `meta`."""
 
 import sqlite3
 
@@ -7,6 +7,11 @@ def has_table(db: sqlite3.Connection, name: str) -> bool:
     """Whether there is one; not in a lake of before that its writer has not opened since."""
     query = "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?"
     return db.execute(query, (name,)).fetchone() is not None
+
+
+def columns_of(db: sqlite3.Connection, table: str) -> list[str]:
+    """Names of its columns, in their order; a lake of before may have fewer, or no such table."""
+    return [row[1] for row in db.execute(f"PRAGMA main.table_info({table})")]
 
 
 def read_meta(db: sqlite3.Connection, key: str) -> str | None:
