@@ -242,11 +242,12 @@ class Capture:
                 if flushed in done:
                     await forget_capture(self._server, self._name)
         except (TimeoutError, RedisError):
-            log.error(  # noqa: TRY400 the traceback would tell nothing
-                "%d trades in memory could not be published (%s); the store fetches them",
-                self._source.waiting + self._publisher.waiting,
-                self._publisher.trouble,
-            )
+            if left := self._source.waiting + self._publisher.waiting:
+                log.error(  # noqa: TRY400 the traceback would tell nothing
+                    "%d trades in memory could not be published (%s); the store fetches them",
+                    left,
+                    self._publisher.trouble,
+                )
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)

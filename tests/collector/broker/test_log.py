@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.collector.broker.servers import (
 )
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
+    FAST,
     SYMBOLS,
     caught_up,
     counter,
@@ -187,6 +189,26 @@ def test_symbols_that_the_store_does_not_name_are_told_and_left_out(
     told = re.findall(r"publish trades of (.+?), which symbols here does not name", caplog.text)
     assert sorted(name for names in told for name in names.split(", ")) == ["ETHUSDT", "SOLUSDT"]
     assert rows_of(lake, "SELECT DISTINCT symbol FROM ticks") == [("BTCUSDT",)]
+
+
+@pytest.mark.parametrize("trades", [False, True], ids=["none", "some"])
+def test_a_capture_that_ends_without_redis_tells_of_trades_only_where_it_has_some(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, trades: bool
+) -> None:
+    async def scenario() -> None:
+        away = RedisServer(tmp_path / "redis")  # it is never started
+        quick = replace(FAST, last_flush=1.0)
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            if trades:
+                async with capturing(away, settings, timing=quick):
+                    await until(lambda: "cannot be published" in caplog.text)
+        if not trades:
+            async with capturing(away, settings, timing=quick):
+                await until(lambda: "no connection for" in caplog.text)
+
+    asyncio.run(scenario())
+    assert ("in memory could not be published" in caplog.text) is trades
 
 
 def test_faults_of_the_exchange_between_it_and_a_capture(tmp_path: Path) -> None:
