@@ -20,6 +20,7 @@ from spreadlake.service import ServiceContext
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,
+    caught_up,
     collecting,
     counter,
     differences,
@@ -308,8 +309,11 @@ def test_a_list_that_is_cut_off_throws_nobody_out(
         assert "not believed" in caplog.text
         for symbol in NAMES:
             exchange.set_facts(symbol, listed=True)
+        back_ms = exchange.clock_ms()
         await until(lambda: look(lake).trouble == "")
         assert captured(lake) == everybody
+        # What traded meanwhile is on record as missing with the first trade behind it.
+        await until(lambda: caught_up(lake, back_ms))
 
     run(lake, during)
 
