@@ -46,6 +46,11 @@ class Lake:
         return self.root / "backtests.db"
 
     @property
+    def cold_db(self) -> Path:
+        """What is in object storage; only the uploader writes it, and few lakes have one."""
+        return self.root / "cold.db"
+
+    @property
     def ticks_dir(self) -> Path:
         """Root of the tick partitions."""
         return self.root / "ticks"

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from spreadlake.errors import DamagedFileError, LakeError
+from spreadlake.locks import folder_lock
 
 Check = Callable[[pl.DataFrame], None]
 
@@ -84,13 +85,31 @@ def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -
             raise LakeError(f"{beside} does not read back as it was written; is the disk failing?")
         if check is not None:
             check(written)
-        beside.replace(path)
+        put_in_place(beside, path)
     except pl.exceptions.PolarsError as error:
         raise LakeError(f"{path} cannot be written: {error}") from error
     finally:
         # Gone already, unless something went wrong; on a full disk its room is needed.
         beside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def put_in_place(beside: Path, path: Path) -> None:
+    """Renames a file that is whole over `path`.
+
+    Under the lock of its folder: who removes files that object storage has looks, under the same
+    lock, whether the one that is there is still the one that was uploaded.
+    """
+    while True:
+        make_folders(path.parent)
+        try:
+            with folder_lock(path.parent):
+                beside.replace(path)
+                return
+        except FileNotFoundError:
+            # A folder that became empty is removed, and may just have been.
+            if not beside.exists():
+                raise
 
 
 def beside_of(path: Path) -> Path:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spreadlake.errors import LakeError
-from spreadlake.lake.parquet import beside_of, make_folders, sync_folder
+from spreadlake.lake.parquet import beside_of, make_folders, put_in_place, sync_folder
 
 # Of a row group: a reader of an hour passes over the others by their statistics.
 _GROUP_ROWS = 100_000
@@ -49,7 +49,7 @@ def write_parts(parts: Iterable[pl.DataFrame], path: Path) -> Iterator[None]:
         if not written:
             raise LakeError(f"{path} would hold no rows")
         yield from _verify(beside, written)
-        beside.replace(path)
+        put_in_place(beside, path)
     except pa.ArrowException as error:
         raise LakeError(f"{path} cannot be written: {error}") from error
     finally:

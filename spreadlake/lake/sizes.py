@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from spreadlake.lake.layout import Lake
 
-DATABASES = ("ticks.db", "analytics.db", "notify.db", "backtests.db")
+DATABASES = ("ticks.db", "analytics.db", "notify.db", "backtests.db", "cold.db")
 ColdKind = Literal["ticks", "bars", "pair_analytics", "pair_tests"]
 COLD: tuple[ColdKind, ...] = get_args(ColdKind)
 """What is kept in files of a day or an hour."""

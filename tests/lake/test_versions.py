@@ -12,6 +12,7 @@ from spreadlake.lake import (
     Lake,
     open_analytics_writer,
     open_backtests_writer,
+    open_cold_writer,
     open_reader,
     open_ticks_writer,
 )
@@ -27,12 +28,14 @@ WRITERS = [
     pytest.param("ticks_db", open_ticks_writer, "TICKS_STEPS", id="ticks.db"),
     pytest.param("analytics_db", open_analytics_writer, "ANALYTICS_STEPS", id="analytics.db"),
     pytest.param("backtests_db", open_backtests_writer, "BACKTESTS_STEPS", id="backtests.db"),
+    pytest.param("cold_db", open_cold_writer, "COLD_STEPS", id="cold.db"),
 ]
 # A table of each, with a row and its columns.
 ROWS = {
     "ticks_db": ("meta", "('kept', 'yes')", "key, value"),
     "analytics_db": ("meta", "('kept', 'yes')", "key, value"),
     "backtests_db": ("backtest_equity", "(1, 1, 1, 2, 2, 3, 3, 4)", "backtest_id, drawdown"),
+    "cold_db": ("meta", "('kept', 'yes')", "key, value"),
 }
 NEXT_STEP = "ALTER TABLE {} ADD COLUMN note TEXT; CREATE TABLE more(x INTEGER);"
 

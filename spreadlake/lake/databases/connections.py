@@ -16,6 +16,7 @@ from spreadlake.lake.databases.errors import LakeConnection, explain
 from spreadlake.lake.databases.meta import columns_of
 from spreadlake.lake.databases.schema import ANALYTICS_STEPS, NOTIFY_STEPS
 from spreadlake.lake.databases.schema_backtests import BACKTESTS_STEPS
+from spreadlake.lake.databases.schema_cold import COLD_STEPS
 from spreadlake.lake.databases.schema_ticks import TICKS_LATER, TICKS_STEPS
 from spreadlake.lake.layout import Lake
 from spreadlake.locks import try_lock
@@ -135,6 +136,13 @@ def open_backtests_writer(lake: Lake) -> sqlite3.Connection:
     return db
 
 
+def open_cold_writer(lake: Lake) -> sqlite3.Connection:
+    """`cold.db` for its one writer; durable: what it says is in the bucket may leave the disk."""
+    db = _open_writer(lake.cold_db, COLD_STEPS)
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; LakeError if the file is not there or not a database of ours."""
     if not path.exists():
@@ -211,6 +219,7 @@ def _check_version(db: sqlite3.Connection, path: Path) -> int:
         "ticks.db": TICKS_STEPS,
         "notify.db": NOTIFY_STEPS,
         "backtests.db": BACKTESTS_STEPS,
+        "cold.db": COLD_STEPS,
     }
     newest = len(known.get(path.name, ANALYTICS_STEPS))
     version = int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -9,6 +9,7 @@ from spreadlake.lake import (
     Lake,
     open_analytics_writer,
     open_backtests_writer,
+    open_cold_writer,
     open_ticks_writer,
 )
 
@@ -28,3 +29,5 @@ if __name__ == "__main__":
             keep("analytics", job)
         with closing(open_backtests_writer(lake)) as backtests:
             keep("backtests", backtests)
+        with closing(open_cold_writer(lake)) as cold:
+            keep("cold", cold)

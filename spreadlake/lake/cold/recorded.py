@@ -1,0 +1,96 @@
+"""What of a lake is in object storage, as `cold.db` has it on record: no request is made for that.
+
+A lake without a cold part has no `cold.db`, and nothing is looked for. A file that is on the disk
+counts before its object: who asks here looks at the disk first, and what leaves the disk meanwhile
+is on record before it does.
+"""
+
+import os
+import sqlite3
+from functools import lru_cache
+from pathlib import Path
+
+from spreadlake.errors import LakeError
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.databases.connections import open_reader
+from spreadlake.lake.databases.errors import explaining
+from spreadlake.lake.databases.meta import read_meta
+from spreadlake.lake.layout import Lake
+
+# Lakes of which a process keeps `cold.db` open.
+_LAKES = 8
+
+
+def recorded(lake: Lake) -> "Recorded":
+    """The record of the lake's cold part, as it is at each question; cheap when asked again."""
+    try:
+        there = lake.cold_db.stat()
+    except FileNotFoundError:
+        return Recorded(lake.root, None)
+    # By process: SQLite's connections do not outlive a fork.
+    return _opened(lake, there.st_dev, there.st_ino, os.getpid())
+
+
+@lru_cache(_LAKES)
+def _opened(lake: Lake, *_: int) -> "Recorded":
+    return Recorded(lake.root, open_reader(lake.cold_db))
+
+
+class Recorded:
+    """A read-only view of `cold.db`; paths are of the lake, whether or not they are on the disk."""
+
+    def __init__(self, root: Path, db: sqlite3.Connection | None) -> None:
+        self._root = root
+        self._db = db
+
+    def __del__(self) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    @property
+    def address(self) -> ColdAddress | None:
+        """Where the objects are; None where the lake has no cold part."""
+        if self._db is None:
+            return None
+        with explaining(self._path):
+            text = read_meta(self._db, "address")
+        return None if text is None else ColdAddress.parse(text)
+
+    def has(self, path: Path) -> bool:
+        """Whether the file of the lake is in the bucket."""
+        return self.bytes(path) is not None
+
+    def bytes(self, path: Path) -> int | None:
+        """The size of its object; None where there is none."""
+        rows = self._rows("SELECT bytes FROM objects WHERE path = ?", self._name(path))
+        return int(rows[0][0]) if rows else None
+
+    def under(self, folder: Path) -> list[Path]:
+        """The files in a folder and in those within it that are in the bucket, in order."""
+        begin = f"{self._name(folder)}/"
+        rows = self._rows(
+            "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path",
+            begin,
+            f"{begin[:-1]}0",  # the character after the slash
+        )
+        return [self._root / name for (name,) in rows]
+
+    def url(self, path: Path) -> str:
+        """The address of its object; LakeError where the lake has no cold part."""
+        address = self.address
+        if address is None:
+            raise LakeError(f"{path} is in no bucket: lake {self._root} has no cold part")
+        return address.url(self._name(path))
+
+    @property
+    def _path(self) -> Path:
+        return self._root / "cold.db"
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[str]]:
+        if self._db is None:
+            return []
+        with explaining(self._path):
+            return self._db.execute(query, values).fetchall()
