@@ -36,13 +36,20 @@ _WITHOUT_TRADE = (
 # samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
 # closed between two scrapes. It fires for three minutes at least, longer than Grafana waits until
 # it tells a group again (policies.yaml): so what ends was told before, and what is said is true
-# for these minutes.
+# for these minutes. The counter also tells of what opened long ago: of a pair or a rule that is
+# new, of hours that were imported. Of these the exporter says the threshold and no z-score, and
+# nobody is woken for them.
+_OPENED = "increase(spreadlake_pair_alerts_total[3m])"
+_LONG_AGO = (
+    "last_over_time(spreadlake_pair_alert_threshold[3m])"
+    " unless last_over_time(spreadlake_pair_alert_zscore[3m])"
+)
 PAIR_ALERT = Alert(
     name="PairBeyondThreshold",
     severity="info",
     expr=(
         "max_over_time(spreadlake_pair_alert_active[3m])"
-        " + increase(spreadlake_pair_alerts_total[3m]) > 0"
+        f" + ({_OPENED} unless ({_LONG_AGO}) or {_OPENED} * 0) > 0"
     ),
     lasting="0s",
     summary="z-score beyond its threshold within the last minutes.",

@@ -93,18 +93,6 @@ def bars_of(variable: str) -> str:
     AND CAST({text} AS INTEGER) BETWEEN 2 AND {MOST_BARS} THEN CAST({text} AS INTEGER) END"""
 
 
-def frame_of(variable: str) -> str:
-    """The same for the frame of a window, where SQLite takes no function and no NULL.
-
-    Only where the number is one that was asked for are there rows in the window.
-    """
-    number = f"CAST(${{{variable}:sqlstring}} AS INTEGER)"
-    return (
-        f"CASE WHEN {number} < 2 THEN 2 WHEN {number} > {MOST_BARS} THEN {MOST_BARS}"
-        f" ELSE {number} END"
-    )
-
-
 def decimal_of(variable: str) -> str:
     """A typed decimal number of 0 or more as a constant; NULL where it is none."""
     text = _typed(variable)
