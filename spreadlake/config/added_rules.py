@@ -51,6 +51,8 @@ class AddedRule(NamedTuple):
     def over(self, rule: AlertRule) -> AlertRule:
         """That rule with what is said here; a level to close at that no longer fits is left out."""
         keys = rule.model_dump(exclude_unset=True) | self.said
+        if self.rule.lookback is not None:
+            keys["lookback"] = self.rule.lookback
         if "close_below" not in self.said and (keys.get("close_below") or 0) > keys["threshold"]:
             del keys["close_below"]
         return AlertRule(**keys)
