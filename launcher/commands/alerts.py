@@ -1,15 +1,14 @@
 """`spreadlake alerts`: which rules watch which pairs; sets and removes one for a pair by hand."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
+from launcher.commands.by_hand import JsonOption, echo_json, first_rows, when_taken
 from launcher.commands.options import DataOption, refuse_before_word
 from launcher.commands.output import new_console
 from spreadlake.config.added_rules import (
@@ -23,14 +22,12 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.added_pairs import read_added
 from spreadlake.pairs import Pair, parse_pair
-from spreadlake.status import RuleReport, read_rules, read_service, require_lake, snapshot
+from spreadlake.status import RuleReport, read_rules, require_lake, snapshot
 from spreadlake.status.watchable import Watchable, watchable
 from spreadlake.words import age, count
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-_MOST_ROWS = 40
 
 alerts_app = typer.Typer(
     invoke_without_command=True,
@@ -58,7 +55,7 @@ def alerts(
     context: typer.Context,
     data: DataOption = Path("data"),
     every: Annotated[bool, typer.Option("--all", help="Each rule on each pair.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List alert rules, and set one for a pair."""
     if context.invoked_subcommand is not None:
@@ -68,8 +65,7 @@ def alerts(
     require_lake(lake)
     reports = read_rules(lake)
     if as_json:
-        told = {"lake": str(lake.root), "rules": [asdict(one) for one in reports]}
-        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+        echo_json(lake, "rules", reports)
     else:
         _print(lake, reports, every=every)
 
@@ -135,7 +131,7 @@ def set_rule(
         name = rule or _only_rule(one, can, held)
         one = _checked(asked, name, (timeframe, window, lookback), said)
         held[:] = [*(other for other in held if other.place != one.place), one]
-    _tell(lake, f"set {_in_words(one)}", f"opens at |z| > {one.rule.threshold:g}")
+    typer.echo(f"set {_in_words(one)}: opens at |z| > {one.rule.threshold:g} {when_taken(lake)}")
 
 
 @alerts_app.command("remove")
@@ -169,7 +165,7 @@ def remove_rule(
             raise _not_set(asked, held)
         held[:] = [one for one in held if one not in gone]
     for one in gone:
-        _tell(lake, f"removed {_in_words(one)}", "as the configuration has it")
+        typer.echo(f"removed {_in_words(one)}: as the configuration has it {when_taken(lake)}")
 
 
 def _checked(
@@ -232,22 +228,14 @@ def _in_words(one: AddedRule) -> str:
     return f"rule {one.rule.name} on {_series(one)}"
 
 
-def _tell(lake: Lake, done: str, state: str) -> None:
-    running = read_service(lake.analytics_db, "analytics-job", time.time()).state == "running"
-    when = "in a moment" if running else "when the analytics job runs next; it does not now"
-    typer.echo(f"{done}: {state} {when}")
-
-
 def _print(lake: Lake, reports: Sequence[RuleReport], *, every: bool) -> None:
     console = new_console()
     if not reports:
         text = f"lake {lake.root}: no rule watches a pair; set one: spreadlake alerts set A/B"
-        console.print(text, markup=False)
+        console.print(text)
         return
-    shown = reports if every else reports[:_MOST_ROWS]
-    title = f"{count(len(reports), 'pair')} watched, a row for each rule"
-    if len(shown) < len(reports):
-        title = f"{len(shown)} of {len(reports)} (each of them: --all)"
+    pairs = count(len({one.pair for one in reports}), "pair")
+    title, shown = first_rows(f"{pairs} watched, a row for each rule", reports, every=every)
     console.print(_table(title, shown, time.time()))
 
 

@@ -24,7 +24,7 @@ def file_progress() -> Iterator["OnFile"]:
     )
 
     console = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(
         *columns,
         TimeRemainingColumn(),

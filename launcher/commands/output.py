@@ -30,12 +30,15 @@ def write_utf8() -> None:
 
 def new_console() -> "Console":
     """Standard output for tables: as wide as the terminal, or WIDTH_WITHOUT_TERMINAL columns."""
+    console = plain_console()
+    return console if console.is_terminal else plain_console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+def plain_console(file: TextIO | None = None, width: int | None = None) -> "Console":
+    """What is written is written as it is: a rule may be called `[b]`, and a folder `[/b]`."""
     from rich.console import Console  # noqa: PLC0415 slow to import
 
-    console = Console(highlight=False)
-    return (
-        console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
-    )
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def wrapped(text: str) -> list[str]:

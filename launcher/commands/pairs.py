@@ -1,15 +1,14 @@
 """`spreadlake pairs`: which pairs are followed and who asked for them; adds and removes some."""
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from launcher.commands.by_hand import JsonOption, echo_json, first_rows, when_taken
 from launcher.commands.options import DataOption, refuse_before_word
 from launcher.commands.output import new_console
 from spreadlake.errors import InputError
@@ -21,7 +20,6 @@ from spreadlake.pairs import FollowedPair, Pair, parse_pair
 from spreadlake.status import (
     FollowedReport,
     read_followed_pairs,
-    read_service,
     report_symbols,
     require_lake,
     snapshot,
@@ -31,7 +29,6 @@ from spreadlake.words import age, count
 if TYPE_CHECKING:
     from rich.table import Table
 
-_MOST_ROWS = 40
 _MOST_NAMED = 10  # symbols, in a message
 _FROM = {"configuration": "configuration", "hand": "added by hand", "screen": "screen"}
 
@@ -52,7 +49,7 @@ def pairs(
     context: typer.Context,
     data: DataOption = Path("data"),
     every: Annotated[bool, typer.Option("--all", help="Each pair, however many.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List, add and remove the pairs that are followed."""
     if context.invoked_subcommand is not None:
@@ -62,8 +59,7 @@ def pairs(
     require_lake(lake)
     reports = read_followed_pairs(lake)
     if as_json:
-        told = {"lake": str(lake.root), "pairs": [asdict(one) for one in reports]}
-        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+        echo_json(lake, "pairs", reports)
     else:
         _print(lake, reports, every=every)
 
@@ -203,21 +199,17 @@ def _not_added(pair: Pair, held: Iterable[FollowedPair], other: FollowedPair | N
 def _tell(lake: Lake, pairs: Sequence[Pair], done: str, state: str) -> None:
     if not pairs:
         return
-    running = read_service(lake.analytics_db, "analytics-job", time.time()).state == "running"
-    when = "in a moment" if running else "when the analytics job runs next; it does not now"
-    typer.echo(f"{done} {', '.join(pair.name for pair in pairs)}: {state} {when}")
+    names = ", ".join(pair.name for pair in pairs)
+    typer.echo(f"{done} {names}: {state} {when_taken(lake)}")
 
 
 def _print(lake: Lake, reports: Sequence[FollowedReport], *, every: bool) -> None:
     console = new_console()
     if not reports:
         text = f"lake {lake.root}: no pair is followed; add one: spreadlake pairs add A/B"
-        console.print(text, markup=False)
+        console.print(text)
         return
-    shown = reports if every else reports[:_MOST_ROWS]
-    title = count(len(reports), "pair")
-    if len(shown) < len(reports):
-        title = f"{len(shown)} of {title} (each of them: --all)"
+    title, shown = first_rows(count(len(reports), "pair"), reports, every=every)
     console.print(_table(title, shown, time.time()))
 
 

@@ -15,6 +15,7 @@ from launcher.commands.output import (
     lines_to_file,
     lines_to_stdout,
     new_console,
+    plain_console,
 )
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
@@ -112,18 +113,14 @@ def write_tables(screens: Iterator["Screen"], choice: Choice, path: Path | None)
 
 
 def _table_texts(screens: Iterator["Screen"], choice: Choice) -> Iterator[str]:
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
     for one in screens:
         text = io.StringIO()
-        _print(one, choice, Console(file=text, highlight=False, width=WIDTH_WITHOUT_TERMINAL))
+        _print(one, choice, plain_console(text, WIDTH_WITHOUT_TERMINAL))
         yield f"{_summary(one)}\n{text.getvalue()}"
 
 
 def _console() -> "Console":
-    from rich.console import Console  # noqa: PLC0415 slow to import
-
-    return Console(highlight=False) if "COLUMNS" in os.environ else new_console()
+    return plain_console() if "COLUMNS" in os.environ else new_console()
 
 
 def _print(one: "Screen", choice: Choice, console: "Console") -> None:

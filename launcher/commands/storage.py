@@ -59,19 +59,19 @@ def _patience() -> Callable[[], None]:
 
 def _print(report: StorageReport) -> None:
     console = new_console()
-    console.print(f"lake {report.lake}: {size(report.bytes)}", markup=False)
-    console.print(_outlook(report), markup=False)
+    console.print(f"lake {report.lake}: {size(report.bytes)}")
+    console.print(_outlook(report))
     console.print(_kinds(report))
     if report.symbols:
         console.print(_names("largest symbols and pairs", "symbol", report.symbols))
     if report.tables:
         console.print(_names("tables of analytics.db", "table", report.tables))
     elif report.tables_note:
-        console.print(f"tables of analytics.db: {report.tables_note}", markup=False)
+        console.print(f"tables of analytics.db: {report.tables_note}")
     for line in _retention(report):
-        console.print(line, markup=False)
+        console.print(line)
     looked = count(report.folders, "folder")
-    console.print(f"{looked} looked into in {duration(report.seconds)}", markup=False)
+    console.print(f"{looked} looked into in {duration(report.seconds)}")
 
 
 def _outlook(report: StorageReport) -> str:

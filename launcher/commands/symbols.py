@@ -56,7 +56,7 @@ def _print(
 ) -> None:
     console = new_console()
     for line in _head(lake, report, now):
-        console.print(line, markup=False)
+        console.print(line)
     captured = [choice for choice in choices if choice.captured]
     others = [choice for choice in choices if not choice.captured]
     if captured:
@@ -65,9 +65,9 @@ def _print(
         if others:
             console.print(_table("not captured", others, now))
     else:
-        console.print("not captured, by reason (each of them: --all)", style="bold", markup=False)
+        console.print("not captured, by reason (each of them: --all)", style="bold")
         for line in _reasons(others):
-            console.print(line, markup=False)
+            console.print(line)
 
 
 def _head(lake: Lake, report: UniverseReport, now: float) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
+from launcher.commands.output import plain_console
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 
@@ -136,7 +136,7 @@ def _table(hours: Sequence[tuple[str, "HourComparison"]]) -> str:
         why += [f"{name} {n:,}" for name, n in hour.values.items()]
         table.add_row(symbol, _hour(hour.hour_ms), *(f"{n:,}" for n in numbers), ", ".join(why))
     text = io.StringIO()
-    Console(file=text, highlight=False, width=_WIDTH).print(table)
+    plain_console(text, _WIDTH).print(table)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 

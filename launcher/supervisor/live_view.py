@@ -88,7 +88,8 @@ def live_view(
     if not sys.stdout.isatty():
         yield _Summaries(lake, screen.watched, lines)
         return
-    console = Console(highlight=False)
+    # Names of rules and what services say are written as they are.
+    console = Console(highlight=False, markup=False, emoji=False)
     with Live(console=console, screen=True, auto_refresh=False, redirect_stderr=False) as live:
         yield _Redraw(lake, screen, lines, live)
 

@@ -132,6 +132,31 @@ def test_a_rule_where_none_watches(tmp_path: Path, lake: harness.TestLake) -> No
     assert len(read_added_rules(lake.lake)) == 1
 
 
+def test_a_rule_may_be_called_what_tables_take_for_a_style(
+    tmp_path: Path, lake: harness.TestLake
+) -> None:
+    name = "[b] is :x: [/c]"
+    run_job(lake, alerts=[*RULES, {**RULES[0], "name": name, "threshold": 1.1}])
+    listed = alerts(tmp_path)
+    assert name in listed
+    assert "2 pairs watched, a row for each rule" in listed
+
+
+def test_one_lookback_of_a_rule_that_watches_all(tmp_path: Path, lake: harness.TestLake) -> None:
+    run_job(lake, lookbacks=[40, 50])
+    words = ("set", "AUSDT/BUSDT", "--window", "20", "--threshold", "2.5")
+
+    def of_pair() -> list[tuple[int, float]]:
+        run_job(lake, lookbacks=[40, 50])
+        rows = [r for r in lake.table("alert_rules") if r["rule"] == "near" and r["pair"] in words]
+        return [(row["lookback_bars"], row["threshold"]) for row in rows]
+
+    alerts(tmp_path, *words, "--lookback", "50")
+    assert of_pair() == [(50, 2.5)]
+    alerts(tmp_path, *words)
+    assert of_pair() == [(40, 2.5), (50, 2.5)]
+
+
 def test_where_several_watch_one_is_named(tmp_path: Path, lake: harness.TestLake) -> None:
     both = [RULES[0], {"name": "other", "window": 20, "threshold": 2.0}]
     run_job(lake, alerts=both)
