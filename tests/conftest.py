@@ -3,7 +3,10 @@
 import pytest
 from hypothesis import settings
 
+from tests.buckets import cold, s3_server
 from tests.patience import SOAK_SECONDS, TEST_SECONDS
+
+__all__ = ["cold", "s3_server"]
 
 # How long an example takes says more about the machine than about the code. The same examples
 # everywhere, so that a change that passed here passes there; `--hypothesis-profile search` looks

@@ -12,6 +12,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 GROUPS = {
     "## To run": PROJECT["dependencies"],
     "## With Redis": PROJECT["optional-dependencies"]["redis"],
+    "## With object storage": PROJECT["optional-dependencies"]["s3"],
     "## To install": PROJECT["optional-dependencies"]["build"],
     "## To develop": PROJECT["optional-dependencies"]["dev"],
 }
@@ -54,7 +55,12 @@ def test_what_is_needed_to_run_is_used_to_run() -> None:
 
 def test_each_is_pinned_with_hashes() -> None:
     for lock, titles in {
-        "requirements.lock": ["## To run", "## With Redis", "## To install"],
+        "requirements.lock": [
+            "## To run",
+            "## With Redis",
+            "## With object storage",
+            "## To install",
+        ],
         "requirements-dev.lock": list(GROUPS),
     }.items():
         text = (ROOT / lock).read_text(encoding="utf-8")
