@@ -1,4 +1,8 @@
-"""Health of one service for Docker: `python -m launcher.health_check SERVICE`."""
+"""Health of one service for Docker and Kubernetes: `python -m launcher.health_check SERVICE`.
+
+A capture has no lake and leaves its signs of life in the log:
+`… capture redis://host:6379/0 [CONFIG]`.
+"""
 
 import os
 import sys
@@ -6,8 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-from spreadlake.errors import LakeError
+from spreadlake.config import find_config, load_settings
+from spreadlake.errors import SpreadlakeError
 from spreadlake.lake import Lake
+from spreadlake.service import ServiceContext
 from spreadlake.status import ServiceReport, look_until_sure, read_service
 
 # Where the services that answer HTTP listen in their containers.
@@ -20,18 +26,30 @@ _TIMEOUT = 5.0
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def main(service: str) -> int:
+def main(service: str, log: str | None = None, config: str | None = None) -> int:
     """0 where the service works, else 1 with a line that says why not."""
     try:
+        if log is not None:
+            _look_into(log, service, config)
+            return 0
         if service in _ANSWERS:
             _opener.open(_ANSWERS[service], timeout=_TIMEOUT).close()
             return 0
         report = _report(service)
-    except (OSError, LakeError) as error:
+    except (OSError, SpreadlakeError) as error:
         sys.stderr.write(f"{service}: {error}\n")
         return 1
     sys.stdout.write(f"{service}: {report.message}\n")
     return 0 if report.state == "running" else 1
+
+
+def _look_into(log: str, service: str, config: str | None) -> None:
+    """SpreadlakeError where `service` left no sign of life in a log."""
+    from launcher.commands.services import load_service  # noqa: PLC0415 slow to import
+
+    settings = load_settings(find_config(None if config is None else Path(config)))
+    context = ServiceContext(settings, Lake(Path()), options={"to": log})
+    load_service(f"{service}-health")(context)
 
 
 def _report(service: str) -> ServiceReport:
@@ -42,4 +60,4 @@ def _report(service: str) -> ServiceReport:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:4]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.broker.server import Server
+from spreadlake.lake import seconds_since
 
 # A capture tells of itself every second.
 _LATE_SECONDS = 15.0
@@ -20,6 +21,17 @@ async def tell_capture(server: Server, name: str, status: Mapping[str, Any]) -> 
 async def forget_capture(server: Server, name: str) -> None:
     """A capture has ended as it was told to."""
     await server.ask(server.redis.hdel(server.names.captures, name))
+
+
+async def seconds_since_told(server: Server, host: str) -> float | None:
+    """Seconds since a capture on `host`, this machine, told of itself; None where none does."""
+    found: Any = await server.ask(server.redis.hgetall(server.names.captures))
+    ages = [
+        seconds_since(json.loads(text).get("beat"))
+        for name, text in found.items()
+        if name.decode().rpartition(":")[0] == host
+    ]
+    return min((age for age in ages if age is not None), default=None)
 
 
 async def choose_symbols(server: Server, symbols: Sequence[str]) -> None:
