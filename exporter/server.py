@@ -8,13 +8,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from exporter.own_names import App, StartResponse, under_own_names
 from exporter.page.app import Page
 from exporter.scrape import LakeMetrics
 from exporter.services import Health
 from spreadlake.ports import address, cannot_listen, resolve
-
-_StartResponse = Callable[[str, list[tuple[str, str]]], object]
-App = Callable[[dict[str, Any], _StartResponse], Iterable[bytes]]
 
 
 def make_app(metrics: LakeMetrics, health: Callable[[], Health], page: Page | None = None) -> App:
@@ -23,7 +21,7 @@ def make_app(metrics: LakeMetrics, health: Callable[[], Health], page: Page | No
     registry.register(metrics)
     metrics_app = make_wsgi_app(registry)
 
-    def app(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+    def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
             answer: Iterable[bytes] = metrics_app(environ, start_response)
@@ -38,7 +36,7 @@ def make_app(metrics: LakeMetrics, health: Callable[[], Health], page: Page | No
     return app
 
 
-def _answer_health(health: Health, start_response: _StartResponse) -> Iterable[bytes]:
+def _answer_health(health: Health, start_response: StartResponse) -> Iterable[bytes]:
     status = "200 OK" if health.healthy else "503 Service Unavailable"
     start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(health.as_json(), indent=1).encode() + b"\n"]
@@ -52,19 +50,22 @@ class _Handler(WSGIRequestHandler):
 
 
 class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
-    """Listens on `host`:`port` (0 takes a free one); ConfigError says why it cannot."""
+    """Listens on `host`:`port` (0 takes a free one); ConfigError says why it cannot.
+
+    On loopback it answers to its own names alone, of which `url` may have another.
+    """
 
     daemon_threads = True
     # Each request is a connection of its own; one that finds no place comes again a second later.
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, app: App) -> None:
+    def __init__(self, host: str, port: int, app: App, url: str | None = None) -> None:
         try:
             self.address_family, numeric = resolve(host, port)
             super().__init__(numeric, _Handler)
         except (OSError, UnicodeError) as error:
             raise cannot_listen(host, port, error) from None
-        self.set_app(app)
+        self.set_app(under_own_names(app, self.server_name, host, url))
 
     def server_bind(self) -> None:
         """Binds without asking DNS for a name, which http.server would wait for."""

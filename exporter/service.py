@@ -27,7 +27,7 @@ def run(context: ServiceContext) -> None:
     where = settings.exporter
     page = Page(lake, program=where.command, grafana=where.dashboards)
     app = make_app(metrics, lambda: read_health(lake, watched), page)
-    with MetricsServer(where.host, where.port, app) as server:
+    with MetricsServer(where.host, where.port, app, where.url) as server:
         thread = threading.Thread(target=server.serve_forever, name="http")
         thread.start()
         _log.info("charts of %s on %s", lake.root, server.page_url)

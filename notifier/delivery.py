@@ -25,14 +25,16 @@ class Due(NamedTuple):
 
 
 class Delivery:
-    """Messages to one receiver, with links to `page`; waits are of the monotonic clock."""
+    """Messages to one receiver, with links to `page` (None: without); waits are of the monotonic
+    clock.
+    """
 
     def __init__(
         self,
         receiver: Receiver,
         outbox: Outbox,
         settings: NotifySettings,
-        page: str,
+        page: str | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.receiver = receiver

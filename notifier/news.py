@@ -67,11 +67,11 @@ def known_at(alert: AlertRow, what: What) -> int:
     return bar + timeframe_seconds(alert.timeframe)
 
 
-def message_of(news: Sequence[News], page: str) -> Message:
+def message_of(news: Sequence[News], page: str | None) -> Message:
     """One message for all of them: what opened first, the farthest from zero first.
 
     Where the opening and the end of an event are told at once it is one line. `page` is the address
-    of the exporter's page.
+    of the exporter's page; without one there is no link.
     """
     opened = {one.alert.id for one in news if one.what == "opened"}
     told = [one for one in news if one.what == "opened" or one.alert.id not in opened]
@@ -104,17 +104,18 @@ def _side(alert: AlertRow) -> str:
     return "short" if alert.opened_zscore > 0 else "long"
 
 
-def _line(one: News, page: str) -> str:
+def _line(one: News, page: str | None) -> str:
     alert = one.alert
     series = f"{alert.timeframe} bars, window {alert.window}, lookback {alert.lookback}"
     said = [_headline(one), f"threshold {alert.threshold:g}"]
     if one.what == "opened":
         said += _known_of(alert)
+    moment = iso_utc(known_at(alert, one.what))
+    line = f"{alert.pair} {', '.join(said)} (rule {alert.rule}, {series}), {moment}"
+    if page is None:
+        return line
     link = pair_page(page, alert.key, alert.opened_at, alert.threshold, alert.prices)
-    return (
-        f"{alert.pair} {', '.join(said)} (rule {alert.rule}, {series}), "
-        f"{iso_utc(known_at(alert, one.what))}\n  {link}"
-    )
+    return f"{line}\n  {link}"
 
 
 def _known_of(alert: AlertRow) -> list[str]:

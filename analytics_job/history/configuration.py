@@ -50,10 +50,10 @@ def sync_timeframes(db: sqlite3.Connection, pipeline: Pipeline) -> None:
 
 def sync_page(db: sqlite3.Connection, exporter: ExporterSettings) -> None:
     """Where a browser finds the exporter's page, for the links of dashboards."""
-    if exporter.url is None and not exporter.port:
+    if (url := exporter.browser_url) is None:
         return  # whichever port is free: nobody knows yet
     with atomic(db):
-        write_meta(db, "page_url", exporter.browser_url)
+        write_meta(db, "page_url", url)
 
 
 def sync_breaks(db: sqlite3.Connection, pipeline: Pipeline) -> None:

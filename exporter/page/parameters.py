@@ -21,6 +21,7 @@ OF_EXPORT = (*_SERIES, *_SPAN)
 
 _PRICES: dict[str, Prices] = {"raw": "raw", "log": "log"}
 _MOST_FIELDS = 40
+_MOST_LETTERS = 100  # of a value that can be right
 _MOST_POINTS = 2_000
 _MOST_THRESHOLD = 100
 _LATEST = 2**33  # s, in 2242
@@ -33,11 +34,17 @@ def parse_query(query: str, known: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in _fields(query):
         if name not in known:
-            raise InputError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+            told = f"there are {', '.join(known)}" if known else "none is taken here"
+            raise InputError(f"there is no parameter {name[:40]!r}; {told}")
         if name in found:
             raise InputError(f"the parameter {name} is given twice")
-        found[name] = value.strip()
+        found[name] = _short(value.strip())
     return {name: value for name, value in found.items() if value}
+
+
+def _short(value: str) -> str:
+    """What is too long to be right is cut, as no right value is: a sentence repeats it."""
+    return value if len(value) <= _MOST_LETTERS else f"{value[:40]}…"
 
 
 def _fields(query: str) -> list[tuple[str, str]]:

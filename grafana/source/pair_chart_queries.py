@@ -30,22 +30,22 @@ def _counted(*, least: bool) -> str:
 
 
 _SERIES = f"pair = {PAIR} AND timeframe = frame AND window_bars = n AND lookback_bars = m"
-_OLDEST = f"since / ({SPAN_BARS} * len) * ({SPAN_BARS} * len)"
+_SPAN = f"({SPAN_BARS} * len)"
 
 _BEYOND = "abs(zscore) >= threshold"
 _OWN = "spread - spread_mean AS deviation"
 _COLUMNS = ", ".join(_OWN if name == "deviation" else name for name in _LASTS)
 
 
-def _rows(since: str) -> str:
-    """Rows that the job keeps; those on other prices are yet to be computed again.
+def _rows(since: str, until: str = "newest + 1") -> str:
+    """Rows that the job keeps, before `until`; those on other prices are yet to be computed again.
 
     A lake of before has no columns `prices` and `hedge_bars`: the names then mean the NULLs beside
     the table.
     """
     return f"""args CROSS JOIN pair_analytics
     NATURAL LEFT JOIN (SELECT NULL AS hedge_bars, NULL AS prices) AS unknown
-  WHERE {_SERIES} AND coalesce(prices, 'raw') = kind AND time BETWEEN {since} AND newest"""
+  WHERE {_SERIES} AND coalesce(prices, 'raw') = kind AND time >= {since} AND time < {until}"""
 
 
 _BARS = f"""bars_drawn AS (
@@ -86,21 +86,35 @@ def _in_row(name: str) -> str:
     return name.rpartition("_")[0].replace("deviation", "spread - spread_mean")
 
 
-# What the newest roll-up does not reach yet is read from the rows.
-_NOT_YET = f"""max({_OLDEST}, coalesce(
-    (SELECT max(time) + {SPAN_BARS} * len FROM {ROLLUPS} AS r WHERE {_SERIES}), 0))"""
+# Where a range begins or ends within a roll-up, the rows of its part are read, so that nothing is
+# drawn or counted that is outside of it. Of what is in Parquet alone the whole roll-up is taken.
+# What the newest roll-up does not reach yet is read from the rows, too.
+_WHOLE_FROM = f"((since + (since >= hot) * ({_SPAN} - 1)) / {_SPAN} * {_SPAN})"
+_LAST_PART = f"((newest + len) / {_SPAN} * {_SPAN})"
+_WHOLE_UNTIL = f"(CASE WHEN {_LAST_PART} >= hot THEN {_LAST_PART} ELSE newest + 1 END)"
+_ROLLED_UNTIL = f"""max({_WHOLE_FROM}, min({_WHOLE_UNTIL}, coalesce(
+    (SELECT max(time) + {_SPAN} FROM {ROLLUPS} AS r WHERE {_SERIES}), 0)))"""
+
+
+def _single(since: str, until: str) -> str:
+    """Rows as if each were rolled up by itself."""
+    return f"""SELECT time / width, time,
+    {", ".join(_in_row(name) for name in _NAMES)},
+    zscore IS NOT NULL, coalesce({_BEYOND}, 0), coalesce({_BEYOND}, 0)
+  FROM {_rows(since, until)}
+    AND source = 'rollups'"""
+
+
 _ROLLED_UP = f"""rolled_up AS (
   SELECT time / width AS step, time, {", ".join(_NAMES)}, zscores,
     {_counted(least=True)} AS least, {_counted(least=False)} AS most
   FROM args CROSS JOIN {ROLLUPS} AS r
   WHERE source = 'rollups' AND {_SERIES} AND coalesce(prices, 'raw') = kind
-    AND time BETWEEN {_OLDEST} AND newest
+    AND time >= {_WHOLE_FROM} AND time < {_WHOLE_UNTIL}
   UNION ALL
-  SELECT time / width, time,
-    {", ".join(_in_row(name) for name in _NAMES)},
-    zscore IS NOT NULL, coalesce({_BEYOND}, 0), coalesce({_BEYOND}, 0)
-  FROM {_rows(_NOT_YET)}
-    AND source = 'rollups')"""
+  {_single("since", f"min({_WHOLE_FROM}, newest + 1)")}
+  UNION ALL
+  {_single(_ROLLED_UNTIL, "newest + 1")})"""
 
 _STEPS = f"""steps AS (
   SELECT *, lead(step) OVER o AS next, row_number() OVER o AS number,

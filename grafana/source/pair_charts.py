@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.frame import rule_link
 from grafana.source.pair_chart_queries import CHARTS
+from grafana.source.pair_plan import MOST_COMPUTED
 from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_tables import NOTHING
 from grafana.source.panels import decimals, keep, line, lines, number, or_say, placed, props, reads
@@ -66,6 +67,7 @@ def _drawn() -> stat.Panel:
     )
     panel.text(build_common.VizTextDisplayOptions().value_size(14))
     panel.justify_mode(common.BigValueJustifyMode.AUTO).no_value(_NOT_DRAWN)
+    panel.override_by_name("share", props({"noValue": " "}))
     panel.orientation(common.VizOrientation.VERTICAL)
     return reads(placed(panel, 19, 0, 4, 24, 3), PANELS, from_panel(ZSCORE))
 
@@ -232,7 +234,10 @@ _DRAWN_TEXT = (
     "long ranges from what it keeps of every 60; any other is computed, on longer bars where the "
     "range has too many."
 )
-_NOT_DRAWN = "Nothing is drawn: “State” says why, or the window or lookback is too long to compute."
+_NOT_DRAWN = (
+    "Nothing is drawn: “State” says why, or the window or lookback is longer than the "
+    f"{MOST_COMPUTED:,} bars that are computed at once of what the lake does not keep."
+)
 _PRICES_TEXT = (
     "Where a point stands for several bars it is the last close, and the shade reaches from the "
     "lowest to the highest trade."

@@ -69,7 +69,8 @@ def _last(symbol: str) -> str:
 
 
 # The timeframes of both symbols, from the chosen one up, and what can be drawn on each: `bars` are
-# those of the range, `room` is how many are possible, `whole` is whether SQLite has all of them.
+# those of the range, `room` is how many are possible, `whole` is whether SQLite has all of them. A
+# window reaches back to the first bar at most: a new lake is drawn with any lookback.
 _FRAMES = f"""asked AS MATERIALIZED ({_ASKED}),
 common AS MATERIALIZED (
   SELECT *, {_LONGEST} * len AS reach, {_progress("archived")} AS hot,
@@ -83,11 +84,11 @@ common AS MATERIALIZED (
     GROUP BY timeframe HAVING count(*) = 1 + ({SYMBOL_A} <> {SYMBOL_B}))
   WHERE len >= wanted),
 frames AS MATERIALIZED (
-  SELECT *, (newest - max({FROM}, first)) / len + 1 AS bars,
-    CASE WHEN kept AND rolled THEN {MOST_ROLLUPS * SPAN_BARS} WHEN kept THEN {MOST_ROWS}
+  SELECT *, CASE WHEN kept AND rolled THEN {MOST_ROLLUPS * SPAN_BARS} WHEN kept THEN {MOST_ROWS}
+      WHEN bars + min(reach, max({FROM}, first) - first) / len <= {MOST_COMPUTED} THEN bars
       ELSE {MOST_COMPUTED} - reach / len END AS room,
     kept AND rolled OR hot <= max({FROM} - reach * NOT kept, first) AS whole
-  FROM common)"""
+  FROM (SELECT *, (newest - max({FROM}, first)) / len + 1 AS bars FROM common))"""
 
 # A chart has about so many points at most, or one a bar of so many bars.
 _POINTS, _MOST_POINTS = 500, 1_000

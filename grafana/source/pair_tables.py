@@ -12,7 +12,7 @@ from grafana.source.style import ALARM, LAKE, QUIET, mapped
 from grafana.source.targets import lake
 from spreadlake.statistics import PAIR_STATISTICS
 
-NOTHING = "Nothing to draw: “State” says why."
+NOTHING = "Nothing to draw: “State” or “Drawn on” says why."
 
 
 def pair_tables() -> list[table.Panel]:

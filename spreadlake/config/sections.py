@@ -249,7 +249,9 @@ class ExporterSettings(Section):
     url: PageUrl | None = Field(
         None,
         examples=["https://charts.example.org"],
-        description="where a browser finds the page, for links to it; unset: host and port",
+        description="where a browser finds the page, for links to it, and the one name beside "
+        "localhost that it may be asked by where it listens on its own machine alone; unset: host "
+        "and port",
     )
     dashboards: Annotated[str, AfterValidator(_check_url)] | None = Field(
         None,
@@ -259,9 +261,9 @@ class ExporterSettings(Section):
     )
 
     @property
-    def browser_url(self) -> str:
-        """Where a browser finds the page, without a slash at its end."""
-        if self.url is not None:
+    def browser_url(self) -> str | None:
+        """Where a browser finds the page, without a slash at its end; None where nobody knows."""
+        if self.url is not None or self.port == 0:
             return self.url
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
         return f"http://{host}:{self.port}"

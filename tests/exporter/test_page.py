@@ -79,6 +79,15 @@ def refusal(address: str, path: str, query: dict[str, Any]) -> str:
     return str(answer["error"])
 
 
+def test_what_is_too_long_to_repeat_is_cut(address: str) -> None:
+    for name in (*KEPT, "threshold", "range", "from", "prices"):
+        told = refusal(address, "/api/pair", KEPT | {name: "x" * 5000})
+        assert f"{'x' * 40}…'" in told.replace("X", "x"), told
+        assert len(told) < 300, told
+    assert len(refusal(address, "/api/pair", KEPT | {"x" * 5000: "1"})) < 300
+    assert refusal(address, "/api/lake", {"a": "1"}).endswith("; none is taken here")
+
+
 @pytest.mark.parametrize("path", ["/", "/page/js/main.js", "/api/lake", "/api/pair", "/pair.csv"])
 def test_no_answer_lets_anything_in_from_outside(address: str, path: str) -> None:
     _, headers, _ = get(f"{address}{path}", Origin="http://elsewhere.example")
@@ -180,7 +189,7 @@ WRONG = [
     ({"timeframe": "1x"}, "timeframe '1x' is not a whole number of s, m or h"),
     ({"timeframe": "90s", "range": "1m"}, "range: 1m is no whole number of bars"),
     ({"timeframe": f"{'9' * 5_000}s"}, "is not a whole number of s, m or h"),
-    ({"range": "9" * 5_000}, "9' is no span of time"),
+    ({"range": "9" * 5_000}, "9…' is no span of time"),
     ({"from": "0001-01-01T00:00+14:00"}, "is of no year from 1 to 9999"),
     ({"range": "a while"}, "range: 'a while' is no span of time"),
     ({"a": "NOSUCH"}, "the lake has no bars of NOSUCH; it has those of 1000PEPEUSDT, BTCUSDT"),

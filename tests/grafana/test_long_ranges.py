@@ -15,7 +15,7 @@ from grafana.source.pair_plan import MOST_COMPUTED
 from spreadlake.pairs import Pair
 from spreadlake.times import timeframe_seconds
 from tests.grafana.day_lake import BREAK, DAY, KEPT, OTHER, build_day, rows_of
-from tests.grafana.lake_fixture import FixtureLake
+from tests.grafana.lake_fixture import FixtureLake, build_lake
 from tests.grafana.rendering import Table, fill, query
 from tests.grafana.test_queries import of
 
@@ -97,8 +97,7 @@ def test_a_pair_that_is_kept_is_drawn_on_all_its_bars(
     day: FixtureLake, rows: dict[tuple[Pair, str], pl.DataFrame], seconds: int
 ) -> None:
     found = asked(day, KEPT, seconds)
-    begin = day.end + 1 - seconds
-    since = begin if seconds <= 3_600 else begin // 60 * 60
+    since = day.end + 1 - seconds
     assert str(found.row()["drawn"]).startswith("1s bars, ")
     assert_envelope(found, rows[KEPT, "1s"], since, 1)
     zscores = rows[KEPT, "1s"].filter(pl.col("time") >= since)["zscore"].drop_nulls()
@@ -120,6 +119,33 @@ def test_any_other_pair_is_drawn_on_all_bars_of_the_timeframe_that_is_said(
     zscores = rows[OTHER, timeframe].filter(pl.col("time") >= since)["zscore"].drop_nulls()
     share = 100 * (zscores.abs() >= 2).sum() / len(zscores)
     assert found.row()["share"] == f"|z| ≥ 2 in {share:.1f} % of {len(zscores):,} bars"
+
+
+@pytest.mark.parametrize(("before", "seconds"), [(0, 14_400), (1_234, 15_003), (12_345, 40_007)])
+def test_nothing_outside_of_a_range_is_drawn_or_counted(
+    day: FixtureLake, rows: dict[tuple[Pair, str], pl.DataFrame], before: int, seconds: int
+) -> None:
+    """Though the roll-ups at both of its ends reach beyond it."""
+    until = day.end - before
+    since = until - seconds
+    sql = fill(CHARTS.sql, since, until, seconds / 1_000)
+    found = query(day.lake.root, sql)
+    assert "one point per" in str(found.row()["drawn"])
+    inside = rows[KEPT, "1s"].filter(pl.col("time").is_between(since, until))
+    assert_envelope(found, inside, since, 1)
+    zscores = inside["zscore"].drop_nulls()
+    share = 100 * (zscores.abs() >= 2).sum() / len(zscores)
+    assert found.row()["share"] == f"|z| ≥ 2 in {share:.1f} % of {len(zscores):,} bars"
+
+
+@pytest.mark.parametrize("lookback", ["3000", "100000"])
+def test_a_lookback_of_more_bars_than_there_are_is_drawn(tmp_path: Path, lookback: str) -> None:
+    lake = build_lake(tmp_path, END, 2_400)
+    true = rows_of(lake.lake, KEPT, "1s", lookback=int(lookback))
+    for seconds in (900, 2_400, 14_400):
+        found = asked(lake, KEPT, seconds, lookback=lookback)
+        assert str(found.row()["drawn"]).startswith("1s bars, ")
+        assert_envelope(found, true, END + 1 - seconds, 1)
 
 
 @pytest.mark.parametrize("seconds", RANGES.values(), ids=RANGES)

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from exporter.page.parameters import view_request
 from notifier.news import MOST_LISTED, AlertRow, News, known_at, message_of
+from spreadlake.config.sections import ExporterSettings
 from spreadlake.series import Prices
 from spreadlake.times import timeframe_seconds
 
@@ -98,3 +99,11 @@ def test_the_link_is_one_that_the_page_takes() -> None:
         assert (view.start, view.end) == (
             alert.opened_at - 600 * length, alert.opened_at + 300 * length
         )  # fmt: skip
+
+
+def test_where_nobody_knows_the_page_there_is_no_link() -> None:
+    """As of an exporter that takes whichever port is free, and is not started beside."""
+    assert ExporterSettings(port=0).browser_url is None
+    body = message_of([News("opened", OPENED)], None).body
+    assert body.endswith("2023-11-14T22:15:00Z")
+    assert "http" not in body
