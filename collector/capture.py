@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import secrets
 import socket
 import time
 from collections.abc import Sequence
@@ -110,7 +111,8 @@ class Capture:
         self._settings = resources.settings
         self._tasks = Tasks()
         self._source = Streams(resources, self)
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        # In containers on one network every one may be process 1 of the same host.
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
         self._started_ms = time.time_ns() // 1_000_000
         self._listing = ListingCheck(
             resources.rest,
@@ -219,6 +221,7 @@ class Capture:
             "started_ms": self._started_ms,
             "shard": str(self._shard),
             "symbols": len(self._resources.roster.symbols),
+            "carries": self._resources.roster.symbols,
             "waiting": self._source.waiting + publisher.waiting,
             "published": publisher.published,
             "dropped": publisher.dropped,

@@ -5,6 +5,7 @@ Any number of stores may be started on a lake: one holds the lease and writes, t
 
 import asyncio
 import logging
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -13,16 +14,17 @@ from typing import Self
 from redis.exceptions import RedisError
 
 from collector.broker.claims import claim_of
-from collector.broker.lease import Lease, LeaseLostError
+from collector.broker.lease import Lease, LeaseLostError, OtherLakeError, Owner
 from collector.broker.log_source import LogSource
 from collector.broker.server import Server, check_url
 from collector.keeping import keep_lake, origin_of, venue_name
 from collector.log_lines import RateLimitedLog
 from collector.timing import set_within
-from spreadlake.errors import LakeError, ServiceError, UnavailableError
+from spreadlake.errors import InputError, LakeError, ServiceError, UnavailableError
 from spreadlake.lake import Lake, open_reader, open_ticks_writer, writer_lock
 from spreadlake.lake.databases.errors import explain, passes
 from spreadlake.lake.databases.fence import FencedError, read_token, take_over
+from spreadlake.lake.databases.lake_id import given_lake_id, lake_id
 from spreadlake.service import ServiceContext
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
     try:
         with closing(open_ticks_writer(context.lake)) as db, RollTurn(context.lake) as turn:
             take_over(db, lease.token)
+            await lease.own(Owner(given_lake_id(db), _place(context.lake)))
             log.info("writing the lake, with token %d of %s", lease.token, server.url)
             await keep_lake(
                 context,
@@ -77,6 +80,9 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
             )
     except (LeaseLostError, FencedError) as error:
         log.warning("%s; waiting until it ends", error)
+    except RedisError as error:
+        log.warning("%s cannot be reached (%s); tried again", server.url, error)
+        await set_within(stopped, lease.interval)
     except (UnavailableError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not passes(error):
             raise explain(error, context.lake.ticks_db) from error
@@ -96,9 +102,13 @@ async def _acquired(
     while not stopped.is_set():
         try:
             await server.look(claim)
-            if await lease.acquire(_token_of(lake)):
+            token, own_id = _known(lake)
+            if await lease.acquire(token, own_id):
                 return True
             waits("another store reads %s; waiting to take over when it ends", server.url)
+        except OtherLakeError as error:
+            if _known(lake)[1] == own_id:  # else another store has just made the lake
+                raise InputError(_of_another(server, error)) from None
         except RedisError as error:
             if (reason := server.refusal(error)) is not None:
                 raise ServiceError(reason) from error
@@ -138,12 +148,28 @@ class RollTurn:
         return True
 
 
-def _token_of(lake: Lake) -> int:
-    """The greatest token that the lake has seen: one of a Redis that lost its own is greater."""
+def _known(lake: Lake) -> tuple[int, str]:
+    """The greatest token that the lake has seen, and its id; 0 and nothing where it is new.
+
+    A token of a Redis that lost its own is greater than this one.
+    """
     if not lake.ticks_db.exists():
-        return 0
+        return 0, ""
     with closing(open_reader(lake.ticks_db)) as db:
         try:
-            return read_token(db)
+            return read_token(db), lake_id(db) or ""
         except sqlite3.OperationalError:  # its tables are yet to be made
-            return 0
+            return 0, ""
+
+
+def _place(lake: Lake) -> str:
+    return f"{lake.root.resolve()} on {socket.gethostname()}"
+
+
+def _of_another(server: Server, place: object) -> str:
+    return (
+        f"the log in {server.url} is of another lake ({place}), which has not read it to its end: "
+        "what this one took out of it would be missing there. Choose that lake with --data; or "
+        "give this one a log of its own, by another redis.prefix here and for its captures; or, "
+        f"where that lake is gone for good, forget it: redis-cli DEL {server.names.lake}"
+    )

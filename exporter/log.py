@@ -17,6 +17,16 @@ _GAUGES = (
     ),
     ("oldest_seconds", "spreadlake_log_oldest_age_seconds", "Age of the oldest entry of the log."),
     ("bytes", "spreadlake_log_bytes", "Memory that the log takes in Redis."),
+    (
+        "uncarried",
+        "spreadlake_log_uncarried_symbols",
+        "Symbols that the store captures and no capture carries.",
+    ),
+    (
+        "reachable",
+        "spreadlake_log_reachable",
+        "1 while the store can read the log, 0 while it cannot: then nothing else is known of it.",
+    ),
     ("max_bytes", "spreadlake_log_max_bytes", "Memory that the log may take (redis.max_mib)."),
 )
 
@@ -28,7 +38,7 @@ def log_families(status: Mapping[str, Any]) -> Iterator[Metric]:
     for key, name, text in _GAUGES:
         yield gauge(name, text, [((), told.get(key))])
     captures: Mapping[str, Any] = told.get("captures", {})
-    number = float(len(captures)) if told else None
+    number = float(len(captures)) if "captures" in told else None
     yield gauge("spreadlake_log_captures", "Captures that publish.", [((), number)])
     yield counter(
         "spreadlake_log_dropped_trades",

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # Entries that are read at once, and acknowledged in one script.
 _AT_ONCE = 64
 _BLOCK_MS = 500
+_SET_ASIDE = 20  # entries that could not be understood are kept so many, for whoever looks
 _GONE_MS = 3_600_000  # consumers of stores that ended are not kept for ever
 
 
@@ -121,11 +122,12 @@ class LogConsumer:
         if self._again is None:
             answer = await self._group_read(">", _BLOCK_MS)
             entries = _entries(answer)
-            return self._decoded(entries, caught_up=len(entries) < _AT_ONCE)
+            return await self._decoded(entries, caught_up=len(entries) < _AT_ONCE)
         entries = _entries(await self._group_read(self._again.decode(), None))
         self._again = entries[-1][0] if entries else None
         done = set(self.unacknowledged)
-        return self._decoded([one for one in entries if one[0] not in done], caught_up=False)
+        left = [one for one in entries if one[0] not in done]
+        return await self._decoded(left, caught_up=False)
 
     async def _group_read(self, after: str, block: int | None) -> Any:
         names = self._server.names
@@ -163,22 +165,45 @@ class LogConsumer:
         names = self._server.names
         await self._server.run(scripts.CREATE_GROUP, [names.stream], names.GROUP)
 
-    def _decoded(self, entries: list[tuple[bytes, Any]], *, caught_up: bool) -> Read:
+    async def _decoded(self, entries: list[tuple[bytes, Any]], *, caught_up: bool) -> Read:
         read = Read([one for one, _ in entries], [], 0, caught_up)
         malformed = 0
         for number, fields in entries:
             if not fields:
                 continue  # it was dropped from the log after it was delivered
             try:
-                batch = decoded(fields.get(b"b", b""))
-                lost = msgspec.msgpack.decode(fields.get(b"lost", b"\x90"), type=list[str])
+                read.batches.append(self._batch(fields))
             except (EntryError, msgspec.MsgspecError) as error:
                 malformed += 1
-                self._warn("entry %s of the log passed over: %s", number.decode(), error)
-                continue
-            batch.interrupted |= dict.fromkeys(lost, PAUSED)
-            read.batches.append(batch)
+                await self._set_aside(number, fields, str(error))
         return read._replace(malformed=malformed)
+
+    def _batch(self, fields: dict[bytes, bytes]) -> Batch:
+        of, claim = fields.get(b"of"), self._server.claim
+        if of is not None and claim is not None and of != claim.encode():
+            raise EntryError(f"it holds {of.decode(errors='replace')}, and this is for {claim}")
+        batch = decoded(fields.get(b"b", b""))
+        lost = msgspec.msgpack.decode(fields.get(b"lost", b"\x90"), type=list[str])
+        batch.interrupted |= dict.fromkeys(lost, PAUSED)
+        return batch
+
+    async def _set_aside(self, number: bytes, fields: dict[Any, Any], reason: str) -> None:
+        """Keeps the newest of what is no entry of ours, and says so; it holds nothing up."""
+        names = self._server.names
+        self._warn(
+            "entry %s of the log is set aside in %s: %s", number.decode(), names.refused, reason
+        )
+        # One that comes again is there already; and in a server that is full there is no room.
+        with suppress(ResponseError):
+            await self._server.ask(
+                self._server.redis.xadd(
+                    names.refused,
+                    {**fields, "refused": reason},
+                    id=number.decode(),
+                    maxlen=_SET_ASIDE,
+                    approximate=False,
+                )
+            )
 
 
 def _entries(answer: Any) -> list[tuple[bytes, Any]]:

@@ -6,9 +6,10 @@ One entry a batch and not one a trade: what Redis, the network and the store pay
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import astuple
 
 from collector.storage.batch import Batch
@@ -18,6 +19,26 @@ _VERSION = 1
 _FIELDS = len(TradeEvent.__struct_fields__)
 # What is dropped, or stored anew after a failure, goes by the entry.
 MOST_TRADES = 5_000
+
+# Anybody may have written an entry: what no lake could store is not let in. NaN and infinity fail
+# the comparison.
+_Code = Annotated[int, Meta(ge=0)]
+_Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Amount = Annotated[float, Meta(ge=0, lt=1e300)]
+_Columns = tuple[
+    list[_Code],
+    list[_Id],
+    list[_Id],
+    list[_Amount],
+    list[_Amount],
+    list[bool],
+    list[_Id | None],
+    list[_Id | None],
+    list[_Amount | None],
+    list[_Id | None],
+    list[_Id | None],
+]
+_NONE = b"\x90"
 
 
 class _Entry(msgspec.Struct, array_like=True):
@@ -29,14 +50,15 @@ class _Entry(msgspec.Struct, array_like=True):
     version: int
     source: Literal["live", "repair", "history"]
     symbols: list[str]
-    columns: list[list[Any]]
-    passed: list[tuple[str, int]]
-    counts: dict[str, int]
+    columns: msgspec.Raw
+    passed: list[tuple[str, _Id]]
+    counts: dict[str, _Id]
     interrupted: dict[str, str]
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Entry)
+_columns_decoder = msgspec.msgpack.Decoder(_Columns)
 
 
 class EntryError(ValueError):
@@ -52,7 +74,8 @@ def encoded(batch: Batch) -> Iterator[tuple[bytes, int, list[str]]]:
         passed = [(e.symbol, e.trade_id) for e in events if isinstance(e, OffMarket)]
         trades = [e for e in events if not isinstance(e, OffMarket)] if passed else events
         symbols, columns = _columns(trades)
-        entry = _Entry(_VERSION, batch.source, symbols, columns, passed, counts, interrupted)
+        raw = msgspec.Raw(_encoder.encode(columns))
+        entry = _Entry(_VERSION, batch.source, symbols, raw, passed, counts, interrupted)
         names = list(dict.fromkeys([*symbols, *(symbol for symbol, _ in passed)]))
         yield _encoder.encode(entry), len(events), names
         counts, interrupted = {}, {}
@@ -75,25 +98,35 @@ def decoded(data: bytes) -> Batch:
     """The batch of an entry; EntryError where it is none."""
     try:
         entry = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise EntryError(str(error)) from None
-    if entry.version != _VERSION:
-        raise EntryError(f"it is of version {entry.version}, and this spreadlake knows {_VERSION}")
-    try:
         events: list[TradeEvent | OffMarket] = [*_trades(entry)]
-    except (IndexError, TypeError, ValueError) as error:
-        raise EntryError(f"its columns do not fit: {error}") from None
+    except msgspec.MsgspecError as error:
+        raise EntryError(_why(data, str(error))) from None
+    except IndexError:
+        raise EntryError("a trade is of a symbol that it does not name") from None
     events += (OffMarket("", symbol, trade_id) for symbol, trade_id in entry.passed)
     return Batch(events, Counter(entry.counts), entry.interrupted, entry.source)
 
 
+def _why(data: bytes, reason: str) -> str:
+    """Of another version nothing else may be as it is here."""
+    try:
+        version = msgspec.msgpack.decode(data, type=list[Any])[0]
+    except (msgspec.MsgspecError, IndexError):
+        return reason
+    if version == _VERSION:
+        return reason
+    return f"it is of version {version!r}, and this spreadlake knows {_VERSION}"
+
+
 def _trades(entry: _Entry) -> Iterator[TradeEvent]:
-    if not entry.columns:
+    if entry.version != _VERSION:
+        raise msgspec.ValidationError("another version")
+    if bytes(entry.columns) == _NONE:
         return iter(())
-    if len({len(column) for column in entry.columns}) != 1 or len(entry.columns) != _FIELDS:
+    columns = _columns_decoder.decode(entry.columns)
+    if len(set(map(len, columns))) != 1:
         raise EntryError("its columns are not of one length")
-    symbols, rest = map(entry.symbols.__getitem__, entry.columns[0]), entry.columns[1:]
-    return map(TradeEvent, symbols, *rest)
+    return map(TradeEvent, map(entry.symbols.__getitem__, columns[0]), *columns[1:])
 
 
 def merged(batches: Sequence[Batch]) -> list[Batch]:

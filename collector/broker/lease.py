@@ -7,6 +7,7 @@ token in every transaction (`spreadlake.lake.databases.fence`).
 import asyncio
 import logging
 from contextlib import suppress
+from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -23,43 +24,78 @@ class LeaseLostError(Exception):
     """Another store has the lease now."""
 
 
+class OtherLakeError(Exception):
+    """The log is another lake's, which is called as the message says."""
+
+
+class Owner(NamedTuple):
+    """The lake that a log is for: its id, and where it is, for messages."""
+
+    id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.name}"
+
+
 class Lease:
-    """Of one store; lasts `seconds` from every renewal. `token` is 0 before it is held."""
+    """Of one store; lasts `seconds` from every renewal. `token` is 0 before it is held.
+
+    With it goes the log: to one lake, until there is nothing in it that this lake has not stored.
+    """
 
     def __init__(self, server: Server, seconds: float) -> None:
         self._server = server
         self._ms = int(seconds * 1000)
         self.interval = seconds / _RENEWALS
         self.token = 0
+        self._owner = Owner("", "")
         self._warn = RateLimitedLog(log.warning, 30.0)
 
-    async def acquire(self, least: int) -> bool:
-        """Whether it is held now; by a token greater than `least`, which the lake has seen."""
+    async def acquire(self, least: int, lake: str) -> bool:
+        """Whether it is held now, for the lake of that id, which is empty for one without any yet.
+
+        By a token greater than `least`, which the lake has seen. OtherLakeError where the log is
+        another lake's.
+        """
         names = self._server.names
-        keys = [names.lease, names.tokens]
-        self.token = int(await self._server.run(scripts.ACQUIRE, keys, self._ms, least))
+        keys = [names.lease, names.tokens, names.lake, names.stream]
+        answer = await self._server.run(scripts.ACQUIRE, keys, self._ms, least, lake)
+        if isinstance(answer, bytes):
+            raise OtherLakeError(answer.decode(errors="replace").partition(" ")[2])
+        self.token = int(answer)
         return bool(self.token)
+
+    async def own(self, owner: Owner) -> None:
+        """Writes down whose log it is; LeaseLostError where the lease was lost meanwhile."""
+        self._owner = owner
+        if not await self._renew():
+            raise self._lost()
 
     async def keep(self) -> None:
         """Renews it until cancelled; LeaseLostError where another store has it.
 
         While Redis cannot be asked nothing is lost by going on: whoever takes over tells the lake.
         """
-        names = self._server.names
         while True:
             await asyncio.sleep(self.interval)
             try:
-                keys = [names.lease, names.tokens]
-                held = await self._server.run(scripts.RENEW, keys, self._ms, self.token)
+                held = await self._renew()
             except RedisError as error:
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
                 self._warn("the lease in %s could not be renewed: %s", self._server.url, error)
                 continue
             if not held:
-                raise LeaseLostError(
-                    f"another store has taken over the lease in {self._server.url}"
-                )
+                raise self._lost()
+
+    async def _renew(self) -> bool:
+        names = self._server.names
+        keys = [names.lease, names.tokens, names.lake]
+        return bool(await self._server.run(scripts.RENEW, keys, self._ms, self.token, self._owner))
+
+    def _lost(self) -> LeaseLostError:
+        return LeaseLostError(f"another store has taken over the lease in {self._server.url}")
 
     async def release(self) -> None:
         """Lets the next store begin at once."""

@@ -10,10 +10,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from collector.broker.consumer import LogConsumer, LogLook, Read
+from collector.broker.consumer import LogConsumer, Read
 from collector.broker.entry import merged
 from collector.broker.lease import Lease
-from collector.broker.registry import Captures, choose_symbols
+from collector.broker.observer import LogObserver
 from collector.broker.server import Server
 from collector.log_lines import RateLimitedLog, shortened
 from collector.resources import Resources
@@ -41,9 +41,9 @@ class LogSource:
         self._claim = claim
         self._lease = lease
         self._consumer = LogConsumer(server, lease.token)
-        self._captures = Captures()
-        self._alive: dict[str, dict[str, Any]] = {}
-        self._log = LogLook()
+        self._observer = LogObserver(
+            server, self._consumer, resources.roster, resources.timing.status_interval
+        )
         self._waiting = 0
         self._ready = False
         self._caught_up_at = float("-inf")
@@ -62,27 +62,23 @@ class LogSource:
 
     def status(self) -> dict[str, Any]:
         """The connections of all captures, and what the log is like."""
-        captures = self._alive
+        observer = self._observer
         return {
-            "connections": sum(int(one.get("connections", 0)) for one in captures.values()),
-            "sessions": [s for one in captures.values() for s in one.get("sessions", ())],
+            **observer.connections(),
             "log": {
-                **self._log._asdict(),
+                **observer.status(),
                 "max_bytes": int(self._resources.settings.redis.max_mib * 2**20),
                 "token": self._lease.token,
                 "trouble": self.trouble,
-                "captures": {
-                    name: {key: value for key, value in one.items() if key != "sessions"}
-                    for name, one in captures.items()
-                },
+                "reachable": not self.trouble,
             },
         }
 
     def work(self) -> Work:
         """Everything that runs until the end."""
-        return [self._run(), self._lease.keep(), self._look()]
+        return [self._run(), self._lease.keep(), self._observer.run()]
 
-    def add(self, symbols: Sequence[str]) -> Work:  # noqa: ARG002 captures are told in `_look`
+    def add(self, symbols: Sequence[str]) -> Work:  # noqa: ARG002 the observer tells captures
         """Nothing is to be done: what is stored says the store itself."""
         return []
 
@@ -198,21 +194,3 @@ class LogSource:
         if self._storing is not None:
             await asyncio.shield(self._storing)
             self._storing = None
-
-    async def _look(self) -> None:
-        """What the log and the captures are like, and who is to be captured, once a second."""
-        told: list[str] | None = None
-        while True:
-            try:
-                self._log = await self._consumer.look()
-                self._alive = await self._captures.look(self._server)
-                symbols = sorted(self._resources.roster.symbols)
-                # Also after Redis has lost it.
-                if symbols != told or not await self._server.ask(
-                    self._server.redis.exists(self._server.names.symbols)
-                ):
-                    await choose_symbols(self._server, symbols)
-                    told = symbols
-            except RedisError as error:
-                log.debug("the log cannot be looked at: %s", error)
-            await asyncio.sleep(self._resources.timing.status_interval)

@@ -130,7 +130,8 @@ class Publisher:
         stream = self._server.names.stream
         pipeline = self._server.redis.pipeline(transaction=False)
         for one, lost in self._sending:
-            fields: Any = {"n": one.trades, "b": one.data}
+            # Of what the trades are stands with each: Redis may forget that another log began here.
+            fields: Any = {"n": one.trades, "b": one.data, "of": self._claim}
             if lost:
                 fields["lost"] = msgspec.msgpack.encode(lost)
             pipeline.xadd(stream, fields)

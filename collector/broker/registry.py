@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from collector.broker.server import Server
 from spreadlake.lake import seconds_since
 
@@ -42,7 +44,41 @@ async def choose_symbols(server: Server, symbols: Sequence[str]) -> None:
 async def chosen_symbols(server: Server) -> list[str] | None:
     """Who is to be captured, as the store says; None where it never did."""
     text = await server.ask(server.redis.get(server.names.symbols))
-    return None if text is None else [str(symbol) for symbol in json.loads(text)]
+    try:
+        return None if text is None else msgspec.json.decode(text, type=list[str])
+    except msgspec.MsgspecError:  # not written by a store
+        return None
+
+
+def uncarried(
+    symbols: Sequence[str], captures: Mapping[str, Mapping[str, Any]]
+) -> list[str] | None:
+    """Those of `symbols` that none of the captures carries; None where one does not say what."""
+    carried: set[str] = set()
+    for capture in captures.values():
+        if not isinstance(carries := capture.get("carries"), list):
+            return None
+        carried.update(map(str, carries))
+    return sorted(set(symbols) - carried)
+
+
+class _Sign(msgspec.Struct):
+    """What a store takes of a capture as it is."""
+
+    connections: int = 0
+    symbols: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    sessions: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+def _read(text: bytes) -> dict[str, Any] | None:
+    """A sign of life as it was left; None where it is none."""
+    try:
+        msgspec.json.decode(text, type=_Sign)
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
 
 
 class Captures:
@@ -59,13 +95,15 @@ class Captures:
         now, names = time.monotonic(), server.names
         found: Any = await server.ask(server.redis.hgetall(names.captures))
         alive = {}
-        for name, text in ((key.decode(), value) for key, value in found.items()):
+        for name, text in ((key.decode(errors="replace"), one) for key, one in found.items()):
             seen = self._seen.get(name)
             if seen is None or seen[0] != text:
                 seen = self._seen[name] = (text, now)
             if now - seen[1] < _LATE_SECONDS:
-                alive[name] = json.loads(text)
+                if (sign := _read(text)) is not None:
+                    alive[name] = sign
             elif now - seen[1] > _FORGOTTEN_SECONDS:
                 await forget_capture(server, name)
-        self._seen = {name: seen for name, seen in self._seen.items() if name.encode() in found}
+        there = {key.decode(errors="replace") for key in found}
+        self._seen = {name: seen for name, seen in self._seen.items() if name in there}
         return alive

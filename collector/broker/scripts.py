@@ -62,22 +62,37 @@ end
 return {bytes, entries, trades}
 """
 
-# Keys: lease, greatest token given. Arguments: ms, a token that is surely not greater than given.
+# Keys: lease, greatest token given, lake, stream. Arguments: ms, a token that is surely not greater
+# than given, id of the lake. A log that another lake uses, or has not read to its end, is not given
+# away: the answer is what that lake is called.
 ACQUIRE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local lake = redis.call('GET', KEYS[3])
+local leased = redis.call('EXISTS', KEYS[1]) == 1
+if lake and string.match(lake, '^%S*') ~= ARGV[3] then
+  if leased or redis.call('EXISTS', KEYS[4]) == 1 and redis.call('XLEN', KEYS[4]) > 0 then
+    return lake
+  end
+end
+if leased then return 0 end
 local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])) + 1
 redis.call('SET', KEYS[2], string.format('%d', token))
 redis.call('SET', KEYS[1], string.format('%d', token), 'PX', ARGV[1])
 return token
 """
 
-# Keys: the same. Arguments: ms, token. One that is gone is taken again if nobody had it since.
+# Keys: lease, greatest token given, lake. Arguments: ms, token, id and name of the lake. A lease
+# that is gone is taken again if nobody had it since.
 RENEW = """
 local held = redis.call('GET', KEYS[1])
-if held == ARGV[2] then return redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if held == ARGV[2] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.pcall('SET', KEYS[3], ARGV[3])
+  return 1
+end
 if held or tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
+redis.call('SET', KEYS[3], ARGV[3])
 return 1
 """
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -24,23 +25,45 @@ _OLDEST = (6, 2)
 # XTRIM that looks at acknowledgements itself.
 _TRIMS_ACKED = (8, 2)
 _SECONDS = 5.0
-# Answers that pass: what is asked again later may succeed as it is.
-_PASSING = re.compile(r"OOM|LOADING|READONLY|MISCONF|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|NOREPL")
+# Answers that pass: what is asked again later may succeed as it is. Of some the client makes a
+# class and takes the word away; errors of scripts have it further behind.
+_PASSING = re.compile(
+    r"\b(OOM|LOADING|READONLY|MISCONF|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|NOREPLICAS)\b"
+)
 _CLOSED = (
     exceptions.AuthenticationError,
     exceptions.AuthorizationError,
     exceptions.NoPermissionError,
 )
-_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError)
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,  # a master that has become a replica
+    exceptions.MasterDownError,
+    exceptions.TryAgainError,
+)
+
+
+# What may stand behind the `?` of an address: what else the client takes there would change how it
+# answers.
+_TLS_OPTIONS = {
+    "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs",
+    "ssl_check_hostname",
+}  # fmt: skip
+# As redis-cli takes it: what stands in a command's options everybody on the machine can read.
+PASSWORD = "REDISCLI_AUTH"  # noqa: S105 its name
 
 
 def shown(url: str) -> str:
-    """The URL without its password."""
+    """The URL without its password, and without what may be one."""
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
     place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
+    user = f"{parts.username or ''}:***@" if parts.password is not None else ""
+    if parts.username and not user:
+        user = f"{parts.username}@"
+    return urlunsplit(parts._replace(netloc=user + place, query="***" if parts.query else ""))
 
 
 def check_url(url: str, option: str) -> None:
@@ -58,6 +81,13 @@ def check_url(url: str, option: str) -> None:
             f"{option} {shown(url)!r} is no address of a Redis server, such as "
             "redis://127.0.0.1:6379/0, rediss://user:password@host:6380 or unix:///run/redis.sock"
         )
+    given = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    allowed = {"unix": {"db"}, "rediss": _TLS_OPTIONS}.get(parts.scheme, set())
+    if wrong := sorted(given - allowed):
+        may = f"may be {', '.join(sorted(allowed))}" if allowed else "nothing may be"
+        raise InputError(
+            f"{option} {shown(url)!r}: {', '.join(wrong)} cannot stand behind the “?”; there {may}"
+        )
 
 
 class Names:
@@ -66,6 +96,7 @@ class Names:
     GROUP = "store"
 
     def __init__(self, prefix: str) -> None:
+        self.all = f"{prefix}:*"
         self.stream = f"{prefix}:trades"
         self.lease = f"{prefix}:lease"
         self.tokens = f"{prefix}:lease:tokens"
@@ -73,6 +104,8 @@ class Names:
         self.symbols = f"{prefix}:symbols"
         self.captures = f"{prefix}:captures"
         self.claim = f"{prefix}:holds"
+        self.lake = f"{prefix}:lake"
+        self.refused = f"{prefix}:refused"
 
 
 class Server:
@@ -82,9 +115,11 @@ class Server:
         self.url = shown(url)
         self.names = Names(settings.prefix)
         self.version: tuple[int, ...] = ()
+        self.claim: str | None = None  # what the log holds, once it was looked at
         self._asked: set[asyncio.Future[Any]] = set()
         self.redis: Redis = Redis.from_url(
             url,
+            password=os.environ.get(PASSWORD),  # where the address has none
             protocol=2,
             socket_timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
@@ -126,6 +161,11 @@ class Server:
                     f"{self.url} is Redis {info['redis_version']}; streams that are trimmed by id "
                     "need 6.2 or later"
                 )
+            if (mode := info.get("redis_mode", "standalone")) != "standalone":
+                raise ServiceError(
+                    f"{self.url} is of a Redis {mode}; a log is one stream on one server that "
+                    "stands alone, with replicas or without: give its own address"
+                )
             kind = _text(await self.ask(self.redis.type(self.names.stream)))
             if kind not in ("none", "stream"):
                 raise InputError(
@@ -139,6 +179,7 @@ class Server:
             raise
 
     async def _claim(self, claim: str) -> None:
+        self.claim = claim
         if await self.ask(self.redis.get(self.names.claim)) is None:
             with suppress(
                 exceptions.OutOfMemoryError
@@ -155,13 +196,12 @@ class Server:
         """Why a server refuses for good what was asked, and what to do; None: it may pass."""
         if isinstance(error, _CLOSED):
             return (
-                f"{self.url} does not let us in ({error}); check user and password in the URL, and "
-                f"what they may do with keys {self.names.stream.rpartition(':')[0]}:*"
+                f"{self.url} does not let us in ({error}); check user and password in the URL "
+                f"(or {PASSWORD}), and what they may do with keys {self.names.all}"
             )
-        passes = isinstance(error, (*_AWAY, exceptions.OutOfMemoryError))
-        if passes or not isinstance(error, exceptions.ResponseError):
+        if isinstance(error, _AWAY) or not isinstance(error, exceptions.ResponseError):
             return None
-        if _PASSING.match(str(error)):
+        if _PASSING.search(str(error)):
             return None
         if "unknown command" in str(error).lower():
             return f"{self.url} has no streams ({error}); it has to be Redis 6.2 or later"

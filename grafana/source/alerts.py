@@ -32,6 +32,9 @@ _WITHOUT_TRADE = (
     " unless on() spreadlake_last_trade_timestamp_seconds"
 )
 
+# What a store says of its log is true while it says it; after its end it stays in the lake.
+_STORE_RUNS = 'and on() spreadlake_service_up{service="collector"} > 0'
+
 # |z| beyond the threshold comes from the events that the analytics job finds bar by bar, not from
 # samples of z: the gauge is 1 while an event is open, and the counter tells of one that opened and
 # closed between two scrapes. It fires for three minutes at least, longer than Grafana waits until
@@ -178,6 +181,70 @@ ALERTS = (
         description=(
             "The log of {{ $labels.database }}.db has {{ $value | humanize1024 }}B:"
             " a reader holds it."
+        ),
+    ),
+    # The log between captures and a store: without samples where there is none.
+    Alert(
+        name="StoreMissing",
+        severity="critical",
+        expr=(
+            'spreadlake_log_max_bytes unless on() spreadlake_service_up{service="collector"} > 0'
+        ),
+        lasting="30s",
+        summary="No store writes the lake out of the log.",
+        description=(
+            "No store holds the lease: what captures publish waits in the log,"
+            " which takes {{ $value | humanize1024 }}B."
+        ),
+    ),
+    Alert(
+        name="LogUnreachable",
+        severity="critical",
+        expr=f"1 - spreadlake_log_reachable > 0 {_STORE_RUNS}",
+        lasting="30s",
+        summary="The store cannot read the log.",
+        description="Redis has not let the store read the log for 30 s: no trade is stored.",
+    ),
+    Alert(
+        name="LogLate",
+        severity="warning",
+        expr=f"spreadlake_log_oldest_age_seconds > 30 {_STORE_RUNS}",
+        lasting="30s",
+        summary="Trades wait long in the log.",
+        description="The oldest trades in the log are {{ $value | humanizeDuration }} old.",
+    ),
+    Alert(
+        name="LogNearlyFull",
+        severity="warning",
+        expr=f"spreadlake_log_bytes / spreadlake_log_max_bytes > 0.8 {_STORE_RUNS}",
+        lasting="1m",
+        summary="The log is near its bound.",
+        description=(
+            "The log takes {{ $value | humanizePercentage }} of redis.max_mib:"
+            " at all of it the oldest trades are let go."
+        ),
+    ),
+    Alert(
+        name="SymbolsUncarried",
+        severity="critical",
+        expr=f"spreadlake_log_uncarried_symbols > 0 {_STORE_RUNS}",
+        lasting="30s",
+        summary="Symbols are carried by no capture.",
+        description="No capture carries {{ $value }} of the symbols: their trades do not come.",
+    ),
+    Alert(
+        name="CapturesFewer",
+        severity="warning",
+        # The median, so that one that is started anew, and for a moment is there twice, is no more.
+        expr=(
+            "quantile_over_time(0.5, spreadlake_log_captures[1h]) - spreadlake_log_captures > 0"
+            f" {_STORE_RUNS}"
+        ),
+        lasting="2m",
+        summary="Fewer captures publish than before.",
+        description=(
+            "{{ $value }} captures fewer publish than did most of the last hour:"
+            " the others have no one to stand in for them."
         ),
     ),
 )

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import (
     FieldColorModeId,
+    GridPos,
     ValueMap,
     ValueMapping,
     ValueMappingResult,
@@ -15,7 +16,8 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.source.frame import PIPELINE_UID, framed
 from grafana.source.panels import line, lines, number, placed, props, reads
-from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, OLDEST
+from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, OLDEST, Chart
+from grafana.source.pipeline_log import LOG_CHARTS
 from grafana.source.style import ALARM, GOOD, NEUTRAL, PROMETHEUS, WARN, by_steps, steps
 from grafana.source.targets import promql
 
@@ -28,9 +30,9 @@ def pipeline_dashboard() -> build.Dashboard:
         "Trades, gaps and repairs, analytics in time, storage, the last success of everything",
         [],
     )
-    for panel in (*_successes(), *_charts(), _since(), _firing()):
+    for panel in (*_successes(), *_charts(CHARTS, 20, 4), _since(), _firing()):
         board.with_panel(panel)
-    return board
+    return board.with_row(_log())
 
 
 def _successes() -> list[stat.Panel]:
@@ -78,9 +80,10 @@ def _stat(title: str, text: str) -> stat.Panel:
     return number(title, description=text).no_value("no data").text(size)
 
 
-def _charts() -> list[timeseries.Panel]:
+def _charts(charts: Sequence[Chart], first: int, top: int) -> list[timeseries.Panel]:
+    """Three in a row, from the id `first` and the line `top` on."""
     panels = []
-    for at, (title, unit, soft_max, text, queries) in enumerate(CHARTS):
+    for at, (title, unit, soft_max, text, queries) in enumerate(charts):
         panel = (
             lines(title, text)
             .unit(unit)
@@ -95,9 +98,18 @@ def _charts() -> list[timeseries.Panel]:
             promql(expression, legend, chr(ord("A") + n))
             for n, (expression, legend) in enumerate(queries)
         ]
-        place = placed(panel, 20 + at, 8 * (at % 3), 4 + 8 * (at // 3), 8, 8)
+        place = placed(panel, first + at, 8 * (at % 3), top + 8 * (at // 3), 8, 8)
         panels.append(reads(place, PROMETHEUS, *targets))
     return panels
+
+
+def _log() -> build.Row:
+    """A line for those who have no log: closed, it asks nothing."""
+    row = build.Row("Several machines: the log between captures and the store")
+    row.id(60).grid_pos(GridPos(x=0, y=49, w=24, h=1))
+    for panel in _charts(LOG_CHARTS, 61, 50):
+        row.with_panel(panel)
+    return row
 
 
 def _since() -> bargauge.Panel:

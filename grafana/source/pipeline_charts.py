@@ -28,8 +28,10 @@ def _quantiles(histogram: str) -> list[tuple[str, str]]:
 
 _QUANTILES = ((0.5, "median"), (0.99, "99 % within"))
 
-# Title, unit, height of an empty axis, description, queries.
-CHARTS: tuple[tuple[str, str, float, str, list[tuple[str, str]]], ...] = (
+Chart = tuple[str, str, float, str, list[tuple[str, str]]]
+"""Title, unit, height of an empty axis, description, queries (expression, legend)."""
+
+CHARTS: tuple[Chart, ...] = (
     (
         "Trades stored a second", "short", 1,
         f"By symbol, at most the {MOST} busiest of the time shown.",
@@ -166,4 +168,14 @@ COLOURS = {
     "first by 2": LEG_B,
     "gaps of 1 alone a minute": ALARM,
     "gaps of 2 alone a minute": QUIET,
+    "not read yet": LEG_B,
+    "read, not committed": LEG_A,
+    "oldest entry": LEG_A,
+    "the log": LEG_A,
+    "its bound": ALARM,
+    "captures that publish": GOOD,
+    "symbols that none carries": ALARM,
+    "from the log a minute": ALARM,
+    "by captures a minute": WARN,
+    "the log can be read": LEG_A,
 }

@@ -68,9 +68,14 @@ def all_dashboards() -> list[dict[str, Any]]:
     return [dashboard(path.stem) for path in sorted(DASHBOARDS.glob("*.json"))]
 
 
+def panels_of(board: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its panels, those in rows that are closed among them."""
+    return [one for panel in board["panels"] for one in (panel, *panel.get("panels", ()))]
+
+
 def lake_queries(board: Mapping[str, Any]) -> Iterator[LakeQuery]:
     """Every query of panels, marks and variables."""
-    for panel in board["panels"]:
+    for panel in panels_of(board):
         for target in panel.get("targets", []):
             if "rawQueryText" in target:
                 assert target["rawQueryText"] == target["queryText"], panel["title"]

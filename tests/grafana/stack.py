@@ -26,6 +26,12 @@ from tests.grafana.lake_fixture import SYMBOLS, FixtureLake
 from tests.patience import PATIENCE
 from tests.running import COMMAND, environment, until
 
+# What a store says of its log.
+_LOG = {
+    "entries": 4, "lag": 3, "pending": 1, "oldest_seconds": 0.4, "bytes": 2**20, "dropped": 0,
+    "max_bytes": 2**28, "uncarried": 0, "reachable": True, "trouble": "",
+    "captures": {"one:12": {"waiting": 5, "symbols": 3, "dropped": 0}},
+}  # fmt: skip
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -106,7 +112,7 @@ def _store_work(lake: FixtureLake) -> None:
         for connection in ("1", "2"):
             add_counters(db, {("first", connection): 9.0, ("single_gaps", connection): 1.0})
         status = {"pid": 1, "started_ms": now_ms, "state": "running", "connections": 1, "buffer": 0}
-        set_status(db, now_ms, {"collector": status})
+        set_status(db, now_ms, {"collector": status | {"log": _LOG}})
     with closing(open_analytics_writer(lake.lake)) as db, atomic(db):
         add_counters(db, {("steps", ""): 2.0, ("step_seconds", ""): 0.01})
         status = {"pid": 1, "started_ms": now_ms, "state": "running", "last_step_ms": now_ms}

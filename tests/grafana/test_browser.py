@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from grafana.source.alerts import ALERTS
 from tests.grafana.lake_fixture import LATE_BARS, LATE_SYMBOL, build_lake
-from tests.grafana.rendering import all_dashboards, dashboard
+from tests.grafana.rendering import all_dashboards, dashboard, panels_of
 from tests.grafana.stack import Stack, browsing, running_stack, visiting
 from tests.patience import PATIENCE
 
@@ -49,8 +49,10 @@ def panel_of(page: Page, number: int) -> Any:
 def test_every_panel_draws(stack: Stack, browser: Browser, board: dict[str, Any]) -> None:
     live = board["uid"] == "spreadlake-pipeline"  # Prometheus knows nothing of before it began
     path = f"/d/{board['uid']}" if live else f"/d/{board['uid']}?refresh="
-    with visiting(browser, stack, path, height=3000) as visit:
-        for panel in board["panels"]:
+    with visiting(browser, stack, path, height=3600) as visit:
+        for row in (panel for panel in board["panels"] if panel["type"] == "row"):
+            visit.page.get_by_role("button", name=row["title"]).click(timeout=PATIENCE_MS)
+        for panel in (panel for panel in panels_of(board) if panel["type"] != "row"):
             shown = panel_of(visit.page, panel["id"])
             expect(shown).to_be_visible(timeout=PATIENCE_MS)
             empty = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "No data")

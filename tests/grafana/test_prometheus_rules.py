@@ -14,7 +14,7 @@ from grafana.source.alerts import ALERTS, PAIR_ALERT
 from spreadlake.config import Settings
 from spreadlake.lake import open_ticks_writer
 from tests.grafana.lake_fixture import FixtureLake
-from tests.grafana.rendering import all_dashboards
+from tests.grafana.rendering import all_dashboards, panels_of
 from tests.paths import ROOT
 
 PROMETHEUS = ROOT / "grafana" / "prometheus"
@@ -105,7 +105,7 @@ def expressions() -> Iterator[tuple[str, str]]:
     for alert in (PAIR_ALERT, *ALERTS):
         yield alert.name, alert.expr
     for board in all_dashboards():
-        for panel in board["panels"]:
+        for panel in panels_of(board):
             for target in panel.get("targets", []):
                 if "expr" in target:
                     yield panel["title"], target["expr"]

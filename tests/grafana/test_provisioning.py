@@ -15,7 +15,7 @@ from grafana.source.files import generated
 from grafana.source.runbook import sections
 from grafana.source.style import NEUTRAL
 from spreadlake.times import timeframe_seconds
-from tests.grafana.rendering import all_dashboards, dashboard
+from tests.grafana.rendering import all_dashboards, dashboard, panels_of
 from tests.paths import ROOT
 
 PROVISIONING = ROOT / "grafana" / "provisioning"
@@ -56,7 +56,7 @@ def test_dashboards_have_stable_uids_and_titles() -> None:
 
 @pytest.mark.parametrize("board", all_dashboards(), ids=lambda board: board["uid"])
 def test_a_dashboard_is_well_formed(board: dict[str, Any]) -> None:
-    panels = board["panels"]
+    panels = panels_of(board)
     assert max(Counter(panel["id"] for panel in panels).values()) == 1
     assert board["timezone"] == "utc"
     assert board["refresh"] in ("5s", "10s", "")
@@ -87,8 +87,8 @@ def test_sources_of_a_dashboard_exist(board: dict[str, Any]) -> None:
         for source in loaded(PROVISIONING / "datasources/spreadlake.yaml")["datasources"]
     }
     assert known == {"spreadlake-lake", "spreadlake-prometheus", "spreadlake-backtests"}
-    ids = {panel["id"] for panel in board["panels"]}
-    for panel in board["panels"]:
+    ids = {panel["id"] for panel in panels_of(board)}
+    for panel in panels_of(board):
         for target in panel.get("targets", []):
             own = {"${datasource}", "${kept}", "-- Dashboard --"}
             assert target["datasource"]["uid"] in known | own
@@ -97,7 +97,7 @@ def test_sources_of_a_dashboard_exist(board: dict[str, Any]) -> None:
 
 def test_what_has_no_value_has_no_meaning_by_its_colour_and_is_no_sentence_in_a_cell() -> None:
     for board in all_dashboards():
-        for panel in board["panels"]:
+        for panel in panels_of(board):
             config = panel.get("fieldConfig", {})
             steps = config.get("defaults", {}).get("thresholds", {}).get("steps")
             none = steps[0]["color"] if steps else NEUTRAL
@@ -257,7 +257,7 @@ def test_the_threshold_says_that_it_only_draws_and_the_chart_leads_to_the_rule()
     (threshold,) = [v for v in board["templating"]["list"] if v["name"] == "threshold"]
     assert threshold["label"].startswith("Draw")
     assert "opens no alert" in threshold["description"]
-    (chart,) = [panel for panel in board["panels"] if panel["title"].startswith("z-score")]
+    (chart,) = [panel for panel in panels_of(board) if panel["title"].startswith("z-score")]
     for links in (board["links"], chart["links"]):
         (rule,) = [link for link in links if link["url"].endswith("#rule")]
         assert rule["url"].startswith("${page:raw}/?a=${symbol_a:percentencode}&")

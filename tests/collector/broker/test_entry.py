@@ -1,8 +1,11 @@
 """An entry holds a batch as it was; shares hold every symbol once."""
 
+import math
 from collections import Counter
 from itertools import chain
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +18,7 @@ from spreadlake.errors import InputError
 from spreadlake.trades import TICK_COLUMNS, OffMarket, TradeEvent
 
 ids = st.integers(0, 2**53 - 1)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(0, 1e15, exclude_min=True)
 trades = st.builds(
     TradeEvent,
     st.text(min_size=1, max_size=8),
@@ -67,10 +70,54 @@ def test_many_trades_are_several_entries_whose_counters_count_once() -> None:
 LATER_VERSION = b"\x97\x02\xa4live\x90\x90\x90\x80\x80"
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x90", LATER_VERSION])
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x90", b"\x05", b"\x91\x01", LATER_VERSION])
 def test_what_is_no_entry_is_told(data: bytes) -> None:
     with pytest.raises(EntryError):
         decoded(data)
+
+
+def test_an_entry_of_a_version_to_come_is_told_as_such() -> None:
+    with pytest.raises(EntryError, match="of version 2, and this spreadlake knows 1"):
+        decoded(msgspec.msgpack.encode([2, "whatever", {"is": "in it"}]))
+
+
+RIGHT: list[Any] = [
+    [0],
+    [7],
+    [1_700_000_000_000],
+    [1.5],
+    [2.0],
+    [True],
+    *([None] for _ in range(5)),
+]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        (0, 1), (0, -1), (0, "A"), (1, 2**63), (1, -1), (1, 1.5), (2, "now"), (3, math.nan),
+        (3, math.inf), (3, -1.0), (3, "1.5"), (4, None), (5, 1), (6, "x"), (8, math.nan),
+        (9, 2**64 - 1),
+    ],
+)  # fmt: skip
+def test_what_no_lake_could_store_is_no_entry(column: int, value: object) -> None:
+    """It would be tried again and again, and hold up all that comes after it."""
+    columns = [list(values) for values in RIGHT]
+    assert len(columns) == len(TradeEvent.__struct_fields__)
+    assert len(decoded(entry_of(columns)).events) == 1
+    columns[column] = [value]
+    with pytest.raises(EntryError):
+        decoded(entry_of(columns))
+
+
+def test_columns_of_another_length_or_number_are_no_entry() -> None:
+    for columns in ([*RIGHT[:-1]], [*RIGHT, [1]], [[0, 0], *RIGHT[1:]], "columns", [5]):
+        with pytest.raises(EntryError):
+            decoded(entry_of(columns))
+
+
+def entry_of(columns: object) -> bytes:
+    return msgspec.msgpack.encode([1, "live", ["BTCUSDT"], columns, [], {}, {}])
 
 
 def test_neighbours_of_one_source_become_one_batch() -> None:
