@@ -50,6 +50,7 @@ class LogSource:
         self._committed_at = float("-inf")
         self._again_at = time.monotonic() + lease.interval
         self._storing: asyncio.Task[None] | None = None
+        self._stored_ids: list[bytes] = []
         self._backoff = Backoff(_FIRST_DELAY, resources.timing.write_retry_cap)
         self._warn = RateLimitedLog(log.error, 30.0)
         self._left_out: set[str] = set()
@@ -165,6 +166,7 @@ class LogSource:
             batches[0].interrupted = lost | batches[0].interrupted
         self._waiting = sum(len(batch.events) for batch in batches)
         self._tell_unknown(batches)
+        self._stored_ids = read.ids
         self._storing = asyncio.create_task(self._persist(batches))
         # Whoever waits may be cancelled; what was read is stored all the same.
         await asyncio.shield(self._storing)
@@ -194,3 +196,5 @@ class LogSource:
         if self._storing is not None:
             await asyncio.shield(self._storing)
             self._storing = None
+            # They are not to come again.
+            self._consumer.unacknowledged += self._stored_ids

@@ -61,6 +61,7 @@ class Publisher:
         self._tell_dropped = RateLimitedLog(log.warning, 10.0)
         self._tell_full = RateLimitedLog(log.warning, 10.0)
         self._ready = False
+        self._asked: asyncio.Future[list[Any]] | None = None
         self.dropped = 0
         self.published = 0
         self.trouble: str | None = None
@@ -127,21 +128,31 @@ class Publisher:
             self._lost.clear()
 
     async def _send(self) -> None:
-        stream = self._server.names.stream
-        pipeline = self._server.redis.pipeline(transaction=False)
-        for one, lost in self._sending:
-            # Of what the trades are stands with each: Redis may forget that another log began here.
-            fields: Any = {"n": one.trades, "b": one.data, "of": self._claim}
-            if lost:
-                fields["lost"] = msgspec.msgpack.encode(lost)
-            pipeline.xadd(stream, fields)
-        answers = await self._server.ask(pipeline.execute(raise_on_error=False))
+        # At the end of a capture one that waits is cancelled: it is not to send the same again.
+        if self._asked is None:
+            self._asked = asyncio.ensure_future(self._pipeline().execute(raise_on_error=False))
+        try:
+            answers = await self._server.ask(self._asked)
+        except RedisError:
+            self._asked = None
+            raise
+        self._asked = None
         both = list(zip(self._sending, answers, strict=True))
         self._sending = [one for one, answer in both if isinstance(answer, Exception)]
         self.published += sum(one.trades for (one, _), a in both if not isinstance(a, Exception))
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
+
+    def _pipeline(self) -> Any:
+        pipeline = self._server.redis.pipeline(transaction=False)
+        for one, lost in self._sending:
+            # Of what the trades are stands with each: Redis may forget that another log began here.
+            fields: Any = {"n": one.trades, "b": one.data, "of": self._claim}
+            if lost:
+                fields["lost"] = msgspec.msgpack.encode(lost)
+            pipeline.xadd(self._server.names.stream, fields)
+        return pipeline
 
     def _drop_oldest(self) -> None:
         dropped = 0
