@@ -88,7 +88,7 @@ class AnalyticsJob:
         self._ready = False
         self._pipeline = Pipeline(self._db, self._lake, settings)
         hours = settings.storage.analytics_hours
-        self._history = History(self._db, self._lake, self._pipeline, hours)
+        self._history = History(self._db, self._lake, self._pipeline, settings.storage)
         self._pipeline.on_commit = self._on_commit
         self._retention = Retention(
             self._db, self._lake, hours, settings.storage.keep_days, settings.storage.alert_days

@@ -60,9 +60,9 @@ class EvidenceReader:
         last = min(int(rows.times[-1]) for rows in parts.values())
         return self.of(watched, {name: rows.until(last) for name, rows in parts.items()})
 
-    def begin(self, watched: WatchedPair) -> int | None:
-        """Time of the first row that is stored."""
-        rows = self.first_piece(watched, 0)
+    def begin(self, watched: WatchedPair, start: int) -> int | None:
+        """Time of the first row from a time on that is stored."""
+        rows = self.first_piece(watched, start)
         return int(rows.times[0]) if len(rows) else None
 
     def next_test(self, key: SeriesKey, after: int) -> int | None:

@@ -35,6 +35,7 @@ class AlertStore:
                 self._by_key.setdefault(key, []).append(one)
                 if one.gates.max_adf_pvalue is not None:
                     self._gated.setdefault(key.stationarity, set()).add(key)
+        self.watched = watched
         self._states: dict[WatchedPair, AlertState] = {}
         self._parts: dict[WatchedPair, dict[int, AlertRows]] = {}
 
@@ -60,18 +61,19 @@ class AlertStore:
     def repair(self, key: SeriesKey, low: int, high: int) -> None:
         """Runs again over the rows of a series from time `low`, rows in [low, high) being new."""
         for watched in self._by_key.get(key, ()):
-            self._states.pop(watched, None)
-            self._rerun(watched, low, high)
+            self.evaluate(watched, low, high)
 
-    def evaluate_all(self, watched: WatchedPair) -> None:
-        """Runs a new or edited rule over the whole stored history of a pair.
+    def begin(self, watched: WatchedPair, start: int) -> int | None:
+        """Time of the first row of a pair that is stored from a time on.
 
-        Events of before the first row that is stored stay: nothing could find them again.
+        Events of before the first one of all stay: nothing could find them again.
         """
-        begin = self._evidence.begin(watched)
-        if begin is not None:
-            self._states.pop(watched, None)
-            self._rerun(watched, begin, 2**62)
+        return self._evidence.begin(watched, start)
+
+    def evaluate(self, watched: WatchedPair, low: int, high: int) -> None:
+        """Runs a new or edited rule over the rows of a pair in [low, high), and on from there."""
+        self._states.pop(watched, None)
+        self._rerun(watched, low, high)
 
     def test_changed(self, key: StationarityKey, time: int) -> None:
         """Runs again over the rows from `time` on whose latest ADF p-value is another now."""
@@ -98,7 +100,6 @@ class AlertStore:
         """From `low` on, to where the machine stands as it did before the change."""
         state, at = self._state_before(watched, low), low
         start = state.event.opened_at if state.event else low
-        known = self._opened_between(watched, start, 2**62)
         # An event that is open stays, also where no row follows, as after a break.
         kept = {_opening(state.event): state.event} if state.event else {}
         end = 2**62
@@ -112,7 +113,7 @@ class AlertStore:
             if at > high and self._as_before(watched, state, at):
                 end = at
                 break
-        self._replace(watched, start, end, known, kept)
+        self._replace(watched, start, end, kept)
 
     def _as_before(self, watched: WatchedPair, state: AlertState, time: int) -> bool:
         """Whether nothing is open, counted or quiet at `time`, now and as it is stored.
@@ -133,9 +134,9 @@ class AlertStore:
         watched: WatchedPair,
         start: int,
         end: int,
-        known: set[Opening],
         events: dict[Opening, AlertEvent],
     ) -> None:
+        known = self._opened_between(watched, start, end)
         self._db.executemany(
             f"DELETE FROM alert_events WHERE rule = ? AND {_IS_EVENT} "
             "AND opened_at >= ? AND opened_at < ?",

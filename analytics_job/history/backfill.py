@@ -4,9 +4,10 @@ Bars of an hour, then the rows before the next hour that is due: one way through
 each row is computed once, and new trades can be taken in between any two hops.
 """
 
+import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -15,10 +16,13 @@ import polars as pl
 from analytics_job.bars.spans import merge_ranges
 from analytics_job.heartbeat import WorkReporter
 from analytics_job.history.rollups import OldRows
+from analytics_job.history.rules import RulesDue
 from analytics_job.pairs.analyser import Analyser
 from analytics_job.pairs.plan import PairPlan
 from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, read_hours
+from spreadlake.config.sections import StorageSettings
+from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair
 from spreadlake.quant.pair_rows import PairRows
@@ -28,10 +32,13 @@ from spreadlake.times import iso_utc
 from spreadlake.words import count
 from spreadlake.work import Work
 
+log = logging.getLogger(__name__)
+
 # Its stages, as people are told.
 NEW_BARS = "bars of new timeframes"
 BARS = "bars, pair analytics and alerts"
 ROWS = "pair analytics and alerts again"
+OLD_EVENTS = "running rules over older pair analytics"
 OLD_ROWS = "rolling up older pair analytics"
 
 _TRADES = 100_000  # taken in at a time where nothing else waits
@@ -45,13 +52,17 @@ class History:
     """Does what is due, a hop at a time."""
 
     def __init__(
-        self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, hours: Mapping[str, float]
+        self, db: sqlite3.Connection, lake: Lake, pipeline: Pipeline, storage: StorageSettings
     ) -> None:
-        """`hours`: how long SQLite keeps rows of each timeframe."""
         self._db = db
         self._lake = lake
         self._pipeline = pipeline
-        self._old_rows = OldRows(db, lake, hours)
+        # What nothing else waits for, and which does a piece of it.
+        self._at_leisure = {
+            OLD_EVENTS: RulesDue(db, pipeline.alerts, storage.alert_days).run_piece,
+            OLD_ROWS: OldRows(db, lake, storage.analytics_hours).roll_piece,
+        }
+        self._given_up: set[str] = set()
         self._stage = ""
         self._taking = 0  # hours that are just being taken in
 
@@ -61,13 +72,25 @@ class History:
         while self._hop(live=end is not None):
             if end is not None and time.monotonic() >= end:
                 return True
-        while self._old_rows.roll_piece():
-            if end is not None:
-                return False  # nothing waits for the others
-            self._enter(OLD_ROWS)
-            self._pipeline.on_commit()
+        for stage, do_piece in self._at_leisure.items():
+            while self._was_done(stage, do_piece):
+                if end is not None:
+                    return False
+                self._enter(stage)
+                self._pipeline.on_commit()
         self._enter("")
         return False
+
+    def _was_done(self, stage: str, do_piece: Callable[[], bool]) -> bool:
+        """A file that cannot be read now holds nothing else up."""
+        try:
+            return stage not in self._given_up and do_piece()
+        except DamagedFileError as error:
+            if error.for_good:
+                raise
+            log.warning("%s: %s goes on after the next start", error.reason, stage)
+            self._given_up.add(stage)
+            return False
 
     def newest(self) -> None:
         """The newest row of what is due, so that its status is known at once."""
@@ -96,7 +119,7 @@ class History:
         if stage == NEW_BARS:
             names = " and ".join(pipeline.bars_due.timeframes())
             return Work(stage, "hour", pipeline.bars_due.seconds() / 3600, names)
-        if stage == OLD_ROWS:
+        if stage in self._at_leisure:
             return Work(stage, "piece", None)
         if stage == ROWS:
             start, timeframe = pipeline.rows_due.first() or (0, names)

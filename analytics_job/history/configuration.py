@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from analytics_job.alerts.rules import rule_definition, watched_pairs
 from analytics_job.alerts.screened import sync_screen_rules
+from analytics_job.history.rules import RulesDue
 from analytics_job.pairs.backlog import DueRows
 from analytics_job.pairs.plan import series_definition
 from analytics_job.pipeline import Pipeline
@@ -153,12 +154,13 @@ def _history_of(pipeline: Pipeline, due: DueRows) -> list[tuple[int, int]]:
 def sync_rules(
     db: sqlite3.Connection, pipeline: Pipeline, settings: Settings, new: frozenset[SeriesKey]
 ) -> None:
-    """Runs rules that are new or edited over the stored rows; drops what is no longer watched.
+    """Runs rules that are new or edited over the newest rows; drops what is no longer watched.
 
-    Not over those of `new` series: all of these are due, and run over as they are computed, while
-    of a pair that was followed before there may be months. Rules on the live screen begin with the
-    next one.
+    Older rows are due (`RulesDue`): there may be months of them. Not those of `new` series: all of
+    these are due themselves, and run over as they are computed. Rules on the live screen begin
+    with the next one.
     """
+    rules_due = RulesDue(db, pipeline.alerts, settings.storage.alert_days)
     stored = {row[:5]: row[6] for row in db.execute("SELECT * FROM alert_rules").fetchall()}
     every = watched_pairs(settings)
     with atomic(db):
@@ -176,7 +178,7 @@ def sync_rules(
             # Before the first bar there is no row of any.
             has_rows = pipeline.position.final is not None and not new.issuperset(watched.keys)
             if edited and has_rows:
-                pipeline.alerts.evaluate_all(watched)
+                rules_due.add(watched)
 
 
 def _add_rule(db: sqlite3.Connection, key: RuleKey, threshold: float, definition: str) -> None:

@@ -124,7 +124,10 @@ def _clear_progress(db: sqlite3.Connection, pipeline: Pipeline, start: int | Non
         "DELETE FROM progress WHERE key IN ('seq', 'watermark_ms', 'final_time', 'covered_time') "
         "OR key GLOB 'kline*'"
     )
-    db.execute("UPDATE progress SET value = min(value, ?) WHERE key GLOB 'build:*'", (low,))
+    db.execute(
+        "UPDATE progress SET value = min(value, ?) WHERE key GLOB 'build:*' OR key GLOB 'rule:*'",
+        (low,),
+    )
     covered = pipeline.spans.spans.last_before(low)
     if start is not None and covered is not None:
         db.executemany(

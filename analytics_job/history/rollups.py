@@ -1,12 +1,10 @@
 """Rolls up the rows of a lake that is older than roll-ups: the newest first, a piece at a time."""
 
-import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 from analytics_job.bars.old import DEFAULT_HOURS
-from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.rollups import (
     kept_from,
@@ -20,8 +18,6 @@ from spreadlake.lake.analytics.rollups import (
 from spreadlake.quant.rollups import SPAN_BARS, roll_up, span_seconds
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 from spreadlake.times import timeframe_seconds
-
-log = logging.getLogger(__name__)
 
 _ROWS = 5_000  # of a pair, at a time: live trades wait
 
@@ -38,13 +34,7 @@ class OldRows:
 
     def roll_piece(self) -> bool:
         """Rolls up the next piece; False where nothing is left."""
-        try:
-            return next(self._pieces, None) is not None
-        except DamagedFileError as error:
-            if error.for_good:
-                raise
-            log.warning("%s: older rows are rolled up after the next start", error.reason)
-            return False
+        return next(self._pieces, None) is not None
 
     def _all(self) -> Iterator[bool]:
         while missing := missing_before(self._db):

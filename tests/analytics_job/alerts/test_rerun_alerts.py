@@ -93,7 +93,7 @@ def test_it_goes_on_to_where_both_are_idle(
                     "INSERT OR REPLACE INTO alert_counts VALUES ('changed', ?, ?, ?, ?, 0)", key
                 )
             store = AlertStore(db, lake, [changed, whole])
-            store.evaluate_all(changed)
+            store.evaluate(changed, START, 2**62)
             there = openings(db, "changed")
             opened = len(there)
             for key in changed.keys:
@@ -102,7 +102,7 @@ def test_it_goes_on_to_where_both_are_idle(
                 store.repair(key, START + low, START + low + size)
                 before, there = there, openings(db, "changed")
                 opened += len(there - before)
-            store.evaluate_all(whole)
+            store.evaluate(whole, START, 2**62)
         assert stored(db, "changed") == stored(db, "whole"), seed
         # Each was opened once whenever it came, also one that is there no more.
         assert db.execute("SELECT sum(opened) FROM alert_counts").fetchone() == (opened,), seed
@@ -122,7 +122,9 @@ def test_events_of_before_the_first_row_stay_when_a_rule_is_edited(
             [(number, PAIR, *event) for number, event in enumerate(old)],
         )
         put_rows(db, KEYS[0], np.array([2.5, 3.5, 0.5, 2.5]))
-        AlertStore(db, lake, [watched]).evaluate_all(watched)
+        store = AlertStore(db, lake, [watched])
+        assert store.begin(watched, 0) == START
+        store.evaluate(watched, START, 2**62)
     assert [event[0] for event in stored(db, "z")] == [START - 900, START - 9, START + 3]
     assert stored(db, "z")[1] == (START - 9, 50, 3, 3.5, START + 2, 0.5)
 

@@ -170,7 +170,7 @@ def test_a_file_that_may_not_be_read_now_holds_nothing_up(
         job.step()
         assert job.error == ""
         job.close()
-    assert "older rows are rolled up after the next start" in caplog.text
+    assert "rolling up older pair analytics goes on after the next start" in caplog.text
     assert 0 < len(kept_rollups(lake.lake)) < len(expected_rollups(lake.lake))
     job = AnalyticsJob(lake.lake, config())
     job.step()
