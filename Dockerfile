@@ -15,6 +15,7 @@ COPY collector collector
 COPY analytics_job analytics_job
 COPY exporter exporter
 COPY notifier notifier
+COPY uploader uploader
 COPY importer importer
 COPY simulator simulator
 COPY launcher launcher

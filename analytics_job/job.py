@@ -91,7 +91,7 @@ class AnalyticsJob:
         self._history = History(self._db, self._lake, self._pipeline, settings.storage)
         self._pipeline.on_commit = self._on_commit
         self._retention = Retention(
-            self._db, self._lake, hours, settings.storage.keep_days, settings.storage.alert_days
+            self._db, self._lake, hours, settings.storage.removed_days, settings.storage.alert_days
         )
         configuration.sync_page(self._db, settings.exporter)
         configuration.sync_breaks(self._db, self._pipeline)

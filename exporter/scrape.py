@@ -26,6 +26,7 @@ from exporter.screens import read_screens, screen_families
 from exporter.services import WatchedServices, read_services, service_families
 from exporter.storage import read_storage, storage_families
 from exporter.universe import read_captured, universe_families
+from exporter.uploads import read_uploads, upload_families
 from spreadlake import __version__
 from spreadlake.lake import Lake
 from spreadlake.status import LakeSnapshot
@@ -54,6 +55,7 @@ def parts_of(symbols: Sequence[str], watched: WatchedServices | None = None) -> 
         "job": lambda look: job_families(read_job(look)),
         "screens": lambda look: screen_families(read_screens(look)),
         "notifications": lambda look: notification_families(read_notifications(look)),
+        "uploads": lambda look: upload_families(read_uploads(look)),
         "storage": lambda look: storage_families(read_storage(look)),
     }
 

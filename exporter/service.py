@@ -22,7 +22,9 @@ def run(context: ServiceContext) -> None:
     stop = StopSignal(context.duration)
     prepare_backtests(context.lake)
     lake, settings = context.lake, context.settings
-    watched = WatchedServices(notifier=bool(settings.notify.urls))
+    watched = WatchedServices(
+        notifier=bool(settings.notify.urls), uploader=settings.storage.cold is not None
+    )
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
     where = settings.exporter
     page = Page(lake, program=where.command, grafana=where.dashboards)

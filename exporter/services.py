@@ -27,11 +27,12 @@ from spreadlake.status import (
 class WatchedServices:
     """Which services are looked at, over the looks of one exporter.
 
-    The collector and the analytics job, and the `notifier` where there is one; `heartbeats` are
-    those that were seen so far.
+    The collector and the analytics job, and the `notifier` and the `uploader` where there is one;
+    `heartbeats` are those that were seen so far.
     """
 
     notifier: bool = False
+    uploader: bool = False
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
 
@@ -41,6 +42,8 @@ def read_services(look: LakeSnapshot, watched: WatchedServices) -> list[ServiceR
     wanted = {"collector": lake.ticks_db, "analytics-job": lake.analytics_db}
     if watched.notifier:
         wanted["notifier"] = lake.notify_db
+    if watched.uploader:
+        wanted["uploader"] = lake.cold_db
     services = []
     for name, path in wanted.items():
         with look.database(path) as db:

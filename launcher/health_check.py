@@ -54,7 +54,7 @@ def _look_into(log: str, service: str, config: str | None) -> None:
 
 def _report(service: str) -> ServiceReport:
     lake = Lake(Path(os.environ.get("SPREADLAKE_DATA", "data")))
-    databases = {"collector": lake.ticks_db, "notifier": lake.notify_db}
+    databases = {"collector": lake.ticks_db, "notifier": lake.notify_db, "uploader": lake.cold_db}
     database = databases.get(service, lake.analytics_db)
     return look_until_sure(lambda seen: read_service(database, service, time.time(), seen))
 

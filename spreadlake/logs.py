@@ -18,7 +18,7 @@ def configure_logs(
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "websockets"):
+    for chatty in ("httpx", "httpcore", "websockets", "boto3", "botocore", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # That a run is skipped while the one before goes on is what we asked for, and no warning.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.paths import PACKAGES, ROOT
 
-SERVICES = ("collector", "analytics_job", "exporter", "notifier")
+SERVICES = ("collector", "analytics_job", "exporter", "notifier", "uploader")
 # What each of the other rooms may import beside itself and the library. The launcher starts the
 # services by name; the commands to import dumps and to simulate an exchange are its own.
 BESIDE = {

@@ -40,6 +40,8 @@ def remove_files(lake: Lake, day: Day) -> None:
         (folder / name).unlink(missing_ok=True)
     try:
         folder.rmdir()
+    except FileNotFoundError:
+        pass  # all of it had left the disk, for object storage
     except OSError:
         log.warning("%s holds files that are not the lake's: it stays", folder)
 
@@ -72,7 +74,9 @@ class Remover:
         by_size = 0 if sizes is None else removable_before(sizes, storage.max_gib, now)
         if sizes is not None and by_size != self._told_before:
             await self._tell(sizes, by_size)
-        cutoff = max(age_cutoff(now, (storage.keep_days or {}).get("ticks")), by_size)
+        if storage.removed_gib is None:
+            by_size = 0  # where there is object storage they only leave the disk, once uploaded
+        cutoff = max(age_cutoff(now, storage.removed_days.get("ticks")), by_size)
         if cutoff:
             await self._remove(cutoff * 1000)
 
@@ -144,13 +148,16 @@ class Remover:
         await self._tell(sizes, cutoff)
 
     async def _tell(self, sizes: Sizes, cutoff: int) -> None:
-        """Says what takes how much, and to the analytics job before when its days are to go.
+        """Says what takes how much, and to others before when days are to go for lack of room.
+
+        To the analytics job (`remove_before`), or to the uploader, which takes them from the disk.
 
         At a start the newest trade may be of long ago: with the next ones other days are old.
         """
         told = {
             "bytes": {kind: room.bytes for kind, room in sizes.kinds.items()},
-            "remove_before": cutoff,
+            "remove_before": 0 if self._storage.removed_gib is None else cutoff,
+            "leave_before": 0 if self._storage.cold is None else cutoff,
         }
         now_ms, self._told_before = time.time_ns() // 1_000_000, cutoff
         await self._writer.persist(lambda: set_status(self._db, now_ms, {"storage": told}))

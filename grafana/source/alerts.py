@@ -136,6 +136,19 @@ ALERTS = (
         ),
     ),
     Alert(
+        name="UploadStuck",
+        severity="warning",
+        expr=(
+            "spreadlake_cold_waiting_files > 0"
+            " unless increase(spreadlake_cold_uploaded_files_total[30m]) > 0"
+        ),
+        lasting="30m",
+        summary="Nothing gets to object storage.",
+        description=(
+            "{{ $value }} finished files wait to be uploaded, and none was for half an hour."
+        ),
+    ),
+    Alert(
         name="GapNotRepaired",
         severity="warning",
         expr="spreadlake_tick_gaps_open > 0",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from launcher.commands.options import (
 from launcher.supervisor.specs import Launcher, exchange_variables
 from spreadlake import binance
 from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
+from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
 from spreadlake.ports import address, check_listen, free_port
 from spreadlake.status import last_trade_ms
@@ -139,6 +141,7 @@ def _run(
         linked = settings.exporter.dashboards or (watch.grafana_url if watch else None)
         specs = [launcher.collector(origin), launcher.job(), launcher.exporter(linked)]
         specs += [launcher.notifier()] if settings.notify.urls else []
+        specs += [launcher.uploader()] if settings.storage.cold else []
         if simulator_port is not None:
             specs.append(_steadily(launcher).simulator(simulator_port, market))
         specs += watch.specs if watch else ()
@@ -158,6 +161,8 @@ def _run(
 
 def _check_first(lake: Lake, settings: Settings, *, grafana: bool) -> None:
     """What can keep a pipeline from starting, so that one that cannot leaves no folder behind."""
+    if settings.storage.cold and find_spec("boto3") is None:
+        raise ConfigError("storage.cold needs a package more: pip install 'spreadlake[s3]'")
     if grafana:
         from launcher.dashboards import find_executables  # noqa: PLC0415 seldom wanted
 

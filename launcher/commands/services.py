@@ -159,6 +159,25 @@ def notify(
     _follow("notifier", data, config, duration, {})
 
 
+def upload(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    duration: DurationOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End once all that is finished is uploaded.")
+    ] = False,
+) -> None:
+    """Keep finished days in object storage as well.
+
+    Where, storage.cold says; storage.local_days how long they stay on the disk none the less.
+    """
+    if once:
+        require_lake(Lake(data))
+        _run("uploader", data, config, duration, {"once": True})
+    else:
+        _follow("uploader", data, config, duration, {})
+
+
 def roll(
     data: DataOption = Path("data"),
     config: ConfigOption = None,

@@ -16,7 +16,7 @@ from spreadlake.lake import Lake
 from spreadlake.ports import is_listening
 
 LOOPBACK = "127.0.0.1"
-_SERVICES = ("collector", "analytics-job", "exporter", "notifier", "simulator")
+_SERVICES = ("collector", "analytics-job", "exporter", "notifier", "uploader", "simulator")
 
 
 def spreadlake_command(*arguments: object) -> list[str]:
@@ -65,6 +65,10 @@ class Launcher:
     def notifier(self) -> ChildSpec:
         """What tells people about alerts."""
         return self.service("notifier", "notify")
+
+    def uploader(self) -> ChildSpec:
+        """What puts finished days in object storage."""
+        return self.service("uploader", "upload")
 
     def simulator(self, port: int, arguments: Callable[[], Sequence[object]]) -> ChildSpec:
         """The simulated exchange on loopback; `arguments` are asked for at each start."""

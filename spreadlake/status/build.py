@@ -99,6 +99,8 @@ def report_on(
     services = [capture.service, analysis.service]
     if lake.notify_db.exists():
         services.append(read_service(lake.notify_db, "notifier", now, heartbeats))
+    if lake.cold_db.exists():
+        services.append(read_service(lake.cold_db, "uploader", now, heartbeats))
     return _assemble(lake, now, capture, analysis, services, sizes_of(lake) if sizes else [])
 
 

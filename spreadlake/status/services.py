@@ -11,13 +11,19 @@ from spreadlake.status.heartbeats import Heartbeats, Judgement
 from spreadlake.status.log import log_in_words
 from spreadlake.status.model import ServiceReport
 from spreadlake.status.snapshots import snapshot
+from spreadlake.status.uploads import uploads_in_words
 from spreadlake.times import iso_utc
 from spreadlake.words import count, duration, words_of_work
 from spreadlake.work import Work
 
 T = TypeVar("T")
 
-_STATUS_KEYS = {"collector": "collector", "analytics-job": "job", "notifier": "notifier"}
+_STATUS_KEYS = {
+    "collector": "collector",
+    "analytics-job": "job",
+    "notifier": "notifier",
+    "uploader": "uploader",
+}
 # Clocks of machines that share a lake may differ so much; a sign from farther ahead has no date.
 _AHEAD_SECONDS = 2.0
 # One look cannot tell whether such a sign changes; services leave one every second.
@@ -120,6 +126,8 @@ def _notes(status: dict[str, Any]) -> Iterator[str]:
         yield f"; the edited configuration is refused: {'; '.join(str(refused).splitlines())}"
     if isinstance(log := status.get("log"), dict):
         yield f"; {log_in_words(log)}"
+    if isinstance(upload := status.get("upload"), dict):
+        yield f"; {uploads_in_words(upload)}"
     for key in ("archive", "screen"):
         if said := status.get(key):
             yield f"; {said}"
@@ -129,6 +137,9 @@ def _trouble(status: dict[str, Any]) -> tuple[str, str]:
     """Why a service that lives does not do its work, in a few words, and the reason it gave."""
     if status.get("error"):
         return "its last step failed", f": {status['error']}"
+    upload = status.get("upload")
+    if isinstance(upload, dict) and upload.get("trouble"):
+        return "finished days are not uploaded", f": {upload['trouble']}"
     if status.get("trouble"):
         return "cannot store trades", f": {status['trouble']}"
     # One that carries no symbol is not meant to be open.

@@ -15,6 +15,7 @@ from spreadlake.lake import (
     Lake,
     open_analytics_writer,
     open_backtests_writer,
+    open_cold_writer,
     open_notify_writer,
     open_ticks_writer,
 )
@@ -81,6 +82,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
         (lake.analytics_db, open_analytics_writer(lake)),
         (lake.notify_db, open_notify_writer(lake)),
         (lake.backtests_db, open_backtests_writer(lake)),
+        (lake.cold_db, open_cold_writer(lake)),
     ):
         with closing(opened) as db:
             names = [
@@ -96,7 +98,7 @@ def schema(root: Path) -> dict[str, dict[str, list[str]]]:
 
 def test_every_table_and_column_is_there_in_order(tmp_path: Path) -> None:
     documented: dict[str, dict[str, list[str]]] = {}
-    for database in ("ticks.db", "analytics.db", "notify.db", "backtests.db"):
+    for database in ("ticks.db", "analytics.db", "notify.db", "backtests.db", "cold.db"):
         text = section(f"### `{database}`")
         parts = re.split(r"^#### `(\w+)`$", text, flags=re.MULTILINE)[1:]
         tables = zip(parts[::2], parts[1::2], strict=True)

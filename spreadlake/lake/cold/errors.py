@@ -26,6 +26,7 @@ _CODES: dict[str, Kind] = {
     "BadDigest": "wrong",
     "InvalidDigest": "wrong",
     "XAmzContentChecksumMismatch": "wrong",
+    "XAmzContentSHA256Mismatch": "wrong",
     "IncompleteBody": "away",
     "SlowDown": "busy",
     "RequestTimeTooSkewed": "forbidden",

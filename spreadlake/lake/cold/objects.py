@@ -45,10 +45,11 @@ class Held(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What was put in the bucket and found there: the file that was read, and its checksum."""
+    """A file that was found in the bucket as it was read here; `put` False: it was there before."""
 
     stamp: Stamp
     sha256: str
+    put: bool = True
 
 
 class _Digests(NamedTuple):
@@ -67,8 +68,10 @@ class Objects:
         self._address = address
         self._client = _client()
 
-    def put_verified(self, path: str, file: Path) -> Sent:
+    def put_verified(self, path: str, file: Path, known: str | None = None) -> Sent:
         """Puts a local file in the bucket, and holds the server's own answer against it.
+
+        Where its checksum is `known` to be in the bucket, and is there, nothing is sent.
 
         The server is told the checksum with the file, and then asked for size and checksum of what
         it holds. FileNotFoundError where the file is gone; ColdError (`wrong`) where the server
@@ -78,6 +81,8 @@ class Objects:
             stamp = Stamp.of(os.fstat(opened.fileno()))
             digests = _digests(opened)
             opened.seek(0)
+            if digests.sha256 == known and self.holds(path, stamp.bytes, known):
+                return Sent(stamp, known, put=False)
             with self._asking(path):
                 self._client.put_object(
                     Bucket=self._address.bucket,

@@ -9,7 +9,7 @@ import pytest
 
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
-from spreadlake.lake.cold.objects import Objects, Stamp
+from spreadlake.lake.cold.objects import Objects, Sent, Stamp
 from tests.buckets import Server, has_real_server, serving
 
 PAIR = "bars/timeframe=1m/pair=BTCUSDT%2FETHUSDT/date=2026-11-01/day.parquet"
@@ -43,7 +43,9 @@ def test_what_was_put_is_there_as_the_server_says(
     assert objects.get(PAIR) is None
     sent = objects.put_verified(PAIR, file)
     digest = hashlib.sha256(CONTENT).hexdigest()
-    assert sent == (Stamp.of(file.stat()), digest)
+    assert sent == Sent(Stamp.of(file.stat()), digest)
+    again = objects.put_verified(PAIR, file, known=digest)
+    assert again == Sent(sent.stamp, digest, put=False)
     held = objects.head(PAIR)
     assert held is not None
     # moto keeps no checksum, as old servers do not: then the ETag or what is read back says it.

@@ -1,0 +1,182 @@
+"""What may go wrong between the uploader and a bucket: told, tried again, nothing lost.
+
+On a real S3 server where there is one, with somebody in between who breaks what is to break.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.objects import Objects
+from tests.buckets import Server
+from tests.uploader.between import Faults, between
+from tests.uploader.lakes import (
+    Uploading,
+    follow,
+    lake_of_days,
+    objects_in,
+    paths_of,
+    uploading,
+)
+
+
+@pytest.fixture
+def faults(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    """What a test breaks, between the environment's server and everybody who asks it."""
+    made = Faults()
+    with between(s3_server.endpoint, made) as address:
+        for name, value in s3_server.environment(address).items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def _status(code: int, name: str) -> Callable[[Faults], None]:
+    def fail(faults: Faults) -> None:
+        faults.status, faults.code = code, name
+
+    return fail
+
+
+def _cut(faults: Faults) -> None:
+    faults.cut_at = 100
+
+
+FAULTS = {
+    "forbidden": (_status(403, "AccessDenied"), "403 AccessDenied"),
+    "full": (_status(507, "InsufficientStorage"), "make room in the bucket"),
+    "quota": (_status(403, "QuotaExceeded"), "make room in the bucket"),
+    "busy": (_status(503, "SlowDown"), "503 SlowDown"),
+    "cut": (_cut, "cannot be reached"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bucket_that_refuses_is_told_once_and_asked_again(
+    tmp_path: Path,
+    cold: ColdAddress,
+    faults: Faults,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("uploader.rounds._REST", 0.0)
+    fail, said = FAULTS[fault]
+    lake = lake_of_days(tmp_path, 1)
+    before = paths_of(lake)
+    with uploading(lake, cold, local_days=0) as uploader:
+        rounds = uploader.rounds
+        fail(faults)
+        steps = rounds.run(uploader.stop)
+        follow(steps, lambda: rounds.trouble.number >= 2, "it is not asked again")
+        assert said in rounds.trouble.said
+        assert rounds.look.waits.files == len(before)
+        assert rounds.look.waits.oldest is not None
+        assert paths_of(lake) == before
+        assert uploader.on_record() == set()
+        faults.mend()
+        follow(steps, lambda: not rounds.trouble.said, "it is not found well again")
+        assert uploader.on_record() == objects_in(cold) == before
+    told = [
+        r for r in caplog.records if r.levelno == logging.WARNING and "tried again" in r.message
+    ]
+    assert len(told) == 1, [r.message for r in told]
+
+
+def _swallow(faults: Faults) -> None:
+    faults.swallow = True
+
+
+def _lie(faults: Faults) -> None:
+    faults.lie = True
+
+
+def _spoil(faults: Faults) -> None:
+    faults.spoil = True
+
+
+@pytest.mark.parametrize("fault", [_swallow, _lie, _spoil])
+def test_a_bucket_that_does_not_hold_what_it_took_is_not_believed(
+    tmp_path: Path,
+    cold: ColdAddress,
+    faults: Faults,
+    s3_server: Server,
+    fault: Callable[[Faults], None],
+) -> None:
+    if fault is _lie and not s3_server.is_real:
+        pytest.skip("moto says no checksums that could be wrong (versitygw is not installed)")
+    lake = lake_of_days(tmp_path, 1)
+    before = paths_of(lake)
+    with uploading(lake, cold, local_days=0) as uploader:
+        fault(faults)
+        uploader.once()
+        uploader.once()
+        assert "it is uploaded again" in uploader.rounds.trouble.said
+        assert uploader.on_record() == set()
+        assert paths_of(lake) == before
+        faults.mend()
+        uploader.once()
+        assert not uploader.rounds.trouble.said
+        assert uploader.on_record() == before
+        assert {p: Objects(cold).get(p) for p in before} == {
+            p: (lake.root / p).read_bytes() for p in before
+        }
+
+
+def test_a_server_that_is_away_at_the_start_is_waited_for(
+    tmp_path: Path, cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_of_days(tmp_path, 1)
+    with between("http://127.0.0.1:9", Faults(of="/", status=502)) as nobody:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", nobody)
+        with uploading(lake, cold) as uploader:
+            steps = uploader.rounds.run(uploader.stop)
+            follow(steps, lambda: uploader.rounds.trouble.number >= 2, "it is not asked again")
+            assert "502" in uploader.rounds.trouble.said
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+        assert objects_in(cold) == paths_of(lake)
+
+
+def test_a_slow_bucket_holds_up_nobody(tmp_path: Path, cold: ColdAddress, faults: Faults) -> None:
+    """The service has time to say how it does, and to stop, while it waits."""
+    lake = lake_of_days(tmp_path, 1)
+    with uploading(lake, cold) as uploader:
+        faults.slow = 3600.0
+        steps = uploader.rounds.run(uploader.stop)
+        follow(steps, lambda: faults.count("PUT") >= 2, "nothing is sent")
+        for _, _ in zip(steps, range(4), strict=False):
+            assert uploader.rounds.look.waits.files == 2
+        faults.slow = 0.0
+
+
+def test_an_unreadable_file_costs_itself(
+    tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_of_days(tmp_path, 2)
+    broken = min(paths_of(lake))
+    with uploading(lake, cold) as uploader:
+        put = Objects.put_verified
+
+        def fail(objects: Objects, path: str, file: Path, known: str | None = None) -> object:
+            if path == broken:
+                raise PermissionError(13, "not for you", str(file))
+            return put(objects, path, file, known)
+
+        monkeypatch.setattr(Objects, "put_verified", fail)
+        _with_trouble(uploader)
+        assert "not for you" in uploader.rounds.trouble.said
+        assert objects_in(cold) == paths_of(lake) - {broken}
+        assert uploader.rounds.look.waits.files == 1
+        monkeypatch.setattr(Objects, "put_verified", put)
+        uploader.once()
+        assert objects_in(cold) == paths_of(lake)
+        assert not uploader.rounds.trouble.said
+
+
+def _with_trouble(uploader: Uploading) -> None:
+    uploader.once()
+    assert uploader.rounds.trouble.said

@@ -1,0 +1,176 @@
+"""One round after the other: what is finished is uploaded, what is old enough leaves the disk.
+
+Written as steps, between which the service tells how it does and hears that it is to stop; what
+waits for the bucket is in threads. A round that is cut at any step is done again.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+
+from spreadlake.backoff import Backoff
+from spreadlake.config.sections import StorageSettings
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.errors import ColdError
+from spreadlake.lake.cold.objects import Objects, Sent
+from uploader.claim import claim, settle
+from uploader.expiry import expired
+from uploader.finished import Finished
+from uploader.leaving import Leaving
+from uploader.ledger import Ledger
+from uploader.look import Look
+from uploader.trouble import Trouble
+from uploader.workers import Workers
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 4  # files
+_REST, _LONGEST_REST = 5.0, 3600.0
+# A look at a lake of years may take a minute; looks take a twentieth of the time at most.
+_RESTS = 20.0
+_RECORDED_AT_ONCE = 64
+# Of one file, and nothing that the next one would not fare better with.
+_OF_A_FILE = ("wrong", "refused", "missing")
+
+
+class Rounds:
+    """Goes through them for ever, or once."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        db: sqlite3.Connection,
+        objects: Objects,
+        address: ColdAddress,
+        storage: StorageSettings,
+    ) -> None:
+        self._lake = lake
+        self._objects = objects
+        self._address = address
+        self._storage = storage
+        self._ledger = Ledger(db)
+        self._workers = Workers(_AT_ONCE)
+        self._backoff = Backoff(first=1.0, cap=60.0)
+        self._leaving = Leaving(lake, self._ledger, objects, self._workers)
+        self.look = Look(lake, self._ledger, storage)
+        self.trouble = Trouble()
+        self.totals = (0, 0)
+        self.uploaded_ms: int | None = None
+
+    def run(self, stop: threading.Event, *, once: bool = False) -> Iterator[None]:
+        """Yields at least twice a second; `once` ends after one round, with its trouble if any."""
+        yield from self._claim(stop, once=once)
+        while True:
+            begin = time.monotonic()
+            yield from self.look.again()
+            seconds = time.monotonic() - begin
+            self.trouble.begin()
+            yield from self._upload_all(stop, once=once)
+            yield from self._expire()
+            for _ in self._leaving.run(self.look.old, self.trouble):
+                yield
+            self.totals = self._ledger.totals()
+            self.trouble.settle()
+            if once:
+                return
+            if not self.look.more:
+                yield from _wait(stop, min(_LONGEST_REST, max(_REST, _RESTS * seconds)))
+
+    def _claim(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
+        while True:
+            try:
+                name = settle(self._lake, self._ledger, self._address)
+                for outcome in self._workers.run(self._take_place, [name], _always):
+                    yield
+                    if outcome is not None and outcome.error is not None:
+                        raise outcome.error
+            except (LakeError, OSError) as error:
+                self.trouble.met(error)
+                if once:
+                    raise
+                yield from _wait(stop, self._backoff.next())
+            else:
+                self._backoff.reset()
+                self.trouble.settle()
+                return
+
+    def _take_place(self, name: str) -> None:
+        claim(self._objects, self._address, name)
+
+    def _upload_all(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
+        while self.look.waiting:
+            blocked: list[LakeError | OSError] = []
+            yield from self._upload(blocked)
+            if not blocked:
+                self._backoff.reset()
+            elif once:
+                raise blocked[0]
+            else:
+                yield from _wait(stop, self._backoff.next())
+
+    def _upload(self, blocked: list[LakeError | OSError]) -> Iterator[None]:
+        """Uploads what waits; into `blocked` comes what speaks against all that waits."""
+        sent: list[tuple[str, Sent]] = []
+        try:
+            for outcome in self._workers.run(self._send, self.look.take(), lambda: not blocked):
+                if outcome is None or len(sent) >= _RECORDED_AT_ONCE:
+                    self._record(sent)
+                if outcome is not None and outcome.result is not None:
+                    self._backoff.reset()
+                    sent.append((outcome.item.path, outcome.result))
+                    self.look.done(outcome.item)
+                elif outcome is not None and outcome.error is not None:
+                    self._failed(outcome.item, outcome.error, blocked)
+                yield
+        finally:
+            self._record(sent)
+
+    def _failed(
+        self, file: Finished, error: LakeError | OSError, blocked: list[LakeError | OSError]
+    ) -> None:
+        if isinstance(error, FileNotFoundError):  # removed since the look, or written anew
+            self.look.done(file)
+            return
+        self.trouble.met(error)
+        if isinstance(error, ColdError) and error.kind not in _OF_A_FILE:
+            self.look.give_back(file)
+            blocked.append(error)
+
+    def _send(self, file: Finished) -> Sent:
+        known = self.look.known.get(file.path)
+        return self._objects.put_verified(file.path, self._lake.root / file.path, known)
+
+    def _record(self, sent: list[tuple[str, Sent]]) -> None:
+        if not sent:
+            return
+        self.uploaded_ms = time.time_ns() // 1_000_000
+        self._ledger.record(sent, self.uploaded_ms)
+        sent.clear()
+
+    def _expire(self) -> Iterator[None]:
+        """Objects of days that the lake has removed for good: only where it is told to."""
+        paths = expired(self._lake, self._ledger, self._storage.cold_keep_days or {})
+        if not paths:
+            return
+        for outcome in self._workers.run(self._objects.delete, [paths], _always):
+            yield
+            if outcome is not None and outcome.error is not None:
+                self.trouble.met(outcome.error)
+            elif outcome is not None:
+                self._ledger.forget(paths)
+                log.info("removed %d objects of days that are not kept any more", len(paths))
+
+
+def _always() -> bool:
+    return True
+
+
+def _wait(stop: threading.Event, seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        stop.wait(min(left, 0.5))
+        yield

@@ -1,0 +1,96 @@
+"""The uploader as a service: finished days to the bucket of `storage.cold`."""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
+from spreadlake.errors import ConfigError
+from spreadlake.lake import Lake, atomic, beat, open_cold_writer, set_status, writer_lock
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.objects import Objects
+from spreadlake.service import ServiceContext, StopSignal
+from uploader.rounds import Rounds
+
+log = logging.getLogger(__name__)
+
+_BEAT_SECONDS = 1.0
+
+
+def run(context: ServiceContext) -> None:
+    """Uploads until told to stop, or (`once` among the options) all that is finished now.
+
+    Raises ConfigError where there is no bucket, or its client is not installed; `once` also what
+    kept it from uploading something.
+    """
+    storage = context.settings.storage
+    if storage.cold is None:
+        raise ConfigError(
+            "there is nowhere to upload to: storage.cold is not set; name a bucket there, "
+            'such as cold = "s3://bucket/prefix"'
+        )
+    address = ColdAddress.parse(storage.cold)
+    objects = Objects(address)
+    stop = StopSignal(context.duration)
+    with (
+        writer_lock(context.lake, "uploader"),
+        closing(open_cold_writer(context.lake)) as db,
+    ):
+        rounds = Rounds(context.lake, db, objects, address, storage)
+        status = _Status(context.lake, rounds, address)
+        log.info("uploading finished days to %s", address.text)
+        stopped = threading.Event()
+        stop.on_set(stopped.set)
+        once = bool(context.options.get("once"))
+        status.say(db, "running")
+        for _ in rounds.run(stopped, once=once):
+            if stop.is_set():
+                break
+            status.keep(db)
+        status.say(db, "stopped")
+    if once and rounds.trouble.error is not None:
+        raise rounds.trouble.error
+
+
+class _Status:
+    """What it tells about itself, once a second."""
+
+    def __init__(self, lake: Lake, rounds: Rounds, address: ColdAddress) -> None:
+        self._lake = lake
+        self._rounds = rounds
+        self._address = address
+        self._started_ms = time.time_ns() // 1_000_000
+        self._said = float("-inf")
+
+    def keep(self, db: sqlite3.Connection) -> None:
+        """Says it, unless it just did."""
+        if time.monotonic() - self._said >= _BEAT_SECONDS:
+            self.say(db, "running")
+
+    def say(self, db: sqlite3.Connection, state: str) -> None:
+        """Says it now."""
+        self._said = time.monotonic()
+        rounds, waits = self._rounds, self._rounds.look.waits
+        objects, size = rounds.totals
+        status = {
+            "pid": os.getpid(),
+            "beat": beat(),
+            "started_ms": self._started_ms,
+            "state": state,
+            "upload": {
+                "address": self._address.text,
+                "waiting": waits.files,
+                "waiting_bytes": waits.bytes,
+                "oldest": waits.oldest,
+                "objects": objects,
+                "bytes": size,
+                "uploaded_ms": rounds.uploaded_ms,
+                "failures": rounds.trouble.number,
+                "trouble": rounds.trouble.said,
+                "trouble_ms": rounds.trouble.since_ms,
+            },
+        }
+        with atomic(db):
+            set_status(db, time.time_ns() // 1_000_000, {"uploader": status})
