@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import NamedTuple
 
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.lake import Lake, read_status
 from spreadlake.lake.keeping import age_cutoff
 from spreadlake.status import last_trade_ms, snapshot

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from spreadlake.backoff import Backoff
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.cold.address import ColdAddress

@@ -21,7 +21,7 @@ from analytics_job.pairs.analyser import Analyser
 from analytics_job.pairs.plan import PairPlan
 from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, read_hours
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic
 from spreadlake.pairs import Pair

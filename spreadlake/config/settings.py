@@ -20,10 +20,10 @@ from spreadlake.config.sections import (
     NotifySettings,
     PairsToFollow,
     RedisSettings,
-    StorageSettings,
     Symbol,
     Timeframe,
 )
+from spreadlake.config.storing import StorageSettings
 from spreadlake.config.universe import UniverseSettings
 from spreadlake.pairs import FollowedPair, Pair
 from spreadlake.series import Prices, SeriesKey

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.keeping import age_cutoff, before, day_name, growth, removable_before

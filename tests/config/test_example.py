@@ -61,7 +61,7 @@ def keys_of(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
         item = (
             value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
         )
-        if isinstance(item, dict) and key not in ("analytics_hours", "keep_days"):
+        if isinstance(item, dict) and key not in ("analytics_hours", "keep_days", "cold_keep_days"):
             yield from keys_of(item, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.lake import Lake, open_cold_writer
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects

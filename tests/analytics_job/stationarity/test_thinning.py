@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analytics_job.job import AnalyticsJob
 from spreadlake.config import Settings
-from spreadlake.config.sections import StorageSettings
+from spreadlake.config.storing import StorageSettings
 from spreadlake.quant.stationarity_schedule import RECENT_SECONDS, WEEK_SECONDS, Schedule
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import roll
