@@ -11,6 +11,7 @@ import polars as pl
 from importer.merge import ConflictError, agreeing, row_in_words, trades_in
 from spreadlake.errors import InputError
 from spreadlake.lake import HOUR_MS, Lake
+from spreadlake.lake.files import matching
 from spreadlake.lake.ticks.hot import HotHour, HotPart, greatest_seq, hot_part, rows_by_id
 from spreadlake.lake.ticks.id_ranges import Ids
 from spreadlake.lake.ticks.partitions import (
@@ -163,12 +164,15 @@ class HourWriter:
             return
         if self._index is None:
             folder = self._lake.ticks_dir / f"symbol={self._symbol}"
-            self._index = {p: ids_in_partition(p) for p in sorted(folder.glob("date=*/*.parquet"))}
+            paths = matching(self._lake, folder, "date=*/*.parquet")
+            self._index = {path: ids_in_partition(self._lake, path) for path in paths}
         elsewhere = pl.col("time_ms") // HOUR_MS * HOUR_MS != hour_ms
         for path, held in self._index.items():
             if path != but and held.first <= ids[-1] and held.last >= ids[0]:
                 wanted = pl.col("trade_id").is_in(ids.tolist())
-                found = partition_or_none(path, where=elsewhere & wanted).sort("trade_id")
+                found = partition_or_none(self._lake, path, where=elsewhere & wanted).sort(
+                    "trade_id"
+                )
                 if found.height:
                     yield found
 

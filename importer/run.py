@@ -28,6 +28,7 @@ from spreadlake.lake import (
     open_ticks_writer,
     writer_lock,
 )
+from spreadlake.lake.files import values_in
 from spreadlake.lake.ticks.hot import hot_ends
 from spreadlake.lake.ticks.klines import kline_changes
 from spreadlake.lake.ticks.source_end import SourceEnd, read_end, record_end
@@ -212,10 +213,9 @@ def _recording(db: sqlite3.Connection, symbol: str) -> Iterator[FileRecord]:
 
 def _coverage(lake: Lake, db: sqlite3.Connection) -> Coverage:
     days: dict[str, set[date]] = {}
-    for folder in lake.ticks_dir.glob("symbol=*/date=*"):
-        symbol = folder.parent.name.removeprefix("symbol=")
-        day = date.fromisoformat(folder.name.removeprefix("date="))
-        days.setdefault(symbol, set()).add(day)
+    for symbol in values_in(lake, lake.ticks_dir, "symbol"):
+        dates = values_in(lake, lake.ticks_dir / f"symbol={symbol}", "date")
+        days[symbol] = set(map(date.fromisoformat, dates))
     for row in read_symbols(db):
         days.setdefault(row.symbol, set()).update(_hot_days(db, row.symbol))
     klines: dict[str, set[date]] = {}

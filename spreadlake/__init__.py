@@ -17,7 +17,9 @@ __version__ = version("spreadlake")
 
 
 def open(path: str | os.PathLike[str] = "data") -> "OpenLake":  # noqa: A001 as in gzip and tarfile
-    """The lake in a folder, to be read also while services write it; LakeError where none is.
+    """The lake in a folder or at `s3://bucket/prefix`, read-only; LakeError where none is.
+
+    A folder may be read while services write it; in object storage a lake is as it was uploaded.
 
     >>> spreadlake.open("data")
     spreadlake.open('data')

@@ -49,6 +49,15 @@ class MissingFileError(DamagedFileError):
     """A file of the lake was there, and is no more; what does not need it can go on."""
 
 
+class ObjectStorageError(DamagedFileError):
+    """A file of the lake is in object storage alone, which does not give it now.
+
+    It may pass, so it may be tried again; what does not need the file can go on.
+    """
+
+    exit_code = 1
+
+
 class RemovedError(LakeError):
     """What is asked for was removed on purpose, to make room; what does not need it can go on."""
 

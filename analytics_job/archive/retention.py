@@ -21,6 +21,7 @@ from analytics_job.bars.old import DEFAULT_HOURS
 from spreadlake.lake import Lake, atomic
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, read_piece, write_piece
 from spreadlake.lake.databases.connections import shrink
+from spreadlake.lake.files import is_there
 from spreadlake.lake.sizes import ColdKind
 from spreadlake.series import TABLES, Table
 
@@ -98,7 +99,7 @@ class Retention:
                 first = self._first_time(table, name, timeframe, 0)
                 while first is not None:
                     piece = Piece.at(table, timeframe, name, first)
-                    if piece.whole_day.path(self._lake).exists():
+                    if is_there(self._lake, piece.whole_day.path(self._lake)):
                         piece = piece.whole_day
                     if piece.end > cutoff:
                         break
@@ -150,7 +151,7 @@ class Retention:
         """The piece's rows: SQLite's, and those that were archived before and are not there."""
         rows = fetch_frame(self._db, piece.table, *_where(piece))
         key = (*piece.table.key, "time")
-        if piece.path(self._lake).exists():
+        if is_there(self._lake, piece.path(self._lake)):
             cold = read_piece(self._db, self._lake, piece)
             rows = pl.concat([rows, cold]).unique(key, keep="first")
         return rows.sort(key)

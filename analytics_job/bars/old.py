@@ -17,6 +17,7 @@ from spreadlake.lake.analytics.archive import (
     read_piece,
     write_piece,
 )
+from spreadlake.lake.files import is_there
 from spreadlake.series import BARS
 
 DEFAULT_HOURS = 720.0
@@ -65,7 +66,7 @@ class OldBars:
     def _write(self, piece: Piece, bars: pl.DataFrame) -> None:
         names = declared(self._db, BARS)[0].names()
         rows = bars.with_columns(timeframe=pl.lit(piece.timeframe)).select(names)
-        if piece.path(self._lake).exists():
+        if is_there(self._lake, piece.path(self._lake)):
             held = read_piece(self._db, self._lake, piece)
             rows = pl.concat([rows, held]).unique("time", keep="first").sort("time")
         write_piece(rows, self._lake, piece)

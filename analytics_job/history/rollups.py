@@ -15,6 +15,7 @@ from spreadlake.lake.analytics.rollups import (
     save_rollups,
     series_in,
 )
+from spreadlake.lake.files import values_in
 from spreadlake.quant.rollups import SPAN_BARS, roll_up, span_seconds
 from spreadlake.series import PAIR_ANALYTICS, SeriesKey
 from spreadlake.times import timeframe_seconds
@@ -74,9 +75,8 @@ class OldRows:
 
     def _pairs(self, timeframe: str) -> dict[str, Sequence[SeriesKey]]:
         """The series of each pair in SQLite; none where a pair has rows in Parquet alone."""
-        prefix = f"{PAIR_ANALYTICS.key[0]}="
         folder = self._lake.root / PAIR_ANALYTICS.name / f"timeframe={timeframe}"
-        names = [unquote(one.name.removeprefix(prefix)) for one in folder.glob(f"{prefix}*")]
+        names = map(unquote, values_in(self._lake, folder, PAIR_ANALYTICS.key[0]))
         pairs: dict[str, list[SeriesKey]] = {name: [] for name in names}
         for key in series_in(self._db, "pair_analytics"):
             if key.timeframe == timeframe:

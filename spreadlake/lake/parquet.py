@@ -1,71 +1,16 @@
 """Writes Parquet files that are either not there or whole."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
-from spreadlake.errors import DamagedFileError, LakeError
+from spreadlake.errors import LakeError
 from spreadlake.locks import folder_lock
 
 Check = Callable[[pl.DataFrame], None]
-
-
-_REMEDY = (
-    "put a good copy in its place, or move it away: what only it held is then missing until "
-    "`spreadlake import` (trades) or `spreadlake analyse --rebuild` (analytics) brings it again"
-)
-
-
-def read_whole(
-    path: Path,
-    schema: pl.Schema,
-    named: Mapping[str, str] | None = None,
-    may_lack: Collection[str] = (),
-    where: pl.Expr | None = None,
-) -> pl.DataFrame:
-    """All rows of a Parquet file of the lake, as today's `schema` has them, whoever wrote it when.
-
-    With `where`, a condition on columns that every such file holds, only those that it holds for:
-    parts of the file that its statistics rule out are not read.
-
-    `named` are columns whose value the path says: newer files do not hold them, older ones do.
-    `may_lack` are columns that files from before them do not hold: NULL in every row. Columns may
-    stand in any order; those that the schema does not know are left out. DamagedFileError if the
-    file cannot be read, lacks another column, or holds the rows of another name.
-    """
-    named = named or {}
-    try:
-        file = pl.scan_parquet(path, hive_partitioning=False, glob=False)
-        held = file.collect_schema()
-        met = file if where is None else file.filter(where)
-        if any(name in held for name in named):  # of before: what it says is looked at
-            whole = met.select(name for name in held if name in schema or name in named).collect()
-            _refuse_others(whole, named)
-            met = whole.lazy()
-        literals = {name: pl.lit(value) for name, value in named.items()}
-        absent = {name: pl.lit(None) for name in may_lack if name not in held}
-        columns = literals | absent
-        return met.select(
-            columns.get(name, pl.col(name)).cast(type_).alias(name)
-            for name, type_ in schema.items()
-        ).collect()
-    # Polars panics at some kinds of damage, which is no Exception.
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        # With a number it is the system that refused: rights, too many files, a failing disk.
-        refused = isinstance(error, OSError) and error.errno is not None
-        what = f"{path} cannot be read ({reason})"
-        raise DamagedFileError(f"{what}; {_REMEDY}", path, what, for_good=not refused) from error
-
-
-def _refuse_others(found: pl.DataFrame, named: Mapping[str, str]) -> None:
-    for name, value in named.items():
-        others = found[name].unique().to_list() if name in found.columns else [value]
-        if found.height and others != [value]:
-            raise pl.exceptions.SchemaError(f"it is of {name} {others[0]}, and not of {value}")
 
 
 def write_durably(frame: pl.DataFrame, path: Path, check: Check | None = None) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.lake.analytics.reach import reach_key
 from spreadlake.lake.analytics.rows import read_bars, read_rows
 from spreadlake.quant.arrays import Bools, Floats, Ints
 from spreadlake.quant.close_matrix import CloseMatrix
@@ -60,7 +61,7 @@ class BarSource(NamedTuple):
         seconds = {s: time for name, s, time in known if name == "1s"}
         traded = {s: seconds[s] // step * step for s in symbols if s in seconds}
         first = {s: _first(firsts[s], traded.get(s), length) for s in symbols}
-        return cls(lake, stored, length, first, traded, _final(db) // length)
+        return cls(lake, stored, length, first, traded, _final(db, stored) // length)
 
     @classmethod
     def of_those_with_bars(
@@ -172,6 +173,10 @@ def _first(first: int, traded: int | None, length: int) -> int:
     return first // length if first == traded else -(-first // length)
 
 
-def _final(db: sqlite3.Connection) -> int:
-    row = db.execute("SELECT value FROM progress WHERE key = 'final_time'").fetchone()
-    return 0 if row is None else int(row[0])
+def _final(db: sqlite3.Connection, stored: str) -> int:
+    """The end of what is final, and of what is there: in object storage that may be less."""
+    (end,) = db.execute(
+        "SELECT ifnull(min(value), 0) FROM progress WHERE key IN ('final_time', ?)",
+        (reach_key(stored),),
+    ).fetchone()
+    return int(end)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import polars as pl
 
 from spreadlake.arguments import number_of, whole_of
 from spreadlake.errors import InputError, LakeError
-from spreadlake.lake import Lake
 from spreadlake.lake.analytics.definition import SeriesDefinition, definition_of
+from spreadlake.lake.places import lake_at
 from spreadlake.pairs import parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.parameters import GridValues
@@ -42,22 +43,31 @@ class OpenLake(Portfolios):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """LakeError where there is none in the folder `path`."""
-        if "://" in str(path):
-            raise LakeError(f"{path} is no folder of this machine; copy or mount the lake to one")
-        self._lake = Lake(Path(path))
+        """LakeError where there is none at `path`, a folder or `s3://bucket/prefix`."""
+        self._lake, self._name = lake_at(path), os.fspath(path)
         if not (self._lake.ticks_db.exists() or self._lake.analytics_db.exists()):
             raise LakeError(
                 f"no lake in {self._lake.root}: name its folder, or start spreadlake on it"
             )
 
     def __repr__(self) -> str:
-        return f"spreadlake.open({str(self._lake.root)!r})"
+        return f"spreadlake.open({self._name!r})"
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder; of a lake in object storage the one that its catalogue is kept in."""
         return self._lake.root
+
+    def reach(self) -> dict[str, datetime]:
+        """Where a lake in object storage ends: its `trades`, and its bars by timeframe.
+
+        What came since then is on the machine that captures. Empty for a folder, which has all.
+        """
+        if not self._lake.cold_db.exists():
+            return {}
+        from spreadlake.lake.cold.opening import reach_of  # noqa: PLC0415 most lakes have none
+
+        return reach_of(self._lake)
 
     def trades(
         self, symbols: Symbols | None = None, start: Time | None = None, end: Time | None = None

@@ -8,6 +8,7 @@ from importlib import resources
 from io import BytesIO
 from pathlib import Path
 
+from spreadlake.caches import cache_folder
 from spreadlake.errors import LakeError
 
 _MARK = "sample"
@@ -27,20 +28,11 @@ def sample_folder(path: str | os.PathLike[str] | None = None) -> Path:
         if path is not None:
             return _made(Path(path), archive, name)
         try:
-            return _made(_cache() / f"sample-{name}", archive, name)
+            return _made(cache_folder() / f"sample-{name}", archive, name)
         except LakeError:
             user = os.getuid() if hasattr(os, "getuid") else 0
             other = Path(tempfile.gettempdir()) / f"spreadlake-{user}"
             return _made(other / f"sample-{name}", archive, name)
-
-
-def _cache() -> Path:
-    """LakeError for a user without a home."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(named) if named else Path("~/.cache").expanduser()) / "spreadlake"
-    except RuntimeError as error:
-        raise LakeError(f"there is no folder of this user: {error}") from error
 
 
 def _made(folder: Path, archive: zipfile.ZipFile, name: str) -> Path:

@@ -34,7 +34,8 @@ def test_other_single_trades_by_the_same_id_are_refused(tmp_path: Path) -> None:
 def test_an_import_fills_in_what_the_lake_does_not_know(tmp_path: Path, first: int | None) -> None:
     store_first(tmp_path / "lake", first)
     import_all(tmp_path / "lake", day_file(tmp_path, ROWS))
-    found = read_partition(Lake(tmp_path / "lake").tick_partition("BTCUSDT", MIDNIGHT))
+    path = Lake(tmp_path / "lake").tick_partition("BTCUSDT", MIDNIGHT)
+    found = read_partition(Lake(tmp_path / "lake"), path)
     assert found.select(TICK_COLUMNS[len(COLUMNS) :]).rows()[:2] == [
         (SINGLE, SINGLE + 2, 0.0, 5),
         (SINGLE + 3, SINGLE + 5, None, None),
@@ -45,8 +46,8 @@ def test_a_partition_of_before_gets_what_a_dump_says_and_no_trade_is_new(tmp_pat
     lake = tmp_path / "lake"
     import_all(lake, day_file(tmp_path, ROWS))
     path = Lake(lake).tick_partition("BTCUSDT", MIDNIGHT)
-    whole, before = read_partition(path), rolls(lake)
+    whole, before = read_partition(Lake(lake), path), rolls(lake)
     write_durably(whole.select(COLUMNS[1:]), path)
     assert import_all(lake, day_file(tmp_path, ROWS))[0].fresh == 0
-    assert read_partition(path).equals(whole)
+    assert read_partition(Lake(lake), path).equals(whole)
     assert rolls(lake) == before

@@ -167,7 +167,9 @@ def test_with_skip_the_first_stays_and_the_rest_is_taken(
         assert row(lake, "SELECT ticks FROM symbols") == (180,)
         hours = Lake(lake).ticks_dir.rglob("*.parquet")
         assert [
-            t for path in sorted(hours) for t in read_partition(path, TRADES_SCHEMA).rows()
+            trade
+            for path in sorted(hours)
+            for trade in read_partition(Lake(lake), path, TRADES_SCHEMA).rows()
         ] == ROWS
         return
     (imported,) = skipping(lake, day_file(tmp_path, [*ROWS[:101], other, *ROWS[101:]]))

@@ -162,7 +162,7 @@ def test_what_is_being_written_disturbs_no_reader_of_the_folder(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save_partition(read_partition(path), path, look)
+        save_partition(read_partition(lake, path), path, look)
     assert seen == [before]
     assert read_trades(lake, START_MS, END_MS).height == before
     assert not list(tmp_path.rglob("*.tmp"))

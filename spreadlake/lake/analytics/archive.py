@@ -19,8 +19,10 @@ from urllib.parse import quote, unquote
 import polars as pl
 
 from spreadlake.errors import DamagedFileError
+from spreadlake.lake.files import is_there, names_in, values_in
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.parquet import read_whole, write_durably
+from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.reading import ask, read_whole
 from spreadlake.series import TABLES, Table
 from spreadlake.times import timeframe_seconds
 
@@ -54,7 +56,7 @@ class Piece(NamedTuple):
     def hours(self, lake: Lake) -> "list[Piece]":
         """The hours of its day that are in files of their own, by time."""
         folder = self.path(lake).parent
-        starts = sorted(_hours_in(folder)) if self.end - self.start == _DAY else []
+        starts = sorted(_hours_in(lake, folder)) if self.end - self.start == _DAY else []
         return [self._replace(start=start, end=start + _HOUR) for start in starts]
 
     def path(self, lake: Lake) -> Path:
@@ -82,9 +84,10 @@ def piece_of(lake: Lake, path: Path) -> Piece | None:
             timeframe, name, _ = path.parent.relative_to(lake.root / table.name).parts
             timeframe = timeframe.removeprefix("timeframe=")
             name = unquote(name.removeprefix(f"{table.key[0]}="))
+            midnight = _midnight(path.parent.name.removeprefix("date="))
             if path.stem == "day":
-                return Piece.at(table, timeframe, name, _midnight(path.parent)).whole_day
-            return Piece.at(table, timeframe, name, _midnight(path.parent) + int(path.stem) * _HOUR)
+                return Piece.at(table, timeframe, name, midnight).whole_day
+            return Piece.at(table, timeframe, name, midnight + int(path.stem) * _HOUR)
     return None
 
 
@@ -99,10 +102,9 @@ def days(
     newest_first: bool = False,
 ) -> Iterator[Piece]:
     """The days of [start, end) that have a folder, in order."""
-    for folder in sorted(
-        _folder(lake, table, timeframe, name).glob("date=*"), reverse=newest_first
-    ):
-        midnight = _midnight(folder)
+    dates = values_in(lake, _folder(lake, table, timeframe, name), "date")
+    for date in reversed(dates) if newest_first else dates:
+        midnight = _midnight(date)
         if midnight < end and midnight + _DAY > start:
             yield Piece(table, timeframe, name, midnight, midnight + _DAY)
 
@@ -137,8 +139,8 @@ def first_piece(
     """(start, end) of the first piece of time in [start, end) that may have rows in Parquet."""
     size = piece_seconds(timeframe)
     for day in days(lake, table, timeframe, name, start, end):
-        if day.path(lake).exists():
-            time = _first_time(day.path(lake), max(day.start, start))
+        if is_there(lake, day.path(lake)):
+            time = _first_time(lake, day.path(lake), max(day.start, start))
             if time is not None and time < end:
                 return time // size * size, time // size * size + size
         for hour in day.hours(lake):
@@ -147,15 +149,17 @@ def first_piece(
     return None
 
 
-def _first_time(path: Path, start: int) -> int | None:
+def _first_time(lake: Lake, path: Path, start: int) -> int | None:
     """The first time from `start` on in a file; `start` where it cannot be read.
 
     Whoever reads its rows says then what is wrong with it.
     """
-    times = pl.scan_parquet(path, hive_partitioning=False).select("time")
+    later = pl.col("time") >= start
     try:
-        first = times.filter(pl.col("time") >= start).min().collect().item()
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        first = ask(
+            lake, path, lambda file: file.select("time").filter(later).min().collect().item()
+        )
+    except DamagedFileError:
         return start
     return None if first is None else int(first)
 
@@ -168,12 +172,12 @@ def _if_there(
     columns: Collection[str] | None,
 ) -> Iterator[pl.DataFrame]:
     path = piece.path(lake)
-    if not path.exists():
+    if not is_there(lake, path):
         return
     try:
         yield read_piece(db, lake, piece, where, columns)
     except DamagedFileError:
-        if path.exists():
+        if is_there(lake, path):
             raise
 
 
@@ -211,7 +215,7 @@ def read_piece(
     if columns is not None:
         wanted = {*columns, *piece.table.key, "time"}
         schema = pl.Schema({name: type_ for name, type_ in schema.items() if name in wanted})
-    return read_whole(piece.path(lake), schema, piece.said_by_path, may_lack, where)
+    return read_whole(lake, piece.path(lake), schema, piece.said_by_path, may_lack, where)
 
 
 def write_piece(rows: pl.DataFrame, lake: Lake, piece: Piece) -> None:
@@ -233,22 +237,20 @@ def not_in_file(piece: Piece, *, on_logs: bool) -> list[str]:
 def is_on_logs(piece: Piece, lake: Lake) -> bool:
     """Whether the piece's file, where it is there, has rows that are not on raw prices."""
     try:
-        return "prices" in pl.read_parquet_schema(piece.path(lake))
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return ask(lake, piece.path(lake), lambda file: "prices" in file.collect_schema())
+    except DamagedFileError:
         return False
 
 
-def _hours_in(folder: Path) -> set[int]:
+def _hours_in(lake: Lake, folder: Path) -> set[int]:
     names = {f"{hour:02}.parquet": hour for hour in range(24)}
-    try:
-        there = [names[one.name] for one in folder.iterdir() if one.name in names]
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    return {_midnight(folder) + hour * _HOUR for hour in there}
+    there = [names[name] for name in names_in(lake, folder) if name in names]
+    midnight = _midnight(folder.name.removeprefix("date=")) if there else 0
+    return {midnight + hour * _HOUR for hour in there}
 
 
-def _midnight(day: Path) -> int:
-    return int(datetime.fromisoformat(f"{day.name[5:]}T00:00:00+00:00").timestamp())
+def _midnight(date: str) -> int:
+    return int(datetime.fromisoformat(f"{date}T00:00:00+00:00").timestamp())
 
 
 def _folder(lake: Lake, table: Table, timeframe: str, name: str) -> Path:

@@ -65,6 +65,24 @@ class Recorded:
         rows = self._rows("SELECT bytes FROM objects WHERE path = ?", self._name(path))
         return int(rows[0][0]) if rows else None
 
+    def stamp(self, path: Path) -> tuple[object, ...] | None:
+        """Which version of a file is in the bucket: another one has another stamp; None: none."""
+        query = "SELECT bytes, sha256, uploaded_ms FROM objects WHERE path = ?"
+        rows: list[tuple[object, ...]] = [*self._rows(query, self._name(path))]
+        return rows[0] if rows else None
+
+    def children(self, folder: Path) -> set[str]:
+        """The names of what is in a folder of the bucket, files and folders: a seek for each."""
+        begin = f"{self._name(folder)}/"
+        names, after, end = set[str](), begin, f"{begin[:-1]}0"
+        query = "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path LIMIT 1"
+        while rows := self._rows(query, after, end):
+            name, slash, _ = rows[0][0].removeprefix(begin).partition("/")
+            names.add(name)
+            # Past all that is in it: the character after the slash; past a file the least there is.
+            after = f"{begin}{name}0" if slash else f"{begin}{name}\0"
+        return names
+
     def under(self, folder: Path) -> list[Path]:
         """The files in a folder and in those within it that are in the bucket, in order."""
         begin = f"{self._name(folder)}/"

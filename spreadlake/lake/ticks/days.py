@@ -7,11 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from spreadlake.errors import LakeError
+from spreadlake.lake.files import local_names
 from spreadlake.lake.layout import DAY_MS, Lake
 from spreadlake.lake.parts import write_parts
 from spreadlake.lake.ticks.compaction import Day
 from spreadlake.lake.ticks.partitions import cold_hour
-from spreadlake.lake.ticks.rolls import RolledHour, files_in, rolled_of
+from spreadlake.lake.ticks.rolls import RolledHour, rolled_of
 
 
 def write_day(lake: Lake, db: sqlite3.Connection, day: Day) -> Iterator[None]:
@@ -31,7 +32,7 @@ def hours_beside(lake: Lake, day: Day) -> list[Path]:
     """The files of single hours in the folder of a day."""
     folder = lake.tick_day(day.symbol, day.day_ms).parent
     names = {f"{hour:02}.parquet" for hour in range(24)}
-    return [folder / name for name in sorted(files_in(folder) & names)]
+    return [folder / name for name in sorted(local_names(folder) & names)]
 
 
 def remove_hours(lake: Lake, day: Day) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from spreadlake.errors import DamagedFileError
+from spreadlake.lake.files import matching
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.ticks.partitions import ids_in_partition, partition_or_none
 from spreadlake.schemas import TICKS_SCHEMA
@@ -28,17 +29,20 @@ def times_of_ids(
     ).fetchall()
     found = dict(rows)
     # Files of hours before that of their day, which takes their place.
-    for path in sorted(lake.tick_partition(symbol, 0).parent.parent.glob("date=*/*.parquet")):
+    folder = lake.tick_partition(symbol, 0).parent.parent
+    for path in matching(lake, folder, "date=*/*.parquet"):
         left = [one for one in ids if one not in found]
         if not left:
             break
         try:
-            first, last = ids_in_partition(path)
+            first, last = ids_in_partition(lake, path)
             inside = [one for one in left if first <= one <= last]
             if inside:
                 where = pl.col("trade_id").is_in(inside)
                 found.update(
-                    partition_or_none(path, _SCHEMA, where).select("trade_id", "time_ms").rows()
+                    partition_or_none(lake, path, _SCHEMA, where)
+                    .select("trade_id", "time_ms")
+                    .rows()
                 )
         except (OSError, ValueError, DamagedFileError):
             continue

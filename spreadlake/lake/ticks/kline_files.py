@@ -12,8 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from spreadlake.lake.databases.connections import atomic
+from spreadlake.lake.files import is_there, values_in
 from spreadlake.lake.layout import Lake
-from spreadlake.lake.parquet import read_whole, write_durably
+from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.reading import read_whole
 from spreadlake.lake.ticks.klines import delete_klines, read_klines, symbols_with_klines
 from spreadlake.schemas import KLINES_SCHEMA
 
@@ -31,10 +33,10 @@ def klines_between(
         read_klines(db, symbol, "1m", first, last), schema=KLINES_SCHEMA, orient="row"
     )
     within = pl.col("time").is_between(first, last)
-    paths = [path for path in _paths(lake, symbol, first, last) if path.exists()]
+    paths = [path for path in _paths(lake, symbol, first, last) if is_there(lake, path)]
     if not paths:
         return hot
-    cold = [_read(path, symbol).filter(within) for path in paths]
+    cold = [_read(lake, path, symbol, within) for path in paths]
     return pl.concat([hot, *cold]).unique("time", keep="first").sort("time")
 
 
@@ -47,7 +49,7 @@ def add_klines(lake: Lake, symbol: str, klines: pl.DataFrame) -> None:
     )
     for new in months:
         path = lake.kline_partition(symbol, int(new["time"][0]))
-        held = _read(path, symbol) if path.exists() else KLINES_SCHEMA.to_frame()
+        held = _read(lake, path, symbol) if is_there(lake, path) else KLINES_SCHEMA.to_frame()
         rows = pl.concat([new, held]).unique("time", keep="first").sort("time")
         if not rows.equals(held):
             write_durably(rows.drop(_PATH), path)
@@ -68,8 +70,8 @@ def move_klines(lake: Lake, db: sqlite3.Connection, before: int) -> int:
     return number
 
 
-def _read(path: Path, symbol: str) -> pl.DataFrame:
-    return read_whole(path, KLINES_SCHEMA, {"symbol": symbol, "timeframe": "1m"})
+def _read(lake: Lake, path: Path, symbol: str, where: pl.Expr | None = None) -> pl.DataFrame:
+    return read_whole(lake, path, KLINES_SCHEMA, {"symbol": symbol, "timeframe": "1m"}, where=where)
 
 
 def _month(time: pl.Expr) -> pl.Expr:
@@ -80,12 +82,10 @@ def _paths(lake: Lake, symbol: str, first: int, last: int) -> Iterator[Path]:
     """The files of the months from that of `first` to that of `last`."""
     second = max(0, first)
     folder = lake.kline_partition(symbol, second).parent.parent
-    if not folder.is_dir():
-        return
     month, end = _number(second), _number(max(0, min(last, 2**36)))
-    for path in sorted(folder.glob("month=*/month.parquet")):
-        if month <= _number_of(path) <= end:
-            yield path
+    for name in values_in(lake, folder, "month"):
+        if month <= _number_of(name) <= end:
+            yield folder / f"month={name}" / "month.parquet"
 
 
 def _number(second: int) -> int:
@@ -93,6 +93,6 @@ def _number(second: int) -> int:
     return at.year * 12 + at.month
 
 
-def _number_of(path: Path) -> int:
-    year, month = path.parent.name.removeprefix("month=").split("-")
+def _number_of(name: str) -> int:
+    year, month = name.split("-")
     return int(year) * 12 + int(month)

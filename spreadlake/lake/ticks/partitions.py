@@ -13,8 +13,10 @@ from typing import NamedTuple
 import polars as pl
 
 from spreadlake.errors import DamagedFileError, LakeError
+from spreadlake.lake.files import is_there
 from spreadlake.lake.layout import HOUR_MS, Lake
-from spreadlake.lake.parquet import Check, read_whole, write_durably
+from spreadlake.lake.parquet import Check, write_durably
+from spreadlake.lake.reading import ask, read_whole
 from spreadlake.lake.ticks.hot import HotHour, HotPart, read_rows
 from spreadlake.schemas import TICKS_SCHEMA
 from spreadlake.trades import COLUMNS, TICK_COLUMNS, IdRange
@@ -39,24 +41,24 @@ class ColdHour(NamedTuple):
 
 
 def read_partition(
-    path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
+    lake: Lake, path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
 ) -> pl.DataFrame:
     """All trades of a file, or those that `where` holds for, as `schema` has them.
 
     What older files do not hold is NULL. DamagedFileError if the file cannot be read.
     """
-    return read_whole(path, schema, {"symbol": _symbol_of(path)}, _LATER, where)
+    return read_whole(lake, path, schema, {"symbol": _symbol_of(path)}, _LATER, where)
 
 
 def partition_or_none(
-    path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
+    lake: Lake, path: Path, schema: pl.Schema = TICKS_SCHEMA, where: pl.Expr | None = None
 ) -> pl.DataFrame:
     """The same; no trades where there is no file, or none any more."""
-    if path.exists():
+    if is_there(lake, path):
         try:
-            return read_partition(path, schema, where)
+            return read_partition(lake, path, schema, where)
         except DamagedFileError:
-            if path.exists():
+            if is_there(lake, path):
                 raise
     return schema.to_frame()
 
@@ -64,14 +66,23 @@ def partition_or_none(
 def cold_hour(lake: Lake, symbol: str, hour_ms: int) -> ColdHour:
     """The trades of an hour that are in Parquet."""
     path = lake.tick_partition(symbol, hour_ms)
-    own = partition_or_none(path)
+    own = partition_or_none(lake, path)
     within = pl.col("time_ms").is_between(hour_ms, hour_ms + HOUR_MS, closed="left")
-    day = partition_or_none(lake.tick_day(symbol, hour_ms), where=within)
+    day = partition_or_none(lake, lake.tick_day(symbol, hour_ms), where=within)
     return ColdHour(path, own, day)
 
 
-def ids_in_partition(path: Path) -> IdRange:
-    """The range of ids in a partition, from its footer."""
+def ids_in_partition(lake: Lake, path: Path) -> IdRange:
+    """The range of ids in a partition: from its footer, or that column of its object."""
+    try:
+        return _ids_in_footer(path)
+    except FileNotFoundError:
+        column = pl.col("trade_id")
+        ends = (column.min().alias("first"), column.max().alias("last"))
+        return IdRange(*ask(lake, path, lambda file: file.select(ends).collect()).row(0))
+
+
+def _ids_in_footer(path: Path) -> IdRange:
     import pyarrow.parquet as pq  # noqa: PLC0415 only who imports needs it, and it is not small
 
     metadata = pq.read_metadata(path)
@@ -82,9 +93,9 @@ def ids_in_partition(path: Path) -> IdRange:
     return IdRange(min(g.min for g in groups), max(g.max for g in groups))
 
 
-def hours_in_partition(path: Path) -> set[int]:
+def hours_in_partition(lake: Lake, path: Path) -> set[int]:
     """The starts (ms) of the hours that a file has trades of."""
-    hours = read_partition(path)["time_ms"] // HOUR_MS * HOUR_MS
+    hours = read_partition(lake, path)["time_ms"] // HOUR_MS * HOUR_MS
     return set(hours.unique())
 
 

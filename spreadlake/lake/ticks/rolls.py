@@ -9,11 +9,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 from spreadlake.errors import MissingFileError
 from spreadlake.lake.databases.meta import has_table
+from spreadlake.lake.files import cold_part, is_there, names_in
 from spreadlake.lake.layout import DAY_FILE, DAY_MS, HOUR_MS, Lake, day_of
 from spreadlake.lake.ticks.symbols import read_symbols
 from spreadlake.times import iso_utc
@@ -222,11 +222,13 @@ def _compacted_days(db: sqlite3.Connection, low: int) -> list[tuple[str, int]]:
 
 def _without_day_file(lake: Lake, days: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     # As texts: paths of pathlib take several times as long to make as the look does.
-    ticks, dated = str(lake.ticks_dir), dict[int, str]()
+    ticks, dated, cold = str(lake.ticks_dir), dict[int, str](), cold_part(lake)
     for symbol, day_ms in days:
         if day_ms not in dated:
             dated[day_ms] = lake.tick_day("", day_ms).parent.name
-        if not os.path.exists(f"{ticks}/symbol={symbol}/{dated[day_ms]}/{DAY_FILE}"):  # noqa: PTH110
+        name = f"{ticks}/symbol={symbol}/{dated[day_ms]}/{DAY_FILE}"
+        on_disk = os.path.exists(name)  # noqa: PTH110
+        if not (on_disk or (cold is not None and cold.has(lake.tick_day(symbol, day_ms)))):
             yield symbol, day_ms
 
 
@@ -234,7 +236,7 @@ def _absent(lake: Lake, hours: Iterable[RolledHour]) -> Iterator[RolledHour]:
     names = [lake.tick_partition("", hour * HOUR_MS).name for hour in range(_HOURS)]
     for _, of_day in groupby(hours, lambda hour: (hour.symbol, day_of(hour.hour_ms))):
         rolled = list(of_day)
-        there = files_in(lake.tick_day(rolled[0].symbol, rolled[0].hour_ms).parent)
+        there = names_in(lake, lake.tick_day(rolled[0].symbol, rolled[0].hour_ms).parent)
         for hour in rolled:
             own = names[hour.hour_ms // HOUR_MS % _HOURS] in there
             if not hour.is_there(own, DAY_FILE in there):
@@ -250,17 +252,8 @@ def refuse_missing(lake: Lake, db: sqlite3.Connection, symbol: str, hour_ms: int
     if hour is None:
         return
     own, day = lake.tick_partition(symbol, hour_ms), lake.tick_day(symbol, hour_ms)
-    if not hour.is_there(own.exists(), day.exists()):
+    if not hour.is_there(is_there(lake, own), is_there(lake, day)):
         raise missing_error(lake, [hour])
-
-
-def files_in(folder: Path) -> set[str]:
-    """The names of what is in a folder; none where it is not there."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
 
 
 def hour_spans(hours: Iterable[RolledHour]) -> Iterator[tuple[str, int, int, int]]:

@@ -10,13 +10,13 @@ import polars as pl
 
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
+from spreadlake.lake.files import is_there, matching, names_in, values_in
 from spreadlake.lake.layout import DAY_MS, HOUR_MS, Lake, day_of, hour_of
 from spreadlake.lake.ticks.hot import hot_days, hot_span, rows_between, rows_of
 from spreadlake.lake.ticks.partitions import hours_in_partition, partition_or_none, trades_of
 from spreadlake.lake.ticks.removal import refuse_removed
 from spreadlake.lake.ticks.rolls import (
     RolledHour,
-    files_in,
     missing_error,
     newest_seq,
     recorded_hours,
@@ -26,6 +26,7 @@ from spreadlake.lake.ticks.rolls import (
 from spreadlake.schemas import TRADES_SCHEMA
 
 _LOOKS = 3
+_FILES = "symbol=*/date=*/*.parquet"
 
 
 class TradeSpan(NamedTuple):
@@ -41,9 +42,7 @@ def trades_span(lake: Lake) -> TradeSpan | None:
     with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
         low, high = hot_span(db)
         last_seq = newest_seq(db)
-    spans = [
-        lake.partition_span(path)[1:] for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet")
-    ]
+    spans = [lake.partition_span(path)[1:] for path in matching(lake, lake.ticks_dir, _FILES)]
     lows = [
         time for time in (low, min((start for start, _ in spans), default=None)) if time is not None
     ]
@@ -56,12 +55,12 @@ def trades_span(lake: Lake) -> TradeSpan | None:
 def cold_hours(db: sqlite3.Connection, lake: Lake) -> set[int]:
     """The starts (ms) of hours of which there are trades in Parquet, of whatever symbol."""
     hours = recorded_hours(db)
-    for path in lake.ticks_dir.glob("symbol=*/date=*/*.parquet"):
+    for path in matching(lake, lake.ticks_dir, _FILES):
         symbol, start_ms, end_ms = lake.partition_span(path)
         if end_ms - start_ms == HOUR_MS:
             hours.add(start_ms)
         elif not rolled_of(db, symbol, start_ms, end_ms):
-            hours.update(hours_in_partition(path))
+            hours.update(hours_in_partition(lake, path))
     return hours
 
 
@@ -74,8 +73,9 @@ def trade_days(lake: Lake, symbol: str, start_ms: int, end_ms: int) -> list[int]
     with explaining(lake.ticks_db), closing(open_reader(lake.ticks_db)) as db:
         days = hot_days(db, start_ms, end_ms)
         days.update(map(day_of, rolled_of(db, symbol, hour_of(start_ms), end_ms)))
-    folders = lake.tick_partition(symbol, 0).parent.parent.glob("date=*")
-    days.update(lake.partition_hour(folder / "00.parquet")[1] for folder in folders)
+    folder = lake.tick_partition(symbol, 0).parent.parent
+    for date in values_in(lake, folder, "date"):
+        days.add(lake.partition_hour(folder / f"date={date}" / "00.parquet")[1])
     return sorted(day for day in days if day + DAY_MS > start_ms and day < end_ms)
 
 
@@ -161,15 +161,14 @@ class _Cold:
         """Those that are wanted, or all that have a folder."""
         if wanted is not None:
             return wanted
-        folders = self._lake.ticks_dir.glob("symbol=*")
-        return sorted(folder.name.removeprefix("symbol=") for folder in folders)
+        return values_in(self._lake, self._lake.ticks_dir, "symbol")
 
     def read(self, symbol: str) -> Iterator[pl.DataFrame]:
         """The trades of a symbol, those of hours before those of their day."""
         within = pl.col("time_ms").is_between(self._start_ms, self._end_ms, closed="left")
         for day_ms in range(day_of(self._start_ms), self._end_ms, DAY_MS):
             day = self._lake.tick_day(symbol, day_ms)
-            there = files_in(day.parent)
+            there = names_in(self._lake, day.parent)
             for hour_ms in range(
                 max(day_ms, hour_of(self._start_ms)), min(day_ms + DAY_MS, self._end_ms), HOUR_MS
             ):
@@ -186,7 +185,7 @@ class _Cold:
         return hour.is_there(own in self._seen, day in self._seen)
 
     def _of(self, path: Path, within: pl.Expr) -> Iterator[pl.DataFrame]:
-        trades = partition_or_none(path, self._schema, within)
-        if trades.height or path.exists():
+        trades = partition_or_none(self._lake, path, self._schema, within)
+        if trades.height or is_there(self._lake, path):
             self._seen.add(path)
             yield trades

@@ -3,14 +3,16 @@
 import sqlite3
 from collections.abc import Iterator
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import polars as pl
 
+from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake
 from spreadlake.lake.analytics.archive import Piece, days
 from spreadlake.lake.analytics.breaks import read_breaks, read_kline_runs, read_stops
 from spreadlake.lake.analytics.removal import removed_before
 from spreadlake.lake.analytics.rows import last_time, read_frame
+from spreadlake.lake.files import is_there
+from spreadlake.lake.reading import ask
 from spreadlake.research.coverage.stretches import BarsKnown, Extent, Stretch
 from spreadlake.series import BARS, BarKey
 from spreadlake.times import timeframe_seconds
@@ -65,14 +67,18 @@ def _count(db: sqlite3.Connection, lake: Lake, key: BarKey) -> int:
 
 def _rows_of(lake: Lake, day: Piece) -> int | None:
     """By the footers of its files; None where they have to be read."""
-    hours, whole = day.hours(lake), day.path(lake).exists()
+    hours, whole = day.hours(lake), is_there(lake, day.path(lake))
     if hours and whole:
         return None
     try:
         paths = [day.path(lake)] if whole else [hour.path(lake) for hour in hours]
-        return sum(int(pq.read_metadata(path).num_rows) for path in paths)
-    except (OSError, pa.ArrowException):
+        return sum(ask(lake, path, _rows_in) for path in paths)
+    except DamagedFileError:
         return None
+
+
+def _rows_in(file: pl.LazyFrame) -> int:
+    return int(file.select(pl.len()).collect().item())
 
 
 def _stopped(db: sqlite3.Connection, known: BarsKnown) -> Iterator[Stretch]:

@@ -8,6 +8,7 @@ import polars as pl
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.databases.errors import explaining
+from spreadlake.lake.files import values_in
 from spreadlake.lake.layout import DAY_MS
 from spreadlake.lake.ticks.klines import symbols_of_klines_alone
 from spreadlake.lake.ticks.removal import refuse_removed
@@ -75,8 +76,8 @@ def _with_trades(lake: Lake, symbols: Sequence[str] | None) -> list[str]:
     with snapshot(lake.ticks_db) as db:
         stored = set() if db is None else symbols_with_trades(db)
         klines = set() if db is None else set(symbols_of_klines_alone(db)) - stored
-    folders = lake.ticks_dir.glob("symbol=*") if lake.ticks_db.exists() else ()
-    known = sorted(stored | {folder.name.removeprefix("symbol=") for folder in folders})
+    filed = values_in(lake, lake.ticks_dir, "symbol") if lake.ticks_db.exists() else ()
+    known = sorted(stored.union(filed))
     for symbol in symbols or ():
         if symbol in klines:
             raise InputError(

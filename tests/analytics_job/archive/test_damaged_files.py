@@ -14,7 +14,7 @@ from analytics_job.job import AnalyticsJob
 from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import Lake, open_reader, read_counters
 from spreadlake.lake.analytics.archive import Piece, piece_of
-from spreadlake.lake.parquet import read_whole
+from spreadlake.lake.reading import read_whole
 from spreadlake.series import BARS, PAIR_TESTS
 from spreadlake.status import report_on
 from tests.analytics_job import harness
@@ -209,7 +209,7 @@ def test_a_damaged_file_says_which_it_is_and_whether_trying_again_may_help(
     pl.DataFrame({"b": range(1000)}).write_parquet(path)
     damage(path)
     with pytest.raises(DamagedFileError) as raised:
-        read_whole(path, pl.Schema({"c": pl.Int64}))
+        read_whole(Lake(path.parent), path, pl.Schema({"c": pl.Int64}))
     assert (raised.value.path, raised.value.for_good) == (path, True)
 
     def many(*_: object, **__: object) -> None:
@@ -217,6 +217,6 @@ def test_a_damaged_file_says_which_it_is_and_whether_trying_again_may_help(
 
     monkeypatch.setattr(pl, "scan_parquet", many)
     with pytest.raises(LakeError) as refused:
-        read_whole(path, pl.Schema({"c": pl.Int64}))
+        read_whole(Lake(path.parent), path, pl.Schema({"c": pl.Int64}))
     assert isinstance(refused.value, DamagedFileError)
     assert not refused.value.for_good

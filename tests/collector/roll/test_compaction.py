@@ -18,8 +18,9 @@ from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.errors import DamagedFileError, LakeError
 from spreadlake.lake import HOUR_MS, Lake, open_reader, read_trades
+from spreadlake.lake.files import names_in
 from spreadlake.lake.ticks import trades as reading
-from spreadlake.lake.ticks.rolls import files_in, missing_hours
+from spreadlake.lake.ticks.rolls import missing_hours
 from spreadlake.lake.ticks.trades import cold_hours
 from spreadlake.service import ServiceContext
 from tests.collector.compacting import (
@@ -236,14 +237,14 @@ def test_who_reads_meanwhile_sees_each_trade_once(
 ) -> None:
     before, left = all_trades(lake), [1]
 
-    def list_files(folder: Path) -> set[str]:
-        found = files_in(folder)
+    def list_files(lake: Lake, folder: Path) -> set[str]:
+        found = names_in(lake, folder)
         if left and left.pop():
             compact(lake)
-            return files_in(folder) if moment.startswith("before") else found
+            return names_in(lake, folder) if moment.startswith("before") else found
         return found
 
-    monkeypatch.setattr(reading, "files_in", list_files)
+    monkeypatch.setattr(reading, "names_in", list_files)
     assert all_trades(lake).equals(before)
     assert not left
 

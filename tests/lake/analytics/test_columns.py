@@ -14,7 +14,7 @@ import pytest
 from spreadlake.errors import DamagedFileError
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, write_piece
-from spreadlake.lake.parquet import read_whole
+from spreadlake.lake.reading import read_whole
 from spreadlake.series import BARS, TABLES, Table
 
 SCHEMA = pl.Schema({"symbol": pl.String, "time": pl.Int64, "close": pl.Float64, "new": pl.Int64})
@@ -25,7 +25,7 @@ PAIR = "BTCUSDT/ETHUSDT"
 
 def read(path: Path, frame: pl.DataFrame) -> list[tuple[object, ...]]:
     frame.write_parquet(path)
-    found = read_whole(path, SCHEMA, NAMED, may_lack=["new", "close"])
+    found = read_whole(Lake(path.parent), path, SCHEMA, NAMED, may_lack=["new", "close"])
     assert found.schema == SCHEMA
     return found.rows()
 

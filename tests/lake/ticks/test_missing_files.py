@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spreadlake.lake import Lake, atomic, open_reader, open_ticks_writer
+from spreadlake.lake import Lake, atomic, files, open_reader, open_ticks_writer
 from spreadlake.lake.layout import DAY_MS, HOUR_MS
 from spreadlake.lake.ticks import rolls
 from spreadlake.lake.ticks.rolls import Roll, RolledHour, missing_hours, record_rolls
@@ -130,13 +130,12 @@ def test_of_compacted_days_no_folder_is_read_and_no_hour(
     short, long = Lake(tmp_path / "short"), Lake(tmp_path / "long")
     compacted(short, days, 2)
     compacted(long, days, 24)
-    names_in = rolls.files_in
 
-    def note(folder: Path) -> set[str]:
+    def note(lake: Lake, folder: Path) -> set[str]:
         read.append(folder)
-        return names_in(folder)
+        return files.names_in(lake, folder)
 
-    monkeypatch.setattr(rolls, "files_in", note)
+    monkeypatch.setattr(rolls, "names_in", note)
     assert steps_to_find_nothing(long) == steps_to_find_nothing(short)
     newest = START + days * DAY_MS
     assert read == [lake.tick_day(SYMBOLS[0], newest).parent for lake in (long, short)]

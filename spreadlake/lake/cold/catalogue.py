@@ -1,0 +1,104 @@
+"""The catalogue of a lake in its bucket: what who opens it there needs of the databases.
+
+Small copies of them, without the rows that are hot: so it ends where object storage does, at a
+midnight before which nothing is on the disk alone. One object, written anew as a whole: whoever
+reads it has one state of all.
+"""
+
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from spreadlake.lake.analytics import reach as analytics_reach
+from spreadlake.lake.databases.connections import open_reader
+from spreadlake.lake.layout import Lake
+from spreadlake.lake.ticks import reach as ticks_reach
+
+CATALOGUE = "catalogue.parquet"
+"""Its path in the lake, as objects are named; a file of this name is never on the disk."""
+
+SCHEMA = pl.Schema({"name": pl.String(), "content": pl.Binary()})
+REACH = "reach:trades"
+"""The key in `meta` of `cold.db` that says (ms) where the trades end."""
+
+
+def catalogue_of(lake: Lake) -> bytes:
+    """The whole object. Only who writes `cold.db` may ask, as nothing is uploaded meanwhile."""
+    with TemporaryDirectory(prefix=".catalogue-", dir=lake.root) as folder:
+        copy = Lake(Path(folder))
+        _copy(lake.cold_db, copy.cold_db, ("counters", "service_status"))
+        if lake.ticks_db.exists():
+            _copy_ticks(lake, copy)
+        if lake.analytics_db.exists():
+            _copy_analytics(lake, copy)
+        files = sorted(copy.root.glob("*.db"))
+        rows = {"name": [f.name for f in files], "content": [f.read_bytes() for f in files]}
+        whole = BytesIO()
+        pl.DataFrame(rows, schema=SCHEMA).write_parquet(whole, compression="zstd")
+        return whole.getvalue()
+
+
+def _copy_ticks(lake: Lake, copy: Lake) -> None:
+    # What is hot first: what is rolled after that look is then in the copy, or still hot to it.
+    with closing(open_reader(lake.ticks_db)) as db:
+        hot = ticks_reach.first_hot_ms(db)
+    _copy(lake.ticks_db, copy.ticks_db, ticks_reach.LEFT_OUT)
+    with closing(_beside_objects(copy.ticks_db, copy.cold_db)) as db:
+        left = ticks_reach.first_left_ms(db, lake)
+        ends = [end for end in (hot, left) if end is not None]
+        if ends:
+            ticks_reach.end_trades_at(db, lake, min(ends))
+            db.execute("INSERT OR REPLACE INTO cold.meta VALUES (?, ?)", (REACH, str(min(ends))))
+
+
+def _copy_analytics(lake: Lake, copy: Lake) -> None:
+    with closing(open_reader(lake.analytics_db)) as db:
+        firsts = analytics_reach.first_hot(db)
+    _copy(lake.analytics_db, copy.analytics_db, analytics_reach.LEFT_OUT)
+    with closing(_beside_objects(copy.analytics_db, copy.cold_db)) as db:
+        left = analytics_reach.first_left(db, lake)
+        for timeframe in {*firsts, *left}:
+            ends = [found[timeframe] for found in (firsts, left) if timeframe in found]
+            end = analytics_reach.midnight_of(min(ends))
+            analytics_reach.end_timeframe_at(db, timeframe, end)
+
+
+def _copy(source: Path, target: Path, left_out: Collection[str]) -> None:
+    """A database with the same tables, of which those `left_out` have no rows; no log beside it."""
+    with closing(_connect(target)) as db:
+        db.execute("ATTACH DATABASE ? AS source", (f"{source.resolve().as_uri()}?mode=ro",))
+        db.execute("BEGIN")
+        made = db.execute(
+            "SELECT type, name, sql FROM source.sqlite_master "
+            "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type != 'table'"
+        ).fetchall()
+        tables = [(name, sql) for kind, name, sql in made if kind == "table"]
+        for name, sql in tables:
+            db.execute(sql)
+            if name not in left_out:
+                db.execute(f'INSERT INTO main."{name}" SELECT * FROM source."{name}"')
+        for kind, _, sql in made:
+            if kind != "table":
+                db.execute(sql)
+        (version,) = db.execute("PRAGMA source.user_version").fetchone()
+        db.execute(f"PRAGMA main.user_version={version}")
+        db.execute("COMMIT")
+
+
+def _beside_objects(path: Path, objects: Path) -> sqlite3.Connection:
+    db = _connect(path)
+    db.execute("ATTACH DATABASE ? AS cold", (objects.resolve().as_uri(),))
+    return db
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path.resolve().as_uri(), uri=True, isolation_level=None)
+    db.execute("PRAGMA busy_timeout=5000")
+    db.execute("PRAGMA journal_mode=OFF")  # it is thrown away where anything goes wrong
+    db.execute("PRAGMA synchronous=OFF")
+    return db

@@ -1,0 +1,116 @@
+"""Reads objects of the cold part as polars does: ranges of them, as far as they are asked for.
+
+Where the server is and who asks comes from the environment (`AWS_ENDPOINT_URL`,
+`AWS_ACCESS_KEY_ID`, …). A server that does not answer is waited for some ten seconds, and then not
+asked again for half a minute: whoever reads many files, or works in steps, waits for it once.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageError
+
+T = TypeVar("T")
+
+_REST = 30.0  # seconds
+_PATIENCE = {
+    "connect_timeout": "3s",
+    "read_timeout": "5s",  # without a byte; a range that is long may take its time
+    "timeout": "120s",
+    "max_retries": 3,
+    "retry_timeout_ms": 4_000,
+}
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+# The server answered, and asking again at once would be answered the same.
+_REFUSALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
+
+_away: dict[str, tuple[float, str]] = {}
+
+
+def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T:
+    """What `question` makes of the object at `url`, which is the file `path` of the lake.
+
+    MissingFileError where there is no such object, ObjectStorageError where it is not given, and
+    DamagedFileError where it is no Parquet file.
+    """
+    _refuse_while_away(url, path)
+    try:
+        return question(_scan(url))
+    except FileNotFoundError as error:
+        what = f"{url} is on record and not there any more ({_trouble(error)})"
+        raise MissingFileError(
+            f"{what}; restore the object, or put a good copy at {path}: that is uploaded again",
+            path,
+            what,
+        ) from error
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _explained(error, url, path) from error
+
+
+def server() -> str:
+    """Where the objects are, in words: without what stands before an @, which may be a secret."""
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if endpoint else "AWS"
+
+
+def _scan(url: str) -> pl.LazyFrame:
+    options = dict(_PATIENCE)
+    if endpoint := os.environ.get(_ENDPOINTS[0]):  # which polars does not know
+        options["aws_endpoint_url"] = endpoint
+    # With keys in the environment polars needs nobody to find them; profiles and roles are boto3's.
+    keys: Literal["auto"] | None = None if os.environ.get("AWS_ACCESS_KEY_ID") else "auto"
+    return pl.scan_parquet(
+        url,
+        hive_partitioning=False,
+        glob=False,
+        storage_options=options,
+        credential_provider=keys,
+    )
+
+
+def _refuse_while_away(url: str, path: Path) -> None:
+    until, trouble = _away.get(server(), (0.0, ""))
+    if time.monotonic() < until:
+        raise _unreachable(trouble, url, path)
+
+
+def _explained(error: BaseException, url: str, path: Path) -> DamagedFileError:
+    if not isinstance(error, OSError):
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        what = f"{url} cannot be read ({reason})"
+        return DamagedFileError(
+            f"{what}; put a good copy at {path}: that counts, and is uploaded again", path, what
+        )
+    trouble = _trouble(error)
+    if not any(code in trouble for code in _REFUSALS):
+        _away[server()] = time.monotonic() + _REST, trouble
+    return _unreachable(trouble, url, path)
+
+
+def _unreachable(trouble: str, url: str, path: Path) -> ObjectStorageError:
+    what = f"{url} cannot be read from {server()} ({trouble})"
+    return ObjectStorageError(
+        f"{what}; see that the server runs and is reached from here, and that AWS_ENDPOINT_URL, "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are those of the bucket",
+        path,
+        what,
+    )
+
+
+def _trouble(error: BaseException) -> str:
+    """What the server said, or what kept it from saying anything."""
+    text = str(error)
+    said = [found[1].strip() for one in (_STATUS, _CODE) if (found := one.search(text))]
+    if said:
+        return " ".join(said)
+    return text.strip().splitlines()[-1].strip(" :") if text.strip() else type(error).__name__

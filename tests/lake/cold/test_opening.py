@@ -1,0 +1,133 @@
+"""A lake is opened where only its bucket is known, and is what it was up to where it ends."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import spreadlake
+from spreadlake.errors import LakeError, ObjectStorageError
+from spreadlake.lake.cold import reading
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.objects import Objects
+from tests.analytics_job.harness import TestLake
+from tests.buckets import Server
+from tests.cold_lakes import (
+    EPOCH_MS,
+    MIDNIGHT_MS,
+    describe,
+    finished_lake,
+    researched,
+    upload,
+)
+
+END = datetime.fromtimestamp(MIDNIGHT_MS / 1000, UTC)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(reading, "_away", {})
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def uploaded(tmp_path: Path, cold: ColdAddress) -> TestLake:
+    lake = finished_lake(tmp_path / "lake")
+    upload(lake.lake, cold, keep=True)
+    describe(lake.lake, cold)
+    return lake
+
+
+def test_it_is_the_lake_up_to_where_it_says_that_it_ends(
+    uploaded: TestLake, cold: ColdAddress, own_cache: Path
+) -> None:
+    there, here = spreadlake.open(cold.text), spreadlake.open(uploaded.lake.root)
+    assert repr(there) == f"spreadlake.open('{cold.text}')"
+    assert there.reach() == {"trades": END, "1s": END, "1m": END}
+    assert here.reach() == {}
+    found = researched(there)
+    assert found["trades"] == here.trades(end=END).collect().rows()
+    assert found["bars"] == here.bars(timeframe="1s", end=END).collect().rows()
+    assert found["minutes"] == here.bars(timeframe="5m", end=END).collect().rows()
+    assert found["wide"] == here.bars(timeframe="1m", wide="close", end=END).collect().rows()
+    for name, timeframe in (("pair", "1m"), ("kept", "1s")):
+        pair = here.pair("AUSDT", "BUSDT", timeframe, window=30, lookback=60, end=END)
+        assert found[name] == pair.collect().rows()
+        assert found[name]
+    test = here.backtest("AUSDT", "BUSDT", "1m", window=30, lookback=60, entry=1.5, end=END)
+    summary, trades, equity = found["backtest"]
+    assert (trades, equity) == (test.trades.rows(), test.equity.rows())
+    assert summary["net"] == test.summary["net"]
+    at = datetime.fromtimestamp(MIDNIGHT_MS / 1000 - 600, UTC)
+    assert found["screen"] == here.screen("1m", lookback=60, window=30, at=at).rows()
+    coverage = there.coverage().filter(~there.coverage()["missing"])
+    assert set(coverage["end"]) <= {
+        END,
+        datetime.fromtimestamp(MIDNIGHT_MS / 1000 - 19.499, UTC),
+        datetime.fromtimestamp(MIDNIGHT_MS / 1000 - 19.999, UTC),
+    }
+    assert there.coverage().filter(there.coverage()["missing"]).is_empty()
+    kept = sorted(path for path in own_cache.rglob("*") if path.is_file())
+    assert [path.name for path in kept] == ["analytics.db", "cold.db", "ticks.db"]
+
+
+def test_a_catalogue_that_is_written_anew_is_seen_and_few_are_kept(
+    uploaded: TestLake, cold: ColdAddress, own_cache: Path
+) -> None:
+    for number in range(5):
+        uploaded.db.execute("INSERT OR REPLACE INTO meta VALUES ('note', ?)", (str(number),))
+        describe(uploaded.lake, cold)
+        folder = spreadlake.open(cold.text).path
+        assert spreadlake.open(cold.text).path == folder
+    assert len(list(own_cache.glob("spreadlake/lake-*/*"))) == 3
+
+
+def test_what_is_on_the_disk_alone_ends_it(tmp_path: Path, cold: ColdAddress) -> None:
+    """A day of one symbol that is yet to be uploaded: nobody's trades go further than it."""
+    lake = finished_lake(tmp_path / "lake")
+    left = lake.lake.tick_day("BUSDT", EPOCH_MS)
+    whole = left.read_bytes()
+    left.unlink()
+    upload(lake.lake, cold, keep=True)
+    left.write_bytes(whole)
+    describe(lake.lake, cold)
+    there = spreadlake.open(cold.text)
+    assert there.reach()["trades"] < END
+    assert there.reach()["1s"] == END
+    assert there.trades().collect().is_empty()
+    assert there.bars(timeframe="1s").collect().height
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3://nowhere-of-ours/lake", "no bucket nowhere-of-ours"),
+        ("s3://{bucket}/elsewhere", "has no lake"),
+        ("s3://{bucket}/", "has no lake"),
+        ("s3://-", "is not the address of a bucket"),
+        ("gs://{bucket}/lake", "neither a folder"),
+    ],
+)
+def test_an_address_that_is_wrong_is_told(cold: ColdAddress, address: str, said: str) -> None:
+    with pytest.raises(LakeError, match=said):
+        spreadlake.open(address.format(bucket=cold.bucket))
+
+
+def test_an_object_that_is_no_catalogue_is_told(cold: ColdAddress) -> None:
+    Objects(cold).put_bytes("catalogue.parquet", b"else")
+    with pytest.raises(LakeError, match="catalogue"):
+        spreadlake.open(cold.text)
+
+
+def test_who_may_not_and_who_cannot_reach_it_are_told(
+    cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if s3_server.is_real:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret-than-the-servers")
+        with pytest.raises(ObjectStorageError, match="403") as refused:
+            spreadlake.open(cold.text)
+        assert "another-secret" not in str(refused.value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(ObjectStorageError, match=r"127\.0\.0\.1:9.*AWS_ENDPOINT_URL"):
+        spreadlake.open(cold.text)
