@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from notifier.news import AlertRow, What
+from notifier.renamed import follow, forget, remember, remembered
 from spreadlake.lake import atomic
 from spreadlake.lake.analytics.openings import OpenedAt, openings
 from spreadlake.lake.analytics.screen_alerts import said_of, screen_rule_timeframes
@@ -30,7 +31,8 @@ class Outbox:
     """News by event, kind and address, `waiting` or `told`.
 
     An event that is older than `max_age` seconds is not taken in: it came with an import or a
-    rebuild, or while nobody was there to tell it.
+    rebuild, or while nobody was there to tell it. One that is found again under another id is told
+    once.
     """
 
     def __init__(self, db: sqlite3.Connection, targets: Sequence[str], max_age: float) -> None:
@@ -45,9 +47,12 @@ class Outbox:
         """
         recent = list(self._recent(analytics, now - self._max_age))
         with atomic(self._db):
+            there = self._there(analytics, remembered(self._db))
+            follow(self._db, analytics, there, now)
             self._write_opened(recent, now, closings)
-            ended = [alert for alert in self._told_open(analytics) if alert.closed_at]
-            self._write_closed(ended, now)
+            open_ones = self._told_open(analytics)
+            self._write_closed([alert for alert in open_ones if alert.closed_at], now)
+            remember(self._db, {**there, **{one.id: one for one in (*recent, *open_ones)}}.values())
 
     def waiting(self, target: str) -> list[Waiting]:
         """What `target` has yet to be told, the oldest first."""
@@ -99,8 +104,7 @@ class Outbox:
                 (old_ms,),
             )
         ]
-        there = {one.id for part in _parts(waiting) for one in _by_id(analytics, part)}
-        gone = set(waiting) - there
+        gone = set(waiting) - self._there(analytics, waiting).keys()
         marks = ", ".join("?" * len(self._targets))
         with atomic(self._db):
             self._db.execute(
@@ -115,6 +119,10 @@ class Outbox:
                 "DELETE FROM news WHERE state = 'waiting' AND event_id = ?",
                 [(event_id,) for event_id in gone],
             )
+            forget(self._db, now - self._max_age)
+
+    def _there(self, analytics: sqlite3.Connection, ids: Iterable[int]) -> dict[int, AlertRow]:
+        return {one.id: one for part in _parts(ids) for one in _by_id(analytics, part)}
 
     def _recent(self, analytics: sqlite3.Connection, since: float) -> Iterator[AlertRow]:
         """Events of which it was known at `since` or later that they open."""
@@ -126,7 +134,7 @@ class Outbox:
     def _told_open(self, analytics: sqlite3.Connection) -> list[AlertRow]:
         """Events whose end is to be told, and is not written down yet."""
         rows = self._db.execute("SELECT DISTINCT event_id FROM news WHERE NOT over")
-        return [one for part in _parts(row[0] for row in rows) for one in _by_id(analytics, part)]
+        return list(self._there(analytics, [row[0] for row in rows]).values())
 
     def _write_opened(self, alerts: Iterable[AlertRow], now: float, closings: bool) -> None:
         self._db.executemany(

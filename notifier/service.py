@@ -66,6 +66,7 @@ class _Notifier:
         self._forgot = float("-inf")
 
     def run(self, stop: StopSignal) -> None:
+        self._step()  # before the analytics job, which starts too, may find events anew
         self._say("running")
         while not stop.wait(_POLL_SECONDS):
             self._step()

@@ -8,7 +8,12 @@ import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.lake.analytics.events import AlertEvent, WatchingRule, series_events
+from spreadlake.lake.analytics.events import (
+    AlertEvent,
+    WatchingRule,
+    ended_events,
+    series_events,
+)
 from spreadlake.lake.analytics.slow_statistics import NewestTest, newest_test
 from spreadlake.quant.envelope import envelope, step_of
 from spreadlake.research.frames.bars import analytics_of
@@ -157,8 +162,13 @@ def _rows(lake: Lake, asked: PairRequest, prices: Prices) -> pl.DataFrame:
 
 
 def _events(db: sqlite3.Connection, request: ViewRequest, start: int, end: int) -> list[AlertEvent]:
-    among = _LOOKED_AT if request.since is None else _LOOKED_AT_AGAIN
-    return series_events(db, request.key, start, end, MOST_EVENTS, among)
+    if request.since is None:
+        return series_events(db, request.key, start, end, MOST_EVENTS, _LOOKED_AT)
+    # Of those that are open the one that ends now may have opened before all of these.
+    again = series_events(db, request.key, start, end, MOST_EVENTS, _LOOKED_AT_AGAIN)
+    ended = ended_events(db, request.key, start, end, MOST_EVENTS)
+    found = {one.id: one for one in (*again, *ended)}
+    return sorted(found.values(), key=lambda one: -one.opened_at)
 
 
 def _tested(db: sqlite3.Connection, facts: SeriesFacts, start: int, end: int) -> NewestTest | None:

@@ -293,6 +293,25 @@ def test_alerts_and_rules_are_those_of_the_series_and_the_time(address: str) -> 
     assert still_open["closed_at"] is None
 
 
+def test_of_an_alert_that_is_open_the_end_comes_however_many_opened_since(tmp_path: Path) -> None:
+    """Of the pair, in other series: a poll looks at a few of the newest."""
+    lake = build_lake(tmp_path, END, 400).lake
+    many = [(1_000 + n, f"other {n % 9}", END - 240 + n % 200) for n in range(400)]
+    with serving(lake) as address, closing(open_analytics_writer(lake)) as db:
+        db.executemany(
+            "INSERT INTO alert_events VALUES (?, ?, 'ETHUSDT/SOLUSDT', '1m', 60, 300, 2, ?, 2, 2, "
+            "NULL, NULL)",
+            many,
+        )
+        db.execute("UPDATE alert_events SET opened_at = ? WHERE id = 3", (END - 250,))
+        legs = {"a": "ETHUSDT", "b": "SOLUSDT"}
+        (shown,) = view(address, **KEPT | legs)["alerts"]
+        assert shown["closed_at"] is None
+        db.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1 WHERE id = 3", (END,))
+        (ended,) = view(address, **KEPT | legs, since=END)["alerts"]
+    assert (ended["id"], ended["closed_at"]) == (3, END)
+
+
 def test_the_newest_screen_is_ranked(address: str) -> None:
     (screen,) = ask(address, "/api/screen")[1]
     assert (screen["timeframe"], screen["lookback"], screen["window"]) == ("1m", 240, 60)

@@ -66,6 +66,15 @@ class Room:
                 (timeframe,),
             )
 
+    def find_anew(self, old: int, number: int, at: float, closed: float | None = None) -> None:
+        """Event `old` is found again under another id, in a transaction as the job's."""
+        with atomic(self.alerts):
+            self.alerts.execute(
+                "UPDATE alert_events SET id = ?, opened_at = ?, closed_at = ?, closed_zscore = "
+                "iif(? IS NULL, NULL, 1) WHERE id = ?",
+                (number, int(at), closed, closed, old),
+            )
+
     def take_back(self) -> None:
         with atomic(self.alerts):
             self.alerts.execute("DELETE FROM alert_events")
@@ -80,6 +89,9 @@ class Room:
         """All events end, or are open again."""
         with atomic(self.alerts):
             self.alerts.execute("UPDATE alert_events SET closed_at = ?, closed_zscore = 1", (at,))
+
+    def rows(self, table: str) -> int:
+        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     @property
     def told(self) -> int:
@@ -221,6 +233,100 @@ def test_what_waits_for_a_receiver_that_is_away_is_kept_however_long(room: Room)
     room.outbox.forget_old(room.alerts, NOW + 40 * 86_400)
     room.look(NOW + 40 * 86_400)
     assert room.told == 1
+
+
+@pytest.mark.parametrize("at", [NOW - 2_000, NOW - 30, NOW - 7])
+def test_an_event_that_another_bar_opens_now_is_told_once(room: Room, at: float) -> None:
+    """A late trade, an edited rule, or a new version's default moves its opening."""
+    room.open(1)
+    room.look()
+    room.find_anew(1, 2, at)
+    room.look(NOW + 1)
+    room.look(NOW + 2)
+    assert room.told == 1
+    room.find_anew(2, 3, at + 1)
+    room.look(NOW + 3)
+    room.close_event()
+    room.look(NOW + 4)
+    room.look(NOW + 5)
+    assert room.told == 2, "and its end once"
+    assert "back" in room.mailbox.messages[-1].body
+
+
+def test_so_is_one_that_a_notifier_of_before_told(room: Room) -> None:
+    """Its record says neither where nor when: the event does, for as long as it is there."""
+    room.open(1)
+    room.look()
+    with atomic(room.db):
+        room.db.execute("DELETE FROM openings")
+    room.look(NOW + 1)
+    room.find_anew(1, 2, NOW - 5)
+    room.look(NOW + 2)
+    assert room.told == 1
+
+
+def test_one_that_is_over_is_not_told_again_either(room: Room) -> None:
+    room.open(1, NOW - 60)
+    room.look()
+    room.close_event(NOW - 20)
+    room.look()
+    assert room.told == 2
+    room.find_anew(1, 2, NOW - 58, NOW - 22)
+    room.look()
+    assert room.told == 2
+
+
+def test_what_waits_is_told_as_it_is_found_again(room: Room) -> None:
+    room.open(1)
+    room.outbox.take_in(room.alerts, NOW, True)
+    room.find_anew(1, 2, NOW - 9)
+    room.look()
+    room.look()
+    assert room.told == 1
+    assert room.outbox.waiting("t") == []
+
+
+def test_one_that_a_rebuild_took_back_for_a_while_is_told_once(room: Room) -> None:
+    room.open(1)
+    room.look()
+    room.take_back()
+    room.look(NOW + 1)
+    with atomic(room.alerts):
+        room.alerts.execute(
+            "INSERT INTO alert_events VALUES (2, 'z', 'S1/B', '1s', 60, 80, 2, ?, 2, 2, ?, ?)",
+            (int(NOW - 8), None, None),
+        )
+    room.look(NOW + 200)
+    assert room.told == 1
+
+
+def test_another_event_of_the_pair_is_another(room: Room) -> None:
+    """One that opened once the first was gone, or that does not overlap it, or of another rule."""
+    room.open(1)
+    room.look()
+    room.take_back()
+    room.look(NOW + 1)
+    events = [(2, "z", NOW + 5, None), (3, "z", NOW - 40, NOW - 30), (4, "y", NOW - 9, None)]
+    with atomic(room.alerts):
+        room.alerts.executemany(
+            "INSERT INTO alert_events VALUES (?, ?, 'S1/B', '1s', 60, 300, 2, ?, 2, 2, ?, 1)",
+            [(number, rule, int(at), end) for number, rule, at, end in events],
+        )
+    room.look(NOW + 10)
+    assert len(room.mailbox.messages[-1].body.splitlines()) == 6
+
+
+def test_what_nobody_awaits_is_forgotten(room: Room) -> None:
+    room.open(1)
+    room.open(2)
+    room.look()
+    assert room.rows("openings") == 2
+    room.outbox.forget_old(room.alerts, NOW + 4000)
+    assert room.rows("openings") == 2, "their ends are to be told"
+    room.close_event()
+    room.look()
+    room.outbox.forget_old(room.alerts, NOW + 4000)
+    assert room.rows("openings") == 0
 
 
 @pytest.mark.parametrize(("timeframe", "seconds"), [("1s", 1), ("1h", 3600), ("24h", 86_400)])

@@ -46,6 +46,22 @@ def series_events(
     return [AlertEvent(*row) for row in rows]
 
 
+# By their end, and not by the pair: what ended lately is little, whatever there was.
+_ENDED = f"""
+SELECT {", ".join(AlertEvent._fields)} FROM alert_events
+WHERE closed_at >= ? AND opened_at < ? AND +{PAIR_ANALYTICS.is_series}
+ORDER BY opened_at DESC LIMIT ?
+"""
+
+
+def ended_events(
+    db: sqlite3.Connection, key: SeriesKey, since: int, end: int, most: int
+) -> list[AlertEvent]:
+    """Events of before `end` that ended at `since` (s) or later, however long ago they opened."""
+    rows = db.execute(_ENDED, (since, end, *key, most))
+    return [AlertEvent(*row) for row in rows]
+
+
 def watching_rules(db: sqlite3.Connection, key: SeriesKey) -> list[WatchingRule]:
     """The rules on a series, by name."""
     rows = db.execute(

@@ -79,6 +79,14 @@ CREATE TABLE service_status(
   key TEXT PRIMARY KEY, value TEXT NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+# Where and when each event was that may have been told: it may be found again under another id.
+# `gone_ms` is since when it is not there.
+_NOTIFY_OPENINGS = """
+CREATE TABLE openings(
+  event_id INTEGER PRIMARY KEY, rule TEXT NOT NULL, pair TEXT NOT NULL, timeframe TEXT NOT NULL,
+  window_bars INTEGER NOT NULL, opened_at INTEGER NOT NULL, closed_at INTEGER, gone_ms INTEGER);
+"""
+
 # What a break is, where each symbol joined again after one, and what of history is still to do:
 # hours of trades that were not taken in, rows whose bars changed.
 _ANALYTICS_BREAKS = """
@@ -229,4 +237,4 @@ ANALYTICS_STEPS = [
     _ANALYTICS_ROLLUPS,
     _ANALYTICS_ALERTS_BY_END,
 ]
-NOTIFY_STEPS = [_NOTIFY_1]
+NOTIFY_STEPS = [_NOTIFY_1, _NOTIFY_OPENINGS]
