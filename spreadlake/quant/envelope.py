@@ -22,8 +22,8 @@ def envelope(
     rows: `time` (s), ascending, and the columns; null where there is no number. Result: `time`
     (start of the step, a multiple of it), of each column c the last number `c`, `c_min` and
     `c_max` (null where the step has none), `rows`, how many of these have a number in the column
-    that `beyond` names (`counted`), and in how many of them it is further from 0 than its number
-    (`beyond`).
+    that `beyond` names (`counted`), and in how many of them it is at least its number, on either
+    side of 0 (`beyond`).
     """
     name, threshold = beyond
     steps = (pl.col("time") // step * step).alias("time")
@@ -33,5 +33,5 @@ def envelope(
         *(pl.col(one).max().alias(f"{one}_max") for one in columns),
         pl.len().alias("rows"),
         pl.col(name).count().alias("counted"),
-        (pl.col(name).abs() > threshold).sum().alias("beyond"),
+        (pl.col(name).abs() >= threshold).sum().alias("beyond"),
     )

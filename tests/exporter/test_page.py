@@ -158,7 +158,7 @@ def test_with_few_points_no_excursion_is_lost(address: str, asked: dict[str, Any
     assert len(few["time"]) <= 16
     z = [one for one in every["zscore"] if one is not None]
     assert (min(few["zscore_min"]), max(few["zscore_max"])) == (min(z), max(z))
-    assert sum(few["beyond"]) == sum(abs(one) > 1.5 for one in z)
+    assert sum(few["beyond"]) == sum(abs(one) >= 1.5 for one in z)
     assert sum(few["counted"]) == len(z)
 
 

@@ -104,6 +104,7 @@ def test_any_split_gives_the_events_of_the_loop(
         ([1, 2.0, 1], AlertLevels(2, 2), []),  # at the threshold is not beyond it
         ([3, 2.0, 1], AlertLevels(2, 2), [(0, 3, 3, 2, 1)]),  # nor under it
         ([3, -4, 1], AlertLevels(2, 2), [(0, 3, -4, 2, 1)]),  # the far side does not close it
+        ([3, -3, 1], AlertLevels(2, 2), [(0, 3, 3, 2, 1)]),  # as far again is no farther peak
         ([3, 1.5, 0.9], AlertLevels(2, 1), [(0, 3, 3, 2, 0.9)]),
         ([3, 1, 3, 3], AlertLevels(2, 2, 2), [(3, 3, 3, None, None)]),
         ([3, NAN, 3, 3], AlertLevels(2, 2, 2), [(3, 3, 3, None, None)]),
@@ -119,6 +120,15 @@ def test_any_split_gives_the_events_of_the_loop(
 def test_worked_examples(zscores: list[float], levels: AlertLevels, want: list[Event]) -> None:
     found = _scanned([zscores], [[True] * len(zscores)], levels, [])
     assert found == [(*event, 0) for event in want]
+
+
+def test_without_rows_it_stands_where_it_stood() -> None:
+    levels, none = AlertLevels(2, 2, 3), np.empty((1, 0))
+    for before in ([3.0, 3.0], [3.0, 3.0, 3.0], [3.0, 3.0, 3.0, 1.0]):
+        every = np.array([before])
+        state, _ = scan(AlertState(), np.arange(every.size), every, every > 0, levels)
+        after, events = scan(state, np.arange(0), none, none > 0, levels)
+        assert (after, events) == (state, [])
 
 
 def test_a_pair_has_one_event_of_a_rule_at_a_time() -> None:

@@ -95,13 +95,13 @@ def test_of_no_row_there_is_none() -> None:
 
 
 def test_the_counts_are_of_what_is_at_least_so_far_out() -> None:
-    z = [-4.0, 3.999, 2.5, -2.0, 1.0, 0.999, None]
+    z = [-4.0, 3.999, 2.999, 2.5, 2.499, -2.0, 1.999, 1.5, 1.499, 1.0, 0.999, None]
     blank = dict.fromkeys((*NUMBERS, "hedge_bars", "prices"))
     rows = [
         {**blank, **dict(zip(KEY, ("A/B", "1s", 60, 300), strict=True)), "time": at, "zscore": one}
         for at, one in enumerate(z)
     ]
     (rolled,) = roll_up(framed(rows), 1).to_dicts()
-    assert [rolled[name] for name in BEYOND] == [5, 4, 4, 3, 2, 1]
-    assert (rolled["bars"], rolled["zscores"], rolled["zscore_last"]) == (7, 6, 0.999)
+    assert [rolled[name] for name in BEYOND] == [10, 8, 6, 4, 2, 1]
+    assert (rolled["bars"], rolled["zscores"], rolled["zscore_last"]) == (12, 11, 0.999)
     assert (rolled["spread_min"], rolled["hedge_bars_last"], rolled["prices"]) == (None, None, None)

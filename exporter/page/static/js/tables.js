@@ -36,7 +36,7 @@ function table(heads, rows) {
 export function showTiles(answer, points) {
   const latest = answer?.latest;
   const z = latest?.zscore ?? null;
-  const beyond = z !== null && Math.abs(z) > answer.threshold;
+  const beyond = z !== null && Math.abs(z) >= answer.threshold;
   const tiles = [
     ["z", signed(z, 2), beyond ? "big beyond" : "big"],
     ["spread", significant(latest?.spread, 6)],
@@ -47,7 +47,7 @@ export function showTiles(answer, points) {
     ...testTiles(answer?.tested),
     [answer?.a ?? "A", price(latest?.price_a)],
     [answer?.b ?? "B", price(latest?.price_b)],
-    [answer ? `beyond ±${answer.threshold}` : "beyond", points ? percent(points.shareBeyond()) : "–", "", "Share of the bars shown whose |z| is above the threshold"],
+    [answer ? `beyond ±${answer.threshold}` : "beyond", points ? percent(points.shareBeyond()) : "–", "", "Share of the bars shown whose |z| is at or beyond the threshold"],
   ];
   byId("tiles").replaceChildren(...tiles.map(([name, value, className, title]) => {
     const tile = element("div", undefined, className);
