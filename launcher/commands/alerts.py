@@ -124,11 +124,11 @@ def set_rule(
         "min_volume": min_volume,
     }
     asked = parse_pair(pair)
-    one = _checked(asked, rule or BY_HAND, (timeframe, window, lookback), said)
+    one = _checked(asked, BY_HAND if rule is None else rule, (timeframe, window, lookback), said)
     watched = one.rule.timeframe, one.rule.window, one.rule.lookback
     can = _watchable(lake, asked, *watched)
     with changing_rules(lake) as held:
-        name = rule or _only_rule(one, can, held)
+        name = _only_rule(one, can, held) if rule is None else rule
         one = _checked(asked, name, (timeframe, window, lookback), said)
         held[:] = [*(other for other in held if other.place != one.place), one]
     typer.echo(f"set {_in_words(one)}: opens at |z| > {one.rule.threshold:g} {when_taken(lake)}")

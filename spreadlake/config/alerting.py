@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from spreadlake.config.screening import ScreenSettings
 from spreadlake.config.sections import PairList, Section, Timeframe
 from spreadlake.lake.analytics.screens import PERSISTENCE_SECONDS
-from spreadlake.times import timeframe_seconds
+from spreadlake.times import MOST_BARS, timeframe_seconds
 
 ONLY_ON_PAIRS = (
     "pairs", "timeframe", "window", "lookback", "min_bars", "min_seconds", "min_hedge_bars",
@@ -62,6 +62,7 @@ class AlertRule(Section):
     min_bars: int | None = Field(
         None,
         ge=1,
+        le=MOST_BARS,
         examples=[5],
         description="the same in bars, whatever the timeframe; of both the longer counts; unset: 1",
     )

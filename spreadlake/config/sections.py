@@ -255,5 +255,8 @@ class NotifySettings(Section):
         120.0, ge=0, description="least seconds between two messages to one address"
     )
     max_age_minutes: float = Field(
-        60.0, gt=0, description="alerts that are older than this when they are found are not told"
+        60.0,
+        gt=0,
+        le=52_560_000,
+        description="alerts that are older than this when they are found are not told",
     )

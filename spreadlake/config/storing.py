@@ -35,6 +35,7 @@ class StorageSettings(Section):
     alert_days: float = Field(
         90.0,
         ge=1,
+        le=36_500,
         description="days of alert events that are over, counted back from the newest trade; those "
         "that are open stay",
     )

@@ -220,6 +220,9 @@ def refused(path: Path | None) -> str:
         ("[exporter]\nport = 99999", "exporter.port = 99999: must be less than or equal to 65535"),
         ("[job]\ninterval = nan", "job.interval = nan: must be a finite number"),
         ("[storage]\nroll_after_hours = 1e99", "must be a whole number"),
+        ("[storage]\nalert_days = 1e300", "must be less than or equal to 36500"),
+        ("[notify]\nmax_age_minutes = 1e300", "must be less than or equal to 52560000"),
+        ("[[alerts]]\nname = 'z'\nmin_bars = 1000000", "must be less than or equal to 100000"),
         ("[exchange]\ntrades = 'foo'", "exchange.trades = 'foo': must be 'aggTrade' or 'trade'"),
         *[
             (f"[exchange]\nws_url = '{url}'", f"exchange.ws_url = '{url}': it is not an address")

@@ -182,6 +182,11 @@ def test_where_several_watch_one_is_named(tmp_path: Path, lake: harness.TestLake
             "set AUSDT/BUSDT --threshold 2 --min-correlation 2",
             "min_correlation = '2': must be less",
         ),
+        (
+            f"set AUSDT/BUSDT --threshold 2 --min-bars {10**20}",
+            f"min_bars = '{10**20}': must be less than or equal to 100000",
+        ),
+        ("set AUSDT/BUSDT --threshold 2 --rule=", "name = '': "),
         ("set AUSDT/BUSDT --threshold 2 --window 45", "window 45, which is not computed; computed"),
         ("set AUSDT/BUSDT --threshold 2 --window x", "window = 'x': must be a whole number"),
         ("set AUSDT/BUSDT --threshold 2 --window 20 --timeframe 5m", "computed are 1m, 1s"),
