@@ -65,6 +65,7 @@ class _Mailbox:
     """A receiver that takes everything."""
 
     name = target = "bench"
+    letters = 30_000
 
     def __init__(self) -> None:
         self.at: list[int] = []

@@ -76,7 +76,8 @@ class Delivery:
 
     def send(self, due: Sequence[Due]) -> int:
         """Sends one message of all that is due; returns how many news that was, 0 if it failed."""
-        if not self.receiver.send(message_of([one.news for one in due], self._page)):
+        news = [one.news for one in due]
+        if not self.receiver.send(message_of(news, self._page, self.receiver.letters)):
             self._failed()
             return 0
         self._outbox.told(self.receiver.target, [one.waiting for one in due], time.time())

@@ -10,6 +10,8 @@ from spreadlake.times import iso_utc, timeframe_seconds
 What = Literal["opened", "closed"]
 
 MOST_LISTED = 20  # events that a message names; of more it gives the number
+MOST_LETTERS = 30_000  # of a body, where the receiver takes that many
+_ROOM_FOR_MORE = 20  # letters: "and 12,345 more"
 
 
 class AlertRow(NamedTuple):
@@ -67,19 +69,36 @@ def known_at(alert: AlertRow, what: What) -> int:
     return bar + timeframe_seconds(alert.timeframe)
 
 
-def message_of(news: Sequence[News], page: str | None) -> Message:
+def message_of(news: Sequence[News], page: str | None, letters: int = MOST_LETTERS) -> Message:
     """One message for all of them: what opened first, the farthest from zero first.
 
     Where the opening and the end of an event are told at once it is one line. `page` is the address
-    of the exporter's page; without one there is no link.
+    of the exporter's page; without one there is no link. The body has so many `letters` at most:
+    what finds no place is counted.
     """
     opened = {one.alert.id for one in news if one.what == "opened"}
     told = [one for one in news if one.what == "opened" or one.alert.id not in opened]
     ordered = sorted(told, key=lambda one: (one.what != "opened", -abs(one.zscore)))
     lines = [_line(one, page) for one in ordered[:MOST_LISTED]]
-    if len(ordered) > MOST_LISTED:
-        lines.append(f"and {len(ordered) - MOST_LISTED} more")
+    if len("\n".join(lines)) > letters - _ROOM_FOR_MORE:
+        lines = _fitting(lines, [_line(one, None) for one in ordered[:MOST_LISTED]], letters)
+    if len(ordered) > len(lines):
+        lines.append(f"and {len(ordered) - len(lines)} more")
     return Message(_title(ordered), "\n".join(lines))
+
+
+def _fitting(linked: Sequence[str], plain: Sequence[str], letters: int) -> list[str]:
+    """As many lines as there is place for, with their links; else the first without, or cut."""
+    room, lines = letters - _ROOM_FOR_MORE, list[str]()
+    for line in linked:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    if lines:
+        return lines
+    room = letters - _ROOM_FOR_MORE
+    return [plain[0] if len(plain[0]) <= room else f"{plain[0][: max(0, room - 1)]}…"]
 
 
 def _title(news: Sequence[News]) -> str:

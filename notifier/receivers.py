@@ -4,21 +4,27 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apprise
 
-from notifier.news import Message
+from notifier.news import MOST_LETTERS, Message
 from spreadlake.errors import ConfigError
 
+_TITLE = 100  # letters of a title, about
 _HELP = "see https://appriseit.com for how each receiver's address is written"
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """One address. `name` hides its secrets; `target` tells it from others, and holds none."""
+    """One address. `name` hides its secrets; `target` tells it from others, and holds none.
+
+    A body of more than `letters` it may not take: Discord has 2,000, Telegram 4,096.
+    """
 
     name: str
     target: str
+    letters: int
     _sender: apprise.Apprise
 
     def send(self, message: Message) -> bool:
@@ -49,4 +55,12 @@ def _receiver(number: int, url: str) -> Receiver:
         )
     target = hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
     name = str(sender[0].url(privacy=True))  # type: ignore[no-untyped-call]
-    return Receiver(name.split("?", maxsplit=1)[0], target, sender)
+    return Receiver(name.split("?", maxsplit=1)[0], target, _letters(sender[0]), sender)
+
+
+def _letters(service: Any) -> int:
+    """What the service takes, less the title where that is a part of it, and what is escaped."""
+    if service.overflow_mode != apprise.OverflowMode.UPSTREAM:
+        return MOST_LETTERS  # the address says that apprise splits or cuts it
+    taken = int(service.body_maxlen) * 9 // 10
+    return min(MOST_LETTERS, taken - (_TITLE if int(service.title_maxlen) <= 0 else 0))

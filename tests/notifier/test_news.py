@@ -3,8 +3,11 @@
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+
 from exporter.page.parameters import view_request
-from notifier.news import MOST_LISTED, AlertRow, News, known_at, message_of
+from notifier.news import MOST_LETTERS, MOST_LISTED, AlertRow, News, known_at, message_of
+from notifier.receivers import receivers_of
 from spreadlake.config.sections import ExporterSettings
 from spreadlake.series import Prices
 from spreadlake.times import timeframe_seconds
@@ -107,3 +110,40 @@ def test_where_nobody_knows_the_page_there_is_no_link() -> None:
     body = message_of([News("opened", OPENED)], None).body
     assert body.endswith("2023-11-14T22:15:00Z")
     assert "http" not in body
+
+
+@pytest.mark.parametrize(
+    ("url", "most"),
+    [
+        ("discord://123456789012345678/abcdefghijklmnop", 2_000),
+        ("tgram://123456789:abcdefg_hijklmnop/12345", 4_096),
+        ("pover://abcdefghijklmnopqrstuvwxyz1234@abcdefghijklmnopqrstuvwxyz1234", 1_024),
+        ("json://127.0.0.1:9/alerts", 32_768),
+    ],
+)
+def test_many_at_once_fit_what_the_receiver_takes(url: str, most: int) -> None:
+    """Else it would refuse the message, again and again, and nobody would be told of anything."""
+    (receiver,) = receivers_of([url])
+    events = [
+        News("opened", OPENED._replace(id=n, opened_zscore=2 + n / 10, spread_bps=12.3))
+        for n in range(100)
+    ]
+    message = message_of(events, PAGE, receiver.letters)
+    lines = message.body.splitlines()
+    named = len(lines) // 2
+    assert len(message.body) + len(message.title) <= most
+    assert lines[-1] == f"and {100 - named} more"
+    assert "z +11.90" in lines[0]
+    assert all("http" in link for link in lines[1:-1:2])
+    assert named == MOST_LISTED or len(message.body) > most / 2 - 200
+
+
+def test_the_shortest_message_still_names_the_farthest() -> None:
+    body = message_of([News("opened", OPENED)] * 2, PAGE, 120).body
+    assert body.startswith("BTCUSDT/ETHUSDT short the spread: z +2.31, threshold 2")
+    assert len(body) <= 120
+
+
+def test_an_address_that_says_how_long_messages_are_split_is_sent_all() -> None:
+    (receiver,) = receivers_of(["discord://123456789012345678/abcdefghijklmnop?overflow=split"])
+    assert receiver.letters == MOST_LETTERS

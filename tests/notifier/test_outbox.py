@@ -26,7 +26,7 @@ SETTINGS = NotifySettings(group_seconds=0, interval=0)
 class Mailbox:
     """Stands in for a receiver that takes everything."""
 
-    name, target = "mailbox", "t"
+    name, target, letters = "mailbox", "t", 30_000
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
