@@ -18,6 +18,7 @@ from analytics_job.history import configuration
 from analytics_job.history.backfill import History
 from analytics_job.history.klines import KlineHistory
 from analytics_job.history.rebuild import begin_rebuild
+from analytics_job.history.waiting import Waiting
 from analytics_job.pipeline import Pipeline
 from analytics_job.screens.following import with_choices
 from analytics_job.screens.screener import Screener
@@ -48,7 +49,7 @@ class AnalyticsJob:
         self._damage: DamagedFileError | None = None
         self._not_rolled, self._rolls_failed = "", False
         self._complaint_due = 0.0
-        self._error = ""
+        self._error, self._waiting = "", Waiting()
         self.heartbeat = Heartbeat()
         self.history_seconds: float | None = None  # in each step; None: all it takes
         self._taking = False  # new trades in, just now
@@ -215,7 +216,7 @@ class AnalyticsJob:
             self._ready = False
             self._complain(error)
         else:
-            self._error = ""
+            self._error = self._waiting.reason
 
     def _quarantine(self, error: OSError | LakeError) -> str:
         """Sets a damaged file aside; says what is left to say."""
@@ -253,8 +254,8 @@ class AnalyticsJob:
             self._pipeline.ingest(new.trades, new.seq, new.hours)
             self._taking, more = False, new.more
         for _ in range(2):  # the end of a source makes bars, and those rows
-            self._klines.take(self.history_seconds)
-            self._history.work(self.history_seconds)
+            self._waiting.run(self._klines.take, self.history_seconds)
+            self._waiting.run(self._history.work, self.history_seconds)
             self._pipeline.finish(end)
 
     def _store_slow_results(self) -> None:

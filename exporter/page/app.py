@@ -14,7 +14,13 @@ from exporter.page.files import page_files
 from exporter.page.parameters import parse_query
 from exporter.page.rules import beside_view
 from exporter.page.slots import BusyError, Slots
-from spreadlake.errors import InputError, RemovedError, SpreadlakeError, UnavailableError
+from spreadlake.errors import (
+    InputError,
+    ObjectStorageError,
+    RemovedError,
+    SpreadlakeError,
+    UnavailableError,
+)
 from spreadlake.lake import Lake
 
 _log = logging.getLogger(__name__)
@@ -92,7 +98,7 @@ class Page:
             return self._export(query) if path == "/pair.csv" else self._ask(path, query)
         except (InputError, RemovedError) as error:
             return _told("400 Bad Request", str(error))
-        except (BusyError, UnavailableError) as error:
+        except (BusyError, UnavailableError, ObjectStorageError) as error:
             told = _told("503 Service Unavailable", str(error))
             return told._replace(headers=[*told.headers, ("Retry-After", "1")])
         except SpreadlakeError as error:

@@ -1,6 +1,5 @@
 """`spreadlake backtest`: would z-score mean reversion of a pair have paid?"""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -28,20 +27,22 @@ from launcher.commands.backtest_screen import (
     screen_lines,
 )
 from launcher.commands.options import (
-    DataOption,
     FeeOption,
+    PlaceOption,
     SlippageOption,
     TimeframeOption,
     parse_bars,
     parse_number,
     parse_whole,
 )
+from launcher.commands.places import is_remote, lake_to_read
 from launcher.commands.series import (
     available_series,
     choose_series,
     lake_definition,
     require_bars,
 )
+from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.backtests import check_name
 from spreadlake.pairs import Pair, parse_pair
@@ -168,7 +169,7 @@ def backtest(
         str | None,
         typer.Option("--keep", metavar="NAME", help="Keep it in the lake for Grafana, by a name."),
     ] = None,
-    data: DataOption = Path("data"),
+    data: PlaceOption = "data",
     screen: ScreenOption = False,
     every: EveryOption = None,
     symbols: SymbolsOption = None,
@@ -195,7 +196,7 @@ def backtest(
     from spreadlake.research.backtests.grid import GridRequest, take_grid  # noqa: PLC0415
     from spreadlake.research.backtests.pair import BacktestRequest, take_backtest  # noqa: PLC0415
 
-    lake = Lake(data)
+    lake = lake_to_read(data)
     require_bars(lake)
     definition = lake_definition(lake)
     choices = ScreenChoices(
@@ -234,7 +235,7 @@ def backtest(
         funding,
         definition.max_stale_bars,
     )
-    folder, name = folder_for(output), None if keep is None else check_name(keep)
+    folder, name = folder_for(output), None if keep is None else _name(keep, data)
     if values:
         base = {"window": window, "lookback": lookback, "prices": request.prices, **rules}
         result = take_grid(lake, GridRequest(request, base, values, train, test))
@@ -245,6 +246,15 @@ def backtest(
     if name is not None:
         keep_result(lake, name, result)
     show(result, form, text_lines(result))
+
+
+def _name(keep: str, data: str) -> str:
+    if is_remote(data):
+        raise InputError(
+            f"--keep {keep}: {data} is only read; write the result with -o DIR, or name the lake's "
+            "own folder with --data"
+        )
+    return check_name(keep)
 
 
 def _pair(lake: Lake, text: str | None) -> Pair:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from launcher.commands.options import DataOption, parse_bars
+from launcher.commands.options import PlaceOption, parse_bars
 from launcher.commands.output import lines_to_file, lines_to_stdout
+from launcher.commands.places import lake_to_read
 from launcher.commands.series import (
     available_series,
     choose_series,
@@ -62,7 +63,7 @@ def csv(
         ),
     ] = None,
     epoch: Annotated[bool, typer.Option("--epoch", help="Times as Unix seconds.")] = False,
-    data: DataOption = Path("data"),
+    data: PlaceOption = "data",
 ) -> None:
     """Write pair analytics of any pair as CSV.
 
@@ -71,7 +72,7 @@ def csv(
     lake does not keep it. A row is known at close_time: join on that. Its column prices says
     whether it is on raw or log closes.
     """
-    lake = Lake(data)
+    lake = lake_to_read(data)
     require_lake(lake)
     name = None if pair is None else parse_pair(pair).name
     stored = available_series(lake)

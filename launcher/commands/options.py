@@ -116,9 +116,34 @@ def _number(text: str | float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def parse_folder(text: str | Path) -> Path:
+    """A folder; a place in object storage is a usage error."""
+    if "://" in str(text):
+        raise typer.BadParameter(
+            f"{text} is no folder: of a lake in object storage there are screen, backtest, csv and "
+            "verify, and spreadlake.open in Python; this command needs the lake's own folder"
+        )
+    return Path(text)
+
+
 DataOption = Annotated[
     Path,
-    typer.Option("--data", metavar="DIR", envvar="SPREADLAKE_DATA", help="Folder of the lake."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        envvar="SPREADLAKE_DATA",
+        parser=parse_folder,
+        help="Folder of the lake.",
+    ),
+]
+PlaceOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="DIR|s3://…",
+        envvar="SPREADLAKE_DATA",
+        help="Folder of the lake, or s3://bucket/prefix.",
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,

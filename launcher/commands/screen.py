@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 import typer
 
 from launcher.commands.options import (
-    DataOption,
     FeeOption,
+    PlaceOption,
     SlippageOption,
     TimeframeOption,
     parse_bars,
     parse_not_negative,
     parse_whole,
 )
+from launcher.commands.places import lake_to_read
 from launcher.commands.screen_output import Choice, iter_screens, write_rows, write_tables
 from launcher.commands.series import lake_definition, require_bars
 from spreadlake.errors import InputError
-from spreadlake.lake import Lake
 from spreadlake.pairs import check_symbol
 from spreadlake.series import Prices
 from spreadlake.times import length_of, parse_time
@@ -105,7 +105,7 @@ def screen(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
     ] = None,
-    data: DataOption = Path("data"),
+    data: PlaceOption = "data",
 ) -> None:
     """Test and rank every pair of the lake's symbols.
 
@@ -118,7 +118,7 @@ def screen(
     from spreadlake.quant.screen import ScreenOptions  # noqa: PLC0415
     from spreadlake.research import ScreenRequest  # noqa: PLC0415
 
-    lake = Lake(data)
+    lake = lake_to_read(data)
     require_bars(lake)
     choice = _choice(order, max_qvalue, top, form, output)
     times = _times(at, every, start, end)

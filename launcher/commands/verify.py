@@ -8,9 +8,9 @@ import typer
 
 from launcher.commands.file_progress import file_progress
 from launcher.commands.hints import command_name
-from launcher.commands.options import DataOption
+from launcher.commands.options import PlaceOption
 from launcher.commands.output import lines_to_stdout
-from spreadlake.lake import Lake
+from launcher.commands.places import is_remote, lake_to_read
 from spreadlake.service import StopSignal
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def verify(
             metavar="FILE", help="aggTrades, .zip, .csv or .csv.gz, a day or a month each."
         ),
     ],
-    data: DataOption = Path("data"),
+    data: PlaceOption = "data",
     captured: Annotated[
         bool,
         typer.Option(
@@ -51,10 +51,10 @@ def verify(
     from importer.run import StoppedError  # noqa: PLC0415 slow to import
     from importer.verify import verify_dumps  # noqa: PLC0415
 
-    stop = StopSignal()
+    stop, lake = StopSignal(), lake_to_read(data)
     try:
         with file_progress() as on_file:
-            found = list(verify_dumps(Lake(data), files, on_file, stop.is_set))
+            found = list(verify_dumps(lake, files, on_file, stop.is_set))
     except StoppedError:
         typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None
@@ -63,7 +63,7 @@ def verify(
     raise typer.Exit(1 if differ else 0)
 
 
-def _write(found: list["Verified"], form: str, differ: bool, data: Path) -> None:
+def _write(found: list["Verified"], form: str, differ: bool, data: str) -> None:
     from launcher.commands.verify_tables import json_of, text_of  # noqa: PLC0415 slow to import
 
     if form == "json":
@@ -74,7 +74,8 @@ def _write(found: list["Verified"], form: str, differ: bool, data: Path) -> None
         typer.echo("equal: nothing is missing, and nothing is different")
         return
     missing = [one.dump.path for one in found if any(+hour.missing for hour in one.hours)]
-    typer.echo("different" + ("; what is missing here is filled by" if missing else ""))
-    if missing:
+    fillable = missing and not is_remote(data)
+    typer.echo("different" + ("; what is missing here is filled by" if fillable else ""))
+    if fillable:
         names = " ".join(shlex.quote(str(path)) for path in missing)
-        typer.echo(f"  {command_name()} import {names} --data {shlex.quote(str(data))}")
+        typer.echo(f"  {command_name()} import {names} --data {shlex.quote(data)}")

@@ -164,19 +164,22 @@ def _with_archived(
     """The rows of SQLite, and those of Parquet that are not among them."""
     import polars as pl  # noqa: PLC0415
 
-    from spreadlake.lake.analytics.archive import days, declared, read_day  # noqa: PLC0415
+    from spreadlake.lake.analytics.archive import Piece, days, declared, read_day  # noqa: PLC0415
+    from spreadlake.lake.reading import each  # noqa: PLC0415
 
     schema, _ = declared(db, key.table)
     frame = pl.DataFrame(hot, schema={name: schema[name] for name in columns}, orient="row")
     end = min(end, archived_until(db, key.timeframe))
     if start >= end:
         return frame
-    cold = [
-        (rows.filter(*same) if same else rows)[list(columns)]
-        for day in days(lake, key.table, key.timeframe, key[0], start, end)
-        for same in [_same(key, day.said_by_path)]
-        for rows in read_day(db, lake, day, start, end, columns)
-    ]
+
+    def rows_of(day: Piece) -> list[pl.DataFrame]:
+        same = _same(key, day.said_by_path)
+        read = read_day(db, lake, day, start, end, columns)
+        return [(rows.filter(*same) if same else rows)[list(columns)] for rows in read]
+
+    there = days(lake, key.table, key.timeframe, key[0], start, end)
+    cold = list(chain.from_iterable(each(lake, rows_of, there)))
     if not any(piece.height for piece in cold):
         return frame
     return pl.concat([frame, *cold]).unique("time", keep="first").sort("time")

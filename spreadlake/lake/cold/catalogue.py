@@ -5,8 +5,9 @@ midnight before which nothing is on the disk alone. One object, written anew as 
 reads it has one state of all.
 """
 
+import os
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -32,22 +33,68 @@ def catalogue_of(lake: Lake) -> bytes:
     with TemporaryDirectory(prefix=".catalogue-", dir=lake.root) as folder:
         copy = Lake(Path(folder))
         _copy(lake.cold_db, copy.cold_db, ("counters", "service_status"))
-        if lake.ticks_db.exists():
-            _copy_ticks(lake, copy)
-        if lake.analytics_db.exists():
-            _copy_analytics(lake, copy)
-        files = sorted(copy.root.glob("*.db"))
-        rows = {"name": [f.name for f in files], "content": [f.read_bytes() for f in files]}
-        whole = BytesIO()
-        pl.DataFrame(rows, schema=SCHEMA).write_parquet(whole, compression="zstd")
-        return whole.getvalue()
+        # What is hot first: what leaves SQLite after that look is none the less taken for hot. And
+        # files after the copies: of what these say of them they are as new, or newer.
+        trades, rows = _first_hot(lake)
+        _copy_all(lake, copy)
+        _forget_changed(lake, copy)
+        if copy.ticks_db.exists():
+            _end_trades(lake, copy, trades)
+        if copy.analytics_db.exists():
+            _end_analytics(lake, copy, rows)
+        return _packed(copy)
 
 
-def _copy_ticks(lake: Lake, copy: Lake) -> None:
-    # What is hot first: what is rolled after that look is then in the copy, or still hot to it.
-    with closing(open_reader(lake.ticks_db)) as db:
-        hot = ticks_reach.first_hot_ms(db)
-    _copy(lake.ticks_db, copy.ticks_db, ticks_reach.LEFT_OUT)
+def _packed(copy: Lake) -> bytes:
+    files = sorted(copy.root.glob("*.db"))
+    rows = {"name": [f.name for f in files], "content": [f.read_bytes() for f in files]}
+    whole = BytesIO()
+    pl.DataFrame(rows, schema=SCHEMA).write_parquet(whole, compression="zstd")
+    return whole.getvalue()
+
+
+def _first_hot(lake: Lake) -> tuple[int | None, dict[str, int]]:
+    """When what is in SQLite begins: trades (ms), and by timeframe what is computed (s)."""
+    trades: int | None = None
+    rows: dict[str, int] = {}
+    if lake.ticks_db.exists():
+        with closing(open_reader(lake.ticks_db)) as db:
+            trades = ticks_reach.first_hot_ms(db)
+    if lake.analytics_db.exists():
+        with closing(open_reader(lake.analytics_db)) as db:
+            rows = analytics_reach.first_hot(db)
+    return trades, rows
+
+
+def _copy_all(lake: Lake, copy: Lake) -> None:
+    for source, target, left_out in (
+        (lake.ticks_db, copy.ticks_db, ticks_reach.LEFT_OUT),
+        (lake.analytics_db, copy.analytics_db, analytics_reach.LEFT_OUT),
+    ):
+        if source.exists():
+            _copy(source, target, left_out)
+
+
+def _forget_changed(lake: Lake, copy: Lake) -> None:
+    """Objects of files that were written anew since, and are yet to be uploaded again."""
+    with closing(_connect(copy.cold_db)) as db:
+        changed = [
+            (path,)
+            for path, *stamp in db.execute("SELECT path, bytes, mtime_ns, inode FROM objects")
+            if (there := _stat(lake.root / path)) is not None
+            and stamp != [there.st_size, there.st_mtime_ns, there.st_ino]
+        ]
+        db.executemany("DELETE FROM objects WHERE path = ?", changed)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _end_trades(lake: Lake, copy: Lake, hot: int | None) -> None:
     with closing(_beside_objects(copy.ticks_db, copy.cold_db)) as db:
         left = ticks_reach.first_left_ms(db, lake)
         ends = [end for end in (hot, left) if end is not None]
@@ -56,14 +103,11 @@ def _copy_ticks(lake: Lake, copy: Lake) -> None:
             db.execute("INSERT OR REPLACE INTO cold.meta VALUES (?, ?)", (REACH, str(min(ends))))
 
 
-def _copy_analytics(lake: Lake, copy: Lake) -> None:
-    with closing(open_reader(lake.analytics_db)) as db:
-        firsts = analytics_reach.first_hot(db)
-    _copy(lake.analytics_db, copy.analytics_db, analytics_reach.LEFT_OUT)
+def _end_analytics(lake: Lake, copy: Lake, hot: Mapping[str, int]) -> None:
     with closing(_beside_objects(copy.analytics_db, copy.cold_db)) as db:
         left = analytics_reach.first_left(db, lake)
-        for timeframe in {*firsts, *left}:
-            ends = [found[timeframe] for found in (firsts, left) if timeframe in found]
+        for timeframe in {*hot, *left}:
+            ends = [found[timeframe] for found in (hot, left) if timeframe in found]
             end = analytics_reach.midnight_of(min(ends))
             analytics_reach.end_timeframe_at(db, timeframe, end)
 

@@ -1,8 +1,8 @@
 """Reads objects of the cold part as polars does: ranges of them, as far as they are asked for.
 
 Where the server is and who asks comes from the environment (`AWS_ENDPOINT_URL`,
-`AWS_ACCESS_KEY_ID`, …). A server that does not answer is waited for some ten seconds, and then not
-asked again for half a minute: whoever reads many files, or works in steps, waits for it once.
+`AWS_ACCESS_KEY_ID`, …). A server that does not answer is waited for some ten seconds, once: from
+then on it is asked beside all work until it answers, and whoever reads is told at once.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageE
 
 T = TypeVar("T")
 
-_REST = 30.0  # seconds
+_REST = 10.0  # seconds between two looks at a server that is away
 _PATIENCE = {
     "connect_timeout": "3s",
     "read_timeout": "5s",  # without a byte; a range that is long may take its time
@@ -33,7 +34,8 @@ _STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 # The server answered, and asking again at once would be answered the same.
 _REFUSALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
 
-_away: dict[str, tuple[float, str]] = {}
+_away: dict[str, str] = {}
+"""The servers that did not answer, and what kept them from it."""
 
 
 def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T:
@@ -79,9 +81,24 @@ def _scan(url: str) -> pl.LazyFrame:
 
 
 def _refuse_while_away(url: str, path: Path) -> None:
-    until, trouble = _away.get(server(), (0.0, ""))
-    if time.monotonic() < until:
+    if (trouble := _away.get(server())) is not None:
         raise _unreachable(trouble, url, path)
+
+
+def _await(name: str, url: str) -> None:
+    """Asks for an object until the server answers, whatever it says."""
+    while name in _away:
+        time.sleep(_REST)
+        try:
+            _scan(url).collect_schema()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if not _refused(_trouble(error)):
+                continue
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            pass
+        _away.pop(name, None)
 
 
 def _explained(error: BaseException, url: str, path: Path) -> DamagedFileError:
@@ -92,9 +109,13 @@ def _explained(error: BaseException, url: str, path: Path) -> DamagedFileError:
             f"{what}; put a good copy at {path}: that counts, and is uploaded again", path, what
         )
     trouble = _trouble(error)
-    if not any(code in trouble for code in _REFUSALS):
-        _away[server()] = time.monotonic() + _REST, trouble
+    if not _refused(trouble) and _away.setdefault(server(), trouble) is trouble:
+        Thread(target=_await, args=(server(), url), daemon=True).start()
     return _unreachable(trouble, url, path)
+
+
+def _refused(trouble: str) -> bool:
+    return any(code in trouble for code in _REFUSALS)
 
 
 def _unreachable(trouble: str, url: str, path: Path) -> ObjectStorageError:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.files import is_there, matching, names_in, values_in
 from spreadlake.lake.layout import DAY_MS, HOUR_MS, Lake, day_of, hour_of
+from spreadlake.lake.reading import each
 from spreadlake.lake.ticks.hot import hot_days, hot_span, rows_between, rows_of
 from spreadlake.lake.ticks.partitions import hours_in_partition, partition_or_none, trades_of
 from spreadlake.lake.ticks.removal import refuse_removed
@@ -103,7 +105,8 @@ def read_trades(
     for again in reversed(range(_LOOKS)):
         hot, rolled = _read_hot(lake, start_ms, end_ms, symbols, db, schema)
         cold = _Cold(lake, start_ms, end_ms, schema)
-        frames = [hot, *(frame for symbol in cold.symbols(symbols) for frame in cold.read(symbol))]
+        files = each(lake, cold.read, cold.symbols(symbols))
+        frames = [hot, *chain.from_iterable(files)]
         missing = [hour for hour in rolled if not cold.has(hour)]
         if not missing:
             break
@@ -163,8 +166,11 @@ class _Cold:
             return wanted
         return values_in(self._lake, self._lake.ticks_dir, "symbol")
 
-    def read(self, symbol: str) -> Iterator[pl.DataFrame]:
+    def read(self, symbol: str) -> list[pl.DataFrame]:
         """The trades of a symbol, those of hours before those of their day."""
+        return list(self._read(symbol))
+
+    def _read(self, symbol: str) -> Iterator[pl.DataFrame]:
         within = pl.col("time_ms").is_between(self._start_ms, self._end_ms, closed="left")
         for day_ms in range(day_of(self._start_ms), self._end_ms, DAY_MS):
             day = self._lake.tick_day(symbol, day_ms)
