@@ -22,8 +22,13 @@ log = logging.getLogger(__name__)
 
 # So many entries are under way at once.
 _AT_ONCE = 32
-# How full the log is, is looked at this often: what it may be over its bound is what comes in that.
+# How full the log is, is looked at when so much of its bound was published since, and at most this
+# often: to measure a large one takes Redis long. What it may be over its bound is what comes in
+# between.
+_LOOK_SHARE = 1 / 64
 _LOOK_SECONDS = 0.25
+# Entries that are let go of at once: Redis does nothing else meanwhile.
+_DROP_AT_ONCE = 2_000
 _FIRST_DELAY = 0.05
 
 
@@ -57,6 +62,7 @@ class Publisher:
         self._empty.set()
         self._backoff = Backoff(_FIRST_DELAY, timing.write_retry_cap)
         self._look_at = 0.0
+        self._sent_bytes: float = max_bytes  # since the last look
         self._warn = RateLimitedLog(log.error, 30.0)
         self._tell_dropped = RateLimitedLog(log.warning, 10.0)
         self._tell_full = RateLimitedLog(log.warning, 10.0)
@@ -112,9 +118,9 @@ class Publisher:
             self.trouble = None
             log.info("trades are published again")
         self._backoff.reset()
-        if time.monotonic() >= self._look_at:
+        much = self._sent_bytes >= self._max_bytes * _LOOK_SHARE
+        if much and time.monotonic() >= self._look_at:
             await self._keep_within_bytes()
-            self._look_at = time.monotonic() + _LOOK_SECONDS
         if not self._queue and not self._sending:
             self._wanted.clear()
             self._empty.set()
@@ -139,7 +145,9 @@ class Publisher:
         self._asked = None
         both = list(zip(self._sending, answers, strict=True))
         self._sending = [one for one, answer in both if isinstance(answer, Exception)]
-        self.published += sum(one.trades for (one, _), a in both if not isinstance(a, Exception))
+        sent = [one for (one, _), answer in both if not isinstance(answer, Exception)]
+        self.published += sum(one.trades for one in sent)
+        self._sent_bytes += sum(len(one.data) for one in sent)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
@@ -173,8 +181,8 @@ class Publisher:
 
     async def _keep_within_bytes(self) -> None:
         names = self._server.names
-        keys = [names.stream, names.dropped]
-        _, entries, trades = await self._server.run(scripts.DROP_OLDEST, keys, self._max_bytes)
+        keys, arguments = [names.stream, names.dropped], (self._max_bytes, _DROP_AT_ONCE)
+        _, entries, trades = await self._server.run(scripts.DROP_OLDEST, keys, *arguments)
         if entries:
             self._tell_full(
                 "the log in %s is at redis.max_mib: its oldest %d entries (%d trades) were let go; "
@@ -183,3 +191,5 @@ class Publisher:
                 entries,
                 trades,
             )
+        if entries < _DROP_AT_ONCE:
+            self._sent_bytes, self._look_at = 0.0, time.monotonic() + _LOOK_SECONDS

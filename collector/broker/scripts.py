@@ -38,22 +38,27 @@ if answer['err'] and not string.find(answer['err'], 'BUSYGROUP') then return ans
 return 'OK'
 """
 
-# Keys: stream, record of what was dropped. Arguments: most bytes. The newest entry always stays.
+# Keys: stream, record of what was dropped. Arguments: most bytes, most entries to let go of now.
+# The newest entry always stays. To measure all of a large log takes long, and everybody waits: so
+# it is measured once, and as much goes as is too much on the average, and some more.
 DROP_OLDEST = """
-local function size() return redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') or 0 end
-local most, bytes, entries, trades = tonumber(ARGV[1]), size(), 0, 0
-while bytes > most do
-  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 17)
+local most, left = tonumber(ARGV[1]), tonumber(ARGV[2])
+local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') or 0
+if bytes <= most then return {bytes, 0, 0} end
+local entries, trades = 0, 0
+local length = redis.call('XLEN', KEYS[1])
+left = math.min(left, length - 1, math.ceil(length * (1 - most / bytes)) + math.ceil(length / 64))
+while left > 0 do
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(left, 64) + 1)
   if #oldest < 2 then break end
   for i = 1, #oldest - 1 do
     local fields = oldest[i][2]
     for f = 1, #fields, 2 do
-      if fields[f] == 'n' then trades = trades + tonumber(fields[f + 1]) end
+      if fields[f] == 'n' then trades = trades + (tonumber(fields[f + 1]) or 0) end
     end
   end
-  entries = entries + #oldest - 1
+  entries, left = entries + #oldest - 1, left - (#oldest - 1)
   redis.call('XTRIM', KEYS[1], 'MINID', oldest[#oldest][1])
-  bytes = size()
 end
 if entries > 0 then
   redis.pcall('HINCRBY', KEYS[2], 'entries', entries)
@@ -102,12 +107,12 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """
 
-# Keys: stream, record of what was dropped. What the log is like: seconds, bytes, entries, the
-# first id, its groups, and trades dropped.
+# Keys: stream, record of what was dropped. What the log is like: seconds, bytes (of a large one by
+# its oldest part), entries, the first id, its groups, and trades dropped.
 LOOK = """
 local time, dropped = redis.call('TIME')[1], redis.call('HGET', KEYS[2], 'trades') or '0'
 if redis.call('EXISTS', KEYS[1]) == 0 then return {time, 0, 0, '', {}, dropped} end
-local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0')
+local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '1000')
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 local id = first and first[1] or ''
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])

@@ -92,8 +92,11 @@ def _charts(charts: Sequence[Chart], first: int, top: int) -> list[timeseries.Pa
             .no_value("No data in Prometheus for this time range.")
         )
         panel.color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+        legends = {legend for _, legend in queries}
+        any_name = any("{{" in legend for legend in legends)
         for name, color in COLOURS.items():
-            panel.override_by_name(name, line(name, color, 1.5))
+            if any_name or name in legends:
+                panel.override_by_name(name, line(name, color, 1.5))
         targets = [
             promql(expression, legend, chr(ord("A") + n))
             for n, (expression, legend) in enumerate(queries)
