@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 64
 _BLOCK_MS = 500
 _SET_ASIDE = 20  # entries that could not be understood are kept so many, for whoever looks
+# Answers where somebody deleted the group, or the stream, before or while we waited for entries.
+_GONE = ("NOGROUP", "UNBLOCKED", "no such key")
 _GONE_MS = 3_600_000  # consumers of stores that ended are not kept for ever
 
 
@@ -70,7 +72,7 @@ class LogConsumer:
             return await self._read()
         except RedisError as error:
             self._again = b"0"
-            if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
+            if isinstance(error, ResponseError) and str(error).startswith(_GONE):
                 await self._create_group()
                 return Read([], [], 0, False)
             raise
