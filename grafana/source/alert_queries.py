@@ -8,6 +8,7 @@ from grafana.source.sql import (
     TO,
     WATERMARK,
     WINDOW,
+    as_of,
     duration,
     seconds_of,
 )
@@ -37,7 +38,8 @@ _SECONDS = f"CAST(coalesce(closed_at, {WATERMARK}) - opened_at AS REAL)"
 
 ALERTS = f"""{_EVENTS}
 SELECT '' AS _, opened_at AS opened,
-  CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+  CASE WHEN closed_at IS NOT NULL THEN 'closed'
+    ELSE 'open' || {as_of(f"CAST({WATERMARK} AS INTEGER)", "0")} END AS state,
   CASE WHEN opened_zscore > 0 THEN 'short' ELSE 'long' END AS side,
   opened_zscore AS z_opened, peak_zscore AS z_peak, closed_zscore AS z_closed, threshold,
   {_SECONDS} AS lasted, rule

@@ -11,6 +11,7 @@ from grafana.source.frame import OVERVIEW_UID, SERIES_OF_ROW, framed, opens_pair
 from grafana.source.overview_queries import MATRIX, OPEN_ALERTS, PAIRS, SUMMARY
 from grafana.source.panels import (
     HIDDEN,
+    coloured_text,
     columns,
     number,
     or_say,
@@ -30,6 +31,7 @@ from grafana.source.style import (
     NEUTRAL,
     OLD,
     PANELS,
+    QUIET,
     STATES,
     WARN,
     mapped,
@@ -112,9 +114,10 @@ def _pairs() -> table.Panel:
 def _open_alerts() -> table.Panel:
     panel = rows("Open alerts", "Events of the configured rules that are open.", "No open alert.")
     panel.override_by_name("pair", props({"links": [opens_pair(_OF_ALERT)]}))
-    for name, title in (("z_now", "z now"), ("z_peak", "at peak"), ("z_opened", "at open")):
+    for name, title in (("z_now", "newest z"), ("z_peak", "at peak"), ("z_opened", "at open")):
         panel.override_by_name(name, props({"displayName": title, "decimals": 2}))
-    panel.override_by_name("since", props({"displayName": "open for"}))
+    since = coloured_text((IS_OLD, OLD), (".*", QUIET))
+    panel.override_by_name("since", [*props({"displayName": "open for"}), *since])
     for name in _FOR_LINK:
         panel.override_by_name(name, props(HIDDEN))
     columns(panel, _ALERT_WIDTHS)
@@ -158,7 +161,7 @@ _PAIR_WIDTHS = {
     "pair": 185, "z": 100, "state": 330, "correlation": 90, "return_correlation": 110, "beta": 120,
 }  # fmt: skip
 _ALERT_WIDTHS = {
-    "pair": 185, "z_now": 90, "z_peak": 90, "z_opened": 90, "since": 100, "rule": 130,
+    "pair": 185, "z_now": 90, "z_peak": 90, "z_opened": 90, "since": 240, "rule": 130,
 }  # fmt: skip
 _NUMBERS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("correlation", "corr.", {"decimals": 3}),

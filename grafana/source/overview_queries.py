@@ -64,7 +64,8 @@ _ALERT_KEY = "rule, pair, timeframe, window_bars, lookback_bars"
 # With + no index serves the order, which would be one of all events there ever were.
 OPEN_ALERTS = f"""SELECT '' AS _, e.pair, {LEGS.replace("s.pair", "e.pair")},
   a.zscore AS z_now, e.peak_zscore AS z_peak, e.opened_zscore AS z_opened,
-  {duration(f"({WATERMARK} - e.opened_at)")} AS since, e.rule,
+  {duration(f"({WATERMARK} - e.opened_at)")}
+    || {as_of(f"CAST({WATERMARK} AS INTEGER)", "0")} AS since, e.rule,
   e.timeframe, e.window_bars, e.lookback_bars, e.threshold,
   CASE WHEN r.rule IS NULL THEN 'log' ELSE {KEPT_PRICES} END AS prices,
   e.timeframe || ' · ' || e.window_bars || ' · ' || e.lookback_bars AS series

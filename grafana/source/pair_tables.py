@@ -3,12 +3,11 @@
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.alert_queries import ALERTS, MOST_EVENTS
 from grafana.source.pair_queries import ALIGNED, SIGNIFICANT
-from grafana.source.panels import columns, or_say, placed, props, reads, rows
-from grafana.source.style import ALARM, LAKE, QUIET, mapped
+from grafana.source.panels import coloured_text, columns, or_say, placed, props, reads, rows
+from grafana.source.style import ALARM, IS_OLD, LAKE, OLD, QUIET
 from grafana.source.targets import lake
 from spreadlake.statistics import PAIR_STATISTICS
 
@@ -32,7 +31,7 @@ def pair_tables() -> list[table.Panel]:
         ("z_closed", "z at close"),
     ):
         alerts.override_by_name(name, props({"displayName": title, "decimals": 2}))
-    alerts.override_by_name("state", _coloured_text(("^open", ALARM), (".*", QUIET)))
+    alerts.override_by_name("state", coloured_text((IS_OLD, OLD), ("^open", ALARM), (".*", QUIET)))
     aligned = rows(
         "${symbol_a}_${symbol_b}_${timeframe}",
         "The newest bars of the time range. A row is known at its close_time: join on that. "
@@ -72,12 +71,8 @@ _SERIES = (
 _RANGE = "from=${__from}&to=${__to}"
 
 
-def _coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
-    return props({"mappings": mapped(*patterns), "custom.cellOptions": {"type": "color-text"}})
-
-
 _ALERT_WIDTHS = {
-    "opened": 170, "state": 75, "side": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95,
+    "opened": 170, "state": 220, "side": 75, "z_opened": 95, "z_peak": 95, "z_closed": 95,
     "threshold": 95, "lasted": 170, "rule": 130,
 }  # fmt: skip
 _DIGITS = {

@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import (
     GridPos,
 )
 
-from grafana.source.style import NEUTRAL, fixed
+from grafana.source.style import NEUTRAL, fixed, mapped
 
 # A column that only links and sorting need.
 HIDDEN: dict[str, object] = {"custom.hidden": True, "custom.hideFrom": {"viz": True}}
@@ -48,6 +48,11 @@ def reads(panel: P, source: DataSourceRef, *queries: Builder[Dataquery]) -> P:
 def props(values: Mapping[str, object]) -> list[DynamicConfigValue]:
     """Properties of a field, by Grafana's ids such as `custom.lineWidth`."""
     return [DynamicConfigValue(id_val=key, value=value) for key, value in values.items()]
+
+
+def coloured_text(*patterns: tuple[str, str]) -> list[DynamicConfigValue]:
+    """A cell whose text has the colour of the first pattern that it matches."""
+    return props({"mappings": mapped(*patterns), "custom.cellOptions": {"type": "color-text"}})
 
 
 def line(

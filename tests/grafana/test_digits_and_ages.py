@@ -144,6 +144,18 @@ def test_what_is_not_of_now_says_as_of_when_in_its_own_colour(
         assert OLD not in (GOOD, ALARM)
 
 
+@pytest.mark.parametrize(("board", "panel", "field"), [(PAIR, 17, "state"), (OVERVIEW, 6, "since")])
+@pytest.mark.parametrize("age", [0, 86_400])
+def test_an_alert_that_was_open_yesterday_is_not_open_now(
+    fixture_lake: FixtureLake, board: str, panel: int, field: str, age: int
+) -> None:
+    end = fixture_lake.end + 1
+    legs = {"symbol_a": "ETHUSDT", "symbol_b": "SOLUSDT"}
+    text = shown(fixture_lake, board, panel, end, end + age, **legs).row()[field]
+    assert ("as of" in text) == bool(age), text
+    assert (colour(board, panel, field, text) == OLD) == bool(age), text
+
+
 def test_the_numbers_of_the_overview_are_of_the_time_that_is_shown(
     fixture_lake: FixtureLake,
 ) -> None:
