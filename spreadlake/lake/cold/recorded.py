@@ -14,7 +14,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
-from spreadlake.lake.databases.meta import read_meta
+from spreadlake.lake.databases.meta import has_table, read_meta
 from spreadlake.lake.layout import Lake
 
 # Lakes of which a process keeps `cold.db` open.
@@ -27,13 +27,25 @@ def recorded(lake: Lake) -> "Recorded":
         there = lake.cold_db.stat()
     except FileNotFoundError:
         return Recorded(lake.root, None)
-    # By process: SQLite's connections do not outlive a fork.
-    return _opened(lake, there.st_dev, there.st_ino, os.getpid())
+    try:
+        # By process: SQLite's connections do not outlive a fork.
+        return _opened(lake, there.st_dev, there.st_ino, os.getpid())
+    except _EmptyError:
+        return Recorded(lake.root, None)
+
+
+class _EmptyError(Exception):
+    """Nothing is in it yet: asked again the next time."""
 
 
 @lru_cache(_LAKES)
 def _opened(lake: Lake, *_: int) -> "Recorded":
-    return Recorded(lake.root, open_reader(lake.cold_db))
+    db = open_reader(lake.cold_db)
+    with explaining(lake.cold_db):
+        if not has_table(db, "objects"):  # the writer makes the file first, and then its tables
+            db.close()
+            raise _EmptyError
+    return Recorded(lake.root, db)
 
 
 class Recorded:

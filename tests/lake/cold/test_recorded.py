@@ -47,6 +47,16 @@ def test_what_is_on_record_is_seen_at_once(tmp_path: Path) -> None:
         assert len(held.under(lake.ticks_dir)) == 2
 
 
+def test_a_record_that_is_just_being_made_has_nothing_yet(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    sqlite3.connect(lake.cold_db).close()
+    lake.cold_db.touch()
+    assert not recorded(lake).has(tmp_path / DAY)
+    with closing(open_cold_writer(lake)) as db:
+        record(db, DAY)
+    assert recorded(lake).has(tmp_path / DAY)
+
+
 def test_another_record_in_its_place_is_another(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with closing(open_cold_writer(lake)) as db:

@@ -1,0 +1,98 @@
+"""How long what is kept where there is object storage: removed for good only where told to."""
+
+from contextlib import closing
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from collector.roll import remover
+from spreadlake.config.storing import StorageSettings
+from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
+from spreadlake.lake.analytics.removal import removed_key
+from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.recorded import recorded
+from spreadlake.lake.parquet import write_durably
+from spreadlake.lake.ticks.compaction import Day
+from spreadlake.lake.ticks.removal import record_removed
+from spreadlake.series import BARS
+from tests.uploader.lakes import (
+    NOV_1_MS,
+    day_file,
+    lake_of_days,
+    objects_in,
+    paths_of,
+    uploading,
+)
+
+DAY_MS = 86_400_000
+
+
+def test_keep_days_and_max_gib_remove_nothing_for_good_where_there_is_a_bucket() -> None:
+    kept = {"keep_days": {"ticks": 9}, "max_gib": 1.0}
+    without = StorageSettings.model_validate(kept)
+    assert (without.removed_days, without.removed_gib) == ({"ticks": 9}, 1.0)
+    cold = StorageSettings.model_validate(kept | {"cold": "s3://bucket/lake"})
+    assert (cold.removed_days, cold.removed_gib) == ({}, None)
+    told = cold.model_copy(update={"cold_keep_days": {"bars": 99.0}})
+    assert told.removed_days == {"bars": 99.0}
+
+
+def test_what_is_removed_for_good_leaves_the_bucket_as_well(
+    tmp_path: Path, cold: ColdAddress
+) -> None:
+    lake = lake_of_days(tmp_path)
+    for date in ("2026-11-01", "2026-11-02"):
+        bars = lake.root / f"bars/timeframe=1m/symbol=BTCUSDT/date={date}/day.parquet"
+        write_durably(pl.DataFrame({"time": [1]}), bars)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+        before = objects_in(cold)
+        _remove_first_days(lake)
+        uploader.once()
+        assert objects_in(cold) == before, "only where it is told to"
+    with uploading(lake, cold, cold_keep_days={"ticks": 9, "bars": 9}) as uploader:
+        uploader.once()
+        gone = before - objects_in(cold)
+        assert gone == {
+            day_file(lake).relative_to(lake.root).as_posix(),
+            "bars/timeframe=1m/symbol=BTCUSDT/date=2026-11-01/day.parquet",
+        }
+        assert not any(recorded(lake).has(lake.root / path) for path in gone)
+        assert objects_in(cold) == paths_of(lake)
+
+
+def test_a_day_that_came_back_stays_in_the_bucket(tmp_path: Path, cold: ColdAddress) -> None:
+    lake = lake_of_days(tmp_path, 1)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+    with closing(open_ticks_writer(lake)) as db:
+        record_removed(db, Day(NOV_1_MS, "BTCUSDT"), 1)
+        with atomic(db):
+            db.execute(
+                "INSERT INTO rolls(symbol, hour_ms, rows, max_seq, rolled_ms) "
+                "VALUES ('BTCUSDT', ?, 1, 1, 1)",
+                (NOV_1_MS,),
+            )
+    with uploading(lake, cold, cold_keep_days={"ticks": 9}) as uploader:
+        uploader.once()
+        assert objects_in(cold) == paths_of(lake)
+
+
+def test_a_day_that_is_in_the_bucket_alone_is_removed_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    remover.remove_files(Lake(tmp_path), Day(NOV_1_MS, "BTCUSDT"))
+    assert not caplog.records
+
+
+def _remove_first_days(lake: Lake) -> None:
+    """As the collector and the analytics job record it, and remove the files."""
+    with closing(open_ticks_writer(lake)) as db:
+        record_removed(db, Day(NOV_1_MS, "BTCUSDT"), 1)
+    remover.remove_files(lake, Day(NOV_1_MS, "BTCUSDT"))
+    with closing(open_analytics_writer(lake)) as db, atomic(db):
+        end = (NOV_1_MS + DAY_MS) // 1000
+        db.execute("INSERT INTO progress VALUES (?, ?)", (removed_key(BARS, "1m"), end))
+    for path in (lake.root / "bars").rglob("date=2026-11-01/day.parquet"):
+        path.unlink()
