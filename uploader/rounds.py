@@ -17,6 +17,7 @@ from spreadlake.lake import Lake
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
 from spreadlake.lake.cold.objects import Objects, Sent
+from uploader.catalogue import Catalogue
 from uploader.claim import claim, settle
 from uploader.expiry import expired
 from uploader.finished import Finished
@@ -56,6 +57,7 @@ class Rounds:
         self._workers = Workers(_AT_ONCE)
         self._backoff = Backoff(first=1.0, cap=60.0)
         self._leaving = Leaving(lake, self._ledger, objects, self._workers)
+        self._catalogue = Catalogue(lake, objects, self._workers)
         self.look = Look(lake, self._ledger, storage)
         self.trouble = Trouble()
         self.totals = (0, 0)
@@ -74,6 +76,7 @@ class Rounds:
             for _ in self._leaving.run(self.look.old, self.trouble):
                 yield
             self.totals = self._ledger.totals()
+            yield from self._catalogue.keep(self._ledger, self.trouble)
             self.trouble.settle()
             if once:
                 return
@@ -149,6 +152,7 @@ class Rounds:
             return
         self.uploaded_ms = time.time_ns() // 1_000_000
         self._ledger.record(sent, self.uploaded_ms)
+        self._catalogue.due = True
         sent.clear()
 
     def _expire(self) -> Iterator[None]:
@@ -162,6 +166,7 @@ class Rounds:
                 self.trouble.met(outcome.error)
             elif outcome is not None:
                 self._ledger.forget(paths)
+                self._catalogue.due = True
                 log.info("removed %d objects of days that are not kept any more", len(paths))
 
 
