@@ -4,7 +4,7 @@ Hours are not among them: they become a day.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -31,13 +31,18 @@ class Finished(NamedTuple):
         return self.path.partition("/")[0]
 
 
-def finished_files(lake: Lake, now: float) -> Iterator[Finished | None]:
-    """Those whose time is over at `now`, in no order; None after each folder that was read."""
+def finished_files(
+    lake: Lake, now: float, tell: Callable[[OSError], None]
+) -> Iterator[Finished | None]:
+    """Those whose time is over at `now`, in no order; None after each folder that was read.
+
+    A folder or file that cannot be read is told, and left out.
+    """
     for kind in KINDS:
         waiting = [lake.root / kind]
         while waiting:
             folder = waiting.pop()
-            files, inside = _look(folder)
+            files, inside = _look(folder, tell)
             waiting += inside
             for path, there in files:
                 end = end_of(path.parent.name)
@@ -61,7 +66,9 @@ def end_of(folder: str) -> int | None:
     return None
 
 
-def _look(folder: Path) -> tuple[list[tuple[Path, os.stat_result]], list[Path]]:
+def _look(
+    folder: Path, tell: Callable[[OSError], None]
+) -> tuple[list[tuple[Path, os.stat_result]], list[Path]]:
     """The files of a day or month in a folder, and the folders in it; what goes is left out."""
     files, inside = list[tuple[Path, os.stat_result]](), list[Path]()
     try:
@@ -73,4 +80,6 @@ def _look(folder: Path) -> tuple[list[tuple[Path, os.stat_result]], list[Path]]:
                     files.append((Path(entry.path), Path(entry.path).stat()))
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except OSError as error:
+        tell(error)
     return files, inside

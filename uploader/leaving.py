@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.cold.objects import Objects, Stamp
 from spreadlake.locks import folder_lock
@@ -39,14 +40,14 @@ class Leaving:
             if outcome.error is not None:
                 met.append(outcome.error)
                 trouble.met(outcome.error)
-            elif not outcome.result:
+            elif outcome.result:
+                left += self._remove(outcome.item.file, trouble)
+            else:
                 self._ledger.forget([outcome.item.file.path])
                 log.warning(
                     "%s is not in the bucket as it was uploaded; it is uploaded again",
                     outcome.item.file.path,
                 )
-            else:
-                left += self._remove(outcome.item.file, trouble)
         if left:
             log.info("%d files have left the disk; they are in the bucket", left)
 
@@ -56,7 +57,10 @@ class Leaving:
 
     def _remove(self, file: Finished, trouble: Trouble) -> bool:
         path = self._lake.root / file.path
-        self._ledger.leaves(file.path)
+        # Where even this cannot be written the disk is full, and room is made all the same: that
+        # the bucket has the file is on record.
+        with suppress(LakeError):
+            self._ledger.leaves(file.path)
         try:
             with folder_lock(path.parent) as locked:
                 if not locked:

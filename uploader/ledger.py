@@ -1,11 +1,14 @@
 """The rows of `cold.db`: what is in the bucket, and of which local file it was made."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from spreadlake.lake import add_counters, atomic
 from spreadlake.lake.cold.objects import Sent, Stamp
+from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.meta import read_meta, write_meta
 
 
@@ -17,10 +20,14 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """Writes them, by the one connection of the uploader."""
+    """Writes them, by the one connection of the uploader.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    LakeError where they cannot be written: the disk may be full, and what leaves it makes room.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
+        self._path = path
 
     def entry(self, path: str) -> Entry | None:
         """What is on record of a file; None where it is not in the bucket."""
@@ -39,7 +46,7 @@ class Ledger:
         ]
         put = [s for _, s in sent if s.put]
         counts = {("uploaded", ""): len(put), ("bytes", ""): sum(s.stamp.bytes for s in put)}
-        with atomic(self._db):
+        with self._writing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, 1)", rows
             )
@@ -47,7 +54,7 @@ class Ledger:
 
     def leaves(self, path: str) -> None:
         """A file is about to leave the disk. One that stays all the same is found there again."""
-        with atomic(self._db):
+        with self._writing():
             self._db.execute("UPDATE objects SET local = 0 WHERE path = ?", (path,))
             add_counters(self._db, {("left", ""): 1})
 
@@ -61,7 +68,7 @@ class Ledger:
     def forget(self, paths: Iterable[str]) -> None:
         """Objects that are not in the bucket any more."""
         gone = [(path,) for path in paths]
-        with atomic(self._db):
+        with self._writing():
             self._db.executemany("DELETE FROM objects WHERE path = ?", gone)
             add_counters(self._db, {("deleted", ""): len(gone)})
 
@@ -78,11 +85,16 @@ class Ledger:
 
     def say(self, **texts: str) -> None:
         """Replaces texts of `meta`."""
-        with atomic(self._db):
+        with self._writing():
             for key, text in texts.items():
                 write_meta(self._db, key, text)
 
     def begin_anew(self) -> None:
         """Forgets all objects: they are of another bucket, and all files are on the disk."""
-        with atomic(self._db):
+        with self._writing():
             self._db.execute("DELETE FROM objects")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with explaining(self._path, "written"), atomic(self._db):
+            yield

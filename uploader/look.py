@@ -1,7 +1,7 @@
 """A look at the whole lake: what waits to be uploaded, and what is old enough to leave the disk."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import NamedTuple
@@ -34,11 +34,17 @@ class Uploaded(NamedTuple):
     sha256: str
 
 
+class ToSend(NamedTuple):
+    """A file that is to be in the bucket; `known` is the checksum that this has on record of it."""
+
+    file: Finished
+    known: str | None
+
+
 class Look:
     """What the newest look found: `old` may leave the disk, as far as its age goes.
 
-    `known` are checksums of files that were written again, perhaps to the same (a lake that was
-    copied); `more`: it found more than is held of it.
+    `more`: it found more than is held of it.
     """
 
     def __init__(self, lake: Lake, ledger: Ledger, storage: StorageSettings) -> None:
@@ -49,24 +55,25 @@ class Look:
         self.waits = Waiting()
         self.old: list[Uploaded] = []
         self.more = False
-        self.known: dict[str, str] = {}
+        self.seconds = 0.0
 
     @property
     def waiting(self) -> bool:
         """Whether there is a file to take."""
         return bool(self._files)
 
-    def again(self) -> Iterator[None]:
-        """Looks into every folder once; yields now and then."""
+    def again(self, tell: Callable[[OSError], None]) -> Iterator[None]:
+        """Looks into every folder once; yields now and then. What cannot be read is told."""
+        begin = time.monotonic()
         cutoffs = self._cutoffs()
         waiting, old = list[Finished](), list[Uploaded]()
-        waits, known = Waiting(), dict[str, str]()
+        waits = Waiting()
         newest_ms = last_trade_ms(self._lake) or 0
         for number, file in enumerate(
-            finished_files(self._lake, max(time.time(), newest_ms / 1000)), 1
+            finished_files(self._lake, max(time.time(), newest_ms / 1000), tell), 1
         ):
             if file is not None:
-                self._sort(file, cutoffs, waiting, old, waits, known)
+                self._sort(file, cutoffs, waiting, old, waits)
             if max(len(waiting), len(old)) > 2 * _MOST:
                 waiting, old = nsmallest(_MOST, waiting), nsmallest(_MOST, old)
             if number % _FILES == 0:
@@ -74,13 +81,16 @@ class Look:
         self._files = sorted(waiting, reverse=True)[-_MOST:]
         self.more = waits.files > len(self._files)
         self.old = nsmallest(_MOST, old)
-        self.waits, self.known = waits, known
+        self.waits = waits
+        self.seconds = time.monotonic() - begin
         yield
 
-    def take(self) -> Iterator[Finished]:
+    def take(self) -> Iterator[ToSend]:
         """The files that wait, the oldest first; each is then somebody else's."""
         while self._files:
-            yield self._files.pop()
+            file = self._files.pop()
+            entry = self._ledger.entry(file.path)
+            yield ToSend(file, None if entry is None else entry.sha256)
 
     def give_back(self, file: Finished) -> None:
         """It waits still."""
@@ -102,15 +112,12 @@ class Look:
         waiting: list[Finished],
         old: list[Uploaded],
         waits: Waiting,
-        known: dict[str, str],
     ) -> None:
         entry = self._ledger.entry(file.path)
         if entry is not None and entry.stamp == file.stamp:
             if file.end <= cutoffs[file.kind]:
                 old.append(Uploaded(file, entry.sha256))
             return
-        if entry is not None and entry.stamp.bytes == file.stamp.bytes and len(known) < _MOST:
-            known[file.path] = entry.sha256
         waiting.append(file)
         waits.files += 1
         waits.bytes += file.stamp.bytes

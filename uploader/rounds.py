@@ -23,7 +23,7 @@ from uploader.expiry import expired
 from uploader.finished import Finished
 from uploader.leaving import Leaving
 from uploader.ledger import Ledger
-from uploader.look import Look
+from uploader.look import Look, ToSend
 from uploader.trouble import Trouble
 from uploader.workers import Workers
 
@@ -53,7 +53,7 @@ class Rounds:
         self._objects = objects
         self._address = address
         self._storage = storage
-        self._ledger = Ledger(db)
+        self._ledger = Ledger(db, lake.cold_db)
         self._workers = Workers(_AT_ONCE)
         self._backoff = Backoff(first=1.0, cap=60.0)
         self._leaving = Leaving(lake, self._ledger, objects, self._workers)
@@ -68,20 +68,29 @@ class Rounds:
         yield from self._claim(stop, once=once)
         while True:
             begin = time.monotonic()
-            yield from self.look.again()
-            seconds = time.monotonic() - begin
             self.trouble.begin()
-            yield from self._upload_all(stop, once=once)
-            yield from self._expire()
-            for _ in self._leaving.run(self.look.old, self.trouble):
-                yield
-            self.totals = self._ledger.totals()
-            yield from self._catalogue.keep(self._ledger, self.trouble)
+            try:
+                yield from self._round(stop, once=once)
+            except (LakeError, OSError) as error:  # a database that is locked, a disk that fails
+                if once:
+                    raise
+                self.trouble.met(error)
+                yield from _wait(stop, self._backoff.next())
+                continue
             self.trouble.settle()
             if once:
                 return
             if not self.look.more:
-                yield from _wait(stop, min(_LONGEST_REST, max(_REST, _RESTS * seconds)))
+                rest = min(_LONGEST_REST, max(_REST, _RESTS * self.look.seconds))
+                yield from _wait(stop, rest - (time.monotonic() - begin))
+
+    def _round(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
+        yield from self.look.again(self.trouble.met)
+        yield from self._upload_all(stop, once=once)
+        yield from self._expire()
+        yield from self._leaving.run(self.look.old, self.trouble)
+        self.totals = self._ledger.totals()
+        yield from self._catalogue.keep(self._ledger, self.trouble)
 
     def _claim(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
         while True:
@@ -124,10 +133,10 @@ class Rounds:
                     self._record(sent)
                 if outcome is not None and outcome.result is not None:
                     self._backoff.reset()
-                    sent.append((outcome.item.path, outcome.result))
-                    self.look.done(outcome.item)
+                    sent.append((outcome.item.file.path, outcome.result))
+                    self.look.done(outcome.item.file)
                 elif outcome is not None and outcome.error is not None:
-                    self._failed(outcome.item, outcome.error, blocked)
+                    self._failed(outcome.item.file, outcome.error, blocked)
                 yield
         finally:
             self._record(sent)
@@ -143,15 +152,20 @@ class Rounds:
             self.look.give_back(file)
             blocked.append(error)
 
-    def _send(self, file: Finished) -> Sent:
-        known = self.look.known.get(file.path)
-        return self._objects.put_verified(file.path, self._lake.root / file.path, known)
+    def _send(self, one: ToSend) -> Sent:
+        path = one.file.path
+        return self._objects.put_verified(path, self._lake.root / path, one.known)
 
     def _record(self, sent: list[tuple[str, Sent]]) -> None:
         if not sent:
             return
-        self.uploaded_ms = time.time_ns() // 1_000_000
-        self._ledger.record(sent, self.uploaded_ms)
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            self._ledger.record(sent, now_ms)
+        except LakeError as error:  # they are tried again with the next ones, or sent again
+            self.trouble.met(error)
+            return
+        self.uploaded_ms = now_ms
         self._catalogue.due = True
         sent.clear()
 

@@ -11,6 +11,7 @@ from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, atomic, beat, open_cold_writer, set_status, writer_lock
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
+from spreadlake.lake.databases.errors import explain, passes
 from spreadlake.service import ServiceContext, StopSignal
 from uploader.rounds import Rounds
 
@@ -92,5 +93,10 @@ class _Status:
                 "trouble_ms": rounds.trouble.since_ms,
             },
         }
-        with atomic(db):
-            set_status(db, time.time_ns() // 1_000_000, {"uploader": status})
+        try:
+            with atomic(db):
+                set_status(db, time.time_ns() // 1_000_000, {"uploader": status})
+        except sqlite3.Error as error:
+            # On a full disk it goes on, since what leaves the disk makes room.
+            if not passes(error):
+                raise explain(error, self._lake.cold_db) from error

@@ -17,7 +17,8 @@ class Faults:
     """What goes wrong with requests whose path holds `of`; anything may be changed meanwhile."""
 
     of: str = "day.parquet"
-    status: int = 0  # every answer
+    status: int = 0  # every answer to `method`
+    method: str = "PUT"
     code: str = ""
     cut_at: int = -1  # bytes of a body after which both sides are cut off
     slow: float = 0.0  # seconds before each answer
@@ -52,7 +53,7 @@ class _Passing(BaseHTTPRequestHandler):
         if body is None:
             return
         time.sleep(concerned.slow)
-        if concerned.status:
+        if concerned.status and concerned.method in (self.command, "any"):
             self._answer(concerned.status, _ERROR.format(concerned.code, self.headers).encode())
         elif concerned.swallow and self.command == "PUT":
             self._answer(200, b"")

@@ -50,7 +50,11 @@ def paths_of(lake: Lake) -> set[str]:
 
 def objects_in(address: ColdAddress) -> set[str]:
     """The finished files in the bucket."""
-    return {held.path for held in Objects(address).list() if held.path.endswith("day.parquet")}
+    return {
+        held.path
+        for held in Objects(address).list()
+        if held.path.endswith("day.parquet") and not held.path.startswith("replaced/")
+    }
 
 
 @dataclass

@@ -4,11 +4,13 @@ On a real S3 server where there is one, with somebody in between who breaks what
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from spreadlake.lake import atomic
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
 from tests.buckets import Server
@@ -20,6 +22,7 @@ from tests.uploader.lakes import (
     objects_in,
     paths_of,
     uploading,
+    write_day,
 )
 
 
@@ -129,7 +132,7 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(
     tmp_path: Path, cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = lake_of_days(tmp_path, 1)
-    with between("http://127.0.0.1:9", Faults(of="/", status=502)) as nobody:
+    with between("http://127.0.0.1:9", Faults(of="/", status=502, method="any")) as nobody:
         monkeypatch.setenv("AWS_ENDPOINT_URL", nobody)
         with uploading(lake, cold) as uploader:
             steps = uploader.rounds.run(uploader.stop)
@@ -147,10 +150,39 @@ def test_a_slow_bucket_holds_up_nobody(tmp_path: Path, cold: ColdAddress, faults
     with uploading(lake, cold) as uploader:
         faults.slow = 3600.0
         steps = uploader.rounds.run(uploader.stop)
-        follow(steps, lambda: faults.count("PUT") >= 2, "nothing is sent")
+        follow(steps, lambda: faults.count("HEAD") >= 2, "nothing is asked")
         for _, _ in zip(steps, range(4), strict=False):
             assert uploader.rounds.look.waits.files == 2
         faults.slow = 0.0
+
+
+def test_a_full_disk_does_not_keep_files_on_it(
+    tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would make room does not wait for room; and what is not on record stays."""
+    monkeypatch.setattr("uploader.look.last_trade_ms", lambda _: 2**41)
+    lake = lake_of_days(tmp_path, 2)
+    before = paths_of(lake)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+    new = write_day(lake, day=5)
+
+    def full(_: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with uploading(lake, cold, local_days=0) as uploader:
+        monkeypatch.setattr("uploader.ledger.atomic", full)
+        _with_trouble(uploader)
+        assert "free some room" in uploader.rounds.trouble.said
+        assert paths_of(lake) == {new.relative_to(lake.root).as_posix()}
+        assert uploader.on_record() == before
+        monkeypatch.setattr("uploader.ledger.atomic", atomic)
+        uploader.once()
+        assert new.exists()
+        uploader.once()
+        assert paths_of(lake) == set()
 
 
 def test_an_unreadable_file_costs_itself(

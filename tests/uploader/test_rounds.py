@@ -147,6 +147,26 @@ def test_a_copy_of_a_lake_sends_nothing_again(
         assert uploader.rounds.look.waits.files == 0
 
 
+def test_what_is_in_the_bucket_and_not_on_record_is_kept_beside(
+    tmp_path: Path, cold: ColdAddress
+) -> None:
+    """A lake that was restored from a back-up has less of a day than the bucket may have."""
+    lake = lake_of_days(tmp_path, 1)
+    name = day_file(lake).relative_to(lake.root).as_posix()
+    more = b"a day of which the back-up has a part" * 9
+    Objects(cold).put_bytes(name, more)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+        kept = [held.path for held in Objects(cold).list("replaced")]
+        assert len(kept) == 1
+        assert kept[0].endswith(name)
+        assert Objects(cold).get(kept[0]) == more
+        assert Objects(cold).get(name) == day_file(lake).read_bytes()
+        write_day(lake, rows=5)
+        uploader.once()
+        assert len(list(Objects(cold).list("replaced"))) == 1
+
+
 def test_an_object_that_somebody_deleted_keeps_its_file_on_the_disk(
     tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:

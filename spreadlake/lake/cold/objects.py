@@ -20,6 +20,8 @@ from spreadlake.lake.cold.errors import ColdError, cold_error
 _CONNECT, _SILENT = 10, 60
 _PAGE = 1 << 20
 _AT_ONCE = 1000  # keys that one request may delete
+REPLACED = "replaced"
+"""Where objects are kept that were in the place of a file and not on record."""
 
 
 class Stamp(NamedTuple):
@@ -71,7 +73,10 @@ class Objects:
     def put_verified(self, path: str, file: Path, known: str | None = None) -> Sent:
         """Puts a local file in the bucket, and holds the server's own answer against it.
 
-        Where its checksum is `known` to be in the bucket, and is there, nothing is sent.
+        `known` is the checksum that the bucket is known to have under this path: where it is the
+        file's own, and is there, nothing is sent. Where nothing is known, an object that is none
+        the less there is kept beside, and never overwritten: it may be of a lake whose back-up
+        this one was restored from, and hold more.
 
         The server is told the checksum with the file, and then asked for size and checksum of what
         it holds. FileNotFoundError where the file is gone; ColdError (`wrong`) where the server
@@ -81,8 +86,8 @@ class Objects:
             stamp = Stamp.of(os.fstat(opened.fileno()))
             digests = _digests(opened)
             opened.seek(0)
-            if digests.sha256 == known and self.holds(path, stamp.bytes, known):
-                return Sent(stamp, known, put=False)
+            if known in (None, digests.sha256) and self._is_there(path, stamp.bytes, digests):
+                return Sent(stamp, digests.sha256, put=False)
             with self._asking(path):
                 self._client.put_object(
                     Bucket=self._address.bucket,
@@ -155,6 +160,19 @@ class Objects:
             if refused := answer.get("Errors"):
                 raise ColdError("refused", f"the server deletes no objects ({refused[0]['Code']})")
 
+    def _is_there(self, path: str, size: int, digests: _Digests) -> bool:
+        """Whether the bucket has it already; another object in its place is kept beside."""
+        held = self.head(path)
+        if held is None:
+            return False
+        if held.bytes == size and digests.sha256 == (held.sha256 or self._read_back(path)):
+            return True
+        source = {"Bucket": self._address.bucket, "Key": self._address.key(path)}
+        beside = self._at(f"{REPLACED}/{_plain(held.etag)}/{path}")
+        with self._asking(path):
+            self._client.copy_object(**beside, CopySource=source)
+        return False
+
     def _verify(self, path: str, size: int, digests: _Digests) -> None:
         held = self.head(path)
         if held is None or held.bytes != size:
@@ -192,6 +210,10 @@ class Objects:
         except (BotoCoreError, ClientError, HTTPClientError) as error:
             # Not as its cause: what others write of their errors may hold who asked.
             raise cold_error(error, self._address, path) from None
+
+
+def _plain(etag: str) -> str:
+    return "".join(letter for letter in etag if letter.isalnum())
 
 
 def _digests(opened: BinaryIO) -> _Digests:
