@@ -11,6 +11,7 @@ import typer
 from launcher.commands import (
     backtest,
     backtests,
+    backup,
     csv,
     dashboards,
     imports,
@@ -62,6 +63,7 @@ app.command("upload")(services.upload)
 app.command("import")(imports.import_files)
 app.command("verify")(verify.verify)
 app.command("roll")(services.roll)
+app.command("backup")(backup.backup)
 app.command("simulate")(simulate.simulate)
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(alerts_app, name="alerts")
