@@ -20,6 +20,8 @@ from spreadlake.status import ServiceReport, look_until_sure, read_service
 _ANSWERS = {
     "exporter": "http://127.0.0.1:9464/metrics",
     "simulator": "http://127.0.0.1:9443/simulator/status",
+    "scheduler": "http://127.0.0.1:8787/health",
+    "worker": "http://127.0.0.1:8787/health",
 }
 _TIMEOUT = 5.0
 # No proxy of the environment leads to this container itself.

@@ -12,6 +12,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 IMAGE = "spreadlake:local"
 OURS = [name for name, service in SERVICES.items() if service["image"] == IMAGE]
+# Those of our image that run our command, and not Dask's.
+COMMANDS = [name for name in OURS if "entrypoint" not in SERVICES[name]]
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 

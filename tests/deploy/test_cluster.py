@@ -27,7 +27,10 @@ OWN = {"AWS_SECRET_ACCESS_KEY": "of-the-test"}
 
 def test_the_profile_has_a_store_in_place_of_the_collector() -> None:
     added = profile("cluster").keys() - profile(None).keys()
-    assert {"redis", *CAPTURES, "store", "objects"} <= added
+    assert added == {
+        *("redis", *CAPTURES, "store", "objects", "uploader"),
+        *("scheduler", "worker"),
+    }
     variables = variables_of("cluster.env")
     assert variables["COMPOSE_PROFILES"] == "cluster"
     scale = SERVICES["collector"]["scale"]
@@ -44,7 +47,7 @@ def test_everything_in_its_file_is_used() -> None:
 def test_the_object_store_has_no_default_password() -> None:
     variables = variables_of("cluster.env")
     assert variables["AWS_SECRET_ACCESS_KEY"].startswith("${AWS_SECRET_ACCESS_KEY:?")
-    bucket = "spreadlake"
+    bucket = variables["SPREADLAKE_STORAGE__COLD"].removeprefix("s3://").partition("/")[0]
     objects = SERVICES["objects"]
     *_, folder = objects["command"]
     inline = objects["build"]["dockerfile_inline"]

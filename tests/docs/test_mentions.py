@@ -89,6 +89,7 @@ def test_databases(path: Path) -> None:
         str(lake.analytics_db),
         str(lake.notify_db),
         str(lake.backtests_db),
+        str(lake.cold_db),
     }
 
 

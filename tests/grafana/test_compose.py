@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.compose import COMPOSE, IMAGE, OURS, SERVICES, environment, filled, variables_of
+from tests.deploy.compose import (
+    COMMANDS,
+    COMPOSE,
+    IMAGE,
+    OURS,
+    SERVICES,
+    environment,
+    filled,
+    variables_of,
+)
 from tests.deploy.parsing import is_setting, parsed
 from tests.paths import PACKAGES, ROOT
 
@@ -80,7 +89,7 @@ def test_services_wait_for_services_that_exist(name: str) -> None:
             assert how["required"] is False
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_commands_are_real(name: str) -> None:
     parsed([filled(word, {}) for word in SERVICES[name]["command"]])
 

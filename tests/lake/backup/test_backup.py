@@ -10,7 +10,7 @@ import pytest
 
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake, open_analytics_writer, writer_lock
-from spreadlake.lake.backup import files, run
+from spreadlake.lake.backup import databases, files, run
 from spreadlake.lake.backup.run import back_up
 from spreadlake.lake.ticks.rolls import missing_hours
 from tests.collector.compacting import (
@@ -76,10 +76,9 @@ def test_compaction_in_the_middle_loses_nothing(
     """Between the database and the files after it, the files that it knows of go."""
     lake, to = rolled_day(tmp_path / "lake"), Lake(tmp_path / "to")
     expected = trades_in(lake)
-    real = run.snapshot
 
     def snapshot(database: Path, path: Path) -> None:
-        real(database, path)
+        databases.snapshot(database, path)
         if database.name == "ticks.db":
             compact(lake)
 
@@ -95,12 +94,12 @@ def test_a_roll_and_a_compaction_in_the_middle_lose_nothing(
     lake, to = Lake(tmp_path / "lake"), Lake(tmp_path / "to")
     fill(lake, earlier(range(4 * 180)))
     expected = trades_in(lake)
-    real, times = run.snapshot, list[str]()
+    times = list[str]()
 
     def snapshot(database: Path, path: Path) -> None:
         if database.name == "ticks.db" and not times:
             roll_until(lake, END_MS)
-        real(database, path)
+        databases.snapshot(database, path)
         if database.name == "ticks.db":
             times.append(database.name)
             compact(lake)
