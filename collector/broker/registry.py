@@ -28,11 +28,12 @@ async def forget_capture(server: Server, name: str) -> None:
 async def seconds_since_told(server: Server, host: str) -> float | None:
     """Seconds since a capture on `host`, this machine, told of itself; None where none does."""
     found: Any = await server.ask(server.redis.hgetall(server.names.captures))
-    ages = [
-        seconds_since(json.loads(text).get("beat"))
+    signs = (
+        _read(text)
         for name, text in found.items()
-        if name.decode().rpartition(":")[0] == host
-    ]
+        if name.decode(errors="replace").partition(":")[0] == host
+    )
+    ages = [seconds_since(sign.get("beat")) for sign in signs if sign is not None]
     return min((age for age in ages if age is not None), default=None)
 
 
