@@ -46,7 +46,7 @@ def shown(root: Path) -> Iterator[tuple[str, Any]]:
     from docs.source.metrics import metrics_table
     from docs.source.statistics import statistics_tables
     from exporter.scrape import LakeMetrics, parts_of
-    from grafana.source.pair_queries import NEWEST
+    from grafana.source.pair_newest import NEWEST
     from spreadlake.lake import Lake, open_reader
     from tests.grafana.rendering import fill, query
     from tests.running import invoke

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.candlestick import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.frame import rule_link
-from grafana.source.pair_chart_queries import CHARTS
+from grafana.source.pair_chart_queries import HEDGES, SPREADS, ZSCORES
 from grafana.source.pair_plan import MOST_COMPUTED
 from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_tables import NOTHING
@@ -34,9 +34,9 @@ from grafana.source.targets import from_panel, lake
 
 Charts = Sequence[stat.Panel | timeseries.Panel | candlestick.Panel]
 
-# The panel that the others read from.
+# The panels that others read from.
 ZSCORE = 10
-_PRICES = 11
+_PRICES, _SPREAD, _BETA = 11, 12, 13
 _STEP = (
     "Drawn at each bar's open, known at its end. Where a point stands for several bars the line is "
     "the last of them, and the shade reaches from the lowest to the highest: no excursion is lost."
@@ -98,8 +98,9 @@ def _zscore() -> timeseries.Panel:
     panel.max_data_points(1000).interval("1s")
     panel.legend(build_common.VizLegendOptions().show_legend(False))
     panel.override_by_name("zscore", line("z", NEUTRAL, 1.5))
-    panel.override_by_name("stretched", line("beyond", ALARM, 3, quiet=True))
-    fill: dict[str, object] = {"custom.fillOpacity": 30}
+    # What is beyond is the area from the threshold to z, which is there everywhere: a line of what
+    # is beyond would have cells without a number everywhere else.
+    fill: dict[str, object] = {"custom.fillOpacity": 50}
     high = line("high", ALARM, 1, dashed=True, quiet=True)
     low = line("low", ALARM, 1, fill | {"custom.fillBelowTo": "below"}, dashed=True, quiet=True)
     above = line("above", ALARM, 0, fill | {"custom.fillBelowTo": "high"}, quiet=True)
@@ -107,8 +108,8 @@ def _zscore() -> timeseries.Panel:
         panel.override_by_name(name, style)
     panel.override_by_name("below", line("below", ALARM, 0, quiet=True))
     shade = _shaded(panel, "zscore", "z", NEUTRAL)
-    panel.with_transformation(keep("zscore", *shade, "high", "low", "above", "below", "stretched"))
-    return reads(placed(panel, ZSCORE, 0, 7, 24, 9), LAKE, lake(CHARTS)).with_transformation(
+    panel.with_transformation(keep("zscore", *shade, "high", "low", "above", "below"))
+    return reads(placed(panel, ZSCORE, 0, 7, 24, 9), LAKE, lake(ZSCORES)).with_transformation(
         or_say()
     )
 
@@ -150,10 +151,10 @@ def _spread() -> timeseries.Panel:
         panel.override_by_name(f"up_{bars}", line(f"+{bars}σ", LEG_A, 0, fill | _UNLISTED))
         panel.override_by_name(f"down_{bars}", line(f"−{bars}σ", LEG_A, 0, _UNLISTED))
     shade = _shaded(panel, "deviation", "spread", NEUTRAL)
-    return _of_zscore(
-        placed(panel, 12, 0, 25, 12, 9),
-        ("spread", *shade, "mean", "up_1", "down_1", "up_2", "down_2"),
-    )
+    panel.max_data_points(1000).interval("1s")
+    panel.with_transformation(keep("spread", *shade, "mean", "up_1", "down_1", "up_2", "down_2"))
+    reads(placed(panel, _SPREAD, 0, 25, 12, 9), LAKE, lake(SPREADS))
+    return panel.with_transformation(or_say())
 
 
 def _raw_spread() -> timeseries.Panel:
@@ -161,7 +162,9 @@ def _raw_spread() -> timeseries.Panel:
     panel.override_by_name("raw_spread", line("A − β·B", NEUTRAL, 1.5))
     panel.override_by_name("raw_mean", line("its mean", LEG_A, 1, dashed=True))
     shade = _shaded(panel, "spread", "A − β·B", NEUTRAL)
-    return _of_zscore(placed(panel, 21, 12, 25, 12, 9), ("raw_spread", "raw_mean", *shade))
+    panel.with_transformation(keep("raw_spread", "raw_mean", *shade))
+    reads(placed(panel, 21, 12, 25, 12, 9), PANELS, from_panel(_SPREAD))
+    return panel.with_transformation(or_say())
 
 
 def _beta() -> timeseries.Panel:
@@ -176,9 +179,10 @@ def _beta() -> timeseries.Panel:
     panel.override_by_name("robust_beta", line("robust", UP, 1))
     shade = _shaded(panel, "beta", "β", NEUTRAL)
     ends = ("beta_up", "beta_down", "hedge_bars")
-    return _of_zscore(
-        placed(panel, 13, 0, 34, 12, 8), ("beta", *shade, "kalman_beta", "robust_beta", *ends)
-    )
+    panel.max_data_points(1000).interval("1s")
+    panel.with_transformation(keep("beta", *shade, "kalman_beta", "robust_beta", *ends))
+    reads(placed(panel, _BETA, 0, 34, 12, 8), LAKE, lake(HEDGES))
+    return panel.with_transformation(or_say())
 
 
 def _correlation() -> timeseries.Panel:
@@ -189,15 +193,9 @@ def _correlation() -> timeseries.Panel:
     panel.override_by_name("return_correlation", line("returns", LEG_A, 1))
     shades = _shaded(panel, "correlation", "of closes", NEUTRAL)
     shades += _shaded(panel, "return_correlation", "of returns", LEG_A)
-    return _of_zscore(
-        placed(panel, 14, 12, 34, 12, 8), ("correlation", "return_correlation", *shades)
-    )
-
-
-def _of_zscore(panel: timeseries.Panel, columns: Sequence[str]) -> timeseries.Panel:
-    """The panel with these columns of the query that all charts share."""
-    panel.with_transformation(keep(*columns))
-    return reads(panel, PANELS, from_panel(ZSCORE)).with_transformation(or_say())
+    panel.with_transformation(keep("correlation", "return_correlation", *shades))
+    reads(placed(panel, 14, 12, 34, 12, 8), PANELS, from_panel(_BETA))
+    return panel.with_transformation(or_say())
 
 
 def _candles(title: str, symbol: str, name: int, x: int) -> candlestick.Panel:

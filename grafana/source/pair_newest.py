@@ -1,6 +1,7 @@
 """Query of the pair dashboard's numbers: the newest bar of the time range, or why there is none."""
 
 from grafana.source.frame import RANGE, RANGE_SECONDS
+from grafana.source.pair_plan import MOST_REACH
 from grafana.source.pair_sql import COMPUTED, IS_KEPT, KEPT, pair_sql
 from grafana.source.sql import (
     FROM,
@@ -32,9 +33,10 @@ def _last(symbol: str) -> str:
     return f"(SELECT max(time) FROM bars WHERE symbol = {symbol} AND timeframe = {TIMEFRAME})"
 
 
-_FACTS = f"""SELECT len, n, m, stale, kind, since AS newest, first,
-    since - reach AS since_reach, hot,
-    coalesce((since - run) / len + 1, 0) AS have, run AS begin,
+_FACTS = f"""SELECT args.len, args.n, args.m, args.stale, kind, computed,
+    since AS newest, args.first,
+    since - reach AS since_reach, args.hot,
+    coalesce((since - run) / args.len + 1, 0) AS have, run AS begin,
     min({_last(SYMBOL_A)}, {_last(SYMBOL_B)}) AS last,
     {WATERMARK} AS watermark, {NOW} AS clock
   FROM args LEFT JOIN running ON time = since"""
@@ -68,6 +70,10 @@ def _test(value: str, name: str) -> str:
 # Late is what should be of now, and is not; what is much older than that is of before.
 _IS_LATE = f"(age > 15 AND age <= {OLD_SECONDS} AND {TO} >= clock - 60)"
 
+_TOO_LONG = (
+    f"not computed here: a window or lookback of more than {MOST_REACH:,} bars takes too long; "
+    "the page above computes it"
+)
 _STATE = f"""coalesce({WRONG}, CASE
     WHEN newest IS NULL AND last IS NULL THEN
       'no bars yet of ' || {SYMBOL_A} || ' and ' || {SYMBOL_B}
@@ -75,13 +81,16 @@ _STATE = f"""coalesce({WRONG}, CASE
     WHEN newest < {FROM} THEN
       'no bars in this time range: the newest is of ' || datetime(newest, 'unixepoch')
         || '; click here for the newest'
-    WHEN have < n AND coalesce(begin > hot OR begin = first, 1) THEN
+    WHEN NOT computed AND price_a IS NULL THEN '{_TOO_LONG}'
+    WHEN NOT computed AND zscore IS NULL THEN 'stale or flat: no z-score is kept of this bar'
+    WHEN computed AND have < n AND coalesce(begin > hot OR begin = first, 1) THEN
       'warming up: ' || have || ' of ' || n || ' bars'
     WHEN price_a IS NULL THEN 'not enough bars before this time: older ones are in Parquet'
     WHEN is_stale THEN 'stale: a leg has had no trade for more than ' || stale || ' bars'
     WHEN zscore IS NULL THEN 'flat: no z-score, prices do not vary over ' || n || ' bars'
     WHEN {_IS_LATE} THEN
       'late: no newer bar for ' || {duration("age")}
+    WHEN NOT computed THEN 'ready: hedge ratio over ' || coalesce(hedge_bars || ' ', '') || 'bars'
     WHEN have < m THEN 'ready: hedge ratio over ' || have || ' bars, growing to ' || m
     ELSE 'ready: hedge ratio over ' || m || ' bars' END)"""
 

@@ -32,6 +32,9 @@ from spreadlake.quant.rollups import ROLLUP_COLUMNS, SPAN_BARS
 # So many bars at most are computed, those before the range that windows reach back to among them;
 # so many rows, and so many roll-ups, are read.
 MOST_COMPUTED, MOST_ROWS, MOST_ROLLUPS = 2_800, 7_500, 11_000
+# The longest window or lookback that a number or a row of the table is computed over. Of a series
+# that is kept what is stored is shown beyond it.
+MOST_REACH = 5_000
 
 # A lake whose job has not run since there are roll-ups has no such table, and SQL with its name
 # would not run: the variable then names one without rows. SQLite takes a string for the name.
@@ -51,16 +54,23 @@ def _progress(key: str) -> str:
     return f"coalesce((SELECT value FROM progress WHERE key = '{key}:' || frame), 0)"
 
 
-def args_of(since: str, newest: str) -> str:
-    """`args` for the bars of the timeframe that is chosen, from `since` to `newest`."""
+def args_of(since: str, newest: str, *, most: int | None = None) -> str:
+    """`args` for the bars of the timeframe that is chosen, from `since` to `newest`.
+
+    Nothing is `computed` where window or lookback reach back over more bars than `most`.
+    """
+    # A window reaches back to the first bar that is here at most.
+    bars = f"min({_LONGEST}, (newest - max(first, hot)) / wanted)"
+    computed = "1" if most is None else f"coalesce({bars} <= {most}, 1)"
     # `hot`: bars before it may be in Parquet, and so the first that is here may not be the first.
     return f"""args AS MATERIALIZED (
   SELECT *, wanted AS len, kind = 'log' AS logs, {_LONGEST} * wanted AS reach,
-    4 * {_LONGEST} * wanted AS span, 1 AS computed, {_progress("archived")} AS hot,
-    (SELECT max(time) FROM first_bars
-     WHERE timeframe = frame AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first
-  FROM (SELECT *, {TIMEFRAME} AS frame, {since} AS since, {newest} AS newest
-    FROM ({_ASKED})))"""
+    4 * {_LONGEST} * wanted AS span, {computed} AS computed
+  FROM (SELECT *, {_progress("archived")} AS hot,
+      (SELECT max(time) FROM first_bars
+       WHERE timeframe = frame AND symbol IN ({SYMBOL_A}, {SYMBOL_B})) AS first
+    FROM (SELECT *, {TIMEFRAME} AS frame, {since} AS since, {newest} AS newest
+      FROM ({_ASKED}))))"""
 
 
 def _last(symbol: str) -> str:

@@ -1,12 +1,7 @@
-"""Queries of the pair dashboard's panels."""
+"""Query of the pair dashboard's table of aligned bars."""
 
-from grafana.source.pair_chart_queries import CHARTS
-from grafana.source.pair_newest import NEWEST
-from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_sql import pair_sql
 from grafana.source.sql import PAIR, TIMEFRAME, rounded, seconds_of
-
-__all__ = ["ALIGNED", "CHARTS", "NEWEST", "PRICES", "SIGNIFICANT", "candles"]
 
 # Of these a fixed number of decimals would leave none where a coin is cheap. They have so many
 # digits that z and hedges can be computed again from what is exported.

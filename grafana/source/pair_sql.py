@@ -7,8 +7,8 @@ is drawn on, which `grafana.source.pair_plan` chooses.
 
 from typing import Literal
 
-from grafana.source.pair_plan import PLANNED, args_of
-from grafana.source.pair_sums import SUMS, newest_bar
+from grafana.source.pair_plan import MOST_REACH, PLANNED, args_of
+from grafana.source.pair_sums import newest_bar, sums
 from grafana.source.sql import FROM, KEPT_PRICES, PAIR, SYMBOL_A, SYMBOL_B, TIMEFRAME, TO
 
 # The statistics that are computed of any two symbols.
@@ -34,8 +34,12 @@ def _nth_newest(symbol: str) -> str:
 
 
 _ARGS = {
-    "newest": [args_of(newest_bar(), newest_bar())],
-    "table": [args_of(f"max({_nth_newest(SYMBOL_A)}, {_nth_newest(SYMBOL_B)})", newest_bar())],
+    "newest": [args_of(newest_bar(), newest_bar(), most=MOST_REACH)],
+    "table": [
+        args_of(
+            f"max({_nth_newest(SYMBOL_A)}, {_nth_newest(SYMBOL_B)})", newest_bar(), most=MOST_REACH
+        )
+    ],
     "all": [args_of(FROM, newest_bar())],
     "drawn": PLANNED,
 }
@@ -63,10 +67,10 @@ def _squares(name: str, a: str, b: str, suffix: str) -> str:
     return f"CASE WHEN {moves} THEN max({raw}, 0.0) ELSE 0.0 END AS {name}{suffix}"
 
 
-def _moments() -> str:
+def _moments(*, returns: bool) -> str:
     parts = [
         _squares(name, a, b, suffix)
-        for suffix in ("w", "l", "r")
+        for suffix in ("w", "l", "r")[: 2 + returns]
         for name, a, b in (("saa", "x", "x"), ("sbb", "y", "y"), ("sab", "x", "y"))
     ]
     return f"""moments AS MATERIALIZED (
@@ -91,7 +95,22 @@ _SPREAD = """spreads AS MATERIALIZED (
 _MOVES = """std > 1e-14 * max(abs(centre_a + x), abs(beta * (centre_b + y)),
       logs * max(1, abs(beta)))"""
 
-_NUMBERS = f"""numbers AS (
+_OF_RETURNS = """CASE WHEN NOT is_stale AND saar > 0 AND sbbr > 0
+      THEN max(-1.0, min(1.0, sabr / (sqrt(saar) * sqrt(sbbr)))) END"""
+
+
+# Of a lake of before, whose tables have no such columns, the names mean the NULLs beside the table.
+_STORED = f"""UNION ALL
+  SELECT time, price_a, price_b, spread, zscore, alpha, beta, spread_mean, spread_std, correlation,
+    return_correlation, beta_stderr, hedge_bars, NULL, len
+  FROM args CROSS JOIN pair_analytics
+    NATURAL LEFT JOIN (SELECT NULL AS hedge_bars, NULL AS prices) AS unknown
+  WHERE NOT computed AND {KEPT} AND coalesce(prices, 'raw') = kind AND kind = {KEPT_PRICES}
+    AND time BETWEEN since AND newest"""
+
+
+def _numbers(*, returns: bool, stored: bool) -> str:
+    return f"""numbers AS (
   SELECT time, price_a, price_b, spread,
     CASE WHEN {_MOVES} THEN excess / std END AS zscore,
     centre_a + xl / nl - beta * (centre_b + yl / nl) AS alpha, beta,
@@ -99,19 +118,22 @@ _NUMBERS = f"""numbers AS (
     CASE WHEN {_MOVES} THEN std ELSE std * 0 END AS spread_std,
     CASE WHEN NOT is_stale AND saaw > 0 AND sbbw > 0
       THEN max(-1.0, min(1.0, sabw / (sqrt(saaw) * sqrt(sbbw)))) END AS correlation,
-    CASE WHEN NOT is_stale AND saar > 0 AND sbbr > 0
-      THEN max(-1.0, min(1.0, sabr / (sqrt(saar) * sqrt(sbbr)))) END AS return_correlation,
+    {_OF_RETURNS if returns else "NULL"} AS return_correlation,
     CASE WHEN nl > 2 THEN sqrt(max(saal - beta * sabl, 0) / (nl - 2) / sbbl) END AS beta_stderr,
     CASE WHEN NOT is_stale THEN nl END AS hedge_bars, is_stale, len
-  FROM spreads)"""
+  FROM spreads {_STORED if stored else ""})"""
 
 
-def pair_sql(rows: Rows, select: str, *more: str) -> str:
+def pair_sql(rows: Rows, select: str, *more: str, returns: bool = True) -> str:
     """`WITH …` that ends in `select`, which reads the table `numbers`, and the tables `more`.
 
     `numbers` has a row a bar: time, price_a, price_b, spread, zscore, alpha, beta, spread_mean,
     spread_std, correlation, return_correlation, beta_stderr, hedge_bars, is_stale, len. Bars whose
-    windows are not complete have no row.
+    windows are not complete have no row. Of the newest, where window or lookback are too long to
+    compute, there are the rows that are kept, with NULL for `is_stale`. Without `returns` it costs
+    less, and their correlation is NULL.
     """
-    tables = [*_ARGS[rows], *SUMS, _moments(), _HEDGE, _SPREAD, _NUMBERS, *more]
+    stored = rows in ("newest", "table")
+    numbers = (_moments(returns=returns), _HEDGE, _SPREAD, _numbers(returns=returns, stored=stored))
+    tables = [*_ARGS[rows], *sums(returns=returns), *numbers, *more]
     return f"WITH RECURSIVE {', '.join(tables)}\n{select}"

@@ -7,7 +7,11 @@ Sums of a window are differences of running sums, looked up where the window beg
 of the price do not eat the digits that the variance is made of, the bars are cut into chunks a few
 windows long, each with its own centre and with the bars before it that its windows reach back to.
 That a leg did not move over a window is counted, for a difference of sums is never quite 0.
+
+The running sums are a walk from bar to bar: window functions would cost three times as much.
 """
+
+from collections.abc import Mapping
 
 from grafana.source.sql import SYMBOL_A, SYMBOL_B, TIMEFRAME, TO, break_ends
 
@@ -27,10 +31,9 @@ def _value(close: str) -> str:
     return f"CASE WHEN logs THEN ln({close}) ELSE {close} END"
 
 
-def _centre(symbol: str) -> str:
-    close = f"""(SELECT close FROM bars
+def _first_close(symbol: str) -> str:
+    return f"""(SELECT close FROM bars
       WHERE symbol = {symbol} AND timeframe = frame AND time >= oldest ORDER BY time LIMIT 1)"""
-    return _value(close)
 
 
 def _bars(name: str, symbol: str) -> str:
@@ -38,69 +41,93 @@ def _bars(name: str, symbol: str) -> str:
 
 
 # CROSS JOIN keeps the order of the tables. Left to itself the planner may begin with a table whose
-# range of times it does not know yet, and read all of its history.
+# range of times it does not know yet, and read all of its history. A table that is named twice is
+# put together twice when the SQL is read, with all that is in it, which may take longer than to run
+# it: so columns are handed on from table to table, and hardly anything is read from two places.
+_HANDED_ON = "newest, span, reach, len, logs, frame, n, m, stale, first, hot"
 _CHUNKS = f"""cuts AS MATERIALIZED ({break_ends("since - reach", TO)}),
-begins(chunk, newest, span, reach, len, logs, frame) AS (
-  SELECT (since + len - 1) / len * len, newest, span, reach, len, logs, frame
-  FROM args WHERE computed
+begins(chunk, {_HANDED_ON}) AS (
+  SELECT (since + len - 1) / len * len, {_HANDED_ON} FROM args WHERE computed
   UNION ALL
-  SELECT chunk + span, newest, span, reach, len, logs, frame FROM begins
-  WHERE chunk + span <= newest),
-chunks AS MATERIALIZED (
-  SELECT *, {_centre(SYMBOL_A)} AS centre_a, {_centre(SYMBOL_B)} AS centre_b
-  FROM (SELECT *, chunk - reach AS oldest, min(chunk + span - len, newest) AS youngest
-    FROM begins)),
-prices AS MATERIALIZED (
-  SELECT chunk, oldest, a.time AS time, a.close AS price_a, b.close AS price_b,
-    {_value("a.close")} - centre_a AS x, {_value("b.close")} - centre_b AS y, centre_a, centre_b,
-    ln(a.close / h.close) AS u, ln(b.close / k.close) AS v,
-    a.close <> h.close AS moved_a, b.close <> k.close AS moved_b,
-    CASE WHEN a.trades > 0 THEN a.time END AS traded_a,
-    CASE WHEN b.trades > 0 THEN b.time END AS traded_b,
-    CASE WHEN h.time IS NULL OR k.time IS NULL OR a.time IN (SELECT time FROM cuts)
-      THEN a.time END AS begun
-  FROM chunks CROSS JOIN {_bars("a", SYMBOL_A)} AND a.time BETWEEN oldest AND youngest
-  CROSS JOIN {_bars("b", SYMBOL_B)} AND b.time = a.time
-  LEFT JOIN {_bars("h", SYMBOL_A)} AND h.time = a.time - len
-  LEFT JOIN {_bars("k", SYMBOL_B)} AND k.time = a.time - len)"""
+  SELECT chunk + span, {_HANDED_ON} FROM begins WHERE chunk + span <= newest),
+chunks AS (
+  SELECT *, {_value("first_a")} AS centre_a, {_value("first_b")} AS centre_b
+  FROM (SELECT *, {_first_close(SYMBOL_A)} AS first_a, {_first_close(SYMBOL_B)} AS first_b
+    FROM (SELECT *, chunk - reach AS oldest, min(chunk + span - len, newest) AS youngest
+      FROM begins)))"""
 
-_SUMMED = {
-    "x": "x", "y": "y", "xx": "x * x", "yy": "y * y", "xy": "x * y",
-    "u": "u", "v": "v", "uu": "u * u", "vv": "v * v", "uv": "u * v",
-    "moves_a": "moved_a", "moves_b": "moved_b",
-}  # fmt: skip
-_RUNNING = f"""running AS MATERIALIZED (
-  SELECT chunk, time, price_a, price_b, x, y, centre_a, centre_b,
-    row_number() OVER c AS place, coalesce(max(begun) OVER c, oldest) AS run,
-    max(traded_a) OVER c AS last_a, max(traded_b) OVER c AS last_b,
-    {", ".join(f"total({term}) OVER c AS s_{name}" for name, term in _SUMMED.items())}
-  FROM prices WINDOW c AS (PARTITION BY chunk ORDER BY time ROWS UNBOUNDED PRECEDING))"""
-
-_OWN = {"x": "x", "y": "y", "xx": "x * {0}.x", "yy": "y * {0}.y", "xy": "x * {0}.y"}
+# What is added to each running sum at a bar: `x` and `y` are what is computed on, less the centre.
+_X, _Y = (f"({_value(f'{leg}.close')} - centre_{leg})" for leg in "ab")
+_U, _V = (f"ln({leg}.close / price_{leg})" for leg in "ab")
+_LEVELS = {"x": _X, "y": _Y, "xx": f"{_X} * {_X}", "yy": f"{_Y} * {_Y}", "xy": f"{_X} * {_Y}"}
+_MOVES = {f"moves_{leg}": f"({leg}.close <> price_{leg})" for leg in "ab"}
+_RETURNS = {"u": _U, "v": _V, "uu": f"{_U} * {_U}", "vv": f"{_V} * {_V}", "uv": f"{_U} * {_V}"}
 
 
-def _of_window(first: str, suffix: str) -> str:
-    """Sums from the row `first` on; moves and returns leave out the one into it."""
-    values = [
-        f"r.s_{name} - {first}.s_{name} + {first}.{own.format(first)} AS {name}{suffix}"
-        for name, own in _OWN.items()
-    ]
-    moves = [f"r.s_moves_{leg} - {first}.s_moves_{leg} AS moves_{leg}{suffix}" for leg in "ab"]
-    return ", ".join((*values, *moves))
+_OF_CHUNK = "chunk, youngest, centre_a, centre_b, len, logs, frame, n, m, stale, first, hot"
 
 
-_RETURNS = ", ".join(
-    f"r.s_{name} - w.s_{name} AS {column}"
-    for name, column in (("u", "xr"), ("v", "yr"), ("uu", "xxr"), ("vv", "yyr"), ("uv", "xyr"))
+def _running(summed: Mapping[str, str]) -> str:
+    """A row a bar of A; `run` is NULL where B has none, and in the row before the first.
+
+    What such a bar would add is 0, and no window reaches over it.
+    """
+    sums = [f"s_{name} + coalesce({term}, 0)" for name, term in summed.items()]
+    return f"""running({_OF_CHUNK}, time, run, price_a, price_b, x, y, last_a, last_b,
+  {", ".join(f"s_{name}" for name in summed)}) AS (
+  SELECT {_OF_CHUNK}, oldest - len, oldest, first_a, first_b, 0.0, 0.0, NULL, NULL,
+    {", ".join("0.0" for _ in summed)} FROM chunks
+  UNION ALL
+  SELECT {_OF_CHUNK.replace("first", "running.first")}, a.time,
+    CASE WHEN b.time IS NOT NULL THEN CASE WHEN a.time = running.time + len
+      AND a.time NOT IN (SELECT time FROM cuts) THEN coalesce(run, a.time) ELSE a.time END END,
+    a.close, coalesce(b.close, price_b), {_X}, {_Y},
+    CASE WHEN a.trades > 0 THEN a.time ELSE last_a END,
+    CASE WHEN b.trades > 0 THEN b.time ELSE last_b END,
+    {", ".join(sums)}
+  FROM running CROSS JOIN {_bars("a", SYMBOL_A)}
+    AND a.time = (SELECT min(time) FROM bars WHERE symbol = {SYMBOL_A}
+      AND timeframe = frame AND time > running.time) AND a.time <= youngest
+  LEFT JOIN {_bars("b", SYMBOL_B)} AND b.time = a.time)"""
+
+
+_BAR = (
+    "time, run, price_a, price_b, x, y, centre_a, centre_b, last_a, last_b, frame, len, logs, "
+    "n, m, stale, first, hot, have, nl"
 )
-# `have`: bars of the run so far; `nw`, `nl` and `nr` are counts of window, lookback and returns.
-_SUMS = f"""sums AS MATERIALIZED (
-  SELECT r.*, n AS nw, nl, n - 1 AS nr, {_of_window("w", "w")}, {_of_window("l", "l")}, {_RETURNS}
-  FROM (SELECT *, min(m, have) AS nl
-      FROM (SELECT running.*, args.*, (time - run) / len + 1 AS have FROM args CROSS JOIN running)
-      WHERE time >= chunk AND have >= n) AS r
-  CROSS JOIN running AS w ON w.chunk = r.chunk AND w.place = r.place - n + 1
-  CROSS JOIN running AS l ON l.chunk = r.chunk AND l.place = r.place - nl + 1)"""
 
-SUMS = [_CHUNKS, _RUNNING, _SUMS]
-"""Tables that end in `sums`: a row a bar from `since` to `newest` whose window is complete."""
+
+def _sums(*, returns: bool) -> str:
+    """`have`: bars of the run so far; `nw`, `nl` and `nr` count window, lookback and returns.
+
+    Moves and returns leave out the one into the window.
+    """
+    places = {"w": "n", "l": "nl"}
+    values = [
+        f"s_{name} - lag(s_{name}, {bars}{' - 1' if 'moves' in name else ''}) OVER o "
+        f"AS {name}{suffix}"
+        for suffix, bars in places.items()
+        for name in (*_LEVELS, *_MOVES)
+    ]
+    for name, column in _RETURN_COLUMNS.items() if returns else ():
+        values.append(f"s_{name} - lag(s_{name}, n - 1) OVER o AS {column}r")
+    return f"""sums AS (
+  SELECT *, n AS nw, n - 1 AS nr FROM (
+    SELECT chunk, {_BAR},
+      {", ".join(values)}
+    FROM (SELECT *, min(m, have) AS nl
+      FROM (SELECT *, (time - run) / len + 1 AS have FROM running))
+    WINDOW o AS (PARTITION BY chunk ORDER BY time))
+  WHERE time >= chunk AND have >= n)"""
+
+
+_RETURN_COLUMNS = {"u": "x", "v": "y", "uu": "xx", "vv": "yy", "uv": "xy"}
+
+
+def sums(*, returns: bool) -> list[str]:
+    """Tables that end in `sums`: a row a bar from `since` to `newest` whose window is complete.
+
+    With those of log `returns` where they are asked for.
+    """
+    summed = _LEVELS | _MOVES | (_RETURNS if returns else {})
+    return [_CHUNKS, _running(summed), _sums(returns=returns)]

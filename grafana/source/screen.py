@@ -42,6 +42,7 @@ from grafana.source.style import (
     NEUTRAL,
     OLD,
     PANELS,
+    SMALL_PROBABILITY,
     STATES,
     mapped,
 )
@@ -102,6 +103,7 @@ def _ranking() -> table.Panel:
         style: dict[str, object] = {"displayName": title, "custom.filterable": True}
         style |= {"decimals": digits} if digits is not None else {}
         panel.override_by_name(name, props(style | ({"unit": unit} if unit else {})))
+    panel.override_by_name("qvalue", props({"mappings": SMALL_PROBABILITY}))
     panel.override_by_name("page", props({"links": [_OPENS_PAGE]}))
     panel.override_by_name("backtests", props({"links": [_LISTS_BACKTESTS]}))
     for name in ("symbol_a", "symbol_b", "timeframe", "window_bars", "lookback_bars"):

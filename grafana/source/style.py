@@ -55,6 +55,15 @@ def mapped(*patterns: tuple[str, str]) -> list[model.ValueMapping]:
     ]
 
 
+# A probability so small says no more than this; as a number it still sorts.
+SMALL_PROBABILITY: list[model.ValueMapping] = [
+    model.RangeMap(
+        options=model.DashboardRangeMapOptions(
+            from_val=0, to=0.000999999, result=model.ValueMappingResult(text="< 0.001", index=0)
+        )
+    )
+]
+
 # What a word about another time than now begins or ends with, as `as_of` and `signed` write it.
 IS_OLD = "as of |^○"
 AS_OF = "What is not of now says as of when, in violet and with a hollow sign."

@@ -148,10 +148,12 @@ def test_a_line_ends_where_there_are_no_numbers(
     length, since = ENDS[timeframe], START + END - 1_000 if timeframe == "1s" else START
     real = computed(lake, since, START + END, **chosen).column("time")
     wanted = [before + length for before, after in pairwise(real) if after - before > length]
-    drawn = rows_of(query(lake.lake.root, fill(panel("z-score"), since, START + END, 1, **chosen)))
     assert len(wanted) == (1 if timeframe == "1s" else 3)
-    assert list(drawn) == sorted(real + wanted)
-    assert all(drawn[time]["hedge_bars"] is None for time in wanted)
+    for title, column in (("z-score", "zscore"), ("Hedge ratio", "hedge_bars")):
+        sql = fill(panel(title), since, START + END, 1, **chosen)
+        drawn = rows_of(query(lake.lake.root, sql))
+        assert list(drawn) == sorted(real + wanted)
+        assert all(drawn[time][column] is None for time in wanted)
 
 
 def panel(title: str) -> str:
@@ -274,6 +276,8 @@ def test_a_lake_of_any_version_is_shown_as_its_bars_are(
     charts = fill(panel("z-score"), START + END - 900, START + END, 1, rollups=rollups, **pair)
     kept, wanted = query(old.root, charts), query(lake.lake.root, charts)
     assert kept.column("zscore") == wanted.column("zscore")
+    charts = fill(panel("Hedge ratio"), START + END - 900, START + END, 1, rollups=rollups, **pair)
+    kept, wanted = query(old.root, charts), query(lake.lake.root, charts)
     bars = wanted.column("hedge_bars") if has_column else [None] * len(wanted.rows)
     assert kept.column("hedge_bars") == bars
 

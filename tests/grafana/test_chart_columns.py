@@ -11,7 +11,7 @@ from tests.grafana.lake_fixture import FixtureLake, build_lake
 from tests.grafana.rendering import Table, dashboard, fill, query
 
 END = 1_900_000_000
-ZSCORE, PRICES, CANDLES, ALIGNED = 10, 11, 15, 18
+PRICES, SPREAD, BETA, CANDLES, ALIGNED = 11, 12, 13, 15, 18
 
 
 def panel(number: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> FixtureLake:
 
 
 def test_the_spread_as_it_is_stands_beside_the_one_less_its_mean(kept: FixtureLake) -> None:
-    found = drawn(kept, ZSCORE)
+    found = drawn(kept, SPREAD)
     stored = query(
         kept.lake.root,
         "SELECT time, spread, spread_mean FROM pair_analytics WHERE pair = 'BTCUSDT/ETHUSDT' "
@@ -52,15 +52,15 @@ def test_the_spread_as_it_is_stands_beside_the_one_less_its_mean(kept: FixtureLa
 
 
 def test_hedge_ratios_of_three_kinds_are_drawn_where_they_are_kept(kept: FixtureLake) -> None:
-    found = drawn(kept, ZSCORE)
+    found = drawn(kept, BETA)
     for beta, kalman in zip(found.column("beta"), found.column("kalman_beta"), strict=True):
         assert kalman == pytest.approx(1.5 * beta)
     robust = dict(zip(found.column("time"), found.column("robust_beta"), strict=True))
     assert robust[kept.end - 201] is None, "nothing from after a bar is at it"
     assert robust[kept.end - 200] == robust[kept.end] == 20.5
-    other = drawn(kept, ZSCORE, symbol_a="SOLUSDT", symbol_b="BTCUSDT")
+    other = drawn(kept, BETA, symbol_a="SOLUSDT", symbol_b="BTCUSDT")
     assert set(other.column("kalman_beta")) == set(other.column("robust_beta")) == {None}
-    beta = panel(13)
+    beta = panel(BETA)
     shown = {one["matcher"]["options"] for one in beta["fieldConfig"]["overrides"]}
     assert {"beta", "kalman_beta", "robust_beta"} <= shown
 

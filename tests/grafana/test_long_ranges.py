@@ -3,21 +3,22 @@
 import json
 import math
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from grafana.source.pair_plan import MOST_COMPUTED
+from grafana.source.pair_plan import MOST_COMPUTED, MOST_REACH
 from spreadlake.pairs import Pair
 from spreadlake.times import timeframe_seconds
 from tests.grafana.day_lake import BREAK, DAY, KEPT, OTHER, build_day, rows_of
 from tests.grafana.lake_fixture import FixtureLake, build_lake
 from tests.grafana.rendering import Table, fill, query
-from tests.grafana.test_queries import of
+from tests.grafana.test_queries import of, panel_query
 
 END = 1_900_000_007
 RANGES = {"15 min": 900, "1 h": 3_600, "4 h": 14_400, "24 h": DAY}
@@ -30,6 +31,12 @@ ENVELOPES = {
     "return_correlation": ("return_correlation", pl.col("return_correlation")),
 }
 CHARTS = of("z-score ·")
+# What each chart reads, by the panel that asks; others read from these.
+QUERIES = {
+    CHARTS.sql: ("zscore",),
+    panel_query(12).sql: ("deviation",),
+    panel_query(13).sql: ("beta", "correlation", "return_correlation"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +78,35 @@ def steps_of(rows: pl.DataFrame, since: int, step: int) -> dict[int, dict[str, A
     return {row["time"]: row for row in found.iter_rows(named=True)}
 
 
-def assert_envelope(found: Table, rows: pl.DataFrame, since: int, length: int) -> None:
+def assert_envelopes(
+    day: FixtureLake,
+    pair: Pair,
+    seconds: int,
+    rows: pl.DataFrame,
+    since: int,
+    length: int,
+    **chosen: str,
+) -> None:
+    for sql, names in QUERIES.items():
+        assert_envelope(asked(day, pair, seconds, sql, **chosen), names, rows, since, length)
+
+
+def assert_envelope(
+    found: Table, names: Sequence[str], rows: pl.DataFrame, since: int, length: int
+) -> None:
     step = step_of(found)
     wanted = steps_of(rows, since, step)
     drawn = {row["time"]: row for row in map(found.row, range(len(found.rows)))}
-    assert set(wanted) <= set(drawn)
+    for time in set(wanted) - set(drawn):
+        assert all(wanted[time][f"{name}_max"] is None for name in names), time
+    empty = [time for time, row in drawn.items() if row[ENVELOPES[names[0]][0]] is None]
+    assert all(after - before > step for before, after in pairwise(empty)), "one breaks the line"
     for time, row in drawn.items():
         if time not in wanted:
-            assert row["zscore"] is None, "the line is broken where there are no bars"
+            assert time in empty, "the line is broken where there are no bars"
             continue
-        for name, (last, _) in ENVELOPES.items():
+        for name in names:
+            last, _ = ENVELOPES[name]
             for end in ("min", "max") if step > length else ():
                 assert_close(row[f"{name}_{end}"], wanted[time][f"{name}_{end}"], (time, name, end))
             assert_close(row[last], wanted[time][f"{name}_last"], (time, name))
@@ -99,7 +125,7 @@ def test_a_pair_that_is_kept_is_drawn_on_all_its_bars(
     found = asked(day, KEPT, seconds)
     since = day.end + 1 - seconds
     assert str(found.row()["drawn"]).startswith("1s bars, ")
-    assert_envelope(found, rows[KEPT, "1s"], since, 1)
+    assert_envelopes(day, KEPT, seconds, rows[KEPT, "1s"], since, 1)
     zscores = rows[KEPT, "1s"].filter(pl.col("time") >= since)["zscore"].drop_nulls()
     share = 100 * (zscores.abs() >= 2).sum() / len(zscores)
     assert found.row()["share"] == f"|z| ≥ 2 in {share:.1f} % of {len(zscores):,} bars"
@@ -115,7 +141,7 @@ def test_any_other_pair_is_drawn_on_all_bars_of_the_timeframe_that_is_said(
     assert said.startswith(f"{timeframe} bars, ")
     assert ("not 1s: the range has too many bars of 1s" in said) == (timeframe == "1m")
     length, since = timeframe_seconds(timeframe), day.end + 1 - seconds
-    assert_envelope(found, rows[OTHER, timeframe], since, length)
+    assert_envelopes(day, OTHER, seconds, rows[OTHER, timeframe], since, length)
     zscores = rows[OTHER, timeframe].filter(pl.col("time") >= since)["zscore"].drop_nulls()
     share = 100 * (zscores.abs() >= 2).sum() / len(zscores)
     assert found.row()["share"] == f"|z| ≥ 2 in {share:.1f} % of {len(zscores):,} bars"
@@ -132,7 +158,9 @@ def test_nothing_outside_of_a_range_is_drawn_or_counted(
     found = query(day.lake.root, sql)
     assert "one point per" in str(found.row()["drawn"])
     inside = rows[KEPT, "1s"].filter(pl.col("time").is_between(since, until))
-    assert_envelope(found, inside, since, 1)
+    for chart, names in QUERIES.items():
+        part = query(day.lake.root, fill(chart, since, until, seconds / 1_000))
+        assert_envelope(part, names, inside, since, 1)
     zscores = inside["zscore"].drop_nulls()
     share = 100 * (zscores.abs() >= 2).sum() / len(zscores)
     assert found.row()["share"] == f"|z| ≥ 2 in {share:.1f} % of {len(zscores):,} bars"
@@ -145,16 +173,31 @@ def test_a_lookback_of_more_bars_than_there_are_is_drawn(tmp_path: Path, lookbac
     for seconds in (900, 2_400, 14_400):
         found = asked(lake, KEPT, seconds, lookback=lookback)
         assert str(found.row()["drawn"]).startswith("1s bars, ")
-        assert_envelope(found, true, END + 1 - seconds, 1)
+        assert_envelopes(lake, KEPT, seconds, true, END + 1 - seconds, 1, lookback=lookback)
 
 
 @pytest.mark.parametrize("seconds", RANGES.values(), ids=RANGES)
 @pytest.mark.parametrize("pair", [KEPT, OTHER], ids=["kept", "not kept"])
 def test_every_query_is_bounded_by_pixels(day: FixtureLake, pair: Pair, seconds: int) -> None:
-    for title in ("z-score", "Prices", "${symbol_a} ·", "${symbol_b} ·", "${symbol_a}_"):
+    for title in ("z-score", "Prices", "Spread of", "Hedge ratio", "${symbol_a} ·", "${symbol_a}_"):
         found = asked(day, pair, seconds, of(title).sql)
         assert 0 < len(found.rows) <= MOST_POINTS, title
         assert len(json.dumps(list(zip(*found.rows, strict=True)))) < MOST_BYTES, title
+
+
+@pytest.mark.parametrize("seconds", RANGES.values(), ids=RANGES)
+@pytest.mark.parametrize("pair", [KEPT, OTHER], ids=["kept", "not kept"])
+def test_a_column_of_numbers_has_hardly_a_cell_without_one(
+    day: FixtureLake, pair: Pair, seconds: int
+) -> None:
+    """The data source logs each that comes after a number, at ten times what a number costs."""
+    for sql in (*QUERIES, of("Prices").sql):
+        found = asked(day, pair, seconds, sql)
+        logged = 0
+        for name in found.columns:
+            cells = list(dropwhile(lambda cell: cell is None, found.column(name)))
+            logged += sum(cell is None for cell in cells if not isinstance(cells[0], str))
+        assert logged < 100, found.columns
 
 
 def test_it_is_said_at_which_step(day: FixtureLake) -> None:
@@ -221,3 +264,30 @@ def test_without_a_longer_timeframe_the_newest_part_is_drawn_and_that_is_said(
     assert asked(lake, OTHER, DAY, lookback="100000").rows == []
     for title in ("Prices", "${symbol_a} ·"):
         assert 100 < len(asked(lake, OTHER, DAY, of(title).sql).rows) < MOST_POINTS
+
+
+def test_a_lookback_that_is_too_long_to_compute_is_said_and_what_is_kept_is_shown(
+    tmp_path: Path,
+) -> None:
+    """The tiles and the table: they would read as many bars at every refresh."""
+    lake = build_day(tmp_path, END)
+    long = str(MOST_REACH + 1)
+    for pair in (KEPT, OTHER):
+        state = asked(lake, pair, 900, of("z · ").sql, lookback=long).row()
+        assert "not computed here" in str(state["state"])
+        assert (state["zscore"], state["beta"]) == (None, None)
+        assert asked(lake, pair, 900, panel_query(18).sql, lookback=long).rows == []
+    within = asked(lake, OTHER, 900, of("z · ").sql, lookback=str(MOST_REACH)).row()
+    assert str(within["state"]).startswith(("ready", "late"))
+    with closing(sqlite3.connect(lake.lake.analytics_db)) as db, db:
+        for table in ("series", "pair_analytics"):
+            db.execute(f"UPDATE {table} SET lookback_bars = ? WHERE timeframe = '1s'", (long,))
+    state = asked(lake, KEPT, 900, of("z · ").sql, lookback=long).row()
+    assert str(state["state"]).startswith(("ready", "late"))
+    shown = asked(lake, KEPT, 900, panel_query(18).sql, lookback=long)
+    assert len(shown.rows) == 300
+    stored = rows_of(lake.lake, KEPT, "1s").tail(300).reverse()
+    for name in ("time", "zscore", "beta", "correlation"):
+        assert shown.column(name) == pytest.approx(stored[name].to_list()), name
+    assert state["zscore"] == pytest.approx(stored["zscore"][0])
+    assert state["beta"] == pytest.approx(stored["beta"][0])

@@ -40,6 +40,13 @@ RUBBISH = {
 }
 
 
+def panel_query(number: int, board: str = "spreadlake-pair") -> LakeQuery:
+    content = dashboard(board)
+    (panel,) = [one for one in content["panels"] if one["id"] == number]
+    (found,) = lake_queries(content | {"panels": [panel], "annotations": {}, "templating": {}})
+    return found
+
+
 def of(title: str, board: str = "spreadlake-pair") -> LakeQuery:
     return next(found for found in lake_queries(dashboard(board)) if found.where.startswith(title))
 

@@ -140,3 +140,18 @@ def test_links_carry_the_screens_own_series(root: Path) -> None:
     )
     ((told,),) = drawn(root, "variable page_link", 0, 1).rows
     assert told == "a=S0USDT&b=S1USDT&timeframe=1m&window=60&lookback=240&prices=log"
+
+
+def test_a_tiny_q_is_read_as_less_than_a_thousandth_and_sorted_as_a_number() -> None:
+    """A q of 4.95e-27 says no more than that; what is 0.001 or more keeps its digits."""
+    (panel,) = [one for one in dashboard("spreadlake-screen")["panels"] if one["id"] == 5]
+    style = {
+        prop["id"]: prop["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"]["options"] == "qvalue"
+        for prop in override["properties"]
+    }
+    (mapping,) = style["mappings"]
+    assert mapping["type"] == "range"
+    assert (mapping["options"]["from"], mapping["options"]["to"]) == (0, 0.000999999)
+    assert mapping["options"]["result"]["text"] == "< 0.001"

@@ -22,9 +22,10 @@ from tests.grafana.stack import Stack, browsing, running_stack
 from tests.patience import FACTOR, PATIENCE
 
 RANGES = {"15 min": 900, "1 h": 3_600, "4 h": 14_400, "24 h": DAY}
-# A query shares the cores with the browser that draws the others: half of a refresh is its own.
-QUERY_SECONDS, PICTURE_SECONDS, MOST_BYTES = 2.5 * FACTOR, 3 * FACTOR, 1_000_000
-BUSY, REFRESHES = 4, 3
+# A query shares the cores with the browser, which draws the others, so single ones are late: the
+# bound is for what it typically takes, over so many refreshes.
+QUERY_SECONDS, PICTURE_SECONDS, MOST_BYTES = 0.5 * FACTOR, 3 * FACTOR, 1_000_000
+BUSY, REFRESHES = 4, 5
 _PAINTED = """number => {
   const canvas = document.querySelector(`[data-viz-panel-key='panel-${number}'] canvas`);
   if (!canvas) return false;
