@@ -23,8 +23,10 @@ from tests.patience import FACTOR, PATIENCE
 
 RANGES = {"15 min": 900, "1 h": 3_600, "4 h": 14_400, "24 h": DAY}
 # A query shares the cores with the browser, which draws the others, so single ones are late: the
-# bound is for what it typically takes, over so many refreshes.
-QUERY_SECONDS, PICTURE_SECONDS, MOST_BYTES = 0.5 * FACTOR, 3 * FACTOR, 1_000_000
+# bound is for what it typically takes, over so many refreshes. What is read takes half a second at
+# most; where thousands of bars are computed first it may take twice that.
+PICTURE_SECONDS, MOST_BYTES = 3 * FACTOR, 1_000_000
+QUERY_SECONDS = {KEPT: 0.5 * FACTOR, OTHER: 1.0 * FACTOR}
 BUSY, REFRESHES = 4, 5
 _PAINTED = """number => {
   const canvas = document.querySelector(`[data-viz-panel-key='panel-${number}'] canvas`);
@@ -128,7 +130,7 @@ def test_a_busy_machine_draws_any_range_before_the_next_refresh(
     assert len(watched.seconds["10"]) >= REFRESHES
     assert watched.cancelled == []
     assert max(watched.bytes.values()) < MOST_BYTES
-    assert max(typical.values()) < QUERY_SECONDS, typical
+    assert max(typical.values()) < QUERY_SECONDS[pair], typical
     assert picture < PICTURE_SECONDS
 
 
