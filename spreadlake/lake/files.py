@@ -6,6 +6,7 @@ a lake without a cold part nothing more is asked than whether there is a record.
 """
 
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,5 +66,10 @@ def matching(lake: Lake, folder: Path, pattern: str) -> list[Path]:
     """The files below a folder whose path in it matches, such as `date=*/*.parquet`, in order."""
     found = set(folder.glob(pattern))
     if (cold := cold_part(lake)) is not None:
-        found.update(p for p in cold.under(folder) if p.relative_to(folder).match(pattern))
+        depth = pattern.count("/")
+        found.update(
+            folder / name
+            for name in cold.names_under(folder)
+            if fnmatchcase(name, pattern) and name.count("/") == depth
+        )
     return sorted(found)

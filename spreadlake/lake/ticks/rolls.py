@@ -222,13 +222,17 @@ def _compacted_days(db: sqlite3.Connection, low: int) -> list[tuple[str, int]]:
 
 def _without_day_file(lake: Lake, days: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     # As texts: paths of pathlib take several times as long to make as the look does.
-    ticks, dated, cold = str(lake.ticks_dir), dict[int, str](), cold_part(lake)
+    ticks, dated = str(lake.ticks_dir), dict[int, str]()
+    cold, remote = cold_part(lake), dict[str, set[str]]()
     for symbol, day_ms in days:
         if day_ms not in dated:
             dated[day_ms] = lake.tick_day("", day_ms).parent.name
         name = f"{ticks}/symbol={symbol}/{dated[day_ms]}/{DAY_FILE}"
-        on_disk = os.path.exists(name)  # noqa: PTH110
-        if not (on_disk or (cold is not None and cold.has(lake.tick_day(symbol, day_ms)))):
+        if os.path.exists(name):  # noqa: PTH110
+            continue
+        if cold is not None and symbol not in remote:
+            remote[symbol] = set(cold.names_under(lake.ticks_dir / f"symbol={symbol}"))
+        if f"{dated[day_ms]}/{DAY_FILE}" not in remote.get(symbol, ()):
             yield symbol, day_ms
 
 
