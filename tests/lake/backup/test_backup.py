@@ -12,6 +12,8 @@ from spreadlake.errors import InputError, LakeError
 from spreadlake.lake import Lake, open_analytics_writer, writer_lock
 from spreadlake.lake.backup import databases, files, run
 from spreadlake.lake.backup.run import back_up
+from spreadlake.lake.cold.recorded import recorded
+from spreadlake.lake.databases.connections import open_cold_writer
 from spreadlake.lake.ticks.rolls import missing_hours
 from tests.collector.compacting import (
     END_MS,
@@ -235,3 +237,20 @@ def test_a_back_up_that_became_a_lake_is_left_alone(tmp_path: Path) -> None:
         db.execute("CREATE TABLE more (x)")
         with pytest.raises(LakeError, match="a lake of its own now"):
             back_up(lake, to)
+
+
+def test_files_that_are_in_the_bucket_alone_are_on_record_and_not_in_the_back_up(
+    tmp_path: Path,
+) -> None:
+    lake, to = rolled_day(tmp_path / "lake"), Lake(tmp_path / "to")
+    compact(lake)
+    back_up(lake, to)
+    gone = next(lake.ticks_dir.rglob("day.parquet"))
+    name = gone.relative_to(lake.root).as_posix()
+    with closing(open_cold_writer(lake)) as db:
+        db.execute("INSERT INTO objects VALUES (?, ?, '', 0, 0, 0, 0)", (name, gone.stat().st_size))
+    gone.unlink()
+    done = back_up(lake, to)
+    assert (done.removed, done.missing) == (1, 0)
+    assert not (to.root / name).exists()
+    assert recorded(to).has(to.root / name)
