@@ -9,7 +9,7 @@ import polars as pl
 
 from analytics_job.pipeline import Pipeline
 from analytics_job.ticks.backlog import DueHour, HoursDue
-from spreadlake.errors import DamagedFileError
+from spreadlake.errors import DamagedFileError, ObjectStorageError
 from spreadlake.lake import HOUR_MS, Lake, atomic, hour_of, open_reader
 from spreadlake.lake.analytics.rollups import forget_rollups
 from spreadlake.lake.files import cold_part, matching
@@ -196,6 +196,8 @@ def _forget_archived_tests(lake: Lake, start: int | None) -> None:
             continue
         try:
             rows = ask(lake, path, lambda file: file.collect())
+        except ObjectStorageError:
+            raise
         except DamagedFileError as error:
             raise DamagedFileError(f"{error.reason}; rebuild without --from") from error
         kept = rows.clear() if start is None else rows.filter(pl.col("time") < start)

@@ -48,6 +48,9 @@ def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T
     try:
         return question(_scan(url))
     except FileNotFoundError as error:
+        code = _CODE.search(str(error))
+        if code is not None and not code[1].startswith("NoSuch"):  # as of a user it does not know
+            raise _unreachable(_trouble(error), url, path) from error
         what = f"{url} is on record and not there any more ({_trouble(error)})"
         raise MissingFileError(
             f"{what}; restore the object, or put a good copy at {path}: that is uploaded again",

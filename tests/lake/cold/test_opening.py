@@ -128,6 +128,9 @@ def test_who_may_not_and_who_cannot_reach_it_are_told(
         with pytest.raises(ObjectStorageError, match="403") as refused:
             spreadlake.open(cold.text)
         assert "another-secret" not in str(refused.value)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        with pytest.raises(ObjectStorageError, match="AWS_ACCESS_KEY_ID"):
+            spreadlake.open(cold.text)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(ObjectStorageError, match=r"127\.0\.0\.1:9.*AWS_ENDPOINT_URL"):
         spreadlake.open(cold.text)
