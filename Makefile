@@ -83,8 +83,8 @@ format: $(DEV)
 
 # Needs uv. Indexes are left out, so the files are the same whichever mirror served them.
 lock:
-	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra redis --extra s3 --upgrade -o requirements.lock
-	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra redis --extra s3 --extra dev --upgrade -o requirements-dev.lock
+	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra redis --extra s3 --extra cluster --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra redis --extra s3 --extra cluster --extra dev --upgrade -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -72,7 +72,10 @@ class UnavailableError(LakeError):
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason}; {remedy}")
-        self.reason = reason
+        self.reason, self._remedy = reason, remedy
+
+    def __reduce__(self) -> tuple[type["UnavailableError"], tuple[str, str]]:
+        return type(self), (self.reason, self._remedy)
 
 
 class ExchangeError(SpreadlakeError):

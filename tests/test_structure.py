@@ -65,6 +65,7 @@ MUST_BE_PURE = [
     "exporter.families",
     "notifier.news",
     "spreadlake.backoff",
+    "spreadlake.tasks",
     "launcher.supervisor.live_screen",
 ]
 

@@ -26,7 +26,9 @@ from launcher.commands.backtest_screen import (
     run_screens,
     screen_lines,
 )
+from launcher.commands.clusters import cluster_tasks
 from launcher.commands.options import (
+    ClusterOption,
     FeeOption,
     PlaceOption,
     SlippageOption,
@@ -36,6 +38,7 @@ from launcher.commands.options import (
     parse_whole,
 )
 from launcher.commands.places import is_remote, lake_to_read
+from launcher.commands.screen_output import Progress
 from launcher.commands.series import (
     available_series,
     choose_series,
@@ -178,6 +181,7 @@ def backtest(
     top: TopOption = None,
     max_positions: MaxPositionsOption = None,
     max_notional: MaxNotionalOption = None,
+    cluster: ClusterOption = None,
     *,
     context: typer.Context,
 ) -> None:
@@ -190,6 +194,7 @@ def backtest(
     among so many; with --train and --test the best of each training span is used in the span after
     it. With --screen the pairs are those that a screen of the lake's symbols would have chosen at
     each time, traded as one portfolio; window, lookback and prices are then 60, 240 and log.
+    --cluster runs a grid, or the screens, on many processes or machines, with the same results.
     docs/backtest.md says what each number is.
     """
     from spreadlake.quant.backtest import Costs, Lane, Rules  # noqa: PLC0415
@@ -204,6 +209,10 @@ def backtest(
     )
     check_screen(context, screen, choices)
     values = varied(context, grid, more, (train, test))
+    if cluster is not None and not (screen or values):
+        raise InputError(
+            f"--cluster {cluster} shares out many sets or screens: add --grid or --screen"
+        )
     span = (
         None if start is None else parse_time(start),
         None if end is None else parse_time(end),
@@ -219,7 +228,10 @@ def backtest(
     }
     if screen:
         folder, lane = folder_for(output), Lane(Rules(**rules), costs)
-        chosen = run_screens(lake, context, choices, span, lane, definition.max_stale_bars)
+        with cluster_tasks(cluster, lake) as tasks:
+            chosen = run_screens(
+                lake, context, choices, span, lane, definition.max_stale_bars, tasks
+            )
         if folder is not None:
             write_folder(chosen, folder)
         show(chosen, form, screen_lines(chosen))
@@ -238,7 +250,9 @@ def backtest(
     folder, name = folder_for(output), None if keep is None else _name(keep, data)
     if values:
         base = {"window": window, "lookback": lookback, "prices": request.prices, **rules}
-        result = take_grid(lake, GridRequest(request, base, values, train, test))
+        asked = GridRequest(request, base, values, train, test)
+        with cluster_tasks(cluster, lake) as tasks, Progress("back-testing") as progress:
+            result = take_grid(lake, asked, tasks, progress.advance)
     else:
         result = take_backtest(lake, request)
     if folder is not None:

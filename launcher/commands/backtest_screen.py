@@ -18,6 +18,7 @@ from spreadlake.words import count
 if TYPE_CHECKING:
     from spreadlake.quant.backtest import Lane
     from spreadlake.research.backtests.screen import ScreenBacktest
+    from spreadlake.tasks import Tasks
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -115,6 +116,7 @@ def run_screens(
     span: tuple[float | None, float | None],
     lane: "Lane",
     max_stale_bars: int,
+    tasks: "Tasks",
 ) -> "ScreenBacktest":
     """The back-test; what is also of one pair is as it was given, or else as screens have it."""
     from spreadlake.quant.backtest.limits import Limits  # noqa: PLC0415
@@ -141,7 +143,7 @@ def run_screens(
         max_stale_bars=max_stale_bars,
     )
     with Progress("taking screens") as progress:
-        return take_screen_backtest(lake, request, progress.advance, THREADS)
+        return take_screen_backtest(lake, request, progress.advance, THREADS, tasks)
 
 
 def screen_lines(result: "ScreenBacktest") -> Iterator[str]:

@@ -205,3 +205,11 @@ SpeedOption = Annotated[
         help="Times faster than real time, or max.",
     ),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|tcp://…",
+        help="Compute on a cluster: local, local:N processes, or a scheduler of Dask.",
+    ),
+]

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from launcher.commands.clusters import cluster_tasks
 from launcher.commands.options import (
+    ClusterOption,
     FeeOption,
     PlaceOption,
     SlippageOption,
@@ -106,6 +108,7 @@ def screen(
         typer.Option("-o", "--output", metavar="FILE", help="File to write; - is stdout."),
     ] = None,
     data: PlaceOption = "data",
+    cluster: ClusterOption = None,
 ) -> None:
     """Test and rank every pair of the lake's symbols.
 
@@ -113,7 +116,8 @@ def screen(
     directions, and named in the better one, A regressed on B. q-values bound how many of those
     found are false. What a way back to the mean would earn stands beside what it costs. In a table,
     pairs with a q-value up to 0.05 stand out. An order puts the best first: small p- and q-values,
-    half-lives and costs, great edges, correlations and volumes, z-scores far from 0.
+    half-lives and costs, great edges, correlations and volumes, z-scores far from 0. With --every,
+    --cluster takes the screens on many processes or machines, with the same results.
     """
     from spreadlake.quant.screen import ScreenOptions  # noqa: PLC0415
     from spreadlake.research import ScreenRequest  # noqa: PLC0415
@@ -122,6 +126,8 @@ def screen(
     require_bars(lake)
     choice = _choice(order, max_qvalue, top, form, output)
     times = _times(at, every, start, end)
+    if cluster is not None and every is None:
+        raise InputError(f"--cluster {cluster} shares out many screens: add --every")
     request = ScreenRequest(
         timeframe,
         ScreenOptions(lookback, window, prices, fee_bps, slippage_bps),
@@ -131,7 +137,8 @@ def screen(
     )
     path = _target(output)
     write = write_tables if choice.form == "table" else write_rows
-    write(iter_screens(lake, request, times), choice, path)
+    with cluster_tasks(cluster, lake) as tasks:
+        write(iter_screens(lake, request, times, choice, tasks), choice, path)
 
 
 def _choice(

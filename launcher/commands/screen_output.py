@@ -19,6 +19,7 @@ from launcher.commands.output import (
 )
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.tasks import InProcess
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
-    from spreadlake.research import Screen, ScreenRequest
+    from spreadlake.research import ScreenRequest
+    from spreadlake.research.screens import KeptScreen
+    from spreadlake.tasks import Tasks
 
 # What computes is imported where it is used: polars and numpy are slow to import.
 
@@ -47,32 +50,48 @@ class Choice(NamedTuple):
 
 
 def iter_screens(
-    lake: Lake, request: "ScreenRequest", times: list[float | None]
-) -> Iterator["Screen"]:
+    lake: Lake,
+    request: "ScreenRequest",
+    times: list[float | None],
+    choice: Choice,
+    tasks: "Tasks",
+) -> Iterator["KeptScreen"]:
     """The screen of each time; of several, those with nothing to screen are told and passed over.
 
     InputError where there is nothing to screen at all.
     """
-    from spreadlake.research import NoScreenError, take_screen  # noqa: PLC0415
+    from spreadlake.research import NoScreenError, screens  # noqa: PLC0415
 
-    newest: int | None = None
+    shown: list[Progress] = []
+
+    def advance(done: int, total: int) -> None:
+        if shown:
+            shown[-1].advance(done, total)
+
+    alone = isinstance(tasks, InProcess)  # then a bar of the pairs of each screen, not of screens
+    keeper = screens.Keeper(choice.order, choice.max_qvalue, choice.top, _COINTEGRATED)
+    taker = screens.ScreenTaker(
+        lake, request, keeper, THREADS if alone else 1, advance if alone else None
+    )
+    taken = screens.iter_screens(tasks, taker, times, None if alone else advance)
+    any_taken = False
     for at in times:
-        try:
-            what = "testing pairs" if at is None else f"testing pairs at {iso_utc(at)}"
-            with Progress(what) as progress:
-                one = take_screen(lake, request, at, progress.advance, newest, THREADS)
-        except NoScreenError as error:
-            if len(times) == 1:
-                raise
-            typer.echo(str(error), err=True)
-            continue
-        newest = one.time
-        yield one
-    if newest is None:
+        what = "testing pairs" if at is None else f"testing pairs at {iso_utc(at)}"
+        with Progress(what) as progress:
+            shown[:] = [progress]
+            one = next(taken)
+        if not isinstance(one, NoScreenError):
+            any_taken = True
+            yield one
+        elif len(times) == 1:
+            raise one
+        else:
+            typer.echo(str(one), err=True)
+    if not any_taken:
         raise InputError("there was nothing to screen at any time of the range")
 
 
-def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
+def write_rows(screens: Iterator["KeptScreen"], choice: Choice, path: Path | None) -> None:
     """CSV or JSON of all screens, to a file or (None) to stdout; what they are of on stderr."""
     from launcher.commands.screen_tables import csv_of_screens, json_of_rows  # noqa: PLC0415
     from spreadlake.quant.screen import SCREEN_SCHEMA  # noqa: PLC0415
@@ -83,7 +102,7 @@ def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -
     def kept_of_each() -> Iterator["pl.DataFrame"]:
         nonlocal written, taken
         for one in chain([first], screens):
-            kept = _rows(one, choice)
+            kept = one.screen.rows
             _tell(one)
             written, taken = written + kept.height, taken + 1
             yield kept
@@ -101,7 +120,7 @@ def write_rows(screens: Iterator["Screen"], choice: Choice, path: Path | None) -
     typer.echo(f"wrote {count(written, 'row')} of {count(taken, 'screen')} to {path}", err=True)
 
 
-def write_tables(screens: Iterator["Screen"], choice: Choice, path: Path | None) -> None:
+def write_tables(screens: Iterator["KeptScreen"], choice: Choice, path: Path | None) -> None:
     """A table for each screen, to a file or (None) to the terminal, as wide as it is."""
     if path is None:
         for one in screens:
@@ -112,7 +131,7 @@ def write_tables(screens: Iterator["Screen"], choice: Choice, path: Path | None)
     typer.echo(f"wrote {path}", err=True)
 
 
-def _table_texts(screens: Iterator["Screen"], choice: Choice) -> Iterator[str]:
+def _table_texts(screens: Iterator["KeptScreen"], choice: Choice) -> Iterator[str]:
     for one in screens:
         text = io.StringIO()
         _print(one, choice, plain_console(text, WIDTH_WITHOUT_TERMINAL))
@@ -123,30 +142,24 @@ def _console() -> "Console":
     return plain_console() if "COLUMNS" in os.environ else new_console()
 
 
-def _print(one: "Screen", choice: Choice, console: "Console") -> None:
+def _print(one: "KeptScreen", choice: Choice, console: "Console") -> None:
     from launcher.commands.screen_tables import screen_table  # noqa: PLC0415
 
-    kept = _rows(one, choice)
+    kept = one.screen.rows
     if kept.height:
         console.print(screen_table(kept.to_dicts(), console.width, _COINTEGRATED))
-    more = one.rows.height - kept.height
+    more = one.pairs - kept.height
     if more and choice.max_qvalue is not None:
         console.print(f"{count(more, 'pair')} more, or with q-values above {choice.max_qvalue:g}")
     elif more:
         console.print(f"{count(more, 'pair')} more: --top N shows N, -o FILE writes all")
 
 
-def _rows(one: "Screen", choice: Choice) -> "pl.DataFrame":
-    from spreadlake.quant.screen import ranked  # noqa: PLC0415
-
-    return ranked(one.rows, choice.order, choice.max_qvalue, choice.top)
-
-
-def _tell(one: "Screen") -> None:
+def _tell(one: "KeptScreen") -> None:
     """What was screened, and who was left out, on stderr."""
     typer.echo(_summary(one), err=True)
     reasons: dict[str, list[str]] = {}
-    for symbol, why in one.left_out.items():
+    for symbol, why in one.screen.left_out.items():
         reasons.setdefault(why, []).append(symbol)
     for why, symbols in reasons.items():
         more = len(symbols) - _NAMED
@@ -154,13 +167,13 @@ def _tell(one: "Screen") -> None:
         typer.echo(f"left out: {named}: {why}", err=True)
 
 
-def _summary(one: "Screen") -> str:
-    found = int((one.rows["qvalue"] <= _COINTEGRATED).sum())
+def _summary(kept: "KeptScreen") -> str:
+    one = kept.screen
     old = one.at is not None and one.at - one.close_time >= one.length
     then = f" (no bar from then to {iso_utc(one.at)})" if one.at is not None and old else ""
     return (
-        f"{iso_utc(one.close_time)}{then}: {count(one.rows.height, 'pair')} of "
-        f"{len(one.symbols):,} symbols, {found:,} with q ≤ {_COINTEGRATED:g}"
+        f"{iso_utc(one.close_time)}{then}: {count(kept.pairs, 'pair')} of "
+        f"{len(one.symbols):,} symbols, {kept.found:,} with q ≤ {_COINTEGRATED:g}"
     )
 
 

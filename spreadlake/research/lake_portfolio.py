@@ -1,5 +1,8 @@
 """What a lake in Python has of portfolios: the back-test of the pairs that screens choose."""
 
+import logging
+
+from spreadlake.cluster import open_tasks
 from spreadlake.lake import Lake
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
@@ -9,6 +12,8 @@ from spreadlake.research.spans import Time, seconds_of
 from spreadlake.research.symbols import Symbols, chosen_of
 from spreadlake.series import Prices
 from spreadlake.times import length_of
+
+log = logging.getLogger(__name__)
 
 
 class Portfolios:
@@ -43,6 +48,7 @@ class Portfolios:
         notional: float = 10_000.0,
         funding: bool = False,
         threads: int = 1,
+        cluster: str | None = None,
     ) -> ScreenBacktest:
         """What screens would have chosen at each time, traded as one portfolio.
 
@@ -52,7 +58,8 @@ class Portfolios:
         `max_positions` and `max_notional` (both legs) bound what is held at a time; None: without
         such a bound. `.trades`, `.equity`, `.pairs` and `.screens` are frames, `.summary` and
         `.settings` dicts. InputError for what the lake does not have and for settings that make
-        no sense, RemovedError for bars that were removed to make room.
+        no sense, RemovedError for bars that were removed to make room. `cluster` takes the screens
+        on many processes or machines, with the same results (docs/cluster.md).
 
         >>> lake.backtest_screen("1m", every="2h", fee_bps=1)
         ScreenBacktest(9 pairs chosen: 74 trades, net 1,534.48)
@@ -77,7 +84,8 @@ class Portfolios:
             funding,
             self._max_stale_bars(),
         )
-        return take_screen_backtest(self._lake, request, threads=threads)
+        with open_tasks(cluster, self._lake, log.warning) as tasks:
+            return take_screen_backtest(self._lake, request, None, threads, tasks)
 
     def _max_stale_bars(self) -> int:
         raise NotImplementedError

@@ -1,5 +1,6 @@
 """A lake in Python: what `spreadlake.open` gives."""
 
+import logging
 import os
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from spreadlake.arguments import number_of, whole_of
+from spreadlake.cluster import open_tasks
 from spreadlake.errors import InputError, LakeError
 from spreadlake.lake.analytics.definition import SeriesDefinition, definition_of
 from spreadlake.lake.places import lake_at
@@ -28,6 +30,8 @@ from spreadlake.research.screen import ScreenRequest, take_screen
 from spreadlake.research.spans import Span, Time, seconds_of
 from spreadlake.research.symbols import Symbols, chosen_of, names_of
 from spreadlake.series import Prices
+
+log = logging.getLogger(__name__)
 
 
 class OpenLake(Portfolios):
@@ -227,6 +231,7 @@ class OpenLake(Portfolios):
         grid: GridValues | None = None,
         train: Duration | None = None,
         test: Duration | None = None,
+        cluster: str | None = None,
     ) -> Backtest:
         """Would it have paid: z-score mean reversion of A against B on bars start <= time < end.
 
@@ -240,7 +245,8 @@ class OpenLake(Portfolios):
         and `.selection` what the best of so many is worth. With spans to `train` and to `test` in,
         such as "30d" and "7d", or numbers of bars, it is a walk-forward: the result is the test
         spans put together, `.folds` has what was chosen in each training, and what it earned there
-        and in the test, `.chosen` how often.
+        and in the test, `.chosen` how often. `cluster` ("local", "local:4" or "tcp://host:8786")
+        runs the sets on many processes or machines, with the same results (docs/cluster.md).
 
         >>> lake.backtest("ETHUSDT", "BTCUSDT", "1m", lookback=240, entry=2, fee_bps=5)
         Backtest(ETHUSDT/BTCUSDT: 37 trades, net 266.59)
@@ -271,9 +277,11 @@ class OpenLake(Portfolios):
         )
         if grid is not None:
             series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
-            return take_grid(self._lake, GridRequest(request, series | rules, grid, train, test))
-        if train is not None or test is not None:
-            raise InputError("train and test choose among the sets of a grid: add one")
+            asked = GridRequest(request, series | rules, grid, train, test)
+            with open_tasks(cluster, self._lake, log.warning) as tasks:
+                return take_grid(self._lake, asked, tasks)
+        if (train, test, cluster) != (None, None, None):
+            raise InputError("train, test and cluster are of the sets of a grid: add one")
         return take_backtest(self._lake, request)
 
     def _max_stale_bars(self) -> int:

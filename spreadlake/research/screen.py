@@ -25,9 +25,8 @@ from spreadlake.quant.screen import (
 )
 from spreadlake.research.bar_source import BarSource
 from spreadlake.series import BARS, BarKey
+from spreadlake.tasks import Progress
 from spreadlake.times import LEAST_SCREENED_BARS, iso_utc
-
-Progress = Callable[[int, int], None]
 
 _WHOLE_BPS = 10_000
 _REASONS_TOLD = 5  # symbols named in a message
@@ -87,13 +86,15 @@ def take_screen(
     advance: Progress | None = None,
     after: int | None = None,
     threads: int = 1,
+    since: float | None = None,
 ) -> Screen:
     """The screen as it was known at `at` (Unix seconds; None: now, at the newest bar).
 
     `advance` is told how many of how many pairs are done, which `threads` compute. InputError for
     symbols and timeframes that the lake does not have, and for options that no screen can have;
     NoScreenError where there is nothing to screen then, NoNewerBarError where no bar is newer than
-    the one at `after`; RemovedError where bars of that time were removed to make room.
+    the one at `after`, or than what was known at `since`; RemovedError where bars of that time were
+    removed to make room.
     """
     request, threads = _plain(request), threads_of(threads)
     options = request.options
@@ -103,10 +104,7 @@ def take_screen(
         time = (closes.end - 1) * closes.length
         passed = _passed(db, request, time)
     if after is not None and time <= after:
-        raise NoNewerBarError(
-            f"there is no newer bar at {_when(at)}: the last ended at "
-            f"{iso_utc(after + closes.length)}"
-        )
+        raise _no_newer(at, after + closes.length)
     volume = closes.quote_volume[:, -options.lookback :].sum(axis=1)
     have = np.maximum(closes.end - np.maximum(closes.first, begun), 0)
     left_out = late | _left_out(closes, have, volume, request)
@@ -114,11 +112,19 @@ def take_screen(
     symbols = tuple(closes.symbols[at] for at in kept)
     if len(symbols) < 2:
         raise NoScreenError(_too_few(time + closes.length, symbols, left_out))
+    if since is not None and closes.end <= since // closes.length:
+        raise _no_newer(at, time + closes.length)
     close = _own_bars(closes.close, have)[kept]
     total = len(symbols) * (len(symbols) - 1) // 2
     told = _counted(advance, total)
     rows = screen_all_pairs(symbols, close, volume[kept], options, time, told, threads)
     return Screen(time, closes.length, symbols, left_out, with_persistence(rows, passed), at)
+
+
+def _no_newer(at: float | None, end: int) -> NoNewerBarError:
+    return NoNewerBarError(
+        f"there is no newer bar at {_when(at)}: the last ended at {iso_utc(end)}"
+    )
 
 
 def _plain(request: ScreenRequest) -> ScreenRequest:

@@ -13,6 +13,7 @@ GROUPS = {
     "## To run": PROJECT["dependencies"],
     "## With Redis": PROJECT["optional-dependencies"]["redis"],
     "## With object storage": PROJECT["optional-dependencies"]["s3"],
+    "## With a cluster": PROJECT["optional-dependencies"]["cluster"],
     "## To install": PROJECT["optional-dependencies"]["build"],
     "## To develop": PROJECT["optional-dependencies"]["dev"],
 }
@@ -59,6 +60,7 @@ def test_each_is_pinned_with_hashes() -> None:
             "## To run",
             "## With Redis",
             "## With object storage",
+            "## With a cluster",
             "## To install",
         ],
         "requirements-dev.lock": list(GROUPS),

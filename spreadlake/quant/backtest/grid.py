@@ -1,9 +1,9 @@
 """Many sets of parameters over the same bars, and what the best of them is worth. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -66,28 +66,75 @@ class Grid:
         return [int(number) for number in np.argsort(-self.sharpe, kind="stable")]
 
 
+class Part(NamedTuple):
+    """Every `step`th set, from the one at `first` on, of the sets of a group that share signals."""
+
+    group: int
+    first: int = 0
+    step: int = 1
+
+
+def parts_of(sets: Sequence[ParameterSet], many: int = 1) -> list[Part]:
+    """The sets in about so `many` parts, and no fewer than there are different signals."""
+    sizes = [len(numbers) for numbers in groups_of(sets)]
+    cut = max(1, round(many / max(1, len(sizes))))
+    return [
+        Part(group, first, min(cut, size))
+        for group, size in enumerate(sizes)
+        for first in range(min(cut, size))
+    ]
+
+
 def run_grid(ground: Ground, sets: Sequence[ParameterSet], rows: tuple[int, int]) -> Grid:
     """Runs every set over the `rows` [low, high) of the bars; signals reach back before them.
 
     Memory holds the signals of one window and lookback at a time, and no trades.
     """
-    trials: list[Trial | None] = [None] * len(sets)
-    for numbers, signals in grouped(ground, sets):
-        some = [sets[number] for number in numbers]
-        for number, run in zip(numbers, runs(ground, signals, some, rows), strict=True):
-            trials[number] = Trial(sets[number], run.summary, run.changes)
-    return Grid(tuple(trial for trial in trials if trial is not None))
+    return joined_grid(len(sets), (run_part(ground, sets, part, rows) for part in parts_of(sets)))
 
 
-def grouped(ground: Ground, sets: Sequence[ParameterSet]) -> Iterator[tuple[list[int], Signals]]:
-    """Numbers of the sets that share their signals, and these; each is computed once."""
+def run_part(
+    ground: Ground, sets: Sequence[ParameterSet], part: Part, rows: tuple[int, int]
+) -> list[tuple[int, Trial]]:
+    """What the sets of a part did, by number."""
+    numbers, signals = part_signals(ground, sets, part)
+    some = [sets[number] for number in numbers]
+    return [
+        (number, Trial(sets[number], run.summary, run.changes))
+        for number, run in zip(numbers, runs(ground, signals, some, rows), strict=True)
+    ]
+
+
+def joined_grid(count: int, parts: Iterable[Sequence[tuple[int, Trial]]]) -> Grid:
+    """All parts of a grid of `count` sets, in any order."""
+    trials = dict(chain.from_iterable(parts))
+    return Grid(tuple(trials[number] for number in range(count)))
+
+
+def groups_of(sets: Sequence[ParameterSet]) -> list[list[int]]:
+    """Numbers of the sets that share their signals."""
 
     def signals_key(number: int) -> tuple[int, int, str]:
         return sets[number].series
 
-    for _, group in groupby(sorted(range(len(sets)), key=signals_key), signals_key):
-        numbers = list(group)
-        yield numbers, ground.signals_of([sets[number] for number in numbers])
+    return [
+        list(some) for _, some in groupby(sorted(range(len(sets)), key=signals_key), signals_key)
+    ]
+
+
+def part_signals(
+    ground: Ground, sets: Sequence[ParameterSet], part: Part
+) -> tuple[list[int], Signals]:
+    """Numbers of the sets of a part, and the signals of its group: the same for all its parts."""
+    group = groups_of(sets)[part.group]
+    signals = ground.signals_of([sets[number] for number in group])
+    return group[part.first :: part.step], signals
+
+
+def grouped(ground: Ground, sets: Sequence[ParameterSet]) -> Iterator[tuple[list[int], Signals]]:
+    """Numbers of the sets that share their signals, and these; each is computed once."""
+    for part in parts_of(sets):
+        yield part_signals(ground, sets, part)
 
 
 def runs(

@@ -1,14 +1,23 @@
 """Parameters chosen in one span and used in the next, again and again. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from spreadlake.quant.arrays import Floats
 from spreadlake.quant.backtest.folds import Fold
-from spreadlake.quant.backtest.grid import Ground, Trial, grouped, runs
+from spreadlake.quant.backtest.grid import (
+    Ground,
+    Part,
+    Trial,
+    grouped,
+    part_signals,
+    parts_of,
+    runs,
+)
 from spreadlake.quant.backtest.inputs import Bars, Signals
 from spreadlake.quant.backtest.parameters import ParameterSet
 from spreadlake.quant.backtest.run import Run
@@ -56,32 +65,66 @@ def walk_forward(
     Memory holds the signals of one window and lookback at a time, a number for each set and fold,
     and the trades of the tests.
     """
-    trained = _train(ground, sets, folds)
+    parts = (train_part(ground, sets, part, folds) for part in parts_of(sets))
+    return tested(ground, sets, folds, parts)
+
+
+class Training(NamedTuple):
+    """What the sets `numbers` did in the training of each fold.
+
+    sharpe: (folds, numbers). best: of each fold the number of the best set of them and what it did,
+    None where none had a Sharpe ratio.
+    """
+
+    numbers: list[int]
+    sharpe: Floats
+    best: list[tuple[int, Trial] | None]
+
+
+def train_part(
+    ground: Ground, sets: Sequence[ParameterSet], part: Part, folds: Sequence[Fold]
+) -> Training:
+    """Runs the sets of a part over the training span of every fold."""
+    numbers, signals = part_signals(ground, sets, part)
+    some = [sets[number] for number in numbers]
+    sharpe = np.full((len(folds), len(numbers)), np.nan)
+    best: list[tuple[int, Trial] | None] = [None] * len(folds)
+    for at, fold in enumerate(folds):
+        rows = _rows(ground.bars, fold.train, fold.test)
+        for column, run in enumerate(runs(ground, signals, some, rows)):
+            sharpe[at, column] = run.changes.sharpe
+            trial = Trial(some[column], run.summary, run.changes)
+            best[at] = _better(best[at], (numbers[column], trial))
+    return Training(numbers, sharpe, best)
+
+
+def tested(
+    ground: Ground,
+    sets: Sequence[ParameterSet],
+    folds: Sequence[Fold],
+    parts: Iterable[Training],
+) -> tuple[FoldResult, ...]:
+    """The folds, once all parts of the sets were trained, in any order."""
+    sharpe = np.full((len(folds), len(sets)), np.nan)
+    best: list[tuple[int, Trial] | None] = [None] * len(folds)
+    for part in parts:
+        sharpe[:, part.numbers] = part.sharpe
+        best = [_better(*both) for both in zip(best, part.best, strict=True)]
+    trained = [None if one is None else _deflated(sharpe[at], *one) for at, one in enumerate(best)]
     return _test(ground, sets, folds, trained)
 
 
-def _train(
-    ground: Ground, sets: Sequence[ParameterSet], folds: Sequence[Fold]
-) -> list[Trained | None]:
-    sharpe = np.full((len(folds), len(sets)), np.nan)
-    best: list[tuple[int, Trial] | None] = [None] * len(folds)
-    for numbers, signals in grouped(ground, sets):
-        some = [sets[number] for number in numbers]
-        for at, fold in enumerate(folds):
-            rows = _rows(ground.bars, fold.train, fold.test)
-            for number, run in zip(numbers, runs(ground, signals, some, rows), strict=True):
-                sharpe[at, number] = run.changes.sharpe
-                if _is_better(sharpe[at], number, best[at]):
-                    best[at] = number, Trial(sets[number], run.summary, run.changes)
-    return [None if one is None else _deflated(sharpe[at], *one) for at, one in enumerate(best)]
-
-
-def _is_better(sharpe: Floats, number: int, best: tuple[int, Trial] | None) -> bool:
-    if best is None:
-        return not math.isnan(sharpe[number])
-    # The sets do not come in the order of the grid.
-    at = best[0]
-    return bool(sharpe[number] > sharpe[at] or (sharpe[number] == sharpe[at] and number < at))
+def _better(
+    one: tuple[int, Trial] | None, other: tuple[int, Trial] | None
+) -> tuple[int, Trial] | None:
+    """The higher Sharpe ratio, or of equal ones the first of the grid; what has none is nothing."""
+    if other is None or math.isnan(other[1].changes.sharpe):
+        return one
+    if one is None:
+        return other
+    ratios = one[1].changes.sharpe, other[1].changes.sharpe
+    better = ratios[1] > ratios[0] or (ratios[1] == ratios[0] and other[0] < one[0])
+    return other if better else one
 
 
 def _deflated(sharpe: Floats, number: int, trial: Trial) -> Trained:
@@ -101,16 +144,16 @@ def _test(
     trained: Sequence[Trained | None],
 ) -> tuple[FoldResult, ...]:
     spans = [_rows(ground.bars, fold.test, fold.end) for fold in folds]
-    tested: dict[int, Run] = {}
+    runs_of: dict[int, Run] = {}
     chosen = [at for at, one in enumerate(trained) if one is not None]
     used = [sets[one.number] for one in trained if one is not None]
     for numbers, signals in grouped(ground, used):
         for number in numbers:
             at = chosen[number]
-            (tested[at],) = runs(ground, signals, [used[number]], spans[at])
+            (runs_of[at],) = runs(ground, signals, [used[number]], spans[at])
     for at in set(range(len(folds))) - set(chosen):
-        (tested[at],) = runs(ground, _no_signals(len(ground.bars)), [ParameterSet()], spans[at])
-    return tuple(FoldResult(fold, trained[at], tested[at]) for at, fold in enumerate(folds))
+        (runs_of[at],) = runs(ground, _no_signals(len(ground.bars)), [ParameterSet()], spans[at])
+    return tuple(FoldResult(fold, trained[at], runs_of[at]) for at, fold in enumerate(folds))
 
 
 def _no_signals(rows: int) -> Signals:

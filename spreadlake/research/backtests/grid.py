@@ -11,19 +11,19 @@ import numpy as np
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
-from spreadlake.quant.backtest import Signals, equity_frame, trades_frame
+from spreadlake.quant.backtest import equity_frame, trades_frame
 from spreadlake.quant.backtest.changes import NO_CHANGES, Changes
-from spreadlake.quant.backtest.folds import split_folds
-from spreadlake.quant.backtest.grid import Grid, Ground, run_grid, run_set
+from spreadlake.quant.backtest.folds import Fold, split_folds
+from spreadlake.quant.backtest.grid import Grid, Part, joined_grid, parts_of, run_set
 from spreadlake.quant.backtest.joined import Joined, joined
-from spreadlake.quant.backtest.parameters import GridValues, ParameterSet, ParameterSets, Value
+from spreadlake.quant.backtest.parameters import GridValues, ParameterSets, Value
 from spreadlake.quant.backtest.summary import yearly
 from spreadlake.quant.backtest.tables import chosen_frame, folds_frame, grid_frame
-from spreadlake.quant.backtest.walk_forward import FoldResult, walk_forward
+from spreadlake.quant.backtest.walk_forward import FoldResult, tested
 from spreadlake.quant.sharpe import probabilistic_sharpe
-from spreadlake.research.backtests.funding_paid import read_paid
+from spreadlake.research.backtests.grid_tasks import GridTask, PairGround, TrainingTask
 from spreadlake.research.backtests.pair import Backtest, BacktestRequest, extent
-from spreadlake.research.backtests.pair_history import PairHistory
+from spreadlake.tasks import InProcess, Progress, Tasks, spread
 from spreadlake.times import bars_of_span, length_of
 from spreadlake.words import count
 
@@ -46,32 +46,57 @@ class GridRequest:
     test: Duration | None = None
 
 
-def take_grid(lake: Lake, asked: GridRequest) -> Backtest:
+def take_grid(
+    lake: Lake, asked: GridRequest, tasks: Tasks | None = None, advance: Progress | None = None
+) -> Backtest:
     """What the best of the sets did, with `grid` and `selection`; or the tests of a walk-forward.
 
-    That has `folds`, `chosen` and `selection`. InputError for a grid that is none, spans that
-    leave no bar to test on, and for what `take_backtest` refuses.
+    That has `folds`, `chosen` and `selection`. The sets are `tasks` (None: in this process);
+    `advance` is told how many parts of them are done. InputError for a grid that is none, spans
+    that leave no bar to test on, and for what `take_backtest` refuses.
     """
     sets = ParameterSets.of(asked.base, asked.grid)
     spans = _spans(asked)
-    request = asked.request
-    history = PairHistory.read(
-        lake,
-        request.pair,
-        request.timeframe,
-        max(max(one.window, one.lookback) for one in sets.sets),
-        request.max_stale_bars,
-        request.start,
-        request.end,
-    )
-    bars = history.bars
-    funding, notes = read_paid(lake, request.pair, bars) if request.funding else (None, [])
-
-    ground = Ground(bars, _LastSignals(history).of, request.lane.costs, funding)
+    longest = max(max(one.window, one.lookback) for one in sets.sets)
+    own = PairGround(lake, asked.request, longest)
+    shared = _Shared(own, asked, sets, tasks or InProcess(), advance)
+    notes = list(shared.own.paid[1])
     notes += [f"{count(n, 'set')} left out: {why}" for why, n in sets.left_out.items()]
     if spans is None:
-        return _best(request, ground, sets, notes)
-    return _walked(request, ground, sets, spans, notes)
+        return _best(asked.request, shared, notes)
+    return _walked(asked.request, shared, spans, notes)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The sets over one ground, and where they are run."""
+
+    own: PairGround
+    asked: GridRequest
+    sets: ParameterSets
+    tasks: Tasks
+    advance: Progress | None
+
+    @property
+    def parts(self) -> list[Part]:
+        sets = self.sets.sets
+        return parts_of(sets, spread(len(sets), self.tasks.workers))
+
+    @property
+    def ground(self) -> PairGround:
+        """For the tasks: that of this process, or one to be read elsewhere."""
+        return self.own if isinstance(self.tasks, InProcess) else self.own.pinned()
+
+    def grid(self) -> Grid:
+        """All sets over all bars."""
+        task = GridTask(self.ground, self.asked.base, self.asked.grid)
+        return joined_grid(len(self.sets.sets), self.tasks.map(task, self.parts, self.advance))
+
+    def walked(self, folds: Sequence[Fold]) -> tuple[FoldResult, ...]:
+        """Each fold's best in training, over its test."""
+        task = TrainingTask(self.ground, self.asked.base, self.asked.grid, folds)
+        trained = self.tasks.map(task, self.parts, self.advance)
+        return tested(self.own.ground, self.sets.sets, folds, trained)
 
 
 def _spans(asked: GridRequest) -> tuple[int, int] | None:
@@ -92,30 +117,10 @@ def _bars_of(span: Duration, name: str, length: int) -> int:
         raise InputError(f"{name}: {error}") from None
 
 
-class _LastSignals:
-    """Signals of sets that share them; the last are kept, as the best set is often among these."""
-
-    def __init__(self, history: PairHistory) -> None:
-        self._history = history
-        self._last: tuple[object, Signals] | None = None
-
-    def of(self, some: Sequence[ParameterSet]) -> Signals:
-        """The spread is tested wherever one of the sets may open."""
-        entries = [one.rules.entry for one in some if one.rules.max_adf_pvalue is not None]
-        asked = (*some[0].series, min(entries, default=None))
-        if self._last is None or self._last[0] != asked:
-            self._last = None  # not two at a time
-            self._last = asked, self._history.signals(*asked)
-        return self._last[1]
-
-
-def _best(
-    request: BacktestRequest, ground: Ground, sets: ParameterSets, notes: list[str]
-) -> Backtest:
-    rows = 0, len(ground.bars)
-    grid = run_grid(ground, sets.sets, rows)
+def _best(request: BacktestRequest, shared: _Shared, notes: list[str]) -> Backtest:
+    grid, sets, ground = shared.grid(), shared.sets, shared.own.ground
     best = sets.sets[grid.order[0]]
-    run = run_set(ground, best, rows)
+    run = run_set(ground, best, (0, len(ground.bars)))
     if not grid.deflated.trials:
         notes = [*notes, f"none of {count(len(sets.sets), 'set')} made a trade"]
     return Backtest(
@@ -154,15 +159,11 @@ def _known(value: float) -> float | None:
 
 
 def _walked(
-    request: BacktestRequest,
-    ground: Ground,
-    sets: ParameterSets,
-    spans: tuple[int, int],
-    notes: list[str],
+    request: BacktestRequest, shared: _Shared, spans: tuple[int, int], notes: list[str]
 ) -> Backtest:
-    bars = ground.bars
+    sets, bars = shared.sets, shared.own.ground_bars
     first, last = (int(bars.time[at]) // bars.length for at in (0, -1))
-    results = walk_forward(ground, sets.sets, split_folds(first, last + 1, *spans))
+    results = shared.walked(split_folds(first, last + 1, *spans))
     none = sum(one.trained is None for one in results)
     if none:
         notes = [*notes, f"in training of {count(none, 'fold')} no set made a trade: none is used"]

@@ -6,9 +6,9 @@ Which entries are taken, where the limits bear no more, is decided bar by bar ov
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,28 +19,25 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.analytics.removal import refuse_removed_rows
 from spreadlake.quant.arrays import Ints
-from spreadlake.quant.backtest.choices import Stretch, stretches_of
+from spreadlake.quant.backtest.choices import stretches_of
 from spreadlake.quant.backtest.frames import TRADES_SCHEMA, frame_of_trades
 from spreadlake.quant.backtest.limits import Wanted, within_limits
-from spreadlake.quant.backtest.portfolio import Portfolio, gross_values
-from spreadlake.quant.backtest.positions import Openings, PositionFinder
+from spreadlake.quant.backtest.portfolio import Portfolio
 from spreadlake.quant.backtest.trades import Market, account
 from spreadlake.research.backtests.funding_paid import read_paid
-from spreadlake.research.backtests.market_bars import MarketBars
 from spreadlake.research.backtests.pair_tables import pairs_frame
 from spreadlake.research.backtests.screen_choices import TakenScreens, take_screens
+from spreadlake.research.backtests.screen_openings import Found, OpeningFinder, iter_openings
 from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
 from spreadlake.research.pictures import Pictured
-from spreadlake.research.screen import Progress
 from spreadlake.series import BARS
+from spreadlake.tasks import InProcess, Progress, Tasks
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-_NEVER = 2**62  # a bar that does not come
 
 
 @dataclass(frozen=True)
@@ -89,23 +86,16 @@ class ScreenBacktest:
         )
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Openings of one stretch, over the bars [stretch.low, high)."""
-
-    stretch: Stretch
-    high: int
-    openings: Openings
-    wanted: Wanted
-
-
 def take_screen_backtest(
     lake: Lake,
     request: ScreenBacktestRequest,
     advance: Progress | None = None,
     threads: int = 1,
+    tasks: Tasks | None = None,
 ) -> ScreenBacktest:
     """Runs it; `advance` is told how many of how many screens are taken, each by `threads`.
+
+    `tasks` takes the screens and follows what the pairs would open; None: in this process.
 
     InputError for what the lake does not have: symbols, a timeframe, bars in that time, funding
     rates; and where there was nothing to screen at any time. RemovedError for bars that were
@@ -116,12 +106,12 @@ def take_screen_backtest(
         source, _ = BarSource.of_those_with_bars(db, lake, request.timeframe, request.symbols)
         refuse_removed_rows(db, BARS, source.stored, request.start)
     low, high = _span(source, request)
-    screens = take_screens(lake, request, source, (low, high), advance, threads)
-    longest = max(request.window, request.lookback)
-    bars = MarketBars(lake, source, longest, request.max_stale_bars, low, high)
-    run = _Run(lake, request, bars, high)
-    found = run.openings(stretches_of(screens.choices, high))
-    numbers = bars.numbers(low, high)
+    tasks = tasks or InProcess()
+    screens = take_screens(lake, request, source, (low, high), advance, threads, tasks)
+    finder = OpeningFinder(lake, request, source, (low, high))
+    run = _Run(finder)
+    found = run.numbered(iter_openings(tasks, finder, stretches_of(screens.choices, high)))
+    numbers = finder.bars.numbers(low, high)
     if not len(numbers):
         raise InputError(f"the lake has no {request.timeframe} bars in that time")
     portfolio = Portfolio(source.length, numbers)
@@ -145,7 +135,7 @@ def take_screen_backtest(
 def _why_none(
     request: ScreenBacktestRequest,
     screens: TakenScreens,
-    found: Sequence["_Found"],
+    found: Sequence[Found],
     trades: pl.DataFrame,
 ) -> list[str]:
     """Why there is no trade, in a sentence; none where there are some."""
@@ -190,20 +180,26 @@ def _span(source: BarSource, request: ScreenBacktestRequest) -> tuple[int, int]:
 class _Run:
     """The chosen pairs, one stretch after another; the bars of one are held at a time."""
 
-    def __init__(
-        self, lake: Lake, request: ScreenBacktestRequest, bars: MarketBars, end: int
-    ) -> None:
-        self._lake, self._request, self._bars, self._end = lake, request, bars, end
+    def __init__(self, finder: OpeningFinder) -> None:
+        self._finder, self._lake, self._request = finder, finder.lake, finder.request
         self._pairs: dict[tuple[str, str], int] = {}
         self._legs: dict[frozenset[str], int] = {}
 
-    def openings(self, stretches: Sequence[Stretch]) -> list[_Found]:
-        """What each stretch would open, followed to its end."""
-        found = (self._openings(stretch) for stretch in stretches)
-        return [one for one in found if one is not None]
+    def numbered(self, found: Iterable[Found]) -> list[Found]:
+        """Each pair, and its legs, under one number."""
+        return [self._numbered(one) for one in found]
+
+    def _numbered(self, one: Found) -> Found:
+        pair = self._pairs.setdefault(one.stretch.pair, len(self._pairs))
+        legs = self._legs.setdefault(frozenset(one.stretch.pair), len(self._legs))
+        wanted, count_of = one.wanted, len(one.wanted.signal)
+        return replace(
+            one,
+            wanted=replace(wanted, pair=np.full(count_of, pair), legs=np.full(count_of, legs)),
+        )
 
     def account(
-        self, found: Sequence[_Found], portfolio: Portfolio
+        self, found: Sequence[Found], portfolio: Portfolio
     ) -> tuple[pl.DataFrame, list[str]]:
         """The trades within the limits, which are added to the portfolio; and notes on them."""
         taken = within_limits(_together([one.wanted for one in found]), self._request.limits)
@@ -221,49 +217,8 @@ class _Run:
         count_through = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
         return trades.with_columns(trade=count_through), list(notes)
 
-    def _openings(self, stretch: Stretch) -> _Found | None:
-        """None where nothing would be opened. Bars are added until all of it has ended."""
-        high = stretch.high
-        while True:
-            high = min(stretch.low + 2 * (high - stretch.low), self._end)
-            market = self._market(stretch, high)
-            number = market.bars.time // market.bars.length
-            finder = PositionFinder(market.bars, market.signals)
-            found = finder.openings(self._request.lane.rules, number < stretch.high)
-            if high == self._end or bool((found.again < len(number)).all()):
-                break
-        if not len(found.again):
-            return None
-        return _Found(stretch, high, found, self._wanted(stretch, market, found))
-
-    def _market(self, stretch: Stretch, high: int) -> Market:
-        request, rules = self._request, self._request.lane.rules
-        history = self._bars.history(stretch.pair, stretch.low, high)
-        tested = None if rules.max_adf_pvalue is None else rules.entry
-        signals = history.signals(request.window, request.lookback, request.prices, tested)
-        return Market(history.bars, signals)
-
-    def _wanted(self, stretch: Stretch, market: Market, found: Openings) -> Wanted:
-        """In absolute bars; what ends with the bars is over after the last one."""
-        number = market.bars.time // market.bars.length
-        positions = found.positions
-        later = np.append(number, number[-1] + 1)
-        filled = positions.fill < len(number)
-        signal = number[positions.signal]
-        pair = self._pairs.setdefault(stretch.pair, len(self._pairs))
-        legs = self._legs.setdefault(frozenset(stretch.pair), len(self._legs))
-        return Wanted(
-            signal=signal,
-            closed=np.where(filled, later[positions.exit_fill], _NEVER),
-            again=np.where(filled, later[found.again], _NEVER),
-            pair=np.full(len(signal), pair),
-            legs=np.full(len(signal), legs),
-            rank=stretch.rank_at(signal),
-            gross=gross_values(market, positions, self._request.lane.costs),
-        )
-
     def _account(
-        self, one: _Found, places: Ints, portfolio: Portfolio
+        self, one: Found, places: Ints, portfolio: Portfolio
     ) -> tuple[pl.DataFrame, list[str]]:
         """The trades of a stretch with their `place` in the order of decisions (-1: not taken)."""
         kept = np.flatnonzero(places >= 0)
@@ -271,7 +226,7 @@ class _Run:
         kept = kept[positions.exit_fill[kept] > positions.fill[kept]]  # others wait to the end
         if not len(kept):
             return pl.DataFrame(schema={**TRADES_SCHEMA, "place": pl.Int64}), []
-        market = self._market(one.stretch, one.high)
+        market = self._finder.market(one.stretch, one.high)
         notes: list[str] = []
         if self._request.funding:
             funding, notes = read_paid(self._lake, one.stretch.pair, market.bars)

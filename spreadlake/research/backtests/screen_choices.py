@@ -3,17 +3,21 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.pairs import Pair
 from spreadlake.quant.backtest.choices import Choice, chosen_pairs
 from spreadlake.quant.backtest.frames import times_of
 from spreadlake.research.backtests.screen_request import ScreenBacktestRequest
 from spreadlake.research.bar_source import BarSource
-from spreadlake.research.screen import NoNewerBarError, NoScreenError, Progress, take_screen
+from spreadlake.research.screen import NoNewerBarError, NoScreenError, Screen
+from spreadlake.research.screens import ScreenTaker, iter_screens
+from spreadlake.tasks import InProcess, Progress, Tasks
 from spreadlake.times import iso_utc
 from spreadlake.words import count
 
@@ -57,6 +61,24 @@ def _times(source: BarSource, request: ScreenBacktestRequest, end: int) -> Itera
         step += 1
 
 
+class _Chosen(NamedTuple):
+    """What a back-test keeps of a screen."""
+
+    symbols: int
+    tested: int
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    max_qvalue: float
+    top: int
+
+    def __call__(self, screen: Screen) -> _Chosen:
+        pairs = chosen_pairs(screen.rows, self.max_qvalue, self.top)
+        return _Chosen(len(screen.symbols), screen.rows.height, pairs)
+
+
 def take_screens(
     lake: Lake,
     request: ScreenBacktestRequest,
@@ -64,6 +86,7 @@ def take_screens(
     span: tuple[int, int],
     advance: Progress | None,
     threads: int,
+    tasks: Tasks,
 ) -> TakenScreens:
     """Those of the bars `span` (absolute numbers) of the run; `advance` is told of each.
 
@@ -71,30 +94,25 @@ def take_screens(
     """
     choices: list[Choice] = []
     rows = []
-    newest: int | None = None
     times = list(_times(source, request, span[1]))
     why: NoScreenError | None = None
-    for done, time in enumerate(times):
-        if advance is not None:
-            advance(done, len(times))
+    chooser = _Chooser(request.max_qvalue, request.top)
+    threads = threads if isinstance(tasks, InProcess) else 1
+    taker = ScreenTaker(lake, request.screen, chooser, threads)
+    found = iter_screens(tasks, taker, times, advance if times else None)
+    for time, one in zip(times, found, strict=True):
         low = max(span[0], math.ceil(time / source.length) - 1)
-        try:
-            screen = take_screen(lake, request.screen, time, None, newest, threads)
-        except NoNewerBarError:
+        if isinstance(one, NoNewerBarError):
             continue
-        except NoScreenError as error:
-            why = error
+        if isinstance(one, NoScreenError):
+            why = one
             choices.append(Choice(low, ()))
             continue
-        newest = screen.time
-        pairs = chosen_pairs(screen.rows, request.max_qvalue, request.top)
-        choices.append(Choice(low, pairs))
-        rows.append((int(time), len(screen.symbols), screen.rows.height, len(pairs)))
+        choices.append(Choice(low, one.pairs))
+        rows.append((int(time), one.symbols, one.tested, len(one.pairs)))
     if not rows:
         told = why or _why_none(source, request)
         raise InputError(f"there was nothing to screen at any time: {told}")
-    if advance is not None:
-        advance(len(times), len(times))
     return TakenScreens(choices, _screens_frame(rows))
 
 
