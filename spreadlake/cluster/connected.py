@@ -40,7 +40,7 @@ def connected(address: ClusterAddress, lake: Lake, tell: Tell) -> Iterator[DaskT
         client = stack.enter_context(_client(where))
         _wait_for_workers(client, where, address.local)
         _require_fit(client, expected, tell)
-        yield DaskTasks(client, where, expected, tell)
+        yield DaskTasks(client, where, lake, tell)
 
 
 @contextmanager

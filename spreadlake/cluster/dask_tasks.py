@@ -16,8 +16,9 @@ from distributed import KilledWorker
 from distributed.comm.core import CommClosedError
 
 from spreadlake.cluster.errors import ClusterError
-from spreadlake.cluster.fitness import Expected
+from spreadlake.cluster.fitness import expected_of
 from spreadlake.cluster.remote import Packed, forget, run
+from spreadlake.lake import Lake
 from spreadlake.tasks import Item, Progress, Result
 from spreadlake.words import count
 
@@ -37,11 +38,9 @@ class DaskTasks:
     What a worker that ends was doing, the scheduler gives to others.
     """
 
-    def __init__(
-        self, client: Any, where: str, expected: Expected, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, client: Any, where: str, lake: Lake, tell: Callable[[str], None]) -> None:
         self._client, self._where = client, where
-        self._expected, self._tell = expected, tell
+        self._lake, self._tell = lake, tell
         self._threads: dict[str, int] = {}
         self._alone_since: float | None = None
         self._look_due = 0.0
@@ -52,6 +51,11 @@ class DaskTasks:
         """Threads of all workers there are."""
         return max(1, sum(self._threads.values()))
 
+    @property
+    def _most(self) -> int:
+        """In flight; workers that are lost leave more there than that."""
+        return self.workers * _AHEAD
+
     def map(
         self,
         function: Callable[[Item], Result],
@@ -60,14 +64,15 @@ class DaskTasks:
     ) -> Iterator[Result]:
         """As `Tasks.map`; ClusterError where the cluster is lost, or a task ends its workers."""
         name = uuid.uuid4().hex
-        packed = pickle.dumps(Packed(name, pickle.dumps(function), self._expected))
+        expected = expected_of(self._lake)
+        packed = pickle.dumps(Packed(name, pickle.dumps(function), expected))
         news: queue.SimpleQueue[object] = queue.SimpleQueue()
         flight: deque[Any] = deque()
         rest = enumerate(items)
         counted = _Counted(len(items), advance)
         try:
             while True:
-                for number, item in itertools.islice(rest, self.workers * _AHEAD - len(flight)):
+                for number, item in itertools.islice(rest, max(0, self._most - len(flight))):
                     key = f"spreadlake-{name}-{number}"
                     future = self._submit(key, packed, pickle.dumps(item))
                     future.add_done_callback(news.put)
