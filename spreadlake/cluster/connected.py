@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -49,17 +50,32 @@ def _local(processes: int) -> Iterator[str]:
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ClusterError(f"a worker process runs the script that starts it: {_GUARD}")
     # The workers come once it is there: what is interrupted until then is only a scheduler.
-    with _DASK.LocalCluster(
-        n_workers=0,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        worker_dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
+    with _interrupts_held_back():
+        local = _DASK.LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
+    with local as cluster:
         cluster.scale(processes)
         yield cluster.scheduler_address
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Threads that begin within it, and processes that these start, hear no Ctrl-C.
+
+    A terminal sends it to workers too: they would complain, and this process is to end them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
