@@ -30,6 +30,7 @@ from spreadlake.lake import Lake, open_analytics_writer, open_reader
 from spreadlake.lake.databases.errors import explain
 from spreadlake.lake.databases.presence import Presence
 from spreadlake.lake.databases.wal import WalKeeper
+from spreadlake.tasks import HERE, Tasks
 from spreadlake.work import Work
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,7 @@ class AnalyticsJob:
         self._screener: Screener | None = None
         self._damage: DamagedFileError | None = None
         self._not_rolled, self._rolls_failed = "", False
-        self._complaint_due = 0.0
-        self._error, self._waiting = "", Waiting()
+        self._complaint_due, self._error, self._waiting = 0.0, "", Waiting()
         self.heartbeat = Heartbeat()
         self.history_seconds: float | None = None  # in each step; None: all it takes
         self._taking = False  # new trades in, just now
@@ -168,11 +168,11 @@ class AnalyticsJob:
             return  # the step, which meets the same, tells it
         self.heartbeat.screen = self._screener.message
 
-    def finish_tests(self) -> None:
-        """Computes all slow statistics that are due, here and now."""
+    def finish_tests(self, tasks: Tasks = HERE) -> None:
+        """Computes all slow statistics that are due, here and now or where `tasks` run."""
         try:
             self._tell_tests()
-            while results := compute_due(self._db, self._lake, self._pipeline.plan.prices):
+            for results in compute_due(self._db, self._lake, self._pipeline.plan.prices, tasks):
                 self._store_results(results)
                 self._tell_tests()
                 self._report()
@@ -180,7 +180,7 @@ class AnalyticsJob:
             if self._quarantine(error):
                 raise
             self.step()
-            self.finish_tests()
+            self.finish_tests(tasks)
 
     def stop_beside(self) -> None:
         """Ends the processes beside the steps; what they had not finished stays due."""

@@ -12,8 +12,9 @@ from analytics_job.followed_settings import FollowedSettings
 from analytics_job.job import AnalyticsJob
 from analytics_job.scheduler import Scheduler
 from analytics_job.ticks.arrivals import Arrivals
+from spreadlake.cluster import open_tasks
 from spreadlake.errors import ServiceError
-from spreadlake.lake import writer_lock
+from spreadlake.lake import Lake, writer_lock
 from spreadlake.service import ServiceContext, StopSignal
 from spreadlake.work import Work
 
@@ -30,8 +31,8 @@ def run(context: ServiceContext) -> None:
     """Runs the job until told to stop.
 
     Options: `once` takes in what there is and ends; `rebuild` computes everything again from
-    the trades, from the Unix second `from` on where that is given, and ends. `tell` is told how
-    far such long work is.
+    the trades, from the Unix second `from` on where that is given, and ends. Their slow statistics
+    are computed on a `cluster` where one is named. `tell` is told how far such long work is.
     """
     options = context.options
     runs_once = options.get("once") or options.get("rebuild")
@@ -47,21 +48,22 @@ def run(context: ServiceContext) -> None:
         work.tell = options.get("tell", work.tell)
         try:
             if stop is None:
-                _run_once(job, options)
+                _run_once(job, context.lake, options)
             else:
                 _run_scheduled(job, context, followed, stop)
         finally:
             job.close()
 
 
-def _run_once(job: AnalyticsJob, options: Mapping[str, Any]) -> None:
-    if options.get("rebuild"):
-        start = options.get("from")
-        job.rebuild(None if start is None else int(start))
-    job.step()
-    if job.error:
-        raise ServiceError(f"not all could be analysed: {job.error}")
-    job.finish_tests()
+def _run_once(job: AnalyticsJob, lake: Lake, options: Mapping[str, Any]) -> None:
+    with open_tasks(options.get("cluster"), lake, log.warning) as tasks:
+        if options.get("rebuild"):
+            start = options.get("from")
+            job.rebuild(None if start is None else int(start))
+        job.step()
+        if job.error:
+            raise ServiceError(f"not all could be analysed: {job.error}")
+        job.finish_tests(tasks)
     while job.roll_piece():
         job.heartbeat.work.take(Work("moving to Parquet", "piece", None))
 

@@ -11,6 +11,7 @@ PARTS = (
     "backtest",
     "cointegration",
     "capture",
+    "cluster",
     "freshness",
     "lake_frames",
     "log",

@@ -56,6 +56,10 @@ class InProcess:
             advance(len(items), len(items))
 
 
+HERE = InProcess()
+"""Where nothing else is asked for."""
+
+
 def spread(count: int, workers: int, each: int = 4) -> int:
     """Into how many parts to cut `count` of something, so that no worker waits long at the end."""
     return max(1, min(count, workers * each)) if workers > 1 else 1

@@ -3,29 +3,48 @@
 import queue
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from analytics_job.alerts.store import AlertStore
 from analytics_job.background import NicedProcess
 from analytics_job.stationarity.closes import DueBatch, read_closes
 from analytics_job.stationarity.store import DueTest, StationarityStore, newest_due
-from spreadlake.lake import Lake, atomic
+from spreadlake.lake import Lake, atomic, open_reader
 from spreadlake.quant.stationarity import Stationarity, stationarity_of_pairs
 from spreadlake.series import Prices
+from spreadlake.tasks import Tasks, spread
 
 _BATCH = 512
+_AHEAD = 256  # batches that are known at a time where many compute
 _POLL_SECONDS = 0.1
 
 Result = tuple[DueTest, Stationarity]
 
 
+@dataclass(frozen=True)
+class TestsTask:
+    """Computes tests, from the closes that it reads by itself."""
+
+    lake: Lake
+    prices: Prices
+
+    def __call__(self, due: Sequence[DueTest]) -> list[Result]:
+        """In an order of its own."""
+        with closing(open_reader(self.lake.analytics_db)) as db:
+            batches = read_closes(db, self.lake, due, self.prices)
+        return _results(batches, _compute(batches))
+
+
 def compute_due(
-    db: sqlite3.Connection, lake: Lake, prices: Prices, count: int = _BATCH
-) -> list[Result]:
-    """The newest tests that are due, computed here and now."""
-    batches = read_closes(db, lake, newest_due(db, count), prices)
-    return _results(batches, _compute(batches))
+    db: sqlite3.Connection, lake: Lake, prices: Prices, tasks: Tasks, count: int = _BATCH
+) -> Iterator[list[Result]]:
+    """The tests that are due, some at a time from the newest on; those are to be stored at once."""
+    task = TestsTask(lake, prices)
+    some = count * spread(_AHEAD, tasks.workers)
+    while due := newest_due(db, some):
+        yield from tasks.map(task, [due[at : at + count] for at in range(0, len(due), count)])
 
 
 def store_results(

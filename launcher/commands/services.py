@@ -9,7 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from launcher.commands.options import ConfigOption, DataOption, DurationOption, parse_seconds
+from launcher.commands.options import (
+    ClusterOption,
+    ConfigOption,
+    DataOption,
+    DurationOption,
+    parse_seconds,
+)
 from launcher.commands.work_shown import rebuilding
 from spreadlake.config import (
     AcceptedCopy,
@@ -120,13 +126,21 @@ def analyse(
     lateness: Annotated[
         float | None, typer.Option("--lateness", parser=parse_seconds, hidden=True)
     ] = None,
+    cluster: ClusterOption = None,
 ) -> None:
-    """Compute bars, analytics and alerts."""
+    """Compute bars, analytics and alerts.
+
+    With --once or --rebuild, --cluster computes the slow statistics on many processes of this
+    machine, with the same results.
+    """
     if start is not None and not rebuild:
         raise InputError(f"--from {start} needs --rebuild: without it only what is new is analysed")
+    if cluster is not None and not (once or rebuild):
+        raise InputError(f"--cluster {cluster} is for long work that ends: add --rebuild or --once")
     options: dict[str, Any] = {
         "once": once,
         "rebuild": rebuild,
+        "cluster": cluster,
         "from": None if start is None else parse_time(start),
     }
     if once and not rebuild:

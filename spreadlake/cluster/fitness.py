@@ -18,6 +18,7 @@ from spreadlake.lake import Lake, open_reader
 from spreadlake.locks import try_lock
 
 _WRITERS = ("analytics-job", "collector")
+_ROOMS = ("spreadlake", "analytics_job")
 _ROUNDING = ("numpy", "scipy", "polars", "statsmodels")
 
 
@@ -104,12 +105,13 @@ def _bars(db: sqlite3.Connection, final: int) -> str:
 
 @cache
 def code_digest() -> str:
-    """Of the library's sources: two builds of one version may differ."""
+    """Of the sources that compute: two builds of one version may differ."""
     digest = hashlib.sha256(spreadlake.__version__.encode())
-    root = Path(spreadlake.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode())
-        digest.update(path.read_bytes())
+    root = Path(spreadlake.__file__).parent.parent
+    for room in _ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

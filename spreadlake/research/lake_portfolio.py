@@ -1,11 +1,21 @@
-"""What a lake in Python has of portfolios: the back-test of the pairs that screens choose."""
+"""What a lake in Python has of many pairs: those that screens choose, and one grid over all."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import polars as pl
 
 from spreadlake.cluster import open_tasks
 from spreadlake.lake import Lake
+from spreadlake.lake.analytics.definition import SeriesDefinition
+from spreadlake.pairs import Pair, parse_pair
 from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.limits import Limits
+from spreadlake.quant.backtest.parameters import GridValues
+from spreadlake.research.backtests.grid import GridRequest
+from spreadlake.research.backtests.pair import BacktestRequest
+from spreadlake.research.backtests.pair_grids import take_grids
 from spreadlake.research.backtests.screen import ScreenBacktest, take_screen_backtest
 from spreadlake.research.backtests.screen_request import MOST_POSITIONS, ScreenBacktestRequest
 from spreadlake.research.spans import Time, seconds_of
@@ -87,5 +97,60 @@ class Portfolios:
         with open_tasks(cluster, self._lake, log.warning) as tasks:
             return take_screen_backtest(self._lake, request, None, threads, tasks)
 
+    def grid(
+        self,
+        pairs: Sequence[str],
+        timeframe: str = "1m",
+        *,
+        grid: GridValues,
+        window: int = 60,
+        lookback: int = 300,
+        prices: Prices | None = None,
+        start: Time | None = None,
+        end: Time | None = None,
+        entry: float = 2.0,
+        exit: float = 0.0,  # noqa: A002 as the command's option
+        stop: float | None = None,
+        max_bars: int | None = None,
+        min_correlation: float | None = None,
+        max_adf_pvalue: float | None = None,
+        fee_bps: float = 5.0,
+        slippage_bps: float = 0.0,
+        notional: float = 10_000.0,
+        funding: bool = False,
+        cluster: str | None = None,
+    ) -> pl.DataFrame:
+        """One grid over many pairs, such as `["ETHUSDT/BTCUSDT"]`: a row for each pair and set.
+
+        `pair`, and then what `backtest` gives as `.grid`; the best set of each pair first.
+        `cluster` runs the pairs on many processes or machines, with the same results
+        (docs/cluster.md).
+
+        >>> lake.grid(["ETHUSDT/BTCUSDT", "ADAUSDT/LINKUSDT"], grid={"entry": [1.5, 2.0]}).height
+        4
+        """
+        named = [parse_pair(pair) for pair in pairs]
+        own = self._definition()
+        rules = Rules(entry, exit, stop, max_bars, min_correlation, max_adf_pvalue)
+        request = BacktestRequest(
+            named[0] if named else Pair("", ""),
+            timeframe,
+            window,
+            lookback,
+            own.prices if prices is None else prices,
+            seconds_of(start, "start"),
+            seconds_of(end, "end"),
+            Lane(Rules(), Costs(fee_bps, slippage_bps, notional)),
+            funding,
+            own.max_stale_bars,
+        )
+        series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
+        asked = GridRequest(request, series | asdict(rules), grid)
+        with open_tasks(cluster, self._lake, log.warning) as tasks:
+            return take_grids(self._lake, asked, named, tasks)
+
     def _max_stale_bars(self) -> int:
+        return self._definition().max_stale_bars
+
+    def _definition(self) -> SeriesDefinition:
         raise NotImplementedError

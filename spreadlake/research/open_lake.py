@@ -284,9 +284,6 @@ class OpenLake(Portfolios):
             raise InputError("train, test and cluster are of the sets of a grid: add one")
         return take_backtest(self._lake, request)
 
-    def _max_stale_bars(self) -> int:
-        return self._definition().max_stale_bars
-
     def _definition(self) -> SeriesDefinition:
         """What the lake's own series are computed with; the usual where it has none."""
         with analytics_of(self._lake) as db:

@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+import spreadlake
 from spreadlake.cluster import open_tasks
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
@@ -89,6 +91,22 @@ def test_a_grid_is_that_of_one_process(
                 base: dict[str, Any] = {"window": 20, "lookback": 60, "prices": "raw"}
                 asked = GridRequest(request, base, grid, *spans)
                 _require_same(take_grid(lake, asked), take_grid(lake, asked, tasks))
+
+
+def test_a_grid_over_pairs_is_that_of_each(cluster: Cluster, lake: Lake) -> None:
+    """Also in Python, where a cluster is a word."""
+    opened, grid = spreadlake.open(lake.root), GRIDS[0]
+    pairs = ["AUSDT/BUSDT", "EUSDT/CUSDT", "DUSDT/AUSDT"]
+    usual: dict[str, Any] = {"grid": grid, "lookback": 60, "fee_bps": 0.5}
+    found = opened.grid(pairs, cluster=cluster.address, **usual)
+    assert found.equals(opened.grid(pairs, **usual), null_equal=True)
+    for pair in pairs:
+        one = opened.backtest(*pair.split("/"), **usual).grid
+        assert one is not None
+        rows = found.filter(pl.col("pair") == pair).drop("pair")
+        assert rows.equals(one, null_equal=True)
+    with pytest.raises(InputError, match="needs one"):
+        opened.grid([], **usual)
 
 
 def test_a_portfolio_is_that_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
