@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from collector.broker import scripts
 from collector.broker.server import Server
 from spreadlake.lake import seconds_since
 
@@ -17,7 +18,7 @@ _FORGOTTEN_SECONDS = 600.0
 
 async def tell_capture(server: Server, name: str, status: Mapping[str, Any]) -> None:
     """Leaves a sign of life of a capture; each is to differ from the one before."""
-    await server.ask(server.redis.hset(server.names.captures, name, json.dumps(status)))
+    await server.run(scripts.TELL, [server.names.captures], name, json.dumps(status))
 
 
 async def forget_capture(server: Server, name: str) -> None:

@@ -101,6 +101,11 @@ redis.call('SET', KEYS[3], ARGV[3])
 return 1
 """
 
+# Keys: signs of life of the captures. Arguments: name, sign.
+TELL = """
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+"""
+
 # Keys: lease. Arguments: token.
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
