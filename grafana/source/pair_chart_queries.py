@@ -193,8 +193,8 @@ ZSCORES = _chart(
     _if_many("zscore_min", "zscore_max"),
     "threshold AS high",
     "-threshold AS low",
-    "max(coalesce(zscore_max, threshold), threshold) AS above",
-    "min(coalesce(zscore_min, -threshold), -threshold) AS below",
+    "max(zscore_max, threshold) AS above",
+    "min(zscore_min, -threshold) AS below",
 )
 
 SPREADS = _chart(

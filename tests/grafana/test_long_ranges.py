@@ -218,6 +218,9 @@ def test_a_break_breaks_the_line(day: FixtureLake) -> None:
         inside = [time for time in found.column("time")
                   if day.start + BREAK[0] + 400 < time < day.start + BREAK[1] - 200]  # fmt: skip
         assert not inside
+        broken = [row for row in map(found.row, range(len(found.rows))) if row["zscore"] is None]
+        assert broken
+        assert all(row["above"] is None and row["below"] is None for row in broken)
 
 
 @pytest.mark.parametrize(("threshold", "said"), [("2.2", " to "), ("0.5", " to "), ("3", "")])
