@@ -21,6 +21,7 @@ Question = Callable[[pl.LazyFrame], T]
 
 _LOOKS = 4
 _AT_ONCE = 8
+_DISK, _BUCKET = "disk", "bucket"
 _REMEDY = (
     "put a good copy in its place, or move it away: what only it held is then missing until "
     "`spreadlake import` (trades) or `spreadlake analyse --rebuild` (analytics) brings it again"
@@ -71,33 +72,36 @@ def ask(lake: Lake, path: Path, question: Question[T]) -> T:
     one, where it is in object storage alone and that does not answer.
     """
     for _ in range(_LOOKS):
-        stamp = None if path.exists() else _stamp(lake, path)
+        version = _version(lake, path)
         try:
-            answer = _of_disk(path, question) if stamp is None else _of_object(lake, path, question)
+            if version is not None and version[0] == _BUCKET:
+                answer = _of_object(lake, path, question)
+            else:
+                answer = _of_disk(path, question)
         except DamagedFileError:
-            if not _has_moved(lake, path, stamp):
+            if _version(lake, path) == version:
                 raise
         else:
-            if stamp is None or not _has_moved(lake, path, stamp):
+            if _version(lake, path) == version:
                 return answer
     what = f"{path} is written anew as often as it is read"
     raise DamagedFileError(f"{what}; try again", path, what)
 
 
-def _stamp(lake: Lake, path: Path) -> tuple[object, ...] | None:
-    """Which version of a file is in object storage; None where none is."""
-    cold = cold_part(lake)
-    return None if cold is None else cold.stamp(path)
+def _version(lake: Lake, path: Path) -> tuple[object, ...] | None:
+    """Where a file is now, and which version of it; None where it is nowhere.
 
-
-def _has_moved(lake: Lake, path: Path, stamp: tuple[object, ...] | None) -> bool:
-    """Whether a file is not where it was, or as it was: `stamp` None: on the disk.
-
-    An object is written over only while the new file is on the disk, and before that is on record.
+    Polars opens a file more than once: another that is renamed over it in between would be read by
+    the footer of the one before. An object is written over only while the new file is on the disk,
+    and that on record before it leaves.
     """
-    if stamp is None:
-        return not path.exists() and _stamp(lake, path) is not None
-    return path.exists() or _stamp(lake, path) != stamp
+    try:
+        there = path.stat()
+    except OSError:  # if it is not that there is none, who opens it is told
+        cold = cold_part(lake)
+        stamp = None if cold is None else cold.stamp(path)
+        return None if stamp is None else (_BUCKET, *stamp)
+    return (_DISK, there.st_ino, there.st_mtime_ns, there.st_size)
 
 
 def _of_object(lake: Lake, path: Path, question: Question[T]) -> T:
