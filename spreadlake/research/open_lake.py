@@ -66,6 +66,9 @@ class OpenLake(Portfolios):
         """Where a lake in object storage ends: its `trades`, and its bars by timeframe.
 
         What came since then is on the machine that captures. Empty for a folder, which has all.
+
+        >>> lake.reach()
+        {}
         """
         if not self._lake.cold_db.exists():
             return {}
