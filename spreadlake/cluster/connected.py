@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import dask
 import distributed
 
 from spreadlake.cluster.address import ClusterAddress
@@ -26,6 +27,12 @@ from spreadlake.lake import Lake
 _DASK: Any = distributed  # not all of it has types
 _CONNECT_SECONDS = 10.0
 _GUARD = "in a script of your own, open the cluster under if __name__ == '__main__'"
+# Dask has its workers give freed memory back at once, and so each of our arrays costs page faults:
+# a third of the processor time of a grid.
+_MEMORY = {
+    f"distributed.nanny.pre-spawn-environ.{name}": 2**28
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+}
 _TOLD = 5  # workers named in a message
 # Text, and no function of ours: a worker may have another version of us, or none.
 _VERSION = "__import__('importlib.metadata').metadata.version('spreadlake')"
@@ -49,20 +56,21 @@ def _local(processes: int) -> Iterator[str]:
     """The address of a scheduler with so many workers, on ports of their own of the loopback."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ClusterError(f"a worker process runs the script that starts it: {_GUARD}")
-    # The workers come once it is there: what is interrupted until then is only a scheduler.
-    with _interrupts_held_back():
-        local = _DASK.LocalCluster(
-            n_workers=0,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            worker_dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        )
-    with local as cluster:
-        cluster.scale(processes)
-        yield cluster.scheduler_address
+    with dask.config.set(_MEMORY):
+        # The workers come once it is there: what is interrupted until then is only a scheduler.
+        with _interrupts_held_back():
+            local = _DASK.LocalCluster(
+                n_workers=0,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        with local as cluster:
+            cluster.scale(processes)
+            yield cluster.scheduler_address
 
 
 @contextmanager
