@@ -5,12 +5,17 @@ base: the command line prints its message and exits with `exit_code`, without a 
 """
 
 from pathlib import Path
+from typing import Any
 
 
 class SpreadlakeError(Exception):
     """Base of all errors that are told to the user as one message."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled as it is, for those that are made of something else than their message.
+        return _as_it_was, (type(self), self.args), self.__dict__
 
 
 class ConfigError(SpreadlakeError):
@@ -72,10 +77,7 @@ class UnavailableError(LakeError):
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason}; {remedy}")
-        self.reason, self._remedy = reason, remedy
-
-    def __reduce__(self) -> tuple[type["UnavailableError"], tuple[str, str]]:
-        return type(self), (self.reason, self._remedy)
+        self.reason = reason
 
 
 class ExchangeError(SpreadlakeError):
@@ -86,3 +88,9 @@ class ServiceError(SpreadlakeError):
     """A service cannot do its work (a port in use, a service that keeps dying)."""
 
     exit_code = 1
+
+
+def _as_it_was(kind: type[SpreadlakeError], args: tuple[Any, ...]) -> SpreadlakeError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error

@@ -6,6 +6,7 @@ import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -56,6 +57,8 @@ def _local(processes: int) -> Iterator[str]:
     """The address of a scheduler with so many workers, on ports of their own of the loopback."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ClusterError(f"a worker process runs the script that starts it: {_GUARD}")
+    # Who starts it hears a Ctrl-C from then on: that is not to be a thread below.
+    resource_tracker.ensure_running()
     with dask.config.set(_MEMORY):
         # The workers come once it is there: what is interrupted until then is only a scheduler.
         with _interrupts_held_back():

@@ -18,6 +18,7 @@ from distributed.comm.core import CommClosedError
 from spreadlake.cluster.errors import ClusterError
 from spreadlake.cluster.fitness import expected_of
 from spreadlake.cluster.remote import Packed, forget, run
+from spreadlake.cluster.sent import packed
 from spreadlake.lake import Lake
 from spreadlake.tasks import Item, Progress, Result
 from spreadlake.words import count
@@ -65,7 +66,8 @@ class DaskTasks:
         """As `Tasks.map`; ClusterError where the cluster is lost, or a task ends its workers."""
         name = uuid.uuid4().hex
         expected = expected_of(self._lake)
-        packed = pickle.dumps(Packed(name, pickle.dumps(function), expected))
+        place = expected.place
+        work = pickle.dumps(Packed(name, packed(function, self._lake, place), expected))
         news: queue.SimpleQueue[object] = queue.SimpleQueue()
         flight: deque[Any] = deque()
         rest = enumerate(items)
@@ -74,7 +76,7 @@ class DaskTasks:
             while True:
                 for number, item in itertools.islice(rest, max(0, self._most - len(flight))):
                     key = f"spreadlake-{name}-{number}"
-                    future = self._submit(key, packed, pickle.dumps(item))
+                    future = self._submit(key, work, packed(item, self._lake, place))
                     future.add_done_callback(news.put)
                     flight.append(future)
                 if not flight:
@@ -111,10 +113,10 @@ class DaskTasks:
                 f"(dask worker {self._where}), and run this again"
             )
 
-    def _submit(self, key: str, packed: bytes, item: bytes) -> Any:
+    def _submit(self, key: str, work: bytes, item: bytes) -> Any:
         """Bytes are sent as they are: nothing looks into them for what it might know."""
         try:
-            return self._client.submit(run, packed, item, key=key, pure=False)
+            return self._client.submit(run, work, item, key=key, pure=False)
         except (*_LOST, OSError) as error:
             raise self._lost() from error
 

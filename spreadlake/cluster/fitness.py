@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import spreadlake
+from spreadlake.cluster.sent import opened
 from spreadlake.errors import SpreadlakeError
 from spreadlake.lake import Lake, open_reader
+from spreadlake.lake.places import place_of
 from spreadlake.locks import try_lock
 
 _WRITERS = ("analytics-job", "collector")
@@ -25,13 +27,13 @@ _ROUNDING = ("numpy", "scipy", "polars", "statsmodels")
 class Expected(NamedTuple):
     """What this process works with.
 
-    code: of spreadlake. root: of the lake, `final` the second up to which its bars are final, and
+    code: of spreadlake. place: of the lake, `final` the second up to which its bars are final, and
     `bars` a digest of which symbols have them. kernel: which one runs this machine; `written`:
     whether a service is writing the lake now.
     """
 
     code: str
-    root: str
+    place: str
     final: int
     bars: str
     kernel: str
@@ -46,11 +48,11 @@ class UnfitWorkerError(SpreadlakeError):
 
 def expected_of(lake: Lake) -> Expected:
     """Of this process and a lake that it can read."""
-    root = lake.root.resolve()
     with closing(open_reader(lake.analytics_db)) as db:
         final = _final(db)
         bars = _bars(db, final)
-    return Expected(code_digest(), str(root), final, bars, _kernel(), _is_written(root))
+    written = _is_written(lake.root)
+    return Expected(code_digest(), place_of(lake), final, bars, _kernel(), written)
 
 
 def unfit(expected: Expected) -> str:
@@ -60,15 +62,13 @@ def unfit(expected: Expected) -> str:
             f"has spreadlake {spreadlake.__version__} with other code than this process; install "
             "the same build of spreadlake on all of them"
         )
-    lake = Lake(Path(expected.root))
-    if not lake.analytics_db.exists():
-        return (
-            f"does not see the lake {expected.root} (there is no {lake.analytics_db.name}); mount "
-            "the folder there under the same path"
-        )
+    try:
+        lake = opened(expected.place)
+    except (ImportError, SpreadlakeError) as error:
+        return f"does not see the lake {expected.place}: {error}"
     if expected.written and _kernel() != expected.kernel:
         return (
-            f"is on another machine, and a service is writing the lake {expected.root}: SQLite "
+            f"is on another machine, and a service is writing the lake {expected.place}: SQLite "
             "cannot be read across machines while it is written; stop the service, or work on a "
             "copy of the lake that all machines see"
         )
@@ -80,11 +80,10 @@ def _other_lake(lake: Lake, expected: Expected) -> str:
         with closing(open_reader(lake.analytics_db)) as db:
             final, bars = _final(db), _bars(db, expected.final)
     except (sqlite3.Error, SpreadlakeError) as error:
-        return f"cannot read the lake {expected.root}: {error}"
+        return f"cannot read the lake {expected.place}: {error}"
     if final < expected.final or bars != expected.bars:
         return (
-            f"sees another lake at {expected.root}, or an older copy of it; mount the same folder "
-            "there"
+            f"sees another lake at {expected.place}, or an older copy of it; it has to see the same"
         )
     return ""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from spreadlake.cluster.fitness import Expected, UnfitWorkerError, unfit
+from spreadlake.cluster.sent import unpacked
 
 # By thread, with its name: a function may hold what it has read, and is no other thread's.
 _held: dict[int, tuple[str, Callable[[Any], Any]]] = {}
@@ -25,7 +26,7 @@ class Packed(NamedTuple):
 def run(packed: bytes, item: bytes) -> bytes:
     """The result of a task, pickled; UnfitWorkerError from a worker that would give another."""
     function = _function(pickle.loads(packed))  # noqa: S301 who can send it may run anything here
-    return pickle.dumps(function(pickle.loads(item)))  # noqa: S301
+    return pickle.dumps(function(unpacked(item)))
 
 
 def _function(packed: Packed) -> Callable[[Any], Any]:
@@ -38,8 +39,9 @@ def _function(packed: Packed) -> Callable[[Any], Any]:
         # A worker that came later was not looked at when the work began.
         if why := unfit(packed.expected):
             raise UnfitWorkerError(f"worker {own_address()} {why}")
-        function = pickle.loads(packed.data)  # noqa: S301
-        _held[thread] = packed.name, function
+        loaded: Callable[[Any], Any] = unpacked(packed.data)
+        _held[thread] = packed.name, loaded
+        return loaded
     return function
 
 

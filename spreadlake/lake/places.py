@@ -17,3 +17,10 @@ def lake_at(place: str | os.PathLike[str]) -> Lake:
     from spreadlake.lake.cold.opening import remote_lake  # noqa: PLC0415 few lakes are there
 
     return remote_lake(text)
+
+
+def place_of(lake: Lake) -> str:
+    """The inverse of `lake_at`, as other processes and machines find it: folders from the root."""
+    from spreadlake.lake.cold.opening import address_of  # noqa: PLC0415
+
+    return address_of(lake) or str(lake.root.resolve())

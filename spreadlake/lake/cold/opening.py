@@ -19,6 +19,7 @@ from spreadlake.lake.layout import Lake
 
 _KEPT = 3  # catalogues of a lake: whoever began with the one before goes on with it
 _NEEDED = {"cold.db", "ticks.db", "analytics.db"}
+_OPENED = "opened"  # the key of the address that a catalogue was fetched from
 
 
 def remote_lake(text: str) -> Lake:
@@ -55,6 +56,14 @@ def reach_of(lake: Lake) -> dict[str, datetime]:
         with closing(open_reader(lake.analytics_db)) as db:
             ends.update(read_reach(db))
     return {of: datetime.fromtimestamp(end, UTC) for of, end in ends.items()}
+
+
+def address_of(lake: Lake) -> str | None:
+    """The address that such a lake was opened at; None for a lake in a folder of its own."""
+    if not lake.cold_db.exists():
+        return None
+    with closing(open_reader(lake.cold_db)) as db:
+        return read_meta(db, _OPENED)
 
 
 def _catalogue(address: ColdAddress) -> dict[str, bytes]:
@@ -105,7 +114,8 @@ def _unpacked(files: dict[str, bytes], address: ColdAddress, of: str, version: s
 def _say_where(cold_db: Path, address: ColdAddress) -> None:
     """Its objects are where it was found, which may be a copy of the bucket."""
     with closing(sqlite3.connect(cold_db)) as db, db:
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('address', ?)", (address.text,))
+        rows = [(key, address.text) for key in ("address", _OPENED)]
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
 
 def _put(new: Path, folder: Path) -> None:

@@ -29,6 +29,7 @@ _PATIENCE = {
     "retry_timeout_ms": 4_000,
 }
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 # The server answered, and asking again at once would be answered the same.
@@ -72,6 +73,8 @@ def _scan(url: str) -> pl.LazyFrame:
     options = dict(_PATIENCE)
     if endpoint := os.environ.get(_ENDPOINTS[0]):  # which polars does not know
         options["aws_endpoint_url"] = endpoint
+    if server() != "AWS" and not any(os.environ.get(name) for name in _REGIONS):
+        options["aws_region"] = "us-east-1"  # as boto3 has it; polars asks, and warns
     # With keys in the environment polars needs nobody to find them; profiles and roles are boto3's.
     keys: Literal["auto"] | None = None if os.environ.get("AWS_ACCESS_KEY_ID") else "auto"
     return pl.scan_parquet(
