@@ -2,11 +2,15 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from exporter.page.app import Page
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
 from exporter.services import WatchedServices, read_health
+from spreadlake.config import AcceptedCopy
+from spreadlake.lake import Lake
 from spreadlake.lake.backtests import prepare_backtests
 from spreadlake.service import ServiceContext, StopSignal
 
@@ -29,7 +33,10 @@ def run(context: ServiceContext) -> None:
     where = settings.exporter
     page = Page(lake, program=where.command, grafana=where.dashboards)
     app = make_app(metrics, lambda: read_health(lake, watched), page)
-    with MetricsServer(where.host, where.port, app, where.url) as server:
+    with (
+        MetricsServer(where.host, where.port, app, where.url) as server,
+        _noted(lake, server.page_url),
+    ):
         thread = threading.Thread(target=server.serve_forever, name="http")
         thread.start()
         _log.info("charts of %s on %s", lake.root, server.page_url)
@@ -37,3 +44,18 @@ def run(context: ServiceContext) -> None:
         stop.wait()
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def _noted(lake: Lake, url: str) -> Iterator[None]:
+    """Says in the lake where we listen, while we do: settings may be edited meanwhile.
+
+    Nowhere where there is no lake yet, or where it cannot be written: a reader makes none.
+    """
+    note, said = AcceptedCopy(lake.exporter_address if lake.root.exists() else None), url.encode()
+    note.keep(said)
+    try:
+        yield
+    finally:
+        if note.read() == said:  # and not that of another exporter
+            note.forget()

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,8 +15,9 @@ from launcher.commands.output import new_console
 from spreadlake.config import AcceptedCopy, find_config, watch_config
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake
+from spreadlake.lake.databases.meta import read_meta
 from spreadlake.ports import address, reachable
-from spreadlake.status import LakeReport, ServiceReport, look_until_sure, report_on
+from spreadlake.status import LakeReport, ServiceReport, look_until_sure, report_on, snapshot
 
 
 def status(
@@ -40,7 +42,41 @@ def status(
 
 
 def _exporter(config: Path | None, lake: Lake) -> ServiceReport:
-    """The exporter by its own answer; a wrong configuration hides its address, not the lake."""
+    """The exporter by its own answer, on the first address of those on record that has one.
+
+    The configuration comes last: it may have been edited since, or be another's.
+    """
+    silent = []
+    for host, port in _on_record(lake):
+        report = probe_exporter(host, port, lake)
+        if report.state == "running":
+            return report
+        silent.append(report)
+    report = _configured_exporter(config, lake)
+    return report if report.state == "running" or not silent else silent[0]
+
+
+def _on_record(lake: Lake) -> list[tuple[str, int]]:
+    """Where the exporter said that it listens, and where its page is by the job's configuration."""
+    said = AcceptedCopy(lake.exporter_address).read()
+    urls = [None if said is None else said.decode(errors="replace")]
+    with snapshot(lake.analytics_db) as db:
+        urls += [None if db is None else read_meta(db, "page_url")]
+    return list(dict.fromkeys(place for url in urls if (place := _place(url)) is not None))
+
+
+def _place(url: str | None) -> tuple[str, int] | None:
+    """Host and port, where it has both: one without a port is that of a proxy before it."""
+    try:
+        parts = urlsplit(url or "")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return (host, port) if host and port else None
+
+
+def _configured_exporter(config: Path | None, lake: Lake) -> ServiceReport:
+    """By the configuration; a wrong one hides its address, not the lake."""
     path = find_config(config)
     try:
         copy = AcceptedCopy(lake.accepted_config("exporter"))

@@ -31,7 +31,7 @@ class AcceptedCopy:
                 os.fsync(file.fileno())
             beside.replace(self.path)
         except OSError as error:
-            log.info("the accepted configuration is not kept in %s: %s", self.path, error.strerror)
+            log.info("%s is not kept: %s", self.path, error.strerror)
             return False
         return True
 

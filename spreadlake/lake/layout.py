@@ -85,6 +85,11 @@ class Lake:
         """The configuration that a running service last accepted."""
         return self.root / "accepted" / f"{service}.toml"
 
+    @property
+    def exporter_address(self) -> Path:
+        """Where the running exporter listens, as it said itself: the address of its page."""
+        return self.root / "accepted" / "exporter.address"
+
     def tick_partition(self, symbol: str, hour_ms: int) -> Path:
         """`ticks/symbol=S/date=YYYY-MM-DD/HH.parquet` for the UTC hour that starts at `hour_ms`."""
         hour = datetime.fromtimestamp(hour_ms // 1000, UTC)

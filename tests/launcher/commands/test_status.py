@@ -1,6 +1,7 @@
 """`spreadlake status`: states, freshness, gaps, pairs, alerts, whatever of the lake is there."""
 
 import json
+import os
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,14 @@ from rich.console import Console
 
 from launcher.commands.status_tables import as_tables
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, add_counters, atomic, open_ticks_writer
+from spreadlake.lake import (
+    Lake,
+    add_counters,
+    atomic,
+    open_analytics_writer,
+    open_ticks_writer,
+)
+from spreadlake.lake.databases.meta import write_meta
 from spreadlake.status import LakeReport, report_on
 from spreadlake.words import age, duration, number, signed, size
 from tests.exporter.serving import serving
@@ -26,7 +34,8 @@ from tests.fixture_lake import (
     writing,
 )
 from tests.living import living
-from tests.running import invoke, run
+from tests.patience import PATIENCE
+from tests.running import invoke, run, started, until
 
 NOW = START + 130.0
 NOWHERE = {"SPREADLAKE_EXPORTER__PORT": "1"}
@@ -170,8 +179,6 @@ def test_any_status_of_a_service_is_a_sign_of_life(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_is_told(tmp_path: Path) -> None:
-    from spreadlake.lake import open_analytics_writer
-
     make_analytics(tmp_path, now=NOW)
     with writing(open_analytics_writer(Lake(tmp_path))) as db:
         heartbeat(db, "job", NOW, error="disk I/O error")
@@ -233,6 +240,34 @@ def test_an_exporter_of_this_lake_and_one_of_another(tmp_path: Path) -> None:
         there = as_json(tmp_path, SPREADLAKE_EXPORTER__PORT=port)["services"][2]
     assert there["state"] == "stopped"
     assert there["message"].endswith(f"serves {(tmp_path / 'other').resolve()}")
+
+
+@pytest.mark.parametrize("written", ["[exporter]\nport = 1", "[exporter"])
+def test_the_exporter_is_where_it_said_and_not_where_the_settings_say(
+    tmp_path: Path, written: str
+) -> None:
+    """A demo takes no notice of the file here, and an edited port holds with the next start."""
+    lake = make_lake(tmp_path / "lake")
+    (tmp_path / "spreadlake.toml").write_text(written)
+    command = ["export-metrics", "--data", "lake", "--config", os.devnull]
+    free = {"SPREADLAKE_EXPORTER__PORT": "0"}
+    with started(*command, cwd=tmp_path, variables=free) as exporter:
+        until(lake.exporter_address.exists, "the address")
+        note = lake.exporter_address.read_text()
+        here = as_json(tmp_path)["services"][2]
+        exporter.terminate()
+        assert exporter.wait(PATIENCE) == 0
+    assert (here["state"], here["message"]) == ("running", f"{note}metrics")
+    assert not lake.exporter_address.parent.exists()
+    lake.exporter_address.parent.mkdir()
+    lake.exporter_address.write_text("http://127.0.0.1:2/")  # of one that was killed
+    killed = as_json(tmp_path)["services"][2]
+    assert (killed["state"], killed["message"]) == ("stopped", "nothing answers on 127.0.0.1:2")
+    with serving(lake) as address:
+        with writing(open_analytics_writer(lake)) as db:
+            write_meta(db, "page_url", address)
+        here = as_json(tmp_path)["services"][2]
+    assert (here["state"], here["message"]) == ("running", f"{address}/metrics")
 
 
 @pytest.mark.parametrize(
