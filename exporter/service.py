@@ -9,6 +9,7 @@ from exporter.page.app import Page
 from exporter.scrape import LakeMetrics, parts_of
 from exporter.server import MetricsServer, make_app
 from exporter.services import WatchedServices, read_health
+from spreadlake.called import command_name
 from spreadlake.config import AcceptedCopy
 from spreadlake.lake import Lake
 from spreadlake.lake.backtests import prepare_backtests
@@ -31,7 +32,8 @@ def run(context: ServiceContext) -> None:
     )
     metrics = LakeMetrics(lake, parts_of(settings.symbol_list, watched))
     where = settings.exporter
-    page = Page(lake, program=where.command, grafana=where.dashboards)
+    program = where.command or command_name()
+    page = Page(lake, program=program, grafana=where.dashboards)
     app = make_app(metrics, lambda: read_health(lake, watched), page)
     with (
         MetricsServer(where.host, where.port, app, where.url) as server,

@@ -11,6 +11,7 @@ import typer
 
 from launcher.commands.options import ConfigOption, DataOption, DurationOption
 from launcher.supervisor.specs import LOOPBACK, Launcher
+from spreadlake.called import command_name
 from spreadlake.config import Settings, find_config, load_settings
 from spreadlake.lake import Lake, writer_lock
 from spreadlake.ports import check_listen, free_port, is_listening
@@ -52,7 +53,8 @@ def _show(lake: Lake, path: Path | None, settings: Settings, duration: float | N
     url = home_url(watch.grafana_url, span, time.time())
     variables = {"SPREADLAKE_EXPORTER__HOST": LOOPBACK, "SPREADLAKE_EXPORTER__PORT": str(port)}
     launcher = Launcher(lake, path, variables)
-    exporter = launcher.exporter(settings.exporter.dashboards or watch.grafana_url)
+    called = settings.exporter.command or command_name()
+    exporter = launcher.exporter(settings.exporter.dashboards or watch.grafana_url, called)
     specs = [exporter, *_watching(watch.specs, alerting=alerting)]
     facts = [f"{url}   (admin: {watch.password_file})"]
     pipeline = PipelineRun("spreadlake dashboards", lake, settings, specs, facts)

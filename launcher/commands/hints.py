@@ -1,11 +1,9 @@
 """What a user is told at the start: where things are, and what to type next."""
 
 import shlex
-import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spreadlake.called import command_name
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
 
@@ -49,14 +47,3 @@ def commands(lake: Lake, settings: Settings) -> list[str]:
         series = f"--pair {s.pair} --timeframe {s.timeframe} --window {s.window}"
         lines.append(f"csv      {command} csv --data {data} {series}")
     return lines
-
-
-def command_name() -> str:
-    """How this command can be typed again: by name where it is on the path, else as it was."""
-    if shutil.which("spreadlake"):
-        return "spreadlake"
-    typed = Path(sys.argv[0])
-    if typed.name != "spreadlake":
-        return "python -m spreadlake"
-    here = Path.cwd()
-    return str(typed.relative_to(here)) if typed.is_relative_to(here) else str(typed)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.commands.file_progress import file_progress
-from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption
+from spreadlake.called import command_name
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.ticks.gaps import left_out
 from spreadlake.lake.ticks.klines import symbols_of_klines_alone

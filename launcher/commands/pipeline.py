@@ -24,6 +24,7 @@ from launcher.commands.options import (
 )
 from launcher.supervisor.specs import Launcher, exchange_variables
 from spreadlake import binance
+from spreadlake.called import command_name
 from spreadlake.config import AcceptedCopy, Settings, find_config, load_settings
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, Origin, check_claim, writer_lock
@@ -139,7 +140,8 @@ def _run(
         url, launcher = _with_metrics_address(launcher, settings)
         watch = _observability(lake, url, notifier=bool(settings.notify.urls)) if grafana else None
         linked = settings.exporter.dashboards or (watch.grafana_url if watch else None)
-        specs = [launcher.collector(origin), launcher.job(), launcher.exporter(linked)]
+        called = settings.exporter.command or command_name()
+        specs = [launcher.collector(origin), launcher.job(), launcher.exporter(linked, called)]
         specs += [launcher.notifier()] if settings.notify.urls else []
         specs += [launcher.uploader()] if settings.storage.cold else []
         if simulator_port is not None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.commands.hints import command_name
 from launcher.commands.options import DataOption, SpeedOption
 from launcher.commands.simulate import check_kind
 from launcher.supervisor.specs import LOOPBACK, Launcher, exchange_variables
+from spreadlake.called import command_name
 from spreadlake.config import Settings, load_settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake, check_claim

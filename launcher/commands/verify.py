@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.commands.file_progress import file_progress
-from launcher.commands.hints import command_name
 from launcher.commands.options import PlaceOption
 from launcher.commands.output import lines_to_stdout
 from launcher.commands.places import is_remote, lake_to_read
+from spreadlake.called import command_name
 from spreadlake.service import StopSignal
 
 if TYPE_CHECKING:

@@ -54,13 +54,18 @@ class Launcher:
         """The analytics job."""
         return self.service("analytics-job", "analyse", *arguments)
 
-    def exporter(self, grafana: str | None = None) -> ChildSpec:
-        """The exporter; its page leads to the Grafana beside it, where its address is given."""
+    def exporter(self, grafana: str | None = None, command: str | None = None) -> ChildSpec:
+        """The exporter; its page leads to the Grafana beside it, where its address is given.
+
+        `command` is how spreadlake is called by who started all, which the child cannot know.
+        """
         spec = self.service("exporter", "export-metrics")
-        if grafana is None:
-            return spec
-        linked = {**spec.environment, "SPREADLAKE_EXPORTER__DASHBOARDS": grafana}
-        return replace(spec, environment=linked)
+        told = {
+            "SPREADLAKE_EXPORTER__DASHBOARDS": grafana,
+            "SPREADLAKE_EXPORTER__COMMAND": command,
+        }
+        known = {name: value for name, value in told.items() if value is not None}
+        return replace(spec, environment={**spec.environment, **known})
 
     def notifier(self) -> ChildSpec:
         """What tells people about alerts."""

@@ -206,11 +206,12 @@ class ExporterSettings(Section):
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(9464, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    command: str = Field(
-        "spreadlake",
+    command: str | None = Field(
+        None,
         min_length=1,
+        examples=["docker compose exec analytics-job spreadlake"],
         description="how spreadlake is called where its commands are run, for lines that the page "
-        "offers to paste",
+        "offers to paste; unset: as it was called when it was started",
     )
     url: PageUrl | None = Field(
         None,

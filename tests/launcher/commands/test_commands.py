@@ -14,8 +14,9 @@ from typer.main import get_command
 
 from launcher.commands import services
 from launcher.commands.app import app, explain_system_error
-from launcher.commands.hints import command_name, hints
+from launcher.commands.hints import hints
 from spreadlake import __version__
+from spreadlake.called import command_name
 from spreadlake.config import load_settings
 from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake, open_analytics_writer, open_ticks_writer

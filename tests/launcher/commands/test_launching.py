@@ -62,6 +62,16 @@ def test_up(tmp_path: Path, pipelines: list[PipelineRun]) -> None:
         assert options(spec)["--config"] == "spreadlake.toml"
         assert not set(ROUTE) & set(spec.environment)
     assert options(ran.specs[0])["--origin"] == "exchange"
+    assert ran.specs[2].environment["SPREADLAKE_EXPORTER__COMMAND"] == "spreadlake"
+
+
+def test_up_calls_spreadlake_as_the_configuration_does(
+    tmp_path: Path, pipelines: list[PipelineRun]
+) -> None:
+    (tmp_path / "spreadlake.toml").write_text("[exporter]\ncommand = 'ssh x spreadlake'")
+    assert invoke("up", cwd=tmp_path).returncode == 0
+    exporter = pipelines[0].specs[2]
+    assert exporter.environment["SPREADLAKE_EXPORTER__COMMAND"] == "ssh x spreadlake"
 
 
 def test_up_tells_people_where_somebody_is_named(
@@ -207,6 +217,12 @@ def test_children_share_the_overrides(tmp_path: Path) -> None:
     launcher = Launcher(Lake(tmp_path), None, {"A": "1"})
     specs = [launcher.collector(), launcher.job("--once"), launcher.exporter()]
     assert all(spec.environment == {"A": "1"} for spec in specs)
+    told = launcher.exporter("http://g:3", ".venv/bin/spreadlake").environment
+    assert told == {
+        "A": "1",
+        "SPREADLAKE_EXPORTER__DASHBOARDS": "http://g:3",
+        "SPREADLAKE_EXPORTER__COMMAND": ".venv/bin/spreadlake",
+    }
     assert arguments(specs[1]) == [
         "analyse", "--data", str(tmp_path), "--config", os.devnull, "--once",
     ]  # fmt: skip
