@@ -29,11 +29,13 @@ def no_reverses(pairs: Sequence[Pair]) -> None:
 
 def not_computed(rule: str, key: str, value: object, known: Sequence[object]) -> str:
     """What is wrong where a rule watches what no series is of."""
+    return f"alerts: rule {rule!r} watches {what_is_computed(key, value, known)}"
+
+
+def what_is_computed(key: str, value: object, known: Sequence[object]) -> str:
+    """That a value of a series is none of the `known` ones, which it names."""
     computed = listed([choice for choice in known if choice is not None]) or "none"
-    return (
-        f"alerts: rule {rule!r} watches {key} {value}, which is not computed; "
-        f"computed are {computed}"
-    )
+    return f"{key} {value}, which is not computed; computed are {computed}"
 
 
 def listed(values: Sequence[object]) -> str:

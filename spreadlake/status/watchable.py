@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from spreadlake.config.added_rules import BY_HAND
-from spreadlake.config.checks import not_computed
+from spreadlake.config.checks import what_is_computed
 from spreadlake.pairs import Pair
 
 _DEFAULT_FOLDER = Path("data")
@@ -43,7 +42,8 @@ def watchable(
     for at, key in enumerate(("timeframe", "window", "lookback")):
         known = list(dict.fromkeys(kind[at] for kind in kinds or _kinds_of_any(db)))
         if known and asked[at] is not None and asked[at] not in known:
-            return Watchable(not_computed(BY_HAND, key, asked[at], known), followed, rules)
+            told = f"the series is of {what_is_computed(key, asked[at], known)}"
+            return Watchable(told, followed, rules)
     return Watchable("", followed, rules)
 
 

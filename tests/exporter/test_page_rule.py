@@ -94,6 +94,11 @@ def test_elsewhere_the_program_is_called_otherwise(fixture: FixtureLake) -> None
         assert offered(address)[0].startswith(f"{called} alerts set BTCUSDT/ETHUSDT ")
 
 
+def test_a_threshold_that_the_rule_has_already_needs_no_line(address: str) -> None:
+    assert offered(address, threshold=2) == []
+    assert len(offered(address, threshold=2.5)) == 1
+
+
 def test_why_no_rule_can_watch_is_said(address: str) -> None:
     for other, said in (
         ({"window": 45}, "window 45, which is not computed; computed are"),
@@ -104,6 +109,7 @@ def test_why_no_rule_can_watch_is_said(address: str) -> None:
         status, answer = ask(address, "/api/rule", **(SERIES | other))
         assert (status, answer["commands"]) == (200, [])
         assert said in answer["refused"]
+        assert "by hand" not in answer["refused"]  # nobody has set a rule
     assert "threshold 'x' is not a number" in refusal(
         address, "/api/rule", {**SERIES, "threshold": "x"}
     )
@@ -130,6 +136,9 @@ def test_the_threshold_says_that_it_only_draws_and_what_to_paste(
         page.screenshot(
             path=Path(os.environ.get("PICTURES", tmp_path)) / f"rule-{width}-{dark}.png"
         )
+        page.locator("[name=threshold]").fill("2")
+        page.keyboard.press("Enter")
+        expect(line).to_have_count(0)
         page.locator("[name=window]").fill("45")
         page.keyboard.press("Enter")
         expect(page.locator("#rule")).to_contain_text("window 45, which is not computed")

@@ -34,6 +34,10 @@ function fill({ refused, commands }, threshold) {
     place.replaceChildren(text("No rule can watch this as it is: ", refused, "."));
     return;
   }
+  if (!commands.length) { // what watches it has this threshold already
+    place.replaceChildren();
+    return;
+  }
   const which = commands.length > 1 ? ", one line for each rule" : "";
   place.replaceChildren(
     text(`To be alerted at ${threshold} for this pair, paste this where spreadlake was started${which}:`),
