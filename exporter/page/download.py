@@ -41,14 +41,15 @@ def csv_of_view(lake: Lake, query: str) -> Download:
     of the file: nobody takes half of it for the whole.
     """
     from spreadlake.research.frames.pairs import pair_pieces  # noqa: PLC0415 slow: polars
-    from spreadlake.research.pair_view import rows_of_view  # noqa: PLC0415
+    from spreadlake.research.pair_view import rows_of_view, what_there_is  # noqa: PLC0415
 
     request = view_request(parse_query(query, OF_EXPORT))
     asked = rows_of_view(lake, request)
     pieces = (piece for piece in pair_pieces(lake, asked) if piece.height)
     first = next(pieces, None)
     if first is None:
-        raise InputError(f"{request.key.pair} {request.key.timeframe} has no rows in that time")
+        of = f"{request.key.pair} {request.key.timeframe}"
+        raise InputError(f"{of} has no rows in that time: {what_there_is(lake, request)}")
     return Download(file_name(asked.key, asked.prices), _text(request.key, chain([first], pieces)))
 
 

@@ -115,7 +115,8 @@ def pair_view(lake: Lake, request: ViewRequest) -> PairView:
     rows = _rows(lake, asked, facts.prices)
     last = rows.row(-1, named=True) if rows.height else None
     latest = last if last and last["time"] + facts.source.length >= end else None
-    state = facts.state(latest, last["time"] if last else None)
+    absent = last is None and facts.first < facts.newest and (end < facts.newest or start == end)
+    state = facts.without_rows() if absent else facts.state(latest, last["time"] if last else None)
     return PairView(
         request=request,
         prices=facts.prices,
@@ -144,6 +145,12 @@ def rows_of_view(lake: Lake, request: ViewRequest) -> PairRequest:
     with analytics_of(lake) as db:
         facts = SeriesFacts.of(db, lake, request.key, request.prices)
     return PairRequest(request.key, facts.other, Span(*_span(request, facts)))
+
+
+def what_there_is(lake: Lake, request: ViewRequest) -> str:
+    """From when to when there are bars for rows of the view's series, in words."""
+    with analytics_of(lake) as db:
+        return SeriesFacts.of(db, lake, request.key, request.prices).what_there_is()
 
 
 def _rows(lake: Lake, asked: PairRequest, prices: Prices) -> pl.DataFrame:

@@ -119,11 +119,20 @@ class SeriesFacts(NamedTuple):
     def _without_row(self, last: int | None) -> str:
         if last is not None:
             return f"no row of the newest bar: the last is of {iso_utc(last)}"
+        return f"no row in that time: {self.what_there_is()}"
+
+    def without_rows(self) -> SeriesState:
+        """Of a time of which there is no row, whatever the series is worth now."""
+        return SeriesState("none", self._without_row(None))
+
+    def what_there_is(self) -> str:
+        """From when to when the lake has bars of both legs, and how many a row needs."""
         first, newest, length = self.first, self.newest, self.source.length
+        if newest <= first:
+            return f"the lake has no finished {self.key.timeframe} bar of both yet"
         return (
-            f"no row in that time: the lake has {max(0, newest - first) // length:,} bars "
-            f"of both, from {iso_utc(first)} to {iso_utc(newest - length)}, and a row needs "
-            f"{self.key.window}"
+            f"the lake has {(newest - first) // length:,} bars of both, from {iso_utc(first)} to "
+            f"{iso_utc(newest - length)}, and a row needs {self.key.window} of them"
         )
 
 

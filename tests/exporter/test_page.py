@@ -23,6 +23,7 @@ from spreadlake.lake import Lake, open_analytics_writer
 from spreadlake.lake.analytics.definition import SeriesDefinition
 from spreadlake.research import computed_rows
 from spreadlake.series import SeriesKey
+from spreadlake.times import iso_utc
 from tests.exporter.page_lake import PAIR, add_bar
 from tests.exporter.serving import get, scrape, serving
 from tests.fixture_lake import make_ticks
@@ -239,9 +240,17 @@ def test_what_is_warming_up_says_how_far_it_is(address: str) -> None:
 
 
 def test_a_time_without_bars_says_which_there_are(address: str) -> None:
-    state = view(address, **UNKEPT, **{"from": END - 90_000, "to": END - 80_000})["state"]
-    assert state["state"] == "none"
-    assert "no row in that time: the lake has 1,000 bars of both, from 20" in state["message"]
+    there = f"the lake has 1,000 bars of both, from {iso_utc(END - 999)} to {iso_utc(END)}"
+    for asked in (KEPT, UNKEPT):
+        for times in (
+            {"from": END - 90_000, "to": END - 80_000},
+            {"from": END + 500},
+            {"to": END - 5_000},
+        ):
+            state = view(address, **asked, **times)["state"]
+            assert state["state"] == "none"
+            assert state["message"].startswith(f"no row in that time: {there}")
+            assert there in refusal(address, "/pair.csv", asked | times)
 
 
 def test_an_address_that_is_too_long_is_refused(address: str) -> None:

@@ -115,9 +115,36 @@ def test_a_wrong_input_shows_a_sentence_and_no_number(
 def test_what_warms_up_is_said_in_words(address: str, browser: Browser) -> None:
     with visiting(browser, address, KEPT.replace("BTCUSDT", LATE_SYMBOL)) as visit:
         state = visit.page.locator("#state")
-        expect(state).to_have_text(f"warming up: {LATE_BARS} of 60 bars")
+        told = f"warming up: {LATE_BARS} of 60 bars"
+        expect(state).to_have_text(told)
+        expect(visit.page.locator("#freshness")).to_have_text(told)
         assert tile(visit.page, "z") == "–"
         assert visit.complaints == []
+
+
+@pytest.mark.parametrize("times", ["from=2040-01-01", "to=2020-01-01"])
+def test_a_time_without_bars_is_a_sentence_and_no_axes(
+    address: str, browser: Browser, times: str
+) -> None:
+    with visiting(browser, address, f"{KEPT}&{times}") as visit:
+        told = "no row in that time: the lake has 1,000 bars of both, from 20"
+        for place in ("#state", "#freshness"):
+            expect(visit.page.locator(place)).to_contain_text(told)
+        assert visit.page.locator("canvas").count() == 0
+        visit.page.locator("#live").click()
+        expect_drawn(visit.page)
+        expect(visit.page.locator("#state")).to_have_text("ready: hedge ratio over 300 bars")
+        assert visit.complaints == []
+
+
+def test_a_name_that_is_none_of_the_page_is_told_of(address: str, browser: Browser) -> None:
+    with visiting(browser, address, f"{KEPT}&windows=30") as visit:
+        expect(visit.page.locator("#message")).to_contain_text("has “windows”, which the page does")
+        expect_drawn(visit.page)
+        visit.page.locator("[name=threshold]").fill("3")
+        visit.page.keyboard.press("Enter")
+        expect(visit.page.locator("#message")).to_be_hidden()
+        assert "windows" not in visit.page.url
 
 
 def test_the_file_of_one_click(address: str, browser: Browser, tmp_path: Path) -> None:

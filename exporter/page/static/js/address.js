@@ -13,6 +13,14 @@ export function readAddress() {
   return chosen;
 }
 
+// A sentence about what stands in the address and is none of these; empty where all is known.
+export function leftOut() {
+  const names = [...new Set(new URLSearchParams(location.search).keys())].filter((name) => !NAMES.includes(name));
+  if (!names.length) return "";
+  const told = names.slice(0, 5).map((name) => `“${name.slice(0, 40)}”`).join(", ");
+  return `The address has ${told}, which the page does not take and leaves out; it takes ${NAMES.join(", ")}.`;
+}
+
 export function addressOf(chosen, names = NAMES) {
   const query = new URLSearchParams();
   for (const name of names) {

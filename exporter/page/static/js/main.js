@@ -1,7 +1,7 @@
 // The page: what is chosen stands in the address, is asked of the exporter, and drawn; then the
 // exporter is asked once a second for what is new.
 
-import { addressOf, asked, readAddress, usualRange, writeAddress } from "./address.js";
+import { asked, leftOut, readAddress, usualRange, writeAddress } from "./address.js";
 import { Refused, ask, noBars } from "./api.js";
 import { Charts } from "./charts.js";
 import { moment } from "./format.js";
@@ -19,6 +19,7 @@ const byId = (id) => document.getElementById(id);
 const form = byId("settings");
 
 let chosen = readAddress();
+let notice = leftOut(); // what is to be said beside the numbers
 let shown = null; // {answer, points, alerts, loaded, took}
 let timer = null;
 let question = null; // the one that is open or was answered last: no other is drawn
@@ -29,6 +30,7 @@ const charts = new Charts(moves);
 
 function change(what, asNew = true) {
   chosen = { ...chosen, ...what };
+  notice = "";
   writeAddress(chosen, asNew);
   fill();
   load();
@@ -122,7 +124,7 @@ async function load(again = false) {
     const loaded = performance.now();
     shown = { answer, points: new Points(answer), alerts: answer.alerts, loaded, took: loaded - began };
     complete(answer);
-    refuse("");
+    refuse(notice);
     byId("csv").href = `pair.csv${asked(chosen)}`;
     void showRule(chosen);
     draw(true);
@@ -206,7 +208,7 @@ function take(news) {
     state: news.state ?? answer.state,
     latest: news.newest === answer.newest ? answer.latest : news.latest,
   };
-  refuse("");
+  refuse(notice);
   draw(false, fresh || news.newest !== answer.newest);
   return true;
 }
@@ -234,15 +236,17 @@ function later(delay, act) {
 function draw(anew, changed = true) {
   if (!shown) return;
   const { answer, points, alerts } = shown;
+  const any = points.last !== null;
   if (changed) {
-    if (anew || !charts.built) charts.build(answer, chosen);
-    charts.show(points, answer, alerts);
+    if (!any) charts.clear(); // and no axes of nothing
+    else if (anew || !charts.built) charts.build(answer, chosen);
+    if (any) charts.show(points, answer, alerts);
     showTiles(answer, points);
     showAlerts(alerts, answer);
     showRules(answer);
     byId("span").textContent = spanInWords(answer);
   }
-  const { text, live } = freshness(answer);
+  const { text, live } = freshness(answer, any);
   byId("freshness").textContent = text;
   document.body.classList.toggle("old", !live);
   const state = byId("state");
@@ -283,6 +287,7 @@ for (const [id, act] of [["earlier", () => moves.by(-0.5)], ["later", () => move
 }
 addEventListener("popstate", () => {
   chosen = readAddress();
+  notice = leftOut();
   fill();
   load();
 });

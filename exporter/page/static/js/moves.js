@@ -9,7 +9,7 @@ export class Moves {
 
   newest() {
     const span = this.spanNow();
-    this.change({ from: undefined, to: undefined, range: span ? `${Math.max(2, span.bars)}` : undefined });
+    this.change({ from: undefined, to: undefined, range: span?.bars ? `${Math.max(2, span.bars)}` : undefined });
   }
 
   spanNow() {

@@ -76,11 +76,13 @@ export function spanInWords({ start, end, step, length, bars, prices, kept }) {
 }
 
 // Whether what is shown is of now; else of when it is.
-export function freshness({ end, newest, now, length, latest }) {
+export function freshness({ end, newest, now, length, latest, state }, drawn) {
   const age = now - end;
+  const lacking = state && state.state !== "ready" ? state.message : null;
+  if (!drawn && lacking) return { text: lacking, live: false };
   if (end < newest) return { text: `as of ${moment(end)}, zoomed into the past`, live: false };
   if (age > length + 15) return { text: `as of ${moment(end)}, ${duration(age)} ago`, live: false };
-  if (!latest) return { text: `no row of the newest bar, ${clock(end - length)}`, live: false };
+  if (!latest) return { text: lacking ?? `no row of the newest bar, ${clock(end - length)}`, live: false };
   return { text: `live, bar of ${clock(end - length)}`, live: true };
 }
 
