@@ -140,9 +140,10 @@ def analyse(
     options: dict[str, Any] = {
         "once": once,
         "rebuild": rebuild,
-        "cluster": cluster,
         "from": None if start is None else parse_time(start),
     }
+    if cluster is not None:
+        options["cluster"] = cluster
     if once and not rebuild:
         # A job that stays may be there before the collector; one that ends has nothing to do.
         require_lake(Lake(data))
