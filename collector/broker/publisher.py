@@ -109,7 +109,7 @@ class Publisher:
 
     async def _publish(self) -> None:
         if not self._ready:
-            await self._server.look(self._claim)
+            await self._server.look(self._claim, publishes=True)
             self._ready = True
         if not self._sending:
             self._take()

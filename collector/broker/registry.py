@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from collector.broker import scripts
-from collector.broker.server import Server
+from collector.broker.server import LIVES_MS, Server
 from spreadlake.lake import seconds_since
 
 # A capture tells of itself every second.
@@ -18,12 +18,17 @@ _FORGOTTEN_SECONDS = 600.0
 
 async def tell_capture(server: Server, name: str, status: Mapping[str, Any]) -> None:
     """Leaves a sign of life of a capture; each is to differ from the one before."""
-    await server.run(scripts.TELL, [server.names.captures], name, json.dumps(status))
+    names = server.names
+    keys = [names.captures, names.claim, names.living]
+    sign = json.dumps(status)
+    await server.run(scripts.TELL, keys, name, sign, server.claim or "", LIVES_MS)
 
 
 async def forget_capture(server: Server, name: str) -> None:
     """A capture has ended as it was told to."""
-    await server.ask(server.redis.hdel(server.names.captures, name))
+    names = server.names
+    keys = [names.captures, names.living]
+    await server.run(scripts.FORGET, keys, name, server.claim or "")
 
 
 async def seconds_since_told(server: Server, host: str) -> float | None:

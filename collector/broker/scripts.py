@@ -101,9 +101,41 @@ redis.call('SET', KEYS[3], ARGV[3])
 return 1
 """
 
-# Keys: signs of life of the captures. Arguments: name, sign.
+# Keys: what the log holds, stream, lease, what captures that live publish, symbols that a store has
+# chosen. Arguments: what it is for, group, ms that a capture lives from now (0: a store). A log of
+# something else is taken over only where nothing is left in it and nobody uses it. The answer is
+# what it holds now. In a server that is full this has to do without writing.
+CLAIM = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then
+  if redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 then return held end
+  if redis.call('XLEN', KEYS[2]) > 0 then return held end
+  local pending = redis.pcall('XPENDING', KEYS[2], ARGV[2])
+  if not pending['err'] and pending[1] > 0 then return held end
+  redis.call('DEL', KEYS[5])
+end
+if held ~= ARGV[1] then redis.pcall('SET', KEYS[1], ARGV[1]) end
+held = redis.call('GET', KEYS[1])
+if held == ARGV[1] and ARGV[3] ~= '0' then
+  redis.pcall('SET', KEYS[4], ARGV[1], 'PX', ARGV[3])
+end
+return held
+"""
+
+# Keys: signs of life of the captures, what the log holds, what captures that live publish.
+# Arguments: name, sign, what this one publishes, ms that it lives from now.
 TELL = """
+if redis.call('GET', KEYS[2]) == ARGV[3] then
+  redis.pcall('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
+end
 return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+"""
+
+# Keys: signs of life of the captures, what captures that live publish. Arguments: name, what this
+# one published. Others that live say so again within a second.
+FORGET = """
+if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
+return redis.call('HDEL', KEYS[1], ARGV[1])
 """
 
 # Keys: lease. Arguments: token.

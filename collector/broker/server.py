@@ -5,7 +5,6 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -25,6 +24,8 @@ _OLDEST = (6, 2)
 # XTRIM that looks at acknowledgements itself.
 _TRIMS_ACKED = (8, 2)
 _SECONDS = 5.0
+# After its last sign a capture counts as there for so long.
+LIVES_MS = 15_000
 # Answers that pass: what is asked again later may succeed as it is. Of some the client makes a
 # class and takes the word away; errors of scripts have it further behind.
 _PASSING = re.compile(
@@ -104,6 +105,7 @@ class Names:
         self.symbols = f"{prefix}:symbols"
         self.captures = f"{prefix}:captures"
         self.claim = f"{prefix}:holds"
+        self.living = f"{prefix}:captures:publish"
         self.lake = f"{prefix}:lake"
         self.refused = f"{prefix}:refused"
 
@@ -148,9 +150,10 @@ class Server:
         if not asked.cancelled():
             asked.exception()  # of one that nobody waits for it is no news
 
-    async def look(self, claim: str) -> None:
+    async def look(self, claim: str, *, publishes: bool = False) -> None:
         """Whether it can hold the log, for trades that `claim` tells of; asked at every connection.
 
+        A log of other trades is taken over where it is empty, and nobody uses it.
         ServiceError or InputError for what does not pass; RedisError for what may.
         """
         try:
@@ -172,24 +175,23 @@ class Server:
                     f"{self.url}: the key {self.names.stream} holds a {kind} and no "
                     "stream; another program uses it: name others with redis.prefix"
                 )
-            await self._claim(claim)
+            await self._claim(claim, LIVES_MS if publishes else 0)
         except exceptions.RedisError as error:
             if (reason := self.refusal(error)) is not None:
                 raise ServiceError(reason) from error
             raise
 
-    async def _claim(self, claim: str) -> None:
-        self.claim = claim
-        if await self.ask(self.redis.get(self.names.claim)) is None:
-            with suppress(
-                exceptions.OutOfMemoryError
-            ):  # who makes room in a full one must get this far
-                await self.ask(self.redis.set(self.names.claim, claim, nx=True))
-        held = await self.ask(self.redis.get(self.names.claim))
+    async def _claim(self, claim: str, lives_ms: int) -> None:
+        self.claim, names = claim, self.names
+        keys = [names.claim, names.stream, names.lease, names.living, names.symbols]
+        held = await self.run(scripts.CLAIM, keys, claim, names.GROUP, lives_ms)
         if held is not None and _text(held) != claim:
             raise InputError(
                 f"the log in {self.url} holds {_text(held)}, and this is for {claim}: their ids "
-                "count apart; name another log with redis.prefix, or another server or database"
+                "count apart. Name another log with redis.prefix, or another server or database; "
+                "or end the captures and stores that use this one: it is free once it was read to "
+                "its end; or, where nobody wants what is in it, forget it: "
+                f"redis-cli DEL {names.stream} {names.claim}"
             )
 
     def refusal(self, error: Exception) -> str | None:

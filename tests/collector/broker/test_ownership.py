@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from collector.broker.consumer import LogConsumer
+from collector.broker.lease import Lease
+from collector.broker.registry import forget_capture, tell_capture
+from collector.broker.server import Server
 from simulator import SimulatedExchange
+from spreadlake.config import load_settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from tests.collector.broker.servers import (
@@ -146,14 +151,81 @@ def copied(server: RedisServer) -> bool:
     return True
 
 
-def test_a_capture_of_another_kind_of_trades_is_refused(tmp_path: Path) -> None:
+OTHERS = "trade trades of Binance USD-M"
+HOLDS = "spreadlake:holds"
+
+
+def test_a_log_with_other_trades_in_it_is_refused_with_the_way_out(tmp_path: Path) -> None:
     async def scenario(server: RedisServer) -> None:
         async with SimulatedExchange(market()) as exchange:
             settings = settings_for(exchange)
-            server.client.set("spreadlake:holds", "trade trades of Binance USD-M")
-            with pytest.raises(InputError, match="holds trade trades of Binance USD-M, and this"):
+            server.client.set(HOLDS, OTHERS)
+            server.client.xadd(STREAM, {"n": 1, "b": b"", "of": OTHERS})
+            with pytest.raises(InputError, match=f"holds {OTHERS}, and this") as said:
                 async with capturing(server, settings) as capture:
                     await capture
+            remedy = f"DEL {STREAM} {HOLDS}"
+            assert str(said.value).endswith(f"redis-cli {remedy}")
+            server.client.execute_command(*remedy.split())
+            async with capturing(server, settings):
+                await until(lambda: server.entries() > 0)
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
+
+
+def test_an_empty_log_that_nobody_uses_may_hold_other_trades(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings = settings_for(exchange)
+            server.client.set(HOLDS, OTHERS)
+            async with storing(server, lake, settings), capturing(server, settings):
+                await all_stored(lake, exchange)
+                assert server.client.get(HOLDS) not in (None, OTHERS.encode())
+            assert server.entries() == 0
+        log = Server(server.url, settings.redis)
+        await log.look(OTHERS)  # all have ended: nobody has to wait
+        await log.close()
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
+
+
+def test_who_uses_an_empty_log_keeps_it(tmp_path: Path) -> None:
+    async def scenario(server: RedisServer) -> None:
+        settings = load_settings(None).redis
+        mine, other = Server(server.url, settings), Server(server.url, settings)
+
+        async def is_refused() -> None:
+            with pytest.raises(InputError, match="holds mine, and this is for others"):
+                await other.look("others")
+            await tell_capture(other, "b", {})  # whoever is refused lives for nobody
+
+        await mine.look("mine", publishes=True)
+        await is_refused()  # it is about to publish
+        server.client.delete("spreadlake:captures:publish")
+        await tell_capture(mine, "a", {})
+        await is_refused()
+        await forget_capture(mine, "a")
+        lease = Lease(mine, 10.0)
+        assert await lease.acquire(0, "")
+        await is_refused()
+        await lease.release()
+        await LogConsumer(mine, 1).read()  # makes the group
+        number = server.client.xadd(STREAM, {"n": 1})
+        await is_refused()
+        server.client.xreadgroup("store", "store-1", {STREAM: ">"})
+        server.client.xdel(STREAM, number)
+        assert server.entries() == 0
+        await is_refused()  # what was read is not acknowledged
+        server.client.xack(STREAM, "store", number)
+        server.client.set("spreadlake:symbols", "[]")
+        await other.look("others")
+        assert server.client.get("spreadlake:symbols") is None
+        await mine.close()
+        await other.close()
 
     with redis_server(tmp_path / "redis") as server:
         asyncio.run(scenario(server))
