@@ -1,5 +1,6 @@
 """`spreadlake alerts`: which rules watch which pairs; sets and removes one for a pair by hand."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from launcher.commands.by_hand import JsonOption, echo_json, first_rows, when_taken
 from launcher.commands.options import DataOption, refuse_before_word
 from launcher.commands.output import new_console
+from launcher.commands.pairs import known_symbols, refuse_unknown
 from spreadlake.config.added_rules import (
     BY_HAND,
     AddedRule,
@@ -193,9 +195,10 @@ def _watchable(
     if can.refused:
         raise InputError(can.refused)
     if not can.followed and pair not in added:
+        refuse_unknown(pair, known_symbols(lake))
         raise InputError(
             f"pair {pair.name} is not followed, so nothing is computed that a rule could watch; "
-            f"first: spreadlake pairs add {pair.name}"
+            f"first: spreadlake pairs add {pair.name} --data {shlex.quote(str(lake.root))}"
         )
     return can
 

@@ -74,9 +74,9 @@ def add(pairs: PairsArgument, data: DataOption = Path("data")) -> None:
     lake = Lake(data)
     require_lake(lake)
     wanted = _parsed(pairs)
-    symbols = _known_symbols(lake)
+    symbols = known_symbols(lake)
     for pair in wanted:
-        _refuse_unknown(pair, symbols)
+        refuse_unknown(pair, symbols)
     with changing_added(lake) as held:
         known = {frozenset(one.pair): one for one in (*_followed(lake), *held)}
         for pair in wanted:
@@ -121,7 +121,7 @@ def _parsed(texts: Sequence[str]) -> list[Pair]:
     return list(parsed.values())
 
 
-def _known_symbols(lake: Lake) -> list[str]:
+def known_symbols(lake: Lake) -> list[str]:
     """Those that are captured, then those of which the lake has trades or bars."""
     names: list[str] = []
     if lake.ticks_db.exists():
@@ -147,7 +147,8 @@ def _chosen(lake: Lake) -> list[Pair]:
         return [] if db is None else read_chosen(db)
 
 
-def _refuse_unknown(pair: Pair, symbols: Sequence[str]) -> None:
+def refuse_unknown(pair: Pair, symbols: Sequence[str]) -> None:
+    """InputError where a leg is no symbol of the lake."""
     for leg in pair:
         if leg not in symbols:
             more = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
