@@ -91,17 +91,25 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextmanager
 def _client(where: str) -> Iterator[Any]:
+    client = None
     try:
-        client = _DASK.Client(where, timeout=_CONNECT_SECONDS, set_as_default=False)
+        # One that is cut off while it is made complains when it is forgotten.
+        with _interrupts_held_back():
+            client = _connected_to(where)
+        yield client
+    finally:
+        if client is not None:
+            client.close(timeout=_CONNECT_SECONDS)
+
+
+def _connected_to(where: str) -> Any:
+    try:
+        return _DASK.Client(where, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no scheduler of Dask answers at {where}: {_cause(error)}; start one there "
             "(dask scheduler), or look at the address and at firewalls"
         ) from error
-    try:
-        yield client
-    finally:
-        client.close(timeout=_CONNECT_SECONDS)
 
 
 def _cause(error: BaseException) -> str:

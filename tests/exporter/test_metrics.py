@@ -392,7 +392,7 @@ def statements(root: Path, bars: int) -> int:
 def test_every_part_can_be_asked_for_by_name(tmp_path: Path) -> None:
     assert list(parts_of(load_settings(None).symbols)) == [
         "services", "capture", "pairs", "pair_tests", "alerts", "job", "screens", "notifications",
-        "storage",
+        "uploads", "storage",
     ]  # fmt: skip
     with serving(make_lake(tmp_path)) as address:
         body = get(f"{address}/metrics?name[]=spreadlake_pair_beta")[2].decode()

@@ -1,6 +1,7 @@
 """What the dashboard of screens draws: bounded by pixels, nothing lost, words for what is not."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,14 @@ def test_small_numbers_keep_their_digits(root: Path) -> None:
     assert drawn(root, RANKING, START, END).row()["beta"] == 2.98e-6
 
 
-def test_what_is_old_says_as_of_when(root: Path) -> None:
-    now = said(root, time.time())
+def test_what_is_old_says_as_of_when(root: Path, tmp_path: Path) -> None:
+    """The newest screen is one of now, however long the tests before took."""
+    of_now = shutil.copytree(root, tmp_path / "lake")
+    with writing(open_analytics_writer(Lake(of_now))) as db:
+        times = (int(time.time()) // 60 * 60 - 60, END - 60)
+        for table in ("screens", "screen_pairs", "screen_correlations"):
+            db.execute(f"UPDATE {table} SET time = ? WHERE time = ?", times)
+    now = said(of_now, time.time())
     assert now["state"] == "ready: a screen of 41 symbols"
     assert not re.search(IS_OLD, now["age_text"])
     then = said(root, START + 60_000)

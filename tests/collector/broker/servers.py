@@ -25,6 +25,10 @@ from tests.patience import PATIENCE, Deadline
 STREAM = "spreadlake:trades"
 
 
+# One of a cluster takes the port 10,000 above its own as well.
+_HIGHEST = 55_000
+
+
 class RedisServer:
     """A server with its data in `folder`, that can be killed and started again."""
 
@@ -32,9 +36,11 @@ class RedisServer:
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = _HIGHEST
+        while self.port >= _HIGHEST:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = int(free.getsockname()[1])
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client: Any = redis.Redis(port=self.port, protocol=2, socket_timeout=PATIENCE)
 
@@ -46,7 +52,8 @@ class RedisServer:
         command += ["--logfile", "redis.log", *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = Deadline()
-        while not self._answers():
+        while self._process.poll() is not None or not self._answers():
+            assert self._process.poll() is None, (self._folder / "redis.log").read_text()
             assert not deadline.passed, "the server does not answer"
             time.sleep(0.02)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from collector.broker import observer
 from collector.broker.registry import uncarried
 from simulator import SimulatedExchange
 from spreadlake.lake import Lake
@@ -48,7 +49,7 @@ def test_a_share_that_nobody_carries_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path / "lake")
-    monkeypatch.setattr("collector.broker.observer._BEGINS_SECONDS", 0.5)
+    monkeypatch.setattr(observer, "_BEGINS_SECONDS", 0.5)
 
     async def scenario(server: RedisServer) -> None:
         async with SimulatedExchange(market()) as exchange:
