@@ -77,6 +77,7 @@ def test_a_key_of_another_program_and_a_log_of_another_market_are_refused(tmp_pa
         assert f"the key {STREAM} holds a list and no stream" in ended.stderr
         server.client.delete(STREAM)
         server.client.set("spreadlake:holds", "aggTrade trades of the simulated market")
+        server.client.xadd(STREAM, {"n": 1})  # an empty one may be taken for another
         ended = run("store", "--from", server.url, cwd=tmp_path)
         assert ended.returncode == 2
         assert "holds aggTrade trades of the simulated market, and this is for" in ended.stderr
