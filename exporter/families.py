@@ -1,6 +1,7 @@
 """Metric families from tables of values: the parts that all sub-collectors share. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -19,6 +20,12 @@ Sample = tuple[Sequence[object], float | None]
 def gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()) -> Metric:
     """A gauge; a sample whose value is None is absent, which is neither 0 nor NaN."""
     return _with_samples(GaugeMetricFamily(name, text, labels=labels), samples)
+
+
+def gauges(told: Mapping[str, Any], rows: Iterable[tuple[str, str, str]]) -> Iterator[Metric]:
+    """A gauge without labels for each (key, name, text): the number that is `told` by its key."""
+    for key, name, text in rows:
+        yield gauge(name, text, [((), told.get(key))])
 
 
 def counter(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str] = ()) -> Metric:

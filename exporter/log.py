@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from exporter.families import Sample, counter, gauge
+from exporter.families import Sample, counter, gauge, gauges
 
 _GAUGES = (
     ("entries", "spreadlake_log_entries", "Entries (batches of trades) in the log."),
@@ -35,8 +35,7 @@ def log_families(status: Mapping[str, Any]) -> Iterator[Metric]:
     """What the store said last of its log; `status` is that of the collector."""
     log = status.get("log")
     told: Mapping[str, Any] = log if isinstance(log, dict) else {}
-    for key, name, text in _GAUGES:
-        yield gauge(name, text, [((), told.get(key))])
+    yield from gauges(told, _GAUGES)
     captures: Mapping[str, Any] = told.get("captures", {})
     number = float(len(captures)) if "captures" in told else None
     yield gauge("spreadlake_log_captures", "Captures that publish.", [((), number)])

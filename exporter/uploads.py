@@ -6,9 +6,22 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from exporter.families import counter, gauge
+from exporter.families import counter, gauges
 from spreadlake.lake import read_counters, read_status
 from spreadlake.status import LakeSnapshot
+
+_GAUGES = (
+    ("failures", "spreadlake_cold_failures", "Requests that object storage did not do."),
+    ("waiting", "spreadlake_cold_waiting_files", "Finished files that wait to be uploaded."),
+    ("waiting_bytes", "spreadlake_cold_waiting_bytes", "Bytes of those."),
+    (
+        "oldest",
+        "spreadlake_cold_oldest_waiting_timestamp_seconds",
+        "When the day or month of the oldest of those was over.",
+    ),
+    ("objects", "spreadlake_cold_files", "Files that are in object storage."),
+    ("bytes", "spreadlake_cold_bytes", "Bytes of those."),
+)
 
 
 @dataclass(frozen=True)
@@ -36,17 +49,4 @@ def upload_families(uploads: Uploads) -> Iterator[Metric]:
         ("left", "spreadlake_cold_left_files", "Files that left the disk, as the bucket has them."),
     ):
         yield counter(metric, text, [((), uploads.counters.get((name, ""), 0.0))])
-    for name, metric, text in (
-        ("failures", "spreadlake_cold_failures", "Requests that object storage did not do."),
-        ("waiting", "spreadlake_cold_waiting_files", "Finished files that wait to be uploaded."),
-        ("waiting_bytes", "spreadlake_cold_waiting_bytes", "Bytes of those."),
-        (
-            "oldest",
-            "spreadlake_cold_oldest_waiting_timestamp_seconds",
-            "When the day or month of the oldest of those was over.",
-        ),
-        ("objects", "spreadlake_cold_files", "Files that are in object storage."),
-        ("bytes", "spreadlake_cold_bytes", "Bytes of those."),
-    ):
-        value = uploads.told.get(name)
-        yield gauge(metric, text, [((), None if value is None else float(value))])
+    yield from gauges(uploads.told, _GAUGES)

@@ -130,24 +130,40 @@ class Portfolios:
         4
         """
         named = [parse_pair(pair) for pair in pairs]
-        own = self._definition()
         rules = Rules(entry, exit, stop, max_bars, min_correlation, max_adf_pvalue)
-        request = BacktestRequest(
-            named[0] if named else Pair("", ""),
+        lane = Lane(Rules(), Costs(fee_bps, slippage_bps, notional))
+        first = named[0] if named else Pair("", "")
+        series = (timeframe, window, lookback, prices)
+        request = self._backtest_request(first, series, start, end, lane, funding=funding)
+        asked = GridRequest.around(request, asdict(rules), grid)
+        with open_tasks(cluster, self._lake, log.warning) as tasks:
+            return take_grids(self._lake, asked, named, tasks)
+
+    def _backtest_request(
+        self,
+        pair: Pair,
+        series: tuple[str, int, int, Prices | None],
+        start: Time | None,
+        end: Time | None,
+        lane: Lane,
+        *,
+        funding: bool,
+    ) -> BacktestRequest:
+        """Of a series (timeframe, window, lookback, prices); without prices of the lake's own."""
+        own = self._definition()
+        timeframe, window, lookback, prices = series
+        return BacktestRequest(
+            pair,
             timeframe,
             window,
             lookback,
             own.prices if prices is None else prices,
             seconds_of(start, "start"),
             seconds_of(end, "end"),
-            Lane(Rules(), Costs(fee_bps, slippage_bps, notional)),
+            lane,
             funding,
             own.max_stale_bars,
         )
-        series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
-        asked = GridRequest(request, series | asdict(rules), grid)
-        with open_tasks(cluster, self._lake, log.warning) as tasks:
-            return take_grids(self._lake, asked, named, tasks)
 
     def _max_stale_bars(self) -> int:
         return self._definition().max_stale_bars

@@ -19,7 +19,7 @@ from spreadlake.quant.backtest import Costs, Lane, Rules
 from spreadlake.quant.backtest.parameters import GridValues
 from spreadlake.quant.screen import ORDERS, ScreenOptions, ranked
 from spreadlake.research.backtests.grid import Duration, GridRequest, take_grid
-from spreadlake.research.backtests.pair import Backtest, BacktestRequest, take_backtest
+from spreadlake.research.backtests.pair import Backtest, take_backtest
 from spreadlake.research.coverage.frame import coverage_frame
 from spreadlake.research.frames.bars import analytics_of, bars_frame, wide_bars_frame
 from spreadlake.research.frames.events import alerts_frame, gaps_frame
@@ -254,7 +254,6 @@ class OpenLake(Portfolios):
         >>> lake.backtest("ETHUSDT", "BTCUSDT", "1m", lookback=240, entry=2, fee_bps=5)
         Backtest(ETHUSDT/BTCUSDT: 37 trades, net 266.59)
         """
-        own = self._definition()
         rules: dict[str, Any] = {
             "entry": entry,
             "exit": exit,
@@ -263,24 +262,15 @@ class OpenLake(Portfolios):
             "min_correlation": min_correlation,
             "max_adf_pvalue": max_adf_pvalue,
         }
-        request = BacktestRequest(
-            parse_pair(f"{symbol_a}/{symbol_b}"),
-            timeframe,
-            window,
-            lookback,
-            own.prices if prices is None else prices,
-            seconds_of(start, "start"),
-            seconds_of(end, "end"),
-            Lane(
-                Rules() if grid is not None else Rules(**rules),
-                Costs(fee_bps, slippage_bps, notional),
-            ),
-            funding,
-            own.max_stale_bars,
+        pair = parse_pair(f"{symbol_a}/{symbol_b}")
+        series = (timeframe, window, lookback, prices)
+        lane = Lane(
+            Rules() if grid is not None else Rules(**rules),
+            Costs(fee_bps, slippage_bps, notional),
         )
+        request = self._backtest_request(pair, series, start, end, lane, funding=funding)
         if grid is not None:
-            series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
-            asked = GridRequest(request, series | rules, grid, train, test)
+            asked = GridRequest.around(request, rules, grid, train, test)
             with open_tasks(cluster, self._lake, log.warning) as tasks:
                 return take_grid(self._lake, asked, tasks)
         if (train, test, cluster) != (None, None, None):

@@ -45,6 +45,19 @@ class GridRequest:
     train: Duration | None = None
     test: Duration | None = None
 
+    @classmethod
+    def around(
+        cls,
+        request: BacktestRequest,
+        rules: Mapping[str, Value],
+        grid: GridValues,
+        train: Duration | None = None,
+        test: Duration | None = None,
+    ) -> "GridRequest":
+        """What is not varied is as in `request`, and of the rules as in `rules`."""
+        series = {name: getattr(request, name) for name in ("window", "lookback", "prices")}
+        return cls(request, {**series, **rules}, grid, train, test)
+
 
 def take_grid(
     lake: Lake, asked: GridRequest, tasks: Tasks | None = None, advance: Progress | None = None

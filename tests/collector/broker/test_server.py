@@ -20,6 +20,7 @@ from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError, ServiceError
 from spreadlake.lake import Lake
+from tests.collector.broker import test_log
 from tests.collector.broker.servers import RedisServer, capturing, redis_server, storing
 from tests.collector.broker.test_log import CLEAN, all_stored
 from tests.collector.live import differences, market, settings_for, until
@@ -138,24 +139,14 @@ def test_a_master_that_is_a_replica_for_a_while_is_waited_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As in a failover: what it answers then passes, and ends nobody."""
-    lake = Lake(tmp_path / "lake")
 
-    async def scenario(server: RedisServer) -> Counter[str]:
-        async with SimulatedExchange(market()) as exchange:
-            settings = settings_for(exchange)
-            async with storing(server, lake, settings), capturing(server, settings):
-                await all_stored(lake, exchange)
-                server.client.execute_command("REPLICAOF", "127.0.0.1", "1")
-                told = "read only replica", "cannot be published"
-                await until(lambda: all(word in caplog.text for word in told))
-                server.client.execute_command("REPLICAOF", "NO", "ONE")
-                await all_stored(lake, exchange)
-            return Counter(differences(lake, exchange))
+    async def replica(server: RedisServer, *_: object) -> None:
+        server.client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        told = "read only replica", "cannot be published"
+        await until(lambda: all(word in caplog.text for word in told))
+        server.client.execute_command("REPLICAOF", "NO", "ONE")
 
-    with redis_server(tmp_path / "redis") as server:
-        found = asyncio.run(scenario(server))
-    assert found.pop("right") > 100
-    assert found == CLEAN
+    test_log.through(tmp_path, replica)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")

@@ -1,6 +1,5 @@
 """Who merges into a finished day reads it from the bucket first, and loses nothing without it."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,24 +18,20 @@ from spreadlake.lake.ticks.rolls import missing_hours
 from spreadlake.schemas import KLINES_SCHEMA
 from tests.analytics_job import harness
 from tests.analytics_job.archiving import merged, roll, trades
-from tests.buckets import Server
 from tests.cold_lakes import EPOCH_MS, SETTINGS, finished_lake, upload
 from tests.collector.compacting import END_MS, all_trades, compact, late_trade, rolled_day
 from tests.collector.lakes import A, fill, quick_writer
 from tests.importer.dumps import day_file
 from tests.importer.dumps import trades as dump_trades
 from tests.importer.lakes import held, import_all
-from tests.metered import Way, way_to
+from tests.metered import Way
 from tests.trades import Trade
 
 
 @pytest.fixture
-def way(cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
-    monkeypatch.setattr(reading, "_away", {})
+def way(way: Way, monkeypatch: pytest.MonkeyPatch) -> Way:
     monkeypatch.setattr(reading, "_REST", 0.1)
-    with way_to(s3_server.endpoint) as way:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", way.endpoint)
-        yield way
+    return way
 
 
 def roll_late(lake: Lake) -> None:

@@ -1,7 +1,6 @@
 """A lake whose finished days are in a bucket alone is the lake that it was, to every reader."""
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,16 +23,7 @@ from tests.cold_lakes import (
     finished_lake,
     upload,
 )
-from tests.metered import Way, way_to
-
-
-@pytest.fixture
-def way(cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
-    """By which the test's bucket is asked."""
-    monkeypatch.setattr(reading, "_away", {})
-    with way_to(s3_server.endpoint) as way:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", way.endpoint)
-        yield way
+from tests.metered import Way
 
 
 def day_of(lake: Lake) -> Path:

@@ -1,6 +1,5 @@
 """What a month in the bucket costs: a bounded number of requests, whatever is done with it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,25 +7,15 @@ import pytest
 import spreadlake
 from spreadlake.lake import Lake, atomic, open_analytics_writer
 from spreadlake.lake.analytics.archive import Piece, fetch_frame, write_piece
-from spreadlake.lake.cold import reading
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.research.open_lake import OpenLake
 from spreadlake.series import BARS
-from tests.buckets import Server
 from tests.cold_lakes import describe, finished_files, upload
-from tests.metered import Way, way_to
+from tests.metered import Way
 from tests.research.bar_lake import make_bar_lake, walks
 
 DAYS, SYMBOLS = 30, ("AUSDT", "BUSDT", "CUSDT")
 MIDNIGHT = 1_700_006_400
-
-
-@pytest.fixture
-def way(cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
-    monkeypatch.setattr(reading, "_away", {})
-    with way_to(s3_server.endpoint) as way:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", way.endpoint)
-        yield way
 
 
 def month(root: Path) -> Lake:
