@@ -100,25 +100,26 @@ _BAR = (
 def _sums(*, returns: bool) -> str:
     """`have`: bars of the run so far; `nw`, `nl` and `nr` count window, lookback and returns.
 
-    Moves and returns leave out the one into the window.
+    A window begins at `w` and a lookback at `l`, whose own terms belong to them; the move and the
+    return into them do not.
     """
-    places = {"w": "n", "l": "nl"}
-    values = [
-        f"s_{name} - lag(s_{name}, {bars}{' - 1' if 'moves' in name else ''}) OVER o "
-        f"AS {name}{suffix}"
-        for suffix, bars in places.items()
-        for name in (*_LEVELS, *_MOVES)
-    ]
+    values = []
+    for start in "wl":
+        for name in _LEVELS:
+            own = " * ".join(f"{start}.{leg}" for leg in name)
+            values.append(f"r.s_{name} - {start}.s_{name} + {own} AS {name}{start}")
+        values += [f"r.s_{name} - {start}.s_{name} AS {name}{start}" for name in _MOVES]
     for name, column in _RETURN_COLUMNS.items() if returns else ():
-        values.append(f"s_{name} - lag(s_{name}, n - 1) OVER o AS {column}r")
-    return f"""sums AS (
-  SELECT *, n AS nw, n - 1 AS nr FROM (
-    SELECT chunk, {_BAR},
+        values.append(f"r.s_{name} - w.s_{name} AS {column}r")
+    return f"""counted AS MATERIALIZED (
+  SELECT *, min(m, have) AS nl FROM (SELECT *, (time - run) / len + 1 AS have FROM running)),
+sums AS (
+  SELECT {", ".join(f"r.{c} AS {c}" for c in _BAR.split(", "))}, r.n AS nw, r.n - 1 AS nr,
       {", ".join(values)}
-    FROM (SELECT *, min(m, have) AS nl
-      FROM (SELECT *, (time - run) / len + 1 AS have FROM running))
-    WINDOW o AS (PARTITION BY chunk ORDER BY time))
-  WHERE time >= chunk AND have >= n)"""
+    FROM counted AS r
+    CROSS JOIN counted AS w ON w.chunk = r.chunk AND w.time = r.time - (r.n - 1) * r.len
+    CROSS JOIN counted AS l ON l.chunk = r.chunk AND l.time = r.time - (r.nl - 1) * r.len
+  WHERE r.time >= r.chunk AND r.have >= r.n)"""
 
 
 _RETURN_COLUMNS = {"u": "x", "v": "y", "uu": "xx", "vv": "yy", "uv": "xy"}
