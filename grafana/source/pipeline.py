@@ -17,6 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana.source.frame import PIPELINE_UID, framed
 from grafana.source.panels import line, lines, number, placed, props, reads
 from grafana.source.pipeline_charts import CHARTS, COLOURS, LAST_TRADE, OLDEST, Chart
+from grafana.source.pipeline_cold import COLD_CHARTS
 from grafana.source.pipeline_log import LOG_CHARTS
 from grafana.source.style import ALARM, GOOD, NEUTRAL, PROMETHEUS, WARN, by_steps, steps
 from grafana.source.targets import promql
@@ -32,7 +33,9 @@ def pipeline_dashboard() -> build.Dashboard:
     )
     for panel in (*_successes(), *_charts(CHARTS, 20, 4), _since(), _firing()):
         board.with_panel(panel)
-    return board.with_row(_log())
+    log = _row("Several machines: the log between captures and the store", LOG_CHARTS, 60, 49)
+    cold = _row("Object storage: finished days in a bucket", COLD_CHARTS, 70, 66)
+    return board.with_row(log).with_row(cold)
 
 
 def _successes() -> list[stat.Panel]:
@@ -106,11 +109,10 @@ def _charts(charts: Sequence[Chart], first: int, top: int) -> list[timeseries.Pa
     return panels
 
 
-def _log() -> build.Row:
-    """A line for those who have no log: closed, it asks nothing."""
-    row = build.Row("Several machines: the log between captures and the store")
-    row.id(60).grid_pos(GridPos(x=0, y=49, w=24, h=1))
-    for panel in _charts(LOG_CHARTS, 61, 50):
+def _row(title: str, charts: Sequence[Chart], number: int, top: int) -> build.Row:
+    """A line for those who have none of it: closed, it asks nothing."""
+    row = build.Row(title).id(number).grid_pos(GridPos(x=0, y=top, w=24, h=1))
+    for panel in _charts(charts, number + 1, top + 1):
         row.with_panel(panel)
     return row
 

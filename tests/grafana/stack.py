@@ -18,6 +18,7 @@ from spreadlake.lake import (
     add_counters,
     atomic,
     open_analytics_writer,
+    open_cold_writer,
     open_ticks_writer,
     set_status,
 )
@@ -31,6 +32,11 @@ _LOG = {
     "entries": 4, "lag": 3, "pending": 1, "oldest_seconds": 0.4, "bytes": 2**20, "dropped": 0,
     "max_bytes": 2**28, "uncarried": 0, "reachable": True, "trouble": "",
     "captures": {"one:12": {"waiting": 5, "symbols": 3, "dropped": 0}},
+}  # fmt: skip
+# What an uploader says of the bucket.
+_UPLOAD = {
+    "failures": 2, "waiting": 1, "waiting_bytes": 2**20, "oldest": 1_793_577_600, "objects": 7,
+    "bytes": 2**22, "address": "s3://bucket/lake", "trouble": "",
 }  # fmt: skip
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -113,6 +119,10 @@ def _store_work(lake: FixtureLake) -> None:
             add_counters(db, {("first", connection): 9.0, ("single_gaps", connection): 1.0})
         status = {"pid": 1, "started_ms": now_ms, "state": "running", "connections": 1, "buffer": 0}
         set_status(db, now_ms, {"collector": status | {"log": _LOG}})
+    with closing(open_cold_writer(lake.lake)) as db, atomic(db):
+        add_counters(db, {("uploaded", ""): 7.0, ("bytes", ""): 9.0, ("left", ""): 4.0})
+        status = {"pid": 1, "started_ms": now_ms, "state": "running"}
+        set_status(db, now_ms, {"uploader": status | {"upload": _UPLOAD}})
     with closing(open_analytics_writer(lake.lake)) as db, atomic(db):
         add_counters(db, {("steps", ""): 2.0, ("step_seconds", ""): 0.01})
         status = {"pid": 1, "started_ms": now_ms, "state": "running", "last_step_ms": now_ms}
