@@ -71,7 +71,7 @@ class Delivery:
             Due(one, News(one.what, alert))
             for one in waiting
             if (alert := alerts.get(one.event_id))
-            and (one.what == "opened" or alert.closed_at is not None)
+            and (alert.closed_at is not None if one.what == "closed" else not alert.withdrawn)
         ]
 
     def send(self, due: Sequence[Due]) -> int:

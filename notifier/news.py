@@ -18,7 +18,8 @@ class AlertRow(NamedTuple):
     """A row of `alert_events`, and what was known of the spread as it opened.
 
     `spread_bps` is how far it was from its mean, `half_life` in bars; `edge_bps` is what a screen
-    said that opened it.
+    said that opened it. One that is `withdrawn` was open as its rule was taken away, at
+    `closed_at`.
     """
 
     id: int
@@ -37,6 +38,7 @@ class AlertRow(NamedTuple):
     half_life: float | None = None
     spread_bps: float | None = None
     prices: Prices = "raw"
+    withdrawn: bool = False
 
     @property
     def key(self) -> SeriesKey:
@@ -113,6 +115,8 @@ def _title(news: Sequence[News]) -> str:
 
 def _headline(one: News) -> str:
     alert = one.alert
+    if alert.withdrawn:
+        return f"no alert any more (its rule or bars changed): z reached {alert.peak_zscore:+.2f}"
     if one.what == "closed":
         return f"back: z {_z(alert.closed_zscore)}, it reached {alert.peak_zscore:+.2f}"
     return f"{_side(alert)} the spread: z {alert.opened_zscore:+.2f}"

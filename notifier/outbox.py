@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from notifier.news import AlertRow, What
 from notifier.renamed import follow, forget, remember, remembered
+from notifier.withdrawn import withdraw, withdrawn_rows
 from spreadlake.lake import atomic
 from spreadlake.lake.analytics.openings import OpenedAt, openings
 from spreadlake.lake.analytics.screen_alerts import said_of, screen_rule_timeframes
@@ -49,6 +50,7 @@ class Outbox:
         with atomic(self._db):
             there = self._there(analytics, remembered(self._db))
             follow(self._db, analytics, there, now)
+            withdraw(self._db, analytics, now, self._max_age)
             self._write_opened(recent, now, closings)
             open_ones = self._told_open(analytics)
             self._write_closed([alert for alert in open_ones if alert.closed_at], now)
@@ -66,9 +68,10 @@ class Outbox:
     def alerts(self, analytics: sqlite3.Connection, ids: Iterable[int]) -> dict[int, AlertRow]:
         """Rows of `alert_events` by id, with what was known as each opened.
 
-        One that a rebuild took back is not among them.
+        One that a rebuild took back is not among them; one that was withdrawn is, as it was last.
         """
-        found = {}
+        ids = list(ids)
+        found = withdrawn_rows(self._db, ids)
         for part in _parts(ids):
             alerts = _by_id(analytics, part)
             said = said_of(analytics, part)
@@ -104,7 +107,8 @@ class Outbox:
                 (old_ms,),
             )
         ]
-        gone = set(waiting) - self._there(analytics, waiting).keys()
+        there = self._there(analytics, waiting).keys() | withdrawn_rows(self._db, waiting).keys()
+        gone = set(waiting) - there
         marks = ", ".join("?" * len(self._targets))
         with atomic(self._db):
             self._db.execute(

@@ -21,11 +21,18 @@ ORDER BY abs(opened_at - ?)
 def remember(db: sqlite3.Connection, alerts: Iterable[AlertRow]) -> None:
     """Writes down where they are, and when; in the caller's transaction."""
     db.executemany(
-        "INSERT INTO openings VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET "
-        "closed_at = excluded.closed_at, gone_ms = NULL "
-        "WHERE closed_at IS NOT excluded.closed_at OR gone_ms IS NOT NULL",
+        "INSERT INTO openings VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, NULL) "
+        "ON CONFLICT DO UPDATE SET closed_at = excluded.closed_at, gone_ms = NULL, "
+        "withdrawn_ms = NULL, "
+        "lookback_bars = excluded.lookback_bars, threshold = excluded.threshold, "
+        "opened_zscore = excluded.opened_zscore, peak_zscore = excluded.peak_zscore "
+        "WHERE closed_at IS NOT excluded.closed_at OR gone_ms IS NOT NULL "
+        "OR peak_zscore IS NOT excluded.peak_zscore",
         [
-            (one.id, one.rule, one.pair, one.timeframe, one.window, one.opened_at, one.closed_at)
+            (
+                *(one.id, one.rule, one.pair, one.timeframe, one.window, one.opened_at),
+                *(one.closed_at, one.lookback, one.threshold, one.opened_zscore, one.peak_zscore),
+            )
             for one in alerts
         ],
     )
@@ -63,8 +70,10 @@ def forget(db: sqlite3.Connection, before: float) -> None:
     In the caller's transaction. An event that is gone for so long will not be found again.
     """
     db.execute(
-        "DELETE FROM openings WHERE gone_ms < ? OR (opened_at < ? AND NOT EXISTS ("
-        "SELECT 1 FROM news WHERE news.event_id = openings.event_id AND NOT over))",
+        "DELETE FROM openings WHERE (gone_ms < ? OR (opened_at < ? AND NOT EXISTS ("
+        "SELECT 1 FROM news WHERE news.event_id = openings.event_id AND NOT over))) "
+        "AND NOT (withdrawn_ms IS NOT NULL AND EXISTS (SELECT 1 FROM news "
+        "WHERE news.event_id = openings.event_id AND state = 'waiting'))",
         (int(before * 1000), before),
     )
 

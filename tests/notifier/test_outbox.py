@@ -24,16 +24,18 @@ SETTINGS = NotifySettings(group_seconds=0, interval=0)
 
 
 class Mailbox:
-    """Stands in for a receiver that takes everything."""
+    """Stands in for a receiver that takes everything, or nothing."""
 
     name, target, letters = "mailbox", "t", 30_000
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.takes = True
 
     def send(self, message: Message) -> bool:
-        self.messages.append(message)
-        return True
+        if self.takes:
+            self.messages.append(message)
+        return self.takes
 
 
 class Room:
@@ -62,8 +64,8 @@ class Room:
                 (number, f"S{number}/B", timeframe, int(at)),
             )
             self.alerts.execute(
-                "INSERT OR IGNORE INTO alert_rules VALUES ('z', 'A/B', ?, 60, 300, 2, '')",
-                (timeframe,),
+                "INSERT OR IGNORE INTO alert_rules VALUES ('z', ?, ?, 60, 300, 2, '')",
+                (f"S{number}/B", timeframe),
             )
 
     def find_anew(self, old: int, number: int, at: float, closed: float | None = None) -> None:
@@ -78,6 +80,10 @@ class Room:
     def take_back(self) -> None:
         with atomic(self.alerts):
             self.alerts.execute("DELETE FROM alert_events")
+
+    def drop_rules(self) -> None:
+        with atomic(self.alerts):
+            self.alerts.execute("DELETE FROM alert_rules")
 
     def look(self, now: float = NOW, closings: bool = True) -> None:
         """As the service does, once."""
@@ -314,6 +320,85 @@ def test_another_event_of_the_pair_is_another(room: Room) -> None:
         )
     room.look(NOW + 10)
     assert len(room.mailbox.messages[-1].body.splitlines()) == 6
+
+
+def test_the_end_of_an_event_whose_rule_was_taken_away_is_told(room: Room) -> None:
+    """At once but for the time in which a configuration is saved anew."""
+    room.open(1)
+    room.look()
+    room.take_back()
+    room.drop_rules()
+    room.look(NOW + 1)
+    room.look(NOW + 60)
+    assert room.told == 1, "the rule may come back"
+    room.look(NOW + 62)
+    assert room.told == 2
+    message = room.mailbox.messages[-1]
+    assert message.title == "S1/B no alert any more (its rule or bars changed): z reached +2.50"
+    assert "2027-01-15T08:01:0" in message.body
+    room.outbox.forget_old(room.alerts, NOW + 4000)
+    room.look(NOW + 4000)
+    assert room.told == 2
+    assert room.rows("openings") == 0
+
+
+def test_so_is_that_of_one_that_an_edited_rule_does_not_find(room: Room) -> None:
+    """While its rule is there a rebuild may run, which would find it again."""
+    room.open(1)
+    room.look()
+    room.take_back()
+    room.look(NOW + 1)
+    room.look(NOW + 3600)
+    assert room.told == 1
+    room.look(NOW + 3602)
+    assert room.told == 2
+
+
+def test_the_end_of_a_withdrawn_event_waits_for_a_receiver_that_is_away(tmp_path: Path) -> None:
+    moment = 0.0
+    room = Room(tmp_path, monotonic=lambda: moment)
+    with closing(room.alerts), closing(room.db):
+        room.open(1)
+        room.look()
+        room.take_back()
+        room.drop_rules()
+        room.look(NOW + 1)
+        room.mailbox.takes = False
+        room.look(NOW + 62)
+        room.outbox.forget_old(room.alerts, NOW + 9_000)
+        room.mailbox.takes, moment = True, 1_000.0
+        room.look(NOW + 9_001)
+        assert [message.title[:4] for message in room.mailbox.messages] == ["S1/B", "S1/B"]
+
+
+def test_a_withdrawn_event_that_nobody_was_told_of_is_not_told(tmp_path: Path) -> None:
+    moment = 0.0
+    room = Room(tmp_path, NotifySettings(group_seconds=100, interval=0), lambda: moment)
+    with closing(room.alerts), closing(room.db):
+        room.open(1)
+        room.look()
+        room.take_back()
+        room.drop_rules()
+        room.look(NOW + 1)
+        room.look(NOW + 62)
+        moment = 200.0
+        room.look(NOW + 70)
+        room.look(NOW + 80)
+        assert room.told == 0
+        assert room.rows("news") == 0
+
+
+def test_one_that_comes_back_is_not_told_again(room: Room) -> None:
+    room.open(1)
+    room.look()
+    room.take_back()
+    room.drop_rules()
+    room.look(NOW + 1)
+    room.look(NOW + 62)
+    room.open(1)
+    room.look(NOW + 63)
+    room.look(NOW + 64)
+    assert room.told == 2
 
 
 def test_what_nobody_awaits_is_forgotten(room: Room) -> None:

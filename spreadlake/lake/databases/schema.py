@@ -87,6 +87,15 @@ CREATE TABLE openings(
   window_bars INTEGER NOT NULL, opened_at INTEGER NOT NULL, closed_at INTEGER, gone_ms INTEGER);
 """
 
+# What is said of an event whose rule was taken away while it was open.
+_NOTIFY_WITHDRAWN = """
+ALTER TABLE openings ADD COLUMN lookback_bars INTEGER;
+ALTER TABLE openings ADD COLUMN threshold REAL;
+ALTER TABLE openings ADD COLUMN opened_zscore REAL;
+ALTER TABLE openings ADD COLUMN peak_zscore REAL;
+ALTER TABLE openings ADD COLUMN withdrawn_ms INTEGER;
+"""
+
 # What a break is, where each symbol joined again after one, and what of history is still to do:
 # hours of trades that were not taken in, rows whose bars changed.
 _ANALYTICS_BREAKS = """
@@ -237,4 +246,4 @@ ANALYTICS_STEPS = [
     _ANALYTICS_ROLLUPS,
     _ANALYTICS_ALERTS_BY_END,
 ]
-NOTIFY_STEPS = [_NOTIFY_1, _NOTIFY_OPENINGS]
+NOTIFY_STEPS = [_NOTIFY_1, _NOTIFY_OPENINGS, _NOTIFY_WITHDRAWN]
