@@ -153,6 +153,16 @@ def test_variables_are_settings(name: str) -> None:
 
 
 @each_container
+def test_who_asks_the_bucket_in_compose_is_told_how_here_as_well(name: str) -> None:
+    """Workers that read a lake need its old days, which are in the bucket alone."""
+    _, container = CONTAINERS[name]
+    theirs = SERVICES.get(SAME.get(container["name"], ""), {}).get("environment") or {}
+    if "/single/" in f"/{name}" or "AWS_SECRET_ACCESS_KEY" not in theirs:
+        return
+    assert container["envFrom"] == [{"secretRef": {"name": "spreadlake-cold"}}]
+
+
+@each_container
 def test_it_says_whether_it_is_well(name: str) -> None:
     _, container = CONTAINERS[name]
     if container["name"] == "bucket":  # it ends
