@@ -17,6 +17,10 @@ from uploader.workers import Workers
 log = logging.getLogger(__name__)
 
 
+class _NoLocksError(OSError):
+    """The lake's file system locks no folders."""
+
+
 class Leaving:
     """Does so with the files of a look."""
 
@@ -41,7 +45,11 @@ class Leaving:
                 met.append(outcome.error)
                 trouble.met(outcome.error)
             elif outcome.result:
-                left += self._remove(outcome.item.file, trouble)
+                try:
+                    left += self._remove(outcome.item.file, trouble)
+                except _NoLocksError as error:  # nor are there any for the others
+                    met.append(error)
+                    trouble.met(error)
             else:
                 self._ledger.forget([outcome.item.file.path])
                 log.warning(
@@ -57,21 +65,22 @@ class Leaving:
 
     def _remove(self, file: Finished, trouble: Trouble) -> bool:
         path = self._lake.root / file.path
-        # Where even this cannot be written the disk is full, and room is made all the same: that
-        # the bucket has the file is on record.
-        with suppress(LakeError):
-            self._ledger.leaves(file.path)
         try:
             with folder_lock(path.parent) as locked:
                 if not locked:
-                    trouble.met(OSError(f"{path} stays: its file system locks no folders"))
-                    return False
+                    raise _NoLocksError(f"{path} stays: its file system locks no folders")
                 # Between this look and the end of it nobody puts another one in its place.
                 if Stamp.of(path.stat()) != file.stamp:
                     return False
+                # Where even this cannot be written the disk is full, and room is made all the
+                # same: that the bucket has the file is on record.
+                with suppress(LakeError):
+                    self._ledger.leaves(file.path)
                 path.unlink()
                 with suppress(OSError):  # hours, or what is somebody else's, may stand beside it
                     path.parent.rmdir()
+        except _NoLocksError:
+            raise
         except FileNotFoundError:
             return False
         except OSError as error:

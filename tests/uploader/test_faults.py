@@ -3,14 +3,16 @@
 On a real S3 server where there is one, with somebody in between who breaks what is to break.
 """
 
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from spreadlake.lake import atomic
+from spreadlake.lake import atomic, open_reader
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
 from tests.buckets import Server
@@ -183,6 +185,31 @@ def test_a_full_disk_does_not_keep_files_on_it(
         assert new.exists()
         uploader.once()
         assert paths_of(lake) == set()
+
+
+def test_where_folders_cannot_be_locked_files_stay_and_it_is_told(
+    tmp_path: Path, cold: ColdAddress, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS; and neither the bucket nor the record is asked again and again for nothing."""
+    monkeypatch.setattr("uploader.look.last_trade_ms", lambda _: 2**41)
+    monkeypatch.setattr("spreadlake.locks.fcntl.flock", _no_locks)
+    lake = lake_of_days(tmp_path, 10)
+    before = paths_of(lake)
+    with uploading(lake, cold, local_days=0) as uploader:
+        uploader.once()
+        faults.seen.clear()
+        _with_trouble(uploader)
+        assert "locks no folders" in uploader.rounds.trouble.said
+        assert paths_of(lake) == objects_in(cold) == before
+        assert faults.count("HEAD") < len(before)
+    with closing(open_reader(lake.cold_db)) as db:
+        left = db.execute("SELECT value FROM counters WHERE name = 'left'").fetchall()
+        (gone,) = db.execute("SELECT count(*) FROM objects WHERE local = 0").fetchone()
+    assert (left, gone) == ([], 0)
+
+
+def _no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
 
 
 def test_an_unreadable_file_costs_itself(

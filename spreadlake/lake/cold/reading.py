@@ -32,8 +32,10 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
-# The server answered, and asking again at once would be answered the same.
-_REFUSALS = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
+_BEYOND_ITS_END = "416"
+# All others of its kind are answers, which it gives to this object or to whoever asks: the server
+# is there.
+_SILENCE = ("408", "429")
 
 _away: dict[str, str] = {}
 """The servers that did not answer, and what kept them from it."""
@@ -47,7 +49,7 @@ def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T
     """
     _refuse_while_away(url, path)
     try:
-        return question(_scan(url))
+        return _of_one_version(url, question)
     except FileNotFoundError as error:
         code = _CODE.search(str(error))
         if code is not None and not code[1].startswith("NoSuch"):  # as of a user it does not know
@@ -60,6 +62,20 @@ def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T
         ) from error
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _explained(error, url, path) from error
+
+
+def _of_one_version(url: str, question: Callable[[pl.LazyFrame], T]) -> T:
+    """An object that is written anew while it is read is none for a moment: it is read again.
+
+    Polars asks for its end first, and for its rows by what that says. Who has the record of the
+    lake beside it sees that; who opened the lake by its address does not.
+    """
+    try:
+        return question(_scan(url))
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        if isinstance(error, OSError) and not _trouble(error).startswith(_BEYOND_ITS_END):
+            raise
+    return question(_scan(url))
 
 
 def server() -> str:
@@ -121,7 +137,7 @@ def _explained(error: BaseException, url: str, path: Path) -> DamagedFileError:
 
 
 def _refused(trouble: str) -> bool:
-    return any(code in trouble for code in _REFUSALS)
+    return trouble.startswith("4") and not trouble.startswith(_SILENCE)
 
 
 def _unreachable(trouble: str, url: str, path: Path) -> ObjectStorageError:

@@ -12,6 +12,7 @@ from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageE
 from spreadlake.lake import HOUR_MS, Lake, open_reader
 from spreadlake.lake.cold import reading
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.objects import Objects
 from spreadlake.lake.files import is_remote, matching, names_in
 from spreadlake.lake.ticks.partitions import read_partition
 from spreadlake.lake.ticks.rolls import missing_hours
@@ -124,6 +125,38 @@ def test_an_answer_that_is_none_is_told(lake: Lake, way: Way, status: int) -> No
     way.status = None
     reading._away.clear()
     assert read_partition(lake, day_of(lake)).height == 240_000
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_an_object_that_is_refused_keeps_nobody_from_another(
+    lake: Lake, way: Way, status: int
+) -> None:
+    """Such as one that was moved to an archive (403 InvalidObjectState): the server is there."""
+    way.status = status
+    with pytest.raises(ObjectStorageError, match=str(status)):
+        read_partition(lake, day_of(lake))
+    way.status = None
+    assert read_partition(lake, lake.tick_day("BUSDT", EPOCH_MS)).height
+
+
+@pytest.mark.parametrize("rows", [100, 200_000])
+def test_an_object_of_others_that_is_written_anew_is_read_as_one_version(
+    lake: Lake, way: Way, cold: ColdAddress, tmp_path: Path, rows: int
+) -> None:
+    """As who opened a lake by its address reads it: its record does not say that it is another."""
+    path, later = tmp_path / "later.parquet", trades_of_a_day().head(rows)
+    later.with_columns(pl.col("price") + 1).write_parquet(path, row_group_size=9_000)
+
+    def put(*_: str) -> None:
+        if len(way.requests) >= 2:
+            way.before = None
+            file = day_of(lake).relative_to(lake.root).as_posix()
+            Objects(cold).put_bytes(file, path.read_bytes())
+
+    url = f"{cold.text}/{day_of(lake).relative_to(lake.root).as_posix()}"
+    way.before = put
+    found = reading.ask_object(url, day_of(lake), lambda file: file.collect())
+    assert found["price"].equals(later["price"] + 1)
 
 
 def test_an_object_that_is_gone_is_told_and_is_no_day_without_trades(
