@@ -46,10 +46,11 @@ class Leaving:
                 trouble.met(outcome.error)
             elif outcome.result:
                 try:
-                    left += self._remove(outcome.item.file, trouble)
-                except _NoLocksError as error:  # nor are there any for the others
-                    met.append(error)
+                    left += self._remove(outcome.item.file)
+                except OSError as error:
                     trouble.met(error)
+                    if isinstance(error, _NoLocksError):  # nor are there any for the others
+                        met.append(error)
             else:
                 self._ledger.forget([outcome.item.file.path])
                 log.warning(
@@ -63,27 +64,20 @@ class Leaving:
         file = uploaded.file
         return self._objects.holds(file.path, file.stamp.bytes, uploaded.sha256)
 
-    def _remove(self, file: Finished, trouble: Trouble) -> bool:
+    def _remove(self, file: Finished) -> bool:
         path = self._lake.root / file.path
-        try:
-            with folder_lock(path.parent) as locked:
-                if not locked:
-                    raise _NoLocksError(f"{path} stays: its file system locks no folders")
-                # Between this look and the end of it nobody puts another one in its place.
-                if Stamp.of(path.stat()) != file.stamp:
-                    return False
-                # Where even this cannot be written the disk is full, and room is made all the
-                # same: that the bucket has the file is on record.
-                with suppress(LakeError):
-                    self._ledger.leaves(file.path)
-                path.unlink()
-                with suppress(OSError):  # hours, or what is somebody else's, may stand beside it
-                    path.parent.rmdir()
-        except _NoLocksError:
-            raise
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            trouble.met(error)
-            return False
-        return True
+        with suppress(FileNotFoundError), folder_lock(path.parent) as locked:
+            if not locked:
+                raise _NoLocksError(f"{path} stays: its file system locks no folders")
+            # Between this look and the end of it nobody puts another one in its place.
+            if Stamp.of(path.stat()) != file.stamp:
+                return False
+            # Where even this cannot be written the disk is full, and room is made all the same:
+            # that the bucket has the file is on record.
+            with suppress(LakeError):
+                self._ledger.leaves(file.path)
+            path.unlink()
+            with suppress(OSError):  # hours, or what is somebody else's, may stand beside it
+                path.parent.rmdir()
+            return True
+        return False

@@ -113,17 +113,18 @@ def test_a_file_that_changes_before_it_leaves_stays(
     monkeypatch.setattr("uploader.look.last_trade_ms", lambda _: _end_of_day(2))
     with uploading(lake, cold, local_days=0) as uploader:
         uploader.once()
-        leaves = uploader.rounds._ledger.leaves
+        holds = Objects.holds
 
-        def change(path: str) -> None:
-            leaves(path)
+        def change(objects: Objects, path: str, size: int, sha256: str) -> bool:
+            held = holds(objects, path, size, sha256)
             if "BTC" in path:
                 write_day(lake, rows=8)
+            return held
 
-        monkeypatch.setattr(uploader.rounds._ledger, "leaves", change)
+        monkeypatch.setattr(Objects, "holds", change)
         uploader.once()
         assert paths_of(lake) == {day_file(lake).relative_to(lake.root).as_posix()}
-        monkeypatch.setattr(uploader.rounds._ledger, "leaves", leaves)
+        monkeypatch.setattr(Objects, "holds", holds)
         monkeypatch.setattr("uploader.look.last_trade_ms", lambda _: None)
         uploader.once()
         path = day_file(lake)
