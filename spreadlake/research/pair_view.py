@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from spreadlake.errors import InputError
@@ -127,7 +128,12 @@ def pair_view(lake: Lake, request: ViewRequest) -> PairView:
         end=end,
         first=facts.first,
         newest=facts.newest,
-        points=envelope(rows, DRAWN, step, ("zscore", request.threshold)),
+        points=envelope(
+            pl.concat([_before(lake, facts, asked.span, rows), rows], how="diagonal"),
+            DRAWN,
+            step,
+            ("zscore", request.threshold),
+        ),
         latest=latest,
         state=None if request.newest == facts.newest else state,
         events=events,
@@ -166,6 +172,21 @@ def _rows(lake: Lake, asked: PairRequest, prices: Prices) -> pl.DataFrame:
             deviation=pl.col("spread") - pl.col("spread_mean"),
         )
     )
+
+
+def _before(lake: Lake, facts: SeriesFacts, span: Span, rows: pl.DataFrame) -> pl.DataFrame:
+    """Prices of the span's bars before its first row: no window is complete there yet."""
+    source, pair = facts.source, facts.key.legs
+    begins = rows["time"][0] if rows.height else int(span.end or 0)
+    low, high = int(span.start or 0) // source.length, begins // source.length
+    if high <= low:
+        return rows.clear()
+    with analytics_of(lake) as db:
+        closes = source.matrix(db, tuple(pair), low, high)
+    prices = {"price_a": closes.close[0], "price_b": closes.close[1]}
+    times = (closes.start + np.arange(closes.close.shape[1])) * source.length
+    frame = pl.DataFrame({"time": times.astype(np.int64), **prices}, nan_to_null=True)
+    return frame.drop_nulls()
 
 
 def _events(db: sqlite3.Connection, request: ViewRequest, start: int, end: int) -> list[AlertEvent]:

@@ -233,7 +233,11 @@ def test_what_is_warming_up_says_how_far_it_is(address: str) -> None:
         "state": "warming",
         "message": f"warming up: {LATE_BARS} of 60 bars",
     }
-    assert (answer["points"]["time"], answer["latest"]) == ([], None)
+    points = answer["points"]
+    assert points["time"] == list(range(END - LATE_BARS + 1, END + 1)), "its prices are drawn"
+    assert None not in points["price_a"] + points["price_b"]
+    assert set(points["zscore"]) == {None}
+    assert (sum(points["counted"]), answer["latest"]) == (0, None)
     assert view(address, **KEPT)["state"]["message"] == "ready: hedge ratio over 300 bars"
     unkept = view(address, **UNKEPT)["state"]
     assert unkept == {"state": "ready", "message": "ready: hedge ratio over 200 bars"}

@@ -119,6 +119,8 @@ def test_what_warms_up_is_said_in_words(address: str, browser: Browser) -> None:
         expect(state).to_have_text(told)
         expect(visit.page.locator("#freshness")).to_have_text(told)
         assert tile(visit.page, "z") == "–"
+        expect(visit.page.locator("#prices .key output").first).to_contain_text("%")
+        expect(visit.page.locator("#prices canvas")).to_be_visible()
         assert visit.complaints == []
 
 

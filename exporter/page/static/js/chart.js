@@ -21,7 +21,7 @@ export class Chart {
     const vertical = (scale, side) => ({
       ...axis, scale, side, size: LEFT,
       grid: side === 3 ? axis.grid : { show: false },
-      values: (_, marks, __, ___, step) => axisMarks(marks, step),
+      values: (_, marks, __, ___, step) => (this.hasNumbers(scale) ? axisMarks(marks, step) : marks.map(() => "")),
     });
     const scales = { x: { time: true, range: (_, low, high) => this.span || [low, high] } };
     for (const scale of new Set(lines.map((line) => line.scale || "y"))) {
@@ -63,6 +63,11 @@ export class Chart {
     this.data = data;
     this.plot.setData(data);
     this.read();
+  }
+
+  // While a pair warms up there are prices alone: the other charts have no numbers to mark.
+  hasNumbers(scale) {
+    return this.lines.some((line, index) => (line.scale || "y") === scale && this.data?.[index + 1].some((value) => value !== null));
   }
 
   resize() {
