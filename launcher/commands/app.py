@@ -1,6 +1,7 @@
 """The `spreadlake` command: its subcommands, and the edge where errors become messages."""
 
 import errno
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from launcher.commands.alerts import alerts_app
 from launcher.commands.config import config_app
 from launcher.commands.output import tolerate_terminals
 from launcher.commands.pairs import pairs_app
+from launcher.commands.refusals import explain_refused
 from spreadlake import __version__
 from spreadlake.blas import pin_blas_threads
 from spreadlake.errors import SpreadlakeError
@@ -116,8 +118,8 @@ def _fail(message: str, exit_code: int) -> None:
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some room and start again",
     errno.EDQUOT: "the disk quota is used up; free some room and start again",
-    errno.EACCES: "this user may not do that; change the owner or choose another folder",
-    errno.EPERM: "this user may not do that; change the owner or choose another folder",
+    errno.EACCES: "this user may not do that",
+    errno.EPERM: "this user may not do that",
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
     errno.ENOENT: "it is not there",
@@ -135,6 +137,8 @@ def explain_system_error(error: OSError | sqlite3.Error) -> str | None:
         remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
             return None
+        if isinstance(error, PermissionError) and isinstance(error.filename, str | os.PathLike):
+            return explain_refused(os.fspath(error.filename))
         return f"{error.filename}: {remedy}" if error.filename else remedy
     # A mistake of ours has no database: its traceback says more than any remedy.
     if not (passes(error) or hasattr(error, "database")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.commands.options import DataOption
+from launcher.commands.options import DataOption, parse_folder_to_write
 from spreadlake.lake import Lake
 from spreadlake.times import iso_utc
 from spreadlake.words import count, size
@@ -21,7 +21,12 @@ _TELL_EVERY = 10.0  # seconds
 def backup(
     to: Annotated[
         Path,
-        typer.Option("--to", metavar="DIR", help="Folder of the back-up: empty, or one of before."),
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            parser=parse_folder_to_write,
+            help="Folder of the back-up: empty, or one of before.",
+        ),
     ],
     data: DataOption = Path("data"),
 ) -> None:

@@ -1,6 +1,7 @@
 """The options that commands share, and how their values are read."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from spreadlake.times import MOST_BARS
 _MOST_SYMBOLS = 2000
 _LARGEST_WHOLE = 10**9  # what counts bars and rows has room for it
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
+_ELSEWHERE = re.compile(r"[^/]+:")  # s3://bucket/prefix, user@host:/folder
 
 
 def parse_seconds(text: str) -> float:
@@ -122,6 +124,19 @@ def parse_folder(text: str | Path) -> Path:
         raise typer.BadParameter(
             f"{text} is no folder: of a lake in object storage there are screen, backtest, csv and "
             "verify, and spreadlake.open in Python; this command needs the lake's own folder"
+        )
+    return Path(text)
+
+
+def parse_folder_to_write(text: str | Path) -> Path:
+    """A folder of this machine; what is meant as a place on another one is a usage error.
+
+    It would be taken for folders of that name, and whoever wrote it believe that it is elsewhere.
+    """
+    if _ELSEWHERE.match(str(text)):
+        raise typer.BadParameter(
+            f"{text} is no folder of this machine; name one here, which may be a mounted one, and "
+            "send it on from there with rclone, rsync or the like (./ before a name with a colon)"
         )
     return Path(text)
 

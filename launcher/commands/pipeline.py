@@ -20,6 +20,7 @@ from launcher.commands.options import (
     MarketOption,
     ScriptOption,
     parse_factor,
+    parse_folder,
     parse_whole,
 )
 from launcher.supervisor.specs import Launcher, exchange_variables
@@ -51,7 +52,12 @@ _WHOLE_MARKET = {
 def demo(
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DIR", help="Folder of the lake.  [default: ./data/demo]"),
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            parser=parse_folder,
+            help="Folder of the lake.  [default: ./data/demo]",
+        ),
     ] = None,
     config: Annotated[
         Path | None,

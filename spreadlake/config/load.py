@@ -22,10 +22,17 @@ DEFAULT_FILE = Path("spreadlake.toml")
 
 
 def find_config(given: Path | None) -> Path | None:
-    """The file to read: the given one, else ./spreadlake.toml where there is one."""
+    """The file to read: the given one, else ./spreadlake.toml where there is one.
+
+    There is none for whoever may not look into the folder: `sudo -u spreadlake` leaves a command in
+    the folder of whoever typed it.
+    """
     if given is not None:
         return given
-    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+    try:
+        return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+    except PermissionError:
+        return None
 
 
 def load_settings(path: Path | None, **defaults: Any) -> Settings:

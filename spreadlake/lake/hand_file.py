@@ -53,6 +53,7 @@ class HandFile(Generic[T]):
         LakeError where the file is wrong, UnavailableError where another command keeps it locked.
         """
         with self.path.with_suffix(".lock").open("a") as file:
+            _hand_over(file.fileno(), self.path.parent)
             end = time.monotonic() + _WAIT_SECONDS
             while not try_lock(file):
                 if time.monotonic() > end:
@@ -75,6 +76,7 @@ class HandFile(Generic[T]):
         with beside.open("w", encoding="utf-8") as file:
             json.dump({self.key: rows}, file, indent=1, ensure_ascii=False)
             file.flush()
+            _hand_over(file.fileno(), self.path.parent)
             os.fsync(file.fileno())
         beside.replace(self.path)
         sync_folder(self.path.parent)
@@ -111,6 +113,13 @@ class Followed(Generic[T]):
             return False
         before, self.entries, self.refused = self.entries, now, ""
         return now != before
+
+
+def _hand_over(file: int, folder: Path) -> None:
+    """What root makes becomes the lake's own: else nobody but root could change it again."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _in_a_line(error: Exception) -> str:

@@ -80,6 +80,9 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
         (["replay"], "Missing argument 'FILE'"),
         (["csv", "--window", "many"], "'many' is not a whole number"),
         (["simulate", "--port", "70000"], "70000 is not a port"),
+        (["backup", "--to", "s3://bucket/backup"], "s3://bucket/backup is no folder of this mach"),
+        (["backup", "--to", "me@host:/backup"], "me@host:/backup is no folder of this machine"),
+        (["demo", "--data", "s3://bucket/demo"], "s3://bucket/demo is no folder"),
     ],
 )
 def test_usage_errors_end_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -205,7 +208,6 @@ def test_what_the_system_refuses_is_told_with_a_remedy() -> None:
     read_only.sqlite_errorcode = sqlite3.SQLITE_READONLY_ROLLBACK
     told: dict[OSError | sqlite3.Error, str] = {
         OSError(errno.ENOSPC, "x", "data/ticks.db"): "data/ticks.db: the disk is full; free some",
-        PermissionError(errno.EACCES, "x", "out"): "out: this user may not do that; change",
         full: "the lake's database cannot be written: database or disk is full; the disk is full",
         read_only: "may not be written",
     }
