@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -57,14 +57,27 @@ _TLS_OPTIONS = {
 PASSWORD = "REDISCLI_AUTH"  # noqa: S105 its name
 
 
+_NAME = re.compile(r"[\w.-]*")
+_BEHIND = re.compile(r"([?#]).*", re.DOTALL)
+# What stands where a port would: a password, where the host was forgotten.
+_NO_PORT = re.compile(r"^([^:/\[]*):(?!\d{1,5}(?:/|[?#]|$))[^/]*")
+
+
 def shown(url: str) -> str:
-    """The URL without its password, and without what may be one."""
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username or ''}:***@" if parts.password is not None else ""
-    if parts.username and not user:
-        user = f"{parts.username}@"
-    return urlunsplit(parts._replace(netloc=user + place, query="***" if parts.query else ""))
+    """The URL without its password, and without what may be one.
+
+    By its text alone: what is no address, for a slash in a password, is shown as well.
+    """
+    scheme, there, rest = url.partition("://")
+    if not there:
+        scheme, rest = "", url
+    who, at, place = rest.rpartition("@")
+    user, colon, _ = who.partition(":")
+    user = user if _NAME.fullmatch(user) else "***"
+    place = _BEHIND.sub(r"\1***", place)
+    if not at:
+        place = _NO_PORT.sub(r"\1:***", place)
+    return f"{scheme}{there}{user}{':***' if colon else ''}{at}{place}"
 
 
 def check_url(url: str, option: str) -> None:

@@ -19,7 +19,8 @@ from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.places import place_of
 from spreadlake.locks import try_lock
 
-_WRITERS = ("analytics-job", "collector")
+# Of databases that tasks read.
+_WRITERS = ("analytics-job", "collector", "uploader")
 _ROOMS = ("spreadlake", "analytics_job")
 _ROUNDING = ("numpy", "scipy", "polars", "statsmodels")
 

@@ -170,8 +170,9 @@ def _not_opened(cluster: Cluster, lake: Lake, why: str) -> None:
         pass
 
 
-def test_a_lake_that_is_written_is_read_on_its_own_machine_alone(lake: Lake) -> None:
-    with writer_lock(lake, "analytics-job"):
+@pytest.mark.parametrize("service", ["analytics-job", "collector", "uploader"])
+def test_a_lake_that_is_written_is_read_on_its_own_machine_alone(lake: Lake, service: str) -> None:
+    with writer_lock(lake, service):
         expected = expected_of(lake)
     assert expected.written
     assert unfit(expected) == ""

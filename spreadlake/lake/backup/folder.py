@@ -15,7 +15,7 @@ from spreadlake.lake.parquet import sync_folder
 from spreadlake.lake.ticks.rolls import newest_seq
 from spreadlake.times import iso_utc
 
-_WRITERS = ("pipeline", "collector", "analytics-job", "notifier")
+_WRITERS = ("pipeline", "collector", "analytics-job", "notifier", "uploader")
 _OF_DISKS = {"lost+found"}
 
 

@@ -129,9 +129,15 @@ def _prune(lake: Lake, to: Lake) -> int:
     with closing(read_copy(to.ticks_db)) as db:
 
         def is_needed(path: Path) -> bool:
-            """Whether the database of the back-up knows of trades that only this file holds."""
-            if not path.is_relative_to(to.ticks_dir) or recorded(to).has(path):
+            """Whether the back-up knows of what only this file holds.
+
+            A file that came to the bucket, and left the disk, since its record was copied is on
+            record in the lake alone.
+            """
+            if recorded(to).has(path):
                 return False
+            if not path.is_relative_to(to.ticks_dir):
+                return recorded(lake).has(lake.root / path.relative_to(to.root))
             symbol, start_ms, end_ms = to.partition_span(path)
             hours = rolled_of(db, symbol, start_ms, end_ms).values()
             if path == to.tick_day(symbol, start_ms):

@@ -127,6 +127,20 @@ def test_nothing_that_may_be_secret_is_shown() -> None:
     check_url("rediss://h:1/0?ssl_ca_certs=/a.pem&ssl_check_hostname=false", "--to")
     assert shown("rediss://u:p%40@h:1/0?ssl_keyfile=/a") == "rediss://u:***@h:1/0?***"
     assert shown("redis://u@h") == "redis://u@h"
+    for plain in ("redis://h:6379/0", "rediss://[::1]:6380", "unix:///run/r.sock", "redis://h"):
+        assert shown(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://u:pa@ss/wo@h/0", "redis://:pa#ss@h", "redis://:pa?ss@h/0", "redis://:pa/ss@h",
+     "redis://pa/ss@h", "u:pass@h:1", "redis:u:pass@h", "redis://:pass/0", "redis://:pass",
+     "redis://u:p:a@s?s@h"],
+)  # fmt: skip
+def test_a_password_of_what_is_no_address_is_not_shown(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_url(url, "--to")
+    assert not {"pa", "ss", "pass", "wo"} & set(re.findall(r"\w+", str(refused.value)[:40]))
 
 
 def test_a_cluster_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from spreadlake.lake.backup import databases, files, run
 from spreadlake.lake.backup.run import back_up
 from spreadlake.lake.cold.recorded import recorded
 from spreadlake.lake.databases.connections import open_cold_writer
+from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.rolls import missing_hours
 from tests.collector.compacting import (
     END_MS,
@@ -231,8 +232,10 @@ def test_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
 def test_a_back_up_that_became_a_lake_is_left_alone(tmp_path: Path) -> None:
     lake, to = rolled_day(tmp_path / "lake"), Lake(tmp_path / "to")
     back_up(lake, to)
-    with writer_lock(to, "collector"), pytest.raises(LakeError, match="collector running"):
-        back_up(lake, to)
+    for service in ("collector", "uploader"):
+        running = pytest.raises(LakeError, match=f"{service} running")
+        with writer_lock(to, service), running:
+            back_up(lake, to)
     with closing(quick_writer(to)) as db:
         db.execute("CREATE TABLE more (x)")
         with pytest.raises(LakeError, match="a lake of its own now"):
@@ -253,4 +256,27 @@ def test_files_that_are_in_the_bucket_alone_are_on_record_and_not_in_the_back_up
     done = back_up(lake, to)
     assert (done.removed, done.missing) == (1, 0)
     assert not (to.root / name).exists()
+    assert recorded(to).has(to.root / name)
+
+
+def test_a_file_that_leaves_after_the_record_was_copied_stays_in_the_back_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is not in the back-up: without the file nobody would know that there was one."""
+    lake, to = rolled_day(tmp_path / "lake"), Lake(tmp_path / "to")
+    name = "bars/timeframe=1m/symbol=BTCUSDT/date=2026-11-01/day.parquet"
+    write_durably(pl.DataFrame({"time": [1]}), lake.root / name)
+    put = run._put_in_place
+
+    def leave(*lakes: Lake) -> tuple[str, ...]:
+        with closing(open_cold_writer(lake)) as db:
+            db.execute("INSERT INTO objects VALUES (?, 1, '', 0, 0, 0, 0)", (name,))
+        (lake.root / name).unlink()
+        return put(*lakes)
+
+    monkeypatch.setattr(run, "_put_in_place", leave)
+    assert back_up(lake, to).removed == 0
+    assert (to.root / name).exists()
+    monkeypatch.setattr(run, "_put_in_place", put)
+    assert back_up(lake, to).removed == 1
     assert recorded(to).has(to.root / name)
