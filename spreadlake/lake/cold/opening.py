@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spreadlake.caches import cache_folder
-from spreadlake.errors import DamagedFileError, LakeError, MissingFileError
+from spreadlake.errors import DamagedFileError, LakeError, MissingFileError, ObjectStorageError
 from spreadlake.lake.analytics.reach import read_reach
 from spreadlake.lake.cold.address import ColdAddress, is_cold_address
 from spreadlake.lake.databases.connections import open_reader
@@ -19,6 +19,7 @@ from spreadlake.lake.layout import Lake
 
 _KEPT = 3  # catalogues of a lake: whoever began with the one before goes on with it
 _NEEDED = {"cold.db", "ticks.db", "analytics.db"}
+_NONE = "it is no catalogue of a lake, and the lake's uploader writes another"
 _OPENED = "opened"  # the key of the address that a catalogue was fetched from
 
 
@@ -28,8 +29,9 @@ def remote_lake(text: str) -> Lake:
     LakeError where there is none, or it is not to be read.
     """
     if not is_cold_address(text):
+        shown = f"{text.partition('://')[0]}://…" if "@" in text else text
         raise LakeError(
-            f"{text} is neither a folder of this machine nor an address s3://bucket/prefix"
+            f"{shown} is neither a folder of this machine nor an address s3://bucket/prefix"
         )
     try:
         address = ColdAddress.parse(text)
@@ -67,13 +69,12 @@ def address_of(lake: Lake) -> str | None:
 
 
 def _catalogue(address: ColdAddress) -> dict[str, bytes]:
-    from spreadlake.lake.cold.catalogue import CATALOGUE  # noqa: PLC0415
+    from spreadlake.lake.cold.catalogue import CATALOGUE, SCHEMA  # noqa: PLC0415
     from spreadlake.lake.cold.reading import ask_object, server  # noqa: PLC0415
 
+    url = address.url(CATALOGUE)
     try:
-        rows = ask_object(
-            address.url(CATALOGUE), Path(CATALOGUE), lambda file: file.collect().rows()
-        )
+        found = ask_object(url, Path(CATALOGUE), lambda file: file.collect())
     except MissingFileError as error:
         if "NoSuchBucket" in error.reason:
             raise LakeError(f"there is no bucket {address.bucket} on {server()}") from None
@@ -81,11 +82,14 @@ def _catalogue(address: ColdAddress) -> dict[str, bytes]:
             f"{address.text} has no lake: there is no {CATALOGUE}, which is written with the first "
             "days that are uploaded; name the bucket and the prefix as storage.cold has them"
         ) from None
+    except ObjectStorageError:
+        raise
     except DamagedFileError as error:
-        if not error.for_good:
-            raise
-        raise LakeError(f"{error.reason}; it is no catalogue of a lake") from None
-    return {str(name): bytes(content) for name, content in rows if name in _NEEDED}
+        raise LakeError(f"{error.reason}; {_NONE}") from None
+    files = dict(found.rows()) if found.schema == SCHEMA else {}
+    if "cold.db" not in files:
+        raise LakeError(f"{url} holds other things; {_NONE}")
+    return {name: content for name, content in files.items() if name in _NEEDED}
 
 
 def _unpacked(files: dict[str, bytes], address: ColdAddress, of: str, version: str) -> Path:
@@ -113,9 +117,12 @@ def _unpacked(files: dict[str, bytes], address: ColdAddress, of: str, version: s
 
 def _say_where(cold_db: Path, address: ColdAddress) -> None:
     """Its objects are where it was found, which may be a copy of the bucket."""
-    with closing(sqlite3.connect(cold_db)) as db, db:
-        rows = [(key, address.text) for key in ("address", _OPENED)]
-        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+    rows = [(key, address.text) for key in ("address", _OPENED)]
+    try:
+        with closing(sqlite3.connect(cold_db)) as db, db:
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+    except sqlite3.Error as error:
+        raise LakeError(f"the catalogue of {address.text} is damaged ({error}); {_NONE}") from None
 
 
 def _put(new: Path, folder: Path) -> None:

@@ -1,8 +1,11 @@
 """A lake is opened where only its bucket is known, and is what it was up to where it ends."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 import spreadlake
@@ -106,7 +109,8 @@ def test_what_is_on_the_disk_alone_ends_it(tmp_path: Path, cold: ColdAddress) ->
         ("s3://{bucket}/elsewhere", "has no lake"),
         ("s3://{bucket}/", "has no lake"),
         ("s3://-", "is not the address of a bucket"),
-        ("gs://{bucket}/lake", "neither a folder"),
+        ("gs://{bucket}/lake", "gs://.* is neither a folder"),
+        ("https://key:secret@{bucket}/lake", "^https://… is neither a folder"),
     ],
 )
 def test_an_address_that_is_wrong_is_told(cold: ColdAddress, address: str, said: str) -> None:
@@ -114,10 +118,28 @@ def test_an_address_that_is_wrong_is_told(cold: ColdAddress, address: str, said:
         spreadlake.open(address.format(bucket=cold.bucket))
 
 
-def test_an_object_that_is_no_catalogue_is_told(cold: ColdAddress) -> None:
-    Objects(cold).put_bytes("catalogue.parquet", b"else")
-    with pytest.raises(LakeError, match="catalogue"):
+@pytest.mark.parametrize(
+    "holds",
+    [
+        None,
+        {"a": [1]},
+        {"name": ["ticks.db"], "content": [b"else"]},
+        {"name": ["cold.db"], "content": [b"else" * 1000]},
+        {"name": ["cold.db"], "content": [b""]},
+        {"name": ["cold.db"], "content": ["text"]},
+    ],
+)
+def test_an_object_that_is_no_catalogue_is_told(
+    cold: ColdAddress, own_cache: Path, holds: dict[str, list[Any]] | None
+) -> None:
+    content = BytesIO(b"else" * 100)
+    if holds is not None:
+        pl.DataFrame(holds).write_parquet(content)
+    Objects(cold).put_bytes("catalogue.parquet", content.getvalue())
+    with pytest.raises(LakeError, match="it is no catalogue of a lake") as refused:
         spreadlake.open(cold.text)
+    assert cold.text in str(refused.value)
+    assert not [path for path in own_cache.rglob("*") if path.is_file()]
 
 
 def test_who_may_not_and_who_cannot_reach_it_are_told(
