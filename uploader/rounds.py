@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 4  # files
 _REST, _LONGEST_REST = 5.0, 3600.0
+_LONGEST_IN_VAIN = 600.0  # between two times that a file is sent which the bucket does not hold
 # A look at a lake of years may take a minute; looks take a twentieth of the time at most.
 _RESTS = 20.0
 _RECORDED_AT_ONCE = 64
@@ -56,6 +57,9 @@ class Rounds:
         self._ledger = Ledger(db, lake.cold_db)
         self._workers = Workers(_AT_ONCE)
         self._backoff = Backoff(first=1.0, cap=60.0)
+        self._in_vain = False
+        self._in_vain_backoff = Backoff(first=_REST, cap=_LONGEST_IN_VAIN)
+        self._look_due = float("-inf")
         self._leaving = Leaving(lake, self._ledger, objects, self._workers)
         self._catalogue = Catalogue(lake, objects, self._workers)
         self.look = Look(lake, self._ledger, storage)
@@ -67,30 +71,52 @@ class Rounds:
         """Yields at least twice a second; `once` ends after one round, with its trouble if any."""
         yield from self._claim(stop, once=once)
         while True:
-            begin = time.monotonic()
             self.trouble.begin()
+            blocked: list[LakeError | OSError] = []
             try:
-                yield from self._round(stop, once=once)
+                yield from self._round(blocked)
             except (LakeError, OSError) as error:  # a database that is locked, a disk that fails
                 if once:
                     raise
                 self.trouble.met(error)
-                yield from _wait(stop, self._backoff.next())
-                continue
+                blocked.append(error)
             self.trouble.settle()
             if once:
+                if blocked:
+                    raise blocked[0]
                 return
-            if not self.look.more:
-                rest = min(_LONGEST_REST, max(_REST, _RESTS * self.look.seconds))
-                yield from _wait(stop, rest - (time.monotonic() - begin))
+            yield from _wait(stop, self._rest(blocked=bool(blocked)))
 
-    def _round(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
-        yield from self.look.again(self.trouble.met)
-        yield from self._upload_all(stop, once=once)
-        yield from self._expire()
-        yield from self._leaving.run(self.look.old, self.trouble)
+    def _rest(self, *, blocked: bool) -> float:
+        """Seconds until the next round."""
+        if blocked:
+            return self._backoff.next()
+        self._backoff.reset()
+        if self._in_vain:  # what would be sent again and again is sent ever more seldom
+            return max(self._in_vain_backoff.next(), self._look_due - time.monotonic())
+        self._in_vain_backoff.reset()
+        return 0.0 if self.look.more else self._look_due - time.monotonic()
+
+    def _round(self, blocked: list[LakeError | OSError]) -> Iterator[None]:
+        """Into `blocked` comes what speaks against all that waits.
+
+        None the less what is not kept goes, and what is there leaves the disk: a bucket that is
+        full, or takes nothing for another reason, is not to keep the disk full.
+        """
+        if not self.look.waiting or time.monotonic() >= self._look_due:
+            begin = time.monotonic()
+            yield from self.look.again(self.trouble.met)
+            rest = min(_LONGEST_REST, max(_REST, _RESTS * self.look.seconds))
+            self._look_due = begin + rest
+        self._in_vain = False
+        yield from self._upload(blocked)
+        if not any(isinstance(error, ColdError) and error.kind == "away" for error in blocked):
+            yield from self._expire()
+            old, self.look.old = self.look.old, []
+            yield from self._leaving.run(old, self.trouble)
         self.totals = self._ledger.totals()
-        yield from self._catalogue.keep(self._ledger, self.trouble)
+        if not blocked:
+            yield from self._catalogue.keep(self._ledger, self.trouble)
 
     def _claim(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
         while True:
@@ -112,17 +138,6 @@ class Rounds:
 
     def _take_place(self, name: str) -> None:
         claim(self._objects, self._address, name)
-
-    def _upload_all(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
-        while self.look.waiting:
-            blocked: list[LakeError | OSError] = []
-            yield from self._upload(blocked)
-            if not blocked:
-                self._backoff.reset()
-            elif once:
-                raise blocked[0]
-            else:
-                yield from _wait(stop, self._backoff.next())
 
     def _upload(self, blocked: list[LakeError | OSError]) -> Iterator[None]:
         """Uploads what waits; into `blocked` comes what speaks against all that waits."""
@@ -148,7 +163,9 @@ class Rounds:
             self.look.done(file)
             return
         self.trouble.met(error)
-        if isinstance(error, ColdError) and error.kind not in _OF_A_FILE:
+        if isinstance(error, ColdError) and error.kind in _OF_A_FILE:
+            self._in_vain = True
+        elif isinstance(error, ColdError):
             self.look.give_back(file)
             blocked.append(error)
 

@@ -12,13 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from spreadlake.lake import atomic, open_reader
+from spreadlake.lake import atomic, open_reader, open_ticks_writer
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
+from spreadlake.lake.cold.recorded import recorded
+from spreadlake.lake.layout import DAY_MS
+from spreadlake.lake.ticks.compaction import Day
+from spreadlake.lake.ticks.removal import record_removed
 from tests.buckets import Server
 from tests.uploader.between import Faults, between
 from tests.uploader.lakes import (
+    NOV_1_MS,
     Uploading,
+    day_file,
     follow,
     lake_of_days,
     objects_in,
@@ -156,6 +162,53 @@ def test_a_slow_bucket_holds_up_nobody(tmp_path: Path, cold: ColdAddress, faults
         for _, _ in zip(steps, range(4), strict=False):
             assert uploader.rounds.look.waits.files == 2
         faults.slow = 0.0
+
+
+def test_a_bucket_that_is_full_keeps_neither_it_nor_the_disk_full(
+    tmp_path: Path, cold: ColdAddress, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there leaves the disk, and what is not kept leaves the bucket, which makes room."""
+    monkeypatch.setattr("uploader.look.last_trade_ms", lambda _: NOV_1_MS + 30 * DAY_MS)
+    lake = lake_of_days(tmp_path, 2)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+    with closing(open_ticks_writer(lake)) as db:
+        record_removed(db, Day(NOV_1_MS, "BTCUSDT"), 1)
+    gone, new = day_file(lake), write_day(lake, day=5)
+    gone.unlink()
+    _status(507, "InsufficientStorage")(faults)
+    with uploading(lake, cold, local_days=0, cold_keep_days={"ticks": 9}) as uploader:
+        steps = uploader.rounds.run(uploader.stop)
+        follow(steps, lambda: not recorded(lake).has(gone), "what is not kept stays there")
+        left = {new.relative_to(lake.root).as_posix()}
+        follow(steps, lambda: paths_of(lake) == left, "what is there stays on the disk")
+        assert "make room in the bucket" in uploader.rounds.trouble.said
+        assert gone.relative_to(lake.root).as_posix() not in objects_in(cold)
+        faults.mend()
+        follow(steps, lambda: paths_of(lake) == set(), "it is not asked again")
+
+
+def test_what_the_bucket_does_not_hold_is_sent_ever_more_seldom(
+    tmp_path: Path, cold: ColdAddress, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that loses what it takes would else be sent all of it every few seconds."""
+    rests: list[float] = []
+
+    def wait(_: object, seconds: float) -> Iterator[None]:
+        rests.append(seconds)
+        yield
+
+    monkeypatch.setattr("uploader.rounds._wait", wait)
+    lake = lake_of_days(tmp_path, 1)
+    with uploading(lake, cold) as uploader:
+        faults.swallow = True
+        follow(uploader.rounds.run(uploader.stop), lambda: len(rests) >= 9, "no round ends")
+        assert 300 <= max(rests) <= 600
+        faults.mend()
+        rests.clear()
+        follow(uploader.rounds.run(uploader.stop), lambda: len(rests) >= 2, "no round ends")
+        assert rests[-1] <= 5
+        assert uploader.on_record() == paths_of(lake)
 
 
 def test_a_full_disk_does_not_keep_files_on_it(
