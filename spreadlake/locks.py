@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 
-def try_lock(file: IO[bytes] | IO[str], *, shared: bool = False) -> bool:
-    """Locks a file for as long as it is open; False if another process has locked it.
+def try_lock(file: IO[bytes] | IO[str] | int, *, shared: bool = False) -> bool:
+    """Locks a file or folder for as long as it is open; False if another process has locked it.
 
     Those that lock it `shared` do so beside each other.
     OSError where the file system has no locks (ENOLCK, EOPNOTSUPP), which is nobody in the way.

@@ -5,6 +5,7 @@ midnight before which nothing is on the disk alone. One object, written anew as 
 reads it has one state of all.
 """
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Collection, Mapping
@@ -24,6 +25,8 @@ CATALOGUE = "catalogue.parquet"
 """Its path in the lake, as objects are named; a file of this name is never on the disk."""
 
 SCHEMA = pl.Schema({"name": pl.String(), "content": pl.Binary()})
+DIGEST = "digest"
+"""The name of the row that holds the digest of all others; catalogues of before have none."""
 REACH = "reach:trades"
 """The key in `meta` of `cold.db` that says (ms) where the trades end."""
 
@@ -45,9 +48,17 @@ def catalogue_of(lake: Lake) -> bytes:
         return _packed(copy)
 
 
+def digest_of(files: Mapping[str, bytes]) -> bytes:
+    """Of what a catalogue holds: a server keeps it, and may keep it badly."""
+    whole = hashlib.blake2b(digest_size=8)
+    for name, content in sorted(files.items()):
+        whole.update(name.encode() + content)
+    return whole.digest()
+
+
 def _packed(copy: Lake) -> bytes:
-    files = sorted(copy.root.glob("*.db"))
-    rows = {"name": [f.name for f in files], "content": [f.read_bytes() for f in files]}
+    files = {file.name: file.read_bytes() for file in sorted(copy.root.glob("*.db"))}
+    rows = {"name": [*files, DIGEST], "content": [*files.values(), digest_of(files)]}
     whole = BytesIO()
     pl.DataFrame(rows, schema=SCHEMA).write_parquet(whole, compression="zstd")
     return whole.getvalue()

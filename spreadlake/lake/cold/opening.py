@@ -1,26 +1,20 @@
 """A lake of which this machine has nothing: its catalogue is fetched, and all files are remote."""
 
 import hashlib
-import os
-import shutil
-import sqlite3
-import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spreadlake.caches import cache_folder
 from spreadlake.errors import DamagedFileError, LakeError, MissingFileError, ObjectStorageError
 from spreadlake.lake.analytics.reach import read_reach
 from spreadlake.lake.cold.address import ColdAddress, is_cold_address
+from spreadlake.lake.cold.kept import OPENED, kept_lake, no_catalogue
 from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.meta import read_meta
 from spreadlake.lake.layout import Lake
 
-_KEPT = 3  # catalogues of a lake: whoever began with the one before goes on with it
 _NEEDED = {"cold.db", "ticks.db", "analytics.db"}
-_NONE = "it is no catalogue of a lake, and the lake's uploader writes another"
-_OPENED = "opened"  # the key of the address that a catalogue was fetched from
+_SQLITE = b"SQLite format 3\0"
 
 
 def remote_lake(text: str) -> Lake:
@@ -38,13 +32,11 @@ def remote_lake(text: str) -> Lake:
     except ValueError as error:
         raise LakeError(str(error)) from None
     files = _catalogue(address)
-    whole = hashlib.blake2b(digest_size=8)
-    for name, content in sorted(files.items()):
-        whole.update(name.encode() + content)
+    from spreadlake.lake.cold.catalogue import digest_of  # noqa: PLC0415 with polars
     from spreadlake.lake.cold.reading import server  # noqa: PLC0415 with polars
 
     of = hashlib.blake2b(f"{server()} {address.text}".encode(), digest_size=8).hexdigest()
-    return Lake(_unpacked(files, address, f"lake-{of}", whole.hexdigest()))
+    return kept_lake(files, address, f"lake-{of}", digest_of(files).hex())
 
 
 def reach_of(lake: Lake) -> dict[str, datetime]:
@@ -65,16 +57,17 @@ def address_of(lake: Lake) -> str | None:
     if not lake.cold_db.exists():
         return None
     with closing(open_reader(lake.cold_db)) as db:
-        return read_meta(db, _OPENED)
+        return read_meta(db, OPENED)
 
 
 def _catalogue(address: ColdAddress) -> dict[str, bytes]:
-    from spreadlake.lake.cold.catalogue import CATALOGUE, SCHEMA  # noqa: PLC0415
+    from spreadlake.lake.cold.catalogue import CATALOGUE  # noqa: PLC0415
     from spreadlake.lake.cold.reading import ask_object, server  # noqa: PLC0415
 
-    url = address.url(CATALOGUE)
     try:
-        found = ask_object(url, Path(CATALOGUE), lambda file: file.collect())
+        rows = ask_object(
+            address.url(CATALOGUE), Path(CATALOGUE), lambda file: file.collect().rows()
+        )
     except MissingFileError as error:
         if "NoSuchBucket" in error.reason:
             raise LakeError(f"there is no bucket {address.bucket} on {server()}") from None
@@ -85,56 +78,25 @@ def _catalogue(address: ColdAddress) -> dict[str, bytes]:
     except ObjectStorageError:
         raise
     except DamagedFileError as error:
-        raise LakeError(f"{error.reason}; {_NONE}") from None
-    files = dict(found.rows()) if found.schema == SCHEMA else {}
-    if "cold.db" not in files:
-        raise LakeError(f"{url} holds other things; {_NONE}")
-    return {name: content for name, content in files.items() if name in _NEEDED}
-
-
-def _unpacked(files: dict[str, bytes], address: ColdAddress, of: str, version: str) -> Path:
-    """The folder of one version of a catalogue: there as a whole, or not at all."""
-    folder = cache_folder() / of / version
+        raise no_catalogue(address, error.reason) from None
     try:
-        if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as beside:
-                new = Path(beside) / "new"
-                new.mkdir()
-                for name, content in files.items():
-                    (new / name).write_bytes(content)
-                _say_where(new / "cold.db", address)
-                _put(new, folder)
-        os.utime(folder)
-        _forget_older(folder)
-    except OSError as error:
-        raise LakeError(
-            f"the catalogue of {address.text} cannot be kept in {folder}: {error.strerror}; "
-            "set XDG_CACHE_HOME to a folder that this user may write"
-        ) from error
-    return folder
+        found = {str(name): bytes(content) for name, content in rows}
+    except (TypeError, ValueError):
+        raise no_catalogue(address, "it has other columns") from None
+    if why := _fault(found):
+        raise no_catalogue(address, why)
+    return {name: content for name, content in found.items() if name in _NEEDED}
 
 
-def _say_where(cold_db: Path, address: ColdAddress) -> None:
-    """Its objects are where it was found, which may be a copy of the bucket."""
-    rows = [(key, address.text) for key in ("address", _OPENED)]
-    try:
-        with closing(sqlite3.connect(cold_db)) as db, db:
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-    except sqlite3.Error as error:
-        raise LakeError(f"the catalogue of {address.text} is damaged ({error}); {_NONE}") from None
+def _fault(found: dict[str, bytes]) -> str:
+    """Why what was found is no catalogue; empty where it is one."""
+    from spreadlake.lake.cold.catalogue import DIGEST, digest_of  # noqa: PLC0415 with polars
 
-
-def _put(new: Path, folder: Path) -> None:
-    try:
-        new.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first
-            raise
-
-
-def _forget_older(folder: Path) -> None:
-    others = [one for one in folder.parent.iterdir() if one != folder and one.name[0] != "."]
-    others.sort(key=lambda one: one.stat().st_mtime, reverse=True)
-    for one in others[_KEPT - 1 :]:
-        shutil.rmtree(one, ignore_errors=True)
+    files = {name: content for name, content in found.items() if name != DIGEST}
+    if "cold.db" not in files or len(_NEEDED & files.keys()) == 1:
+        return "it lacks what is known of a lake"
+    if DIGEST in found and found[DIGEST] != digest_of(files):
+        return "it was damaged since it was written"
+    if not all(content.startswith(_SQLITE) for content in files.values()):
+        return "it holds what is no database"
+    return ""

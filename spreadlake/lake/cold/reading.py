@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
+from spreadlake.caches import cache_folder
 from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageError
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T
     MissingFileError where there is no such object, ObjectStorageError where it is not given, and
     DamagedFileError where it is no Parquet file.
     """
+    _refuse_endpoint(url, path)
     _refuse_while_away(url, path)
     try:
         return _of_one_version(url, question)
@@ -55,11 +57,7 @@ def ask_object(url: str, path: Path, question: Callable[[pl.LazyFrame], T]) -> T
         if code is not None and not code[1].startswith("NoSuch"):  # as of a user it does not know
             raise _unreachable(_trouble(error), url, path) from error
         what = f"{url} is on record and not there any more ({_trouble(error)})"
-        raise MissingFileError(
-            f"{what}; restore the object, or put a good copy at {path}: that is uploaded again",
-            path,
-            what,
-        ) from error
+        raise MissingFileError(f"{what}; {_remedy(path)}", path, what) from error
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _explained(error, url, path) from error
 
@@ -82,7 +80,8 @@ def server() -> str:
     """Where the objects are, in words: without what stands before an @, which may be a secret."""
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
     parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if endpoint else "AWS"
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return where if parts.netloc else "a server without an address" if endpoint else "AWS"
 
 
 def _scan(url: str) -> pl.LazyFrame:
@@ -100,6 +99,21 @@ def _scan(url: str) -> pl.LazyFrame:
         storage_options=options,
         credential_provider=keys,
     )
+
+
+def _refuse_endpoint(url: str, path: Path) -> None:
+    """Polars would panic at one, in many lines."""
+    for name in _ENDPOINTS:
+        endpoint = os.environ.get(name, "")
+        if endpoint and not endpoint.lower().startswith(("http://", "https://")):
+            said = "" if "@" in endpoint else f" ({endpoint})"
+            raise _unreachable(f"{name}{said} begins neither with http:// nor https://", url, path)
+
+
+def _remedy(path: Path) -> str:
+    if path.is_relative_to(cache_folder()):  # of a lake that was opened at its address
+        return "restore the object, or put a good copy in the lake's own folder, which is uploaded"
+    return f"restore the object, or put a good copy at {path}: that counts, and is uploaded again"
 
 
 def _refuse_while_away(url: str, path: Path) -> None:
@@ -127,9 +141,7 @@ def _explained(error: BaseException, url: str, path: Path) -> DamagedFileError:
     if not isinstance(error, OSError):
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         what = f"{url} cannot be read ({reason})"
-        return DamagedFileError(
-            f"{what}; put a good copy at {path}: that counts, and is uploaded again", path, what
-        )
+        return DamagedFileError(f"{what}; {_remedy(path)}", path, what)
     trouble = _trouble(error)
     if not _refused(trouble) and _away.setdefault(server(), trouble) is trouble:
         Thread(target=_await, args=(server(), url), daemon=True).start()

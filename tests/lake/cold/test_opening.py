@@ -1,5 +1,7 @@
 """A lake is opened where only its bucket is known, and is what it was up to where it ends."""
 
+import gc
+import sqlite3
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +12,9 @@ import pytest
 
 import spreadlake
 from spreadlake.errors import LakeError, ObjectStorageError
-from spreadlake.lake.cold import reading
+from spreadlake.lake.cold import kept, reading, recorded
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.catalogue import DIGEST
 from spreadlake.lake.cold.objects import Objects
 from tests.analytics_job.harness import TestLake
 from tests.buckets import Server
@@ -24,6 +27,7 @@ from tests.cold_lakes import (
     upload,
 )
 
+NAMES = ("cold.db", "ticks.db", "analytics.db")
 END = datetime.fromtimestamp(MIDNIGHT_MS / 1000, UTC)
 
 
@@ -86,6 +90,35 @@ def test_a_catalogue_that_is_written_anew_is_seen_and_few_are_kept(
     assert len(list(own_cache.glob("spreadlake/lake-*/*"))) == 3
 
 
+def test_a_catalogue_that_is_read_is_kept(
+    uploaded: TestLake, cold: ColdAddress, own_cache: Path
+) -> None:
+    """Who reads for long would else find an empty lake once others have opened newer ones."""
+    first = spreadlake.open(cold.text)
+    wanted = first.trades().collect()
+    for number in range(5):
+        uploaded.db.execute("INSERT OR REPLACE INTO meta VALUES ('note', ?)", (str(number),))
+        describe(uploaded.lake, cold)
+        assert spreadlake.open(cold.text).path != first.path
+    assert first.trades().collect().equals(wanted)
+    assert len(list(own_cache.glob("spreadlake/lake-*/*"))) == 4
+    there = first.path
+    del first
+    gc.collect()
+    recorded._opened.cache_clear()  # it may be among the lakes of which a record is kept open
+    spreadlake.open(cold.text)
+    assert not there.exists()
+
+
+def test_a_catalogue_of_which_a_part_was_removed_is_made_again(
+    uploaded: TestLake, cold: ColdAddress
+) -> None:
+    folder = spreadlake.open(cold.text).path
+    for name in ("cold.db", "ticks.db"):
+        (folder / name).unlink()
+        assert spreadlake.open(cold.text).trades().collect().height
+
+
 def test_what_is_on_the_disk_alone_ends_it(tmp_path: Path, cold: ColdAddress) -> None:
     """A day of one symbol that is yet to be uploaded: nobody's trades go further than it."""
     lake = finished_lake(tmp_path / "lake")
@@ -127,6 +160,8 @@ def test_an_address_that_is_wrong_is_told(cold: ColdAddress, address: str, said:
         {"name": ["cold.db"], "content": [b"else" * 1000]},
         {"name": ["cold.db"], "content": [b""]},
         {"name": ["cold.db"], "content": ["text"]},
+        {"name": [*NAMES], "content": [b"SQLite format 3\0" + bytes(5_000)] * 3},
+        {"name": [*NAMES, DIGEST], "content": [b"SQLite format 3\0"] * 4},
     ],
 )
 def test_an_object_that_is_no_catalogue_is_told(
@@ -136,10 +171,31 @@ def test_an_object_that_is_no_catalogue_is_told(
     if holds is not None:
         pl.DataFrame(holds).write_parquet(content)
     Objects(cold).put_bytes("catalogue.parquet", content.getvalue())
-    with pytest.raises(LakeError, match="it is no catalogue of a lake") as refused:
+    with pytest.raises(LakeError, match="is no catalogue of a lake") as refused:
         spreadlake.open(cold.text)
     assert cold.text in str(refused.value)
     assert not [path for path in own_cache.rglob("*") if path.is_file()]
+
+
+def test_a_cache_without_room_is_told(
+    uploaded: TestLake, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(kept, "_say_where", full)
+    with pytest.raises(LakeError, match=r"disk is full; make room there.*XDG_CACHE_HOME"):
+        spreadlake.open(cold.text)
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:9000", "s3.example.org", "user:pass@host"])
+def test_an_endpoint_that_is_no_address_is_told(
+    cold: ColdAddress, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(ObjectStorageError, match=r"AWS_ENDPOINT_URL.*neither with http://") as told:
+        spreadlake.open(cold.text)
+    assert "pass" not in str(told.value)
 
 
 def test_who_may_not_and_who_cannot_reach_it_are_told(
