@@ -25,11 +25,11 @@ from analytics_job.pairs.plan import pair_plan
 from analytics_job.pairs.status import StatusStore
 from analytics_job.position import read_position, write_position
 from analytics_job.stationarity.store import StationarityStore
-from analytics_job.ticks.backlog import DueHour, HoursDue
+from analytics_job.ticks.backlog import DueHour, HoursDue, hours_in_bucket
 from analytics_job.ticks.future_trades import FutureTrades
 from analytics_job.ticks.tail import TAIL_SCHEMA, waiting_trades
 from spreadlake.config import Settings
-from spreadlake.lake import Lake, add_counters, atomic
+from spreadlake.lake import HOUR_MS, Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
 from spreadlake.quant.arrays import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
@@ -43,7 +43,7 @@ class Pipeline:
     """Takes in trades and keeps every table of `analytics.db` true to them."""
 
     def __init__(self, db: sqlite3.Connection, lake: Lake, settings: Settings) -> None:
-        self._db = db
+        self._db, self._lake = db, lake
         # Called after each transaction: a long catch-up shows that it goes on.
         self.on_commit: Callable[[], None] = lambda: None
         self._lateness_ms = round(settings.job.lateness * 1000)
@@ -87,20 +87,40 @@ class Pipeline:
     def ingest(self, trades: pl.DataFrame, seq: int, hours: Sequence[tuple[str, int]] = ()) -> None:
         """Takes in new trades (TAIL_SCHEMA); all trades up to `seq` have then been given.
 
-        `hours` (symbol, hour in ms) were rolled before they were read: they are history's work.
+        `hours` (symbol, hour in ms) were rolled before they were read: they are history's work. So
+        are late trades of days that are in object storage alone, which may be away.
         """
-        if hours:
+        due = [DueHour(hour, symbol, hour) for symbol, hour in hours]
+        trades, far = self._without_remote(trades)
+        due += far
+        if due:
             with atomic(self._db):
-                self.hours_due.add(DueHour(hour, symbol, hour) for symbol, hour in hours)
+                self.hours_due.add(due)
         self.read_seq = seq
         if trades.height:
             late = self._take(trades)
             if late:
                 add_counters(self._db, {("late_trades", ""): late})
-        if hours:
+        if due:
             with atomic(self._db):
                 self._write_position()
         self.done_seq = seq
+
+    def _without_remote(self, trades: pl.DataFrame) -> tuple[pl.DataFrame, list[DueHour]]:
+        late = pl.col("time_ms") < self.position.final_or_start * 1000
+        far = hours_in_bucket(self._lake, trades.filter(late))
+        if not far:
+            return trades, []
+        hours = pl.DataFrame(
+            [(due.symbol, due.hour_ms) for due in far],
+            {"symbol": pl.String(), "hour": pl.Int64()},
+            orient="row",
+        )
+        own = trades.with_columns(hour=pl.col("time_ms") // HOUR_MS * HOUR_MS)
+        near = own.filter(~late).drop("hour")
+        rest = own.filter(late).join(hours, on=("symbol", "hour"), how="anti").drop("hour")
+        add_counters(self._db, {("late_trades", ""): trades.height - near.height - rest.height})
+        return pl.concat([near, rest]), far
 
     def take_hours(self, hours: Sequence[DueHour], trades: pl.DataFrame) -> None:
         """Takes in all trades of some hours that are due."""

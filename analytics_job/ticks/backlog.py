@@ -10,6 +10,9 @@ import polars as pl
 from analytics_job.ticks.tail import TAIL_SCHEMA
 from spreadlake.errors import RemovedError
 from spreadlake.lake import HOUR_MS, Lake, read_trades
+from spreadlake.lake.analytics.archive import Piece
+from spreadlake.lake.files import cold_part, is_remote
+from spreadlake.series import BARS
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,28 @@ class HoursDue:
             "DELETE FROM hours_due WHERE hour_ms = ? AND symbol = ?",
             [(hour.hour_ms, hour.symbol) for hour in hours],
         )
+
+
+def hours_in_bucket(lake: Lake, late: pl.DataFrame) -> list[DueHour]:
+    """The hours of late trades (symbol, time_ms) of days that are in object storage alone.
+
+    Their bars are built again from all trades of their time, which may have to be waited for.
+    """
+    if not late.height or cold_part(lake) is None:
+        return []
+    hours = late.select("symbol", hour=pl.col("time_ms") // HOUR_MS * HOUR_MS).unique()
+    return [
+        DueHour(hour, symbol, hour)
+        for symbol, hour in hours.rows()
+        if _in_bucket(lake, symbol, hour)
+    ]
+
+
+def _in_bucket(lake: Lake, symbol: str, hour: int) -> bool:
+    """Whether trades of an hour are, or bars from a second before it on, which are carried."""
+    bars = (Piece.at(BARS, "1s", symbol, time // 1000).whole_day for time in (hour - 1000, hour))
+    paths = (lake.tick_day(symbol, hour), *(piece.path(lake) for piece in bars))
+    return any(is_remote(lake, path) for path in paths)
 
 
 def read_hours(lake: Lake, due: list[DueHour]) -> pl.DataFrame:

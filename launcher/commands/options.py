@@ -10,6 +10,7 @@ import typer
 from spreadlake.times import MOST_BARS
 
 _MOST_SYMBOLS = 2000
+_LAST_MS = 253_402_300_799_999
 _LARGEST_WHOLE = 10**9  # what counts bars and rows has room for it
 _LONGEST_SECONDS = 1e8  # three years; timers cannot count much further
 _ELSEWHERE = re.compile(r"[^/]+:")  # s3://bucket/prefix, user@host:/folder
@@ -69,6 +70,17 @@ def parse_whole(text: str | int) -> int:
     if abs(value) > _LARGEST_WHOLE:
         raise typer.BadParameter(f"{text!r} is larger than any whole number that is asked for here")
     return value
+
+
+def parse_time_ms(text: str | int) -> int:
+    """A time in Unix ms, to the year 9999; anything else is a usage error."""
+    try:
+        time_ms = int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time in Unix ms") from None
+    if not 0 <= time_ms <= _LAST_MS:
+        raise typer.BadParameter(f"{text!r} is not a time in Unix ms, from 1970 to 9999")
+    return time_ms
 
 
 def parse_bars(text: str | int) -> int:

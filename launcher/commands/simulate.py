@@ -16,6 +16,7 @@ from launcher.commands.options import (
     SpeedOption,
     parse_factor,
     parse_port,
+    parse_time_ms,
     parse_whole,
 )
 from spreadlake.binance.decode import KINDS
@@ -62,7 +63,7 @@ def simulate(
         typer.Option(
             "--start-ms",
             metavar="MS",
-            parser=parse_whole,
+            parser=parse_time_ms,
             help="Simulated time at the start, Unix ms.",
         ),
     ] = None,

@@ -192,3 +192,53 @@ def test_what_is_new_is_analysed_while_history_waits_for_the_bucket(
     assert found == EPOCH_MS // 1000
     assert read_trades(lake.lake, EPOCH_MS, end).height == len(trades())
     lake.close()
+
+
+def test_a_late_trade_of_a_day_in_the_bucket_holds_up_nothing_while_that_is_away(
+    tmp_path: Path, cold: ColdAddress, way: Way
+) -> None:
+    """Its bars wait for the bucket; live ones do not. In the end they are as in one pass."""
+    lake = finished_lake(tmp_path / "lake")
+    assert upload(lake.lake, cold)
+    end = EPOCH_MS + 5 * HOUR_MS
+    live = [
+        Trade(symbol, 10_000 + second, end + second * 1000, 100.0 + second % 7, 1.0, False)
+        for second in range(90)
+        for symbol in ("AUSDT", "BUSDT")
+    ]
+    late = Trade("AUSDT", 9_999, EPOCH_MS + HOUR_MS + 3_000, 300.0, 5.0, False)
+    job = AnalyticsJob(lake.lake, SETTINGS)
+    job.history_seconds = 1.0
+    job.step()
+    way.silent = True
+    lake.store([*live[:60], late])
+    job.step()
+    asked = len(way.requests)
+    lake.store(live[60:])
+    job.step()
+    assert "s3://" in job.error
+    (found,) = job._db.execute("SELECT max(time) FROM bars WHERE timeframe = '1s'").fetchone()
+    assert found >= live[-1].time_ms // 1000 - 3
+    (counted,) = job._db.execute("SELECT value FROM counters WHERE name = 'late_trades'").fetchone()
+    assert counted == 1
+    assert len(way.requests) <= asked + 4
+    way.silent = False
+    way.over.set()
+    harness.wait_until(lambda: not reading._away)
+    job.history_seconds = None
+    job._waiting.end()
+    job.step()
+    assert job.error == ""
+    job.finish_tests()
+    job.close()
+    other = harness.TestLake(tmp_path / "other")
+    other.store([*trades(), *live, late])
+    whole = AnalyticsJob(other.lake, SETTINGS)
+    whole.step()
+    whole.finish_tests()
+    whole.close()
+    found, wanted = merged(lake), merged(other)
+    for name in ("bars", "rows", "csv", "status"):
+        assert found[name] == wanted[name], name
+    lake.close()
+    other.close()

@@ -285,3 +285,14 @@ def test_what_was_said_before_the_screen_is_in_its_foot(
     assert csv.endswith("csv --data 'my lake' --pair BTCUSDT/ETHUSDT --timeframe 1s --window 30")
     assert status in ended.stdout
     assert csv in ended.stdout
+
+
+def test_a_market_starts_at_the_time_that_it_is_told(tmp_path: Path) -> None:
+    """As the one of a fast demo does, which goes on after its last trade."""
+    later = str(time.time_ns() // 1_000_000 + 3_600_000)
+    options = ("--port", "0", "--duration", "0.2", "--start-ms")
+    ended = invoke("simulate", *options, later, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    refused = invoke("simulate", *options, "9" * 18, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is not a time in Unix ms" in " ".join(refused.stderr.replace("│", " ").split())
