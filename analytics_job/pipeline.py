@@ -25,11 +25,11 @@ from analytics_job.pairs.plan import pair_plan
 from analytics_job.pairs.status import StatusStore
 from analytics_job.position import read_position, write_position
 from analytics_job.stationarity.store import StationarityStore
-from analytics_job.ticks.backlog import DueHour, HoursDue, hours_in_bucket
+from analytics_job.ticks.backlog import DueHour, HoursDue, without_remote
 from analytics_job.ticks.future_trades import FutureTrades
 from analytics_job.ticks.tail import TAIL_SCHEMA, waiting_trades
 from spreadlake.config import Settings
-from spreadlake.lake import HOUR_MS, Lake, add_counters, atomic
+from spreadlake.lake import Lake, add_counters, atomic
 from spreadlake.lake.ticks.source_end import SourceEnd
 from spreadlake.quant.arrays import Ints
 from spreadlake.trade_clock import NEAR_MS, TradeClock
@@ -90,37 +90,20 @@ class Pipeline:
         `hours` (symbol, hour in ms) were rolled before they were read: they are history's work. So
         are late trades of days that are in object storage alone, which may be away.
         """
-        due = [DueHour(hour, symbol, hour) for symbol, hour in hours]
-        trades, far = self._without_remote(trades)
-        due += far
+        final_ms, given = self.position.final_or_start * 1000, trades.height
+        trades, far = without_remote(self._lake, trades, final_ms)
+        due = [*(DueHour(hour, symbol, hour) for symbol, hour in hours), *far]
         if due:
             with atomic(self._db):
                 self.hours_due.add(due)
         self.read_seq = seq
-        if trades.height:
-            late = self._take(trades)
-            if late:
-                add_counters(self._db, {("late_trades", ""): late})
+        late = given - trades.height + (self._take(trades) if trades.height else 0)
+        if late:
+            add_counters(self._db, {("late_trades", ""): late})
         if due:
             with atomic(self._db):
                 self._write_position()
         self.done_seq = seq
-
-    def _without_remote(self, trades: pl.DataFrame) -> tuple[pl.DataFrame, list[DueHour]]:
-        late = pl.col("time_ms") < self.position.final_or_start * 1000
-        far = hours_in_bucket(self._lake, trades.filter(late))
-        if not far:
-            return trades, []
-        hours = pl.DataFrame(
-            [(due.symbol, due.hour_ms) for due in far],
-            {"symbol": pl.String(), "hour": pl.Int64()},
-            orient="row",
-        )
-        own = trades.with_columns(hour=pl.col("time_ms") // HOUR_MS * HOUR_MS)
-        near = own.filter(~late).drop("hour")
-        rest = own.filter(late).join(hours, on=("symbol", "hour"), how="anti").drop("hour")
-        add_counters(self._db, {("late_trades", ""): trades.height - near.height - rest.height})
-        return pl.concat([near, rest]), far
 
     def take_hours(self, hours: Sequence[DueHour], trades: pl.DataFrame) -> None:
         """Takes in all trades of some hours that are due."""

@@ -77,19 +77,27 @@ class HoursDue:
         )
 
 
-def hours_in_bucket(lake: Lake, late: pl.DataFrame) -> list[DueHour]:
-    """The hours of late trades (symbol, time_ms) of days that are in object storage alone.
+def without_remote(
+    lake: Lake, trades: pl.DataFrame, final_ms: int
+) -> tuple[pl.DataFrame, list[DueHour]]:
+    """Trades without those before `final_ms` of days in object storage alone, and their hours.
 
-    Their bars are built again from all trades of their time, which may have to be waited for.
+    Bars are built again from all trades of their time, which may have to be waited for.
     """
-    if not late.height or cold_part(lake) is None:
-        return []
-    hours = late.select("symbol", hour=pl.col("time_ms") // HOUR_MS * HOUR_MS).unique()
-    return [
-        DueHour(hour, symbol, hour)
-        for symbol, hour in hours.rows()
-        if _in_bucket(lake, symbol, hour)
-    ]
+    late = pl.col("time_ms") < final_ms
+    hour = pl.col("time_ms") // HOUR_MS * HOUR_MS
+    hours = trades.filter(late).select("symbol", hour_ms=hour).unique()
+    if not hours.height or cold_part(lake) is None:
+        return trades, []
+    far = [row for row in sorted(hours.rows()) if _in_bucket(lake, *row)]
+    if not far:
+        return trades, []
+    named = pl.DataFrame(far, hours.schema, orient="row").with_columns(far=True)
+    marked = trades.with_columns(hour_ms=hour).join(
+        named, on=("symbol", "hour_ms"), how="left", maintain_order="left"
+    )
+    near = marked.filter(~late | pl.col("far").is_null()).select(trades.columns)
+    return near, [DueHour(hour_ms, symbol, hour_ms) for symbol, hour_ms in far]
 
 
 def _in_bucket(lake: Lake, symbol: str, hour: int) -> bool:
