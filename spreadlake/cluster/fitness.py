@@ -6,6 +6,7 @@ Runs on the workers, so it imports nothing of Dask.
 import hashlib
 import platform
 import sqlite3
+import time
 from contextlib import closing
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from spreadlake.locks import try_lock
 
 # Of databases that tasks read.
 _WRITERS = ("analytics-job", "collector", "uploader")
+_LOOKS, _BETWEEN = 3, 0.02
 _ROOMS = ("spreadlake", "analytics_job")
 _ROUNDING = ("numpy", "scipy", "polars", "statsmodels")
 
@@ -134,8 +136,13 @@ def _is_written(root: Path) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return not try_lock(file, shared=True)
-    except OSError:  # nobody ever wrote, or it cannot be known
-        return False
+    """Whether anybody holds it for long: stores do so beside each other, others look as we do."""
+    for _ in range(_LOOKS):
+        try:
+            with path.open("rb") as file:
+                if try_lock(file):
+                    return False
+        except OSError:  # nobody ever wrote, or it cannot be known
+            return False
+        time.sleep(_BETWEEN)
+    return True

@@ -170,9 +170,12 @@ def _not_opened(cluster: Cluster, lake: Lake, why: str) -> None:
         pass
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "as a store"])
 @pytest.mark.parametrize("service", ["analytics-job", "collector", "uploader"])
-def test_a_lake_that_is_written_is_read_on_its_own_machine_alone(lake: Lake, service: str) -> None:
-    with writer_lock(lake, service):
+def test_a_lake_that_is_written_is_read_on_its_own_machine_alone(
+    lake: Lake, service: str, shared: bool
+) -> None:
+    with writer_lock(lake, service, shared=shared):
         expected = expected_of(lake)
     assert expected.written
     assert unfit(expected) == ""
