@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
-from spreadlake.errors import DamagedFileError
+from spreadlake.errors import DamagedFileError, ObjectStorageError
 from spreadlake.lake.files import is_there, names_in, values_in
 from spreadlake.lake.layout import Lake
 from spreadlake.lake.parquet import write_durably
@@ -235,9 +235,14 @@ def not_in_file(piece: Piece, *, on_logs: bool) -> list[str]:
 
 
 def is_on_logs(piece: Piece, lake: Lake) -> bool:
-    """Whether the piece's file, where it is there, has rows that are not on raw prices."""
+    """Whether the piece's file, where it is there, has rows that are not on raw prices.
+
+    ObjectStorageError where the bucket that has it does not say: it is not known then.
+    """
     try:
         return ask(lake, piece.path(lake), lambda file: "prices" in file.collect_schema())
+    except ObjectStorageError:
+        raise
     except DamagedFileError:
         return False
 

@@ -67,6 +67,24 @@ def test_the_key_is_the_path_for_every_reader(
     assert [one["Key"] for one in found] == [f"lake/{PAIR}"]
 
 
+def test_a_file_that_is_written_to_while_it_is_uploaded_is_none_that_is_there(
+    cold: ColdAddress, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time of change as well: whoever wrote may have written more since it was read."""
+    objects = Objects(cold)
+    put = objects._client.put_object
+
+    def write_meanwhile(**asked: object) -> object:
+        answer = put(**asked)
+        os.utime(file, ns=(1, 1))
+        return answer
+
+    monkeypatch.setattr(objects._client, "put_object", write_meanwhile)
+    with pytest.raises(ColdError, match="was written to while it was uploaded") as caught:
+        objects.put_verified(PAIR, file)
+    assert caught.value.kind == "wrong"
+
+
 def test_no_bucket_is_told_with_its_name(cold: ColdAddress, file: Path) -> None:
     with pytest.raises(ColdError, match=r"s3://nowhere-of-ours/.*storage\.cold") as caught:
         Objects(ColdAddress("nowhere-of-ours")).put_verified(PAIR, file)

@@ -10,12 +10,15 @@ import pytest
 
 from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageError
 from spreadlake.lake import HOUR_MS, Lake, open_reader
+from spreadlake.lake.analytics.archive import Piece, is_on_logs
 from spreadlake.lake.cold import reading
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
 from spreadlake.lake.files import is_remote, matching, names_in
+from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.partitions import read_partition
 from spreadlake.lake.ticks.rolls import missing_hours
+from spreadlake.series import PAIR_ANALYTICS
 from tests.buckets import Server
 from tests.cold_lakes import (
     EPOCH_MS,
@@ -137,6 +140,19 @@ def test_an_object_that_is_refused_keeps_nobody_from_another(
         read_partition(lake, day_of(lake))
     way.status = None
     assert read_partition(lake, lake.tick_day("BUSDT", EPOCH_MS)).height
+
+
+def test_what_a_bucket_does_not_say_of_prices_is_not_taken_for_raw_ones(
+    lake: Lake, way: Way, cold: ColdAddress
+) -> None:
+    """The column would be left out of the file that takes the place of this one."""
+    piece = Piece.at(PAIR_ANALYTICS, "1m", "AUSDT/BUSDT", EPOCH_MS // 1000).whole_day
+    write_durably(pl.DataFrame({"time": [1], "prices": ["log"]}), piece.path(lake))
+    upload(lake, cold)
+    assert is_on_logs(piece, lake)
+    way.status = 503
+    with pytest.raises(ObjectStorageError):
+        is_on_logs(piece, lake)
 
 
 @pytest.mark.parametrize("rows", [100, 200_000])
