@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 import spreadlake
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.catalogue import CATALOGUE
+from spreadlake.lake.cold.objects import Objects
 from tests.cold_lakes import SYMBOLS, finished_lake
-from tests.uploader.lakes import paths_of, uploading
+from tests.uploader.lakes import lake_of_days, paths_of, uploading, write_day
 
 
 def test_who_has_the_address_alone_reads_what_was_uploaded(
@@ -30,3 +33,19 @@ def test_who_has_the_address_alone_reads_what_was_uploaded(
 def frames(place: str | Path) -> list[pl.DataFrame]:
     lake = spreadlake.open(place)
     return [lake.trades(symbol).collect() for symbol in SYMBOLS]
+
+
+def test_it_is_not_written_anew_with_every_file(
+    tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be large: what comes within a minute is in the next one."""
+    lake = lake_of_days(tmp_path, 1)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+        first = Objects(cold).get(CATALOGUE)
+        write_day(lake, day=5)
+        uploader.once()
+        assert Objects(cold).get(CATALOGUE) == first
+        monkeypatch.setattr(uploader.rounds._catalogue, "_next", 0.0)
+        uploader.once()
+        assert Objects(cold).get(CATALOGUE) != first
