@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from spreadlake.lake import Lake
-from spreadlake.status import read_service
+from spreadlake.status import as_copied, read_copied, read_service
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -23,7 +23,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="All of it as JSON.")]
 
 def when_taken(lake: Lake) -> str:
     """When the job takes on what was just set."""
-    running = read_service(lake.analytics_db, "analytics-job", time.time()).state == "running"
+    service = read_service(lake.analytics_db, "analytics-job", time.time())
+    (here,) = as_copied([service], read_copied(lake))
+    running = here.state == "running"
     return "in a moment" if running else "when the analytics job runs next; it does not now"
 
 

@@ -51,6 +51,11 @@ class Lake:
         return self.root / "cold.db"
 
     @property
+    def backup_json(self) -> Path:
+        """That the folder is a back-up, of what and of when; only `spreadlake backup` writes it."""
+        return self.root / "backup.json"
+
+    @property
     def ticks_dir(self) -> Path:
         """Root of the tick partitions."""
         return self.root / "ticks"

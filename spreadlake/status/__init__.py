@@ -8,6 +8,7 @@ from spreadlake.status.analytics import (
     read_tests_backlog,
 )
 from spreadlake.status.build import report_on
+from spreadlake.status.copied import as_copied, read_copied
 from spreadlake.status.extent import (
     BarSpan,
     bar_span,
@@ -59,12 +60,14 @@ __all__ = [
     "SymbolReport",
     "TestsBacklog",
     "UniverseReport",
+    "as_copied",
     "bar_span",
     "database_sizes",
     "last_trade_ms",
     "look_until_sure",
     "never_started",
     "read_choices",
+    "read_copied",
     "read_followed_pairs",
     "read_latest",
     "read_latest_pairs",

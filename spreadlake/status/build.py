@@ -17,6 +17,7 @@ from spreadlake.status.analytics import (
     read_progress,
     read_tests_backlog,
 )
+from spreadlake.status.copied import as_copied, read_copied
 from spreadlake.status.extent import require_lake, sizes_of
 from spreadlake.status.heartbeats import Heartbeats
 from spreadlake.status.model import (
@@ -101,6 +102,7 @@ def report_on(
         services.append(read_service(lake.notify_db, "notifier", now, heartbeats))
     if lake.cold_db.exists():
         services.append(read_service(lake.cold_db, "uploader", now, heartbeats))
+    services = as_copied(services, read_copied(lake))
     return _assemble(lake, now, capture, analysis, services, sizes_of(lake) if sizes else [])
 
 

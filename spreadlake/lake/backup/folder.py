@@ -28,7 +28,7 @@ class Mark:
     @classmethod
     def of(cls, to: Lake) -> "Mark":
         """The mark of a folder."""
-        return cls(to.root / "backup.json")
+        return cls(to.backup_json)
 
     def begin(self, lake: Lake) -> None:
         """From now on the folder is known to be a back-up's, and not a whole one yet."""

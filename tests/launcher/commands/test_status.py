@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from launcher.commands.by_hand import when_taken
 from launcher.commands.status_tables import as_tables
 from spreadlake.errors import LakeError
 from spreadlake.lake import (
@@ -19,6 +20,7 @@ from spreadlake.lake import (
     open_analytics_writer,
     open_ticks_writer,
 )
+from spreadlake.lake.backup.run import back_up
 from spreadlake.lake.databases.meta import write_meta
 from spreadlake.status import LakeReport, report_on
 from spreadlake.words import age, duration, number, signed, size
@@ -342,3 +344,22 @@ def test_words() -> None:
     assert [size(n) for n in (0, 999, 1000, 3_400_000, 10**15)] == [
         "0 B", "999 B", "1.0 kB", "3.4 MB", "1000.0 TB",
     ]  # fmt: skip
+
+
+def test_nothing_runs_on_a_back_up_until_it_is_started_there(tmp_path: Path) -> None:
+    lake, copy = make_lake(tmp_path / "lake"), Lake(tmp_path / "copy")
+    assert {one.state for one in report_on(lake, time.time()).services} == {"running"}
+    back_up(lake, copy)
+    told = report_on(copy, time.time()).services
+    assert {(one.name, one.state) for one in told} == {
+        ("collector", "stopped"),
+        ("analytics-job", "stopped"),
+    }
+    assert all(
+        f"does not run here: it ran on {lake.root}, backed up" in one.message for one in told
+    )
+    assert when_taken(copy) == "when the analytics job runs next; it does not now"
+    with writing(open_ticks_writer(copy)) as db:
+        heartbeat(db, "collector", time.time() + 2.0)
+    now = {one.name: one.state for one in report_on(copy, time.time()).services}
+    assert now == {"collector": "running", "analytics-job": "stopped"}
