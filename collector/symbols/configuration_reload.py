@@ -11,7 +11,15 @@ from spreadlake.config import ConfigWatch, Settings
 from spreadlake.venue import Standing
 
 # What the collector reads once.
-_AT_NEXT_START = ("exchange.", "collector.", "storage.roll_after_hours")
+# What is read once: here, by the log's publisher and store, and by the uploader.
+_AT_NEXT_START = (
+    "exchange.",
+    "collector.",
+    "redis.",
+    "storage.roll_after_hours",
+    "storage.cold",  # and storage.cold_keep_days
+    "storage.local_days",
+)
 
 
 class _Collector(Protocol):
