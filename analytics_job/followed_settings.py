@@ -4,6 +4,7 @@ the pairs and the alert rules that were added by hand.
 
 import time
 
+from analytics_job.uncaptured import Uncaptured
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.config.added_rules import added_rules
 from spreadlake.errors import LakeError
@@ -27,6 +28,7 @@ class FollowedSettings:
         self._pairs = Followed(added_pairs(lake))
         self._rules = Followed(added_rules(lake))
         self._due = 0.0
+        self._uncaptured = Uncaptured(lake)
         self.settings = self._now()
 
     @property
@@ -38,8 +40,10 @@ class FollowedSettings:
     def changed(self) -> Settings | None:
         """The settings, if they are others than at the last call; None where they are the same."""
         edited = self._watch.edited() if self._watch else None
+        self._uncaptured.look()
         if edited is not None:
             self._given = edited
+            self._uncaptured.expect(edited)
         elif time.monotonic() < self._due:
             return None
         self._due = time.monotonic() + _LOOK_SECONDS

@@ -220,8 +220,18 @@ def _pairs(report: LakeReport, most: int) -> Table:
         message = "" if p.state == "ready" else p.message
         if not trades and timeframe_seconds(p.timeframe) % 60:
             message += "; these bars need trades"
+        if p.state == "warming" and (legs := _not_captured(report, p.pair)):
+            message += f"; {' and '.join(legs)} not captured (spreadlake symbols)"
         table.add_row(*series, *values, _state(p.state), message)
     return table
+
+
+def _not_captured(report: LakeReport, pair: str) -> list[str]:
+    """The legs of which nothing comes, by the exchange's list as the collector last read it."""
+    if report.universe.looked_at is None:
+        return []
+    there = {one.symbol for one in report.symbols} | report.universe.trading.keys()
+    return [leg for leg in pair.split("/") if leg not in there]
 
 
 def _alerts(report: LakeReport) -> Table:
