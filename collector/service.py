@@ -46,7 +46,7 @@ async def serve(context: ServiceContext, stopped: asyncio.Event) -> None:
 
 def _serving(context: ServiceContext) -> Serve:
     """What is to be served; the client of Redis is read only where it is needed."""
-    option = next((name for name in ("to", "from") if context.options.get(name)), None)
+    option = next((name for name in ("to", "from") if context.options.get(name) is not None), None)
     if option is None:
         return serve
     try:

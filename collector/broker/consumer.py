@@ -10,16 +10,21 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from collector.broker import scripts
 from collector.broker.entry import EntryError, decoded
-from collector.broker.server import Server
+from collector.broker.server import Server, is_of_another_type
 from collector.log_lines import RateLimitedLog
 from collector.storage.batch import PAUSED, Batch
+from spreadlake.decoding import UNREADABLE
 
 log = logging.getLogger(__name__)
 
 # Entries that are read at once, and acknowledged in one script.
 _AT_ONCE = 64
 _BLOCK_MS = 500
-_SET_ASIDE = 20  # entries that could not be understood are kept so many, for whoever looks
+# Entries that could not be understood are kept so many, and of each field so many bytes, for
+# whoever looks: they are not what the bound of the log counts.
+_SET_ASIDE = 20
+_SET_ASIDE_BYTES = 4096
+_SET_ASIDE_FIELDS = 16
 # Answers where somebody deleted the group, or the stream, before or while we waited for entries.
 _GONE = ("NOGROUP", "UNBLOCKED", "no such key")
 _GONE_MS = 3_600_000  # consumers of stores that ended are not kept for ever
@@ -91,8 +96,13 @@ class LogConsumer:
     async def dropped_since(self) -> bool:
         """Whether captures let go of trades in the log since it was asked before."""
         names = self._server.names
-        known = await self._server.ask(self._server.redis.hmget(names.dropped, ["trades", "told"]))
-        trades, told = (int(value or 0) for value in known)
+        try:
+            asked = self._server.redis.hmget(names.dropped, ["trades", "told"])
+            trades, told = map(_count, await self._server.ask(asked))
+        except ResponseError as error:
+            if not is_of_another_type(error):
+                raise
+            return False  # somebody else's; whoever knows ids does without
         before = told if self._dropped is None else self._dropped
         self._dropped = trades
         if trades != before:
@@ -115,7 +125,7 @@ class LogConsumer:
             int(group.get("pending", 0)),
             max(0.0, oldest),
             size,
-            int(dropped),
+            _count(dropped),
         )
 
     async def _read(self) -> Read:
@@ -175,7 +185,7 @@ class LogConsumer:
                 continue  # it was dropped from the log after it was delivered
             try:
                 read.batches.append(self._batch(fields))
-            except (EntryError, msgspec.MsgspecError) as error:
+            except (EntryError, *UNREADABLE) as error:
                 malformed += 1
                 await self._set_aside(number, fields, str(error))
         return read._replace(malformed=malformed)
@@ -200,7 +210,7 @@ class LogConsumer:
             await self._server.ask(
                 self._server.redis.xadd(
                     names.refused,
-                    {**fields, "refused": reason},
+                    {**_cut(fields), "refused": reason[:_SET_ASIDE_BYTES]},
                     id=number.decode(),
                     maxlen=_SET_ASIDE,
                     approximate=False,
@@ -208,8 +218,17 @@ class LogConsumer:
             )
 
 
+def _cut(fields: dict[Any, Any]) -> dict[Any, Any]:
+    some = list(fields.items())[:_SET_ASIDE_FIELDS]
+    return {key[:_SET_ASIDE_BYTES]: value[:_SET_ASIDE_BYTES] for key, value in some}
+
+
 def _entries(answer: Any) -> list[tuple[bytes, Any]]:
     return list(answer[0][1]) if answer else []
+
+
+def _count(value: bytes | str | None) -> int:
+    return int(value) if value is not None and value.isdigit() else 0
 
 
 def _numbers(entry_id: bytes) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from msgspec.structs import astuple
 
 from collector.storage.batch import Batch
+from spreadlake.decoding import UNREADABLE
 from spreadlake.trades import OffMarket, TradeEvent
 
 _VERSION = 1
@@ -99,10 +100,10 @@ def decoded(data: bytes) -> Batch:
     try:
         entry = _decoder.decode(data)
         events: list[TradeEvent | OffMarket] = [*_trades(entry)]
-    except msgspec.MsgspecError as error:
-        raise EntryError(_why(data, str(error))) from None
     except IndexError:
         raise EntryError("a trade is of a symbol that it does not name") from None
+    except UNREADABLE as error:
+        raise EntryError(_why(data, str(error))) from None
     events += (OffMarket("", symbol, trade_id) for symbol, trade_id in entry.passed)
     return Batch(events, Counter(entry.counts), entry.interrupted, entry.source)
 
@@ -111,7 +112,7 @@ def _why(data: bytes, reason: str) -> str:
     """Of another version nothing else may be as it is here."""
     try:
         version = msgspec.msgpack.decode(data, type=list[Any])[0]
-    except (msgspec.MsgspecError, IndexError):
+    except (*UNREADABLE, IndexError):
         return reason
     if version == _VERSION:
         return reason

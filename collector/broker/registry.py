@@ -9,6 +9,7 @@ import msgspec
 
 from collector.broker import scripts
 from collector.broker.server import LIVES_MS, Server
+from spreadlake.decoding import UNREADABLE
 from spreadlake.lake import seconds_since
 
 # A capture tells of itself every second.
@@ -53,7 +54,7 @@ async def chosen_symbols(server: Server) -> list[str] | None:
     text = await server.ask(server.redis.get(server.names.symbols))
     try:
         return None if text is None else msgspec.json.decode(text, type=list[str])
-    except msgspec.MsgspecError:  # not written by a store
+    except UNREADABLE:  # not written by a store
         return None
 
 
@@ -84,7 +85,7 @@ def _read(text: bytes) -> dict[str, Any] | None:
     try:
         msgspec.json.decode(text, type=_Sign)
         return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 

@@ -25,8 +25,11 @@ for _, group in ipairs(keep and {} or redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local of = {}
   for i = 1, #group, 2 do of[group[i]] = group[i + 1] end
   local time, number = string.match(of['last-delivered-id'], '(%d+)-(%d+)')
-  if of['name'] == ARGV[1] then keep = time .. '-' .. string.format('%d', number + 1) end
+  -- Numbers are exact up to 2^53 here: what somebody put beyond that stays until another follows.
+  local exact = of['name'] == ARGV[1] and tonumber(number) < 2^53
+  if exact then keep = time .. '-' .. string.format('%d', number + 1) end
 end
+if not keep then return 0 end
 if ARGV[2] == '' then return redis.call('XTRIM', KEYS[1], 'MINID', keep) end
 return redis.call('XTRIM', KEYS[1], 'MINID', keep, ARGV[2])
 """
@@ -79,7 +82,8 @@ if lake and string.match(lake, '^%S*') ~= ARGV[3] then
   end
 end
 if leased then return 0 end
-local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])) + 1
+local given = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+local token = math.max(given, tonumber(ARGV[2])) + 1
 redis.call('SET', KEYS[2], string.format('%d', token))
 redis.call('SET', KEYS[1], string.format('%d', token), 'PX', ARGV[1])
 return token
@@ -94,7 +98,8 @@ if held == ARGV[2] then
   redis.pcall('SET', KEYS[3], ARGV[3])
   return 1
 end
-if held or tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[2]) then return 0 end
+local given = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+if held or given > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
 redis.call('SET', KEYS[3], ARGV[3])
@@ -147,7 +152,8 @@ return 0
 # Keys: stream, record of what was dropped. What the log is like: seconds, bytes (of a large one by
 # its oldest part), entries, the first id, its groups, and trades dropped.
 LOOK = """
-local time, dropped = redis.call('TIME')[1], redis.call('HGET', KEYS[2], 'trades') or '0'
+local time, dropped = redis.call('TIME')[1], redis.pcall('HGET', KEYS[2], 'trades') or '0'
+if type(dropped) == 'table' then dropped = '0' end
 if redis.call('EXISTS', KEYS[1]) == 0 then return {time, 0, 0, '', {}, dropped} end
 local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '1000')
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]

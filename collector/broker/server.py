@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -82,18 +82,13 @@ def shown(url: str) -> str:
 
 def check_url(url: str, option: str) -> None:
     """InputError for what is no address of a Redis server."""
-    try:
-        parts = urlsplit(url)
-        database = parts.path.strip("/")
-        right = parts.scheme in _SCHEMES and bool(parts.hostname or parts.path.strip("/"))
-        right = right and (parts.scheme == "unix" or database.isdigit() or not database)
-        _ = parts.port  # beyond 65535 it is none
-    except ValueError:
-        right = False
-    if not right:
+    parts = _parts(url)
+    if parts is None:
+        signs = "; in a password signs are written as %2F for / and %23 for #" if "@" in url else ""
         raise InputError(
             f"{option} {shown(url)!r} is no address of a Redis server, such as "
-            "redis://127.0.0.1:6379/0, rediss://user:password@host:6380 or unix:///run/redis.sock"
+            f"redis://127.0.0.1:6379/0, rediss://user:password@host:6380 or unix:///run/redis.sock"
+            f"{signs}"
         )
     given = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     allowed = {"unix": {"db"}, "rediss": _TLS_OPTIONS}.get(parts.scheme, set())
@@ -102,6 +97,31 @@ def check_url(url: str, option: str) -> None:
         raise InputError(
             f"{option} {shown(url)!r}: {', '.join(wrong)} cannot stand behind the “?”; there {may}"
         )
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of an address of a Redis server; None for any other text."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # beyond 65535 it is none
+    except ValueError:
+        return None
+    place = parts.path.strip("/")
+    if parts.scheme == "unix":
+        right = bool(place) and not parts.hostname
+        databases = parse_qs(parts.query, keep_blank_values=True).get("db", ["0"])
+    else:
+        right = bool(parts.hostname or place) and parts.port != 0
+        databases = [place or "0"]
+    # What the client does not understand of these it takes for the first database.
+    numbers = all(one.isascii() and one.isdigit() for one in databases)
+    whole = parts.scheme in _SCHEMES and "//" in url and not parts.fragment
+    return parts if right and numbers and whole else None
+
+
+def is_of_another_type(error: Exception) -> bool:
+    """Whether a key holds what it does not hold for us: another program's."""
+    return "WRONGTYPE" in str(error) or "wrong kind of value" in str(error)
 
 
 class Names:
@@ -220,6 +240,11 @@ class Server:
             return None
         if "unknown command" in str(error).lower():
             return f"{self.url} has no streams ({error}); it has to be Redis 6.2 or later"
+        if is_of_another_type(error):
+            return (
+                f"{self.url}: one of the keys {self.names.all} is not of the type that it has here "
+                f"({error}); another program uses it: name others with redis.prefix"
+            )
         return f"{self.url} refuses: {error}"
 
     @property

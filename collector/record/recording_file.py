@@ -10,6 +10,7 @@ from typing import IO
 
 import msgspec
 
+from spreadlake.decoding import UNREADABLE
 from spreadlake.errors import RecordingError
 from spreadlake.locks import try_lock
 
@@ -97,7 +98,7 @@ def _is_whole(line: bytes) -> bool:
     """Whether only the line end is missing: as a replay sees it."""
     try:
         msgspec.json.decode(line.partition(b" ")[2])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 

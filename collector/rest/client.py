@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-import msgspec
 
 from collector.log_lines import RateLimitedLog
 from collector.network.access import Access
 from collector.rest.budget import WeightBudget
+from spreadlake.decoding import UNREADABLE
 from spreadlake.trades import TradeEvent
 from spreadlake.venue import FundingPage, Kline, Listed, Request
 
@@ -144,7 +144,7 @@ class RestClient:
             if response.status_code != httpx.codes.OK:
                 raise self._refused(response)
             return request.decode(response.content)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             self.counts["rest_errors"] += 1
             reason = self._not_the_exchange(response) or f"the answer is not understood: {error}"
             raise RestError(f"{request.name}: {reason}") from error

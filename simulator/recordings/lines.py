@@ -15,6 +15,7 @@ from typing import IO, cast
 
 import msgspec
 
+from spreadlake.decoding import UNREADABLE
 from spreadlake.errors import RecordingError
 
 RecordedLine = tuple[int, bytes]
@@ -107,6 +108,6 @@ def _is_cut_off(line: bytes) -> bool:
 def _is_json(frame: bytes) -> bool:
     try:
         msgspec.json.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from spreadlake.binance.streams import Endpoint, route_of
+from spreadlake.decoding import UNREADABLE
 from spreadlake.venue import Method
 
 _STREAM = re.compile(r"[^@\s/]+@\S+|![^\s/]+")
@@ -90,7 +91,7 @@ class Subscriptions:
 def _parse(message: str | bytes) -> dict[str, Any]:
     try:
         request = msgspec.json.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise _RequestError(3, "Invalid JSON: expected value at line 1 column 1") from None
     if not isinstance(request, dict):
         raise _RequestError(2, "Invalid request: expected an object")

@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import msgspec
 
+from spreadlake.decoding import UNREADABLE
+
 TOO_MANY_REQUESTS = 429
 BANNED = 418
 
@@ -64,5 +66,5 @@ def error_code(body: bytes) -> int | None:
     """The exchange's own code in the answer to a refused request; None where there is none."""
     try:
         return _error.decode(body).code
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from spreadlake.binance.decode import KINDS, FrameDecoder
+from spreadlake.decoding import UNREADABLE
 from spreadlake.trades import CoinMargined, FrameError, Ignored, TradeEvent
 
 _COMBINED = re.compile(rb'\{"stream":"([^"\\]+)","data":')
@@ -82,7 +83,7 @@ def _bare_stream(event: dict[str, Any]) -> str | None:
 def _json_object(frame: bytes) -> dict[str, Any]:
     try:
         value = _decode_any(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return value if isinstance(value, dict) else {}
 

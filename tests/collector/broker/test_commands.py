@@ -27,6 +27,9 @@ URL = "redis://127.0.0.1:1/0"
         (["collect", "--to", "http://host/0"], "--to 'http://host/0' is no address of a Redis"),
         (["store", "--from", "host:6379"], "--from 'host:6379' is no address of a Redis server"),
         (["store", "--from", URL, "--origin", "moon"], "--origin 'moon' is neither"),
+        # As a variable that is not set leaves it: a collector of its own is not what was meant.
+        (["store", "--from", ""], "--from '' is no address of a Redis server"),
+        (["collect", "--to", ""], "--to '' is no address of a Redis server"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -38,8 +41,14 @@ def test_mistakes_are_told(tmp_path: Path, arguments: list[str], message: str) -
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://", "redis://h:99999/0", "redis://h/name", "unix://", "", "redis//h"]
-)
+    "url",
+    [
+        "redis://", "redis://h:99999/0", "redis://h/name", "unix://", "", "redis//h",
+        "redis://[::1", "redis:6379", "redis:h", "unix:/run/r.sock", "unix://run/redis.sock",
+        "redis://h/²", "redis://h/١", "unix:///run/r.sock?db=x", "unix:///run/r.sock?db=",
+        "redis://h:0", "redis://h#1", "unix:///run/r#1",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="is no address of a Redis server"):
         check_url(url, "--to")
@@ -58,6 +67,14 @@ def test_a_password_is_not_shown() -> None:
     with pytest.raises(InputError) as refused:
         check_url("http://user:secret@host", "--to")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sign", ["/", "#", "?", "[", "/a@", "?@/", ":0/"])
+def test_a_password_that_is_no_part_of_an_address_is_not_shown(sign: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_url(f"redis://:sec{sign}ret@host:1/2", "--to")
+    assert not any(part in str(refused.value) for part in ("sec", "ret"))
+    assert "%23 for #" in str(refused.value)
 
 
 def test_without_the_client_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

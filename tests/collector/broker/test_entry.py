@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -70,7 +71,17 @@ def test_many_trades_are_several_entries_whose_counters_count_once() -> None:
 LATER_VERSION = b"\x97\x02\xa4live\x90\x90\x90\x80\x80"
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x90", b"\x05", b"\x91\x01", LATER_VERSION])
+NO_TEXT = b"\x97\x01\xa4live\x91\xa2\xff\xd0\x90\x90\x80\x80"
+WITHOUT_END = b"\x93" * 20_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"nonsense", b"\x90", b"\x05", b"\x91\x01", LATER_VERSION, NO_TEXT, WITHOUT_END,
+        LATER_VERSION[:3] + NO_TEXT[3:], b"\x97\x02" + WITHOUT_END,
+    ],
+)  # fmt: skip
 def test_what_is_no_entry_is_told(data: bytes) -> None:
     with pytest.raises(EntryError):
         decoded(data)
@@ -79,6 +90,14 @@ def test_what_is_no_entry_is_told(data: bytes) -> None:
 def test_an_entry_of_a_version_to_come_is_told_as_such() -> None:
     with pytest.raises(EntryError, match="of version 2, and this spreadlake knows 1"):
         decoded(msgspec.msgpack.encode([2, "whatever", {"is": "in it"}]))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_more_than_no_entry(data: bytes) -> None:
+    """One that raised anything else would end every store that reads the log."""
+    for whole in (data, LATER_VERSION[:8].replace(b"\x02", b"\x01") + data):
+        with suppress(EntryError):
+            decoded(whole)
 
 
 RIGHT: list[Any] = [

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -163,7 +164,24 @@ async def malformed(server: RedisServer, lake: Lake, exchange: SimulatedExchange
     await until(lambda: counter(lake, "malformed") == 2)
 
 
-@pytest.mark.parametrize("trouble", [killed_often, emptied, frozen, full, malformed])
+async def unreadable(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    """Each of these ended every store that came to it."""
+    right = server.client.xrevrange(STREAM, count=1) or [(b"", {b"b": b""})]
+    entries: list[dict[Any, Any]] = [
+        {"b": b"\x97\x01\xa4live\x91\xa2\xff\xd0\x90\x90\x80\x80"},
+        {"b": b"\x93" * 20_000},
+        {b"\xff\xd0": b"\xff" * 2_000_000},
+        {**right[0][1], "lost": b"\x91\xa2\xff\xd0"},
+        {**right[0][1], "lost": b"\x91" * 20_000},
+    ]
+    for entry in entries:
+        server.client.xadd(STREAM, entry)
+    await until(lambda: counter(lake, "malformed") == len(entries))
+    # What is kept of them for whoever looks is little.
+    assert server.client.memory_usage("spreadlake:refused", samples=0) < 100_000
+
+
+@pytest.mark.parametrize("trouble", [killed_often, emptied, frozen, full, malformed, unreadable])
 def test_whatever_becomes_of_redis_nothing_is_missing_and_nothing_twice(
     tmp_path: Path, trouble: Trouble
 ) -> None:

@@ -85,11 +85,23 @@ async def deleted(server: RedisServer, lake: Lake, exchange: SimulatedExchange) 
 
 async def of_the_wrong_type(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
     """Of the keys beside the trades: what they said comes back, or is not missed."""
-    for key in ("spreadlake:symbols", "spreadlake:captures"):
+    for key in ("spreadlake:symbols", "spreadlake:captures", "spreadlake:dropped"):
         server.client.delete(key)
         server.client.lpush(key, "x")
     await until(lambda: "lag" not in told(lake))
     server.client.delete("spreadlake:captures")
+    await until(lambda: told(lake).get("captures"))
+
+
+async def no_numbers(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    """Where counts are kept there is something else."""
+    server.client.hset("spreadlake:dropped", mapping={"trades": "many", "told": "\xff"})
+    server.client.set("spreadlake:lease:tokens", "one")
+    server.client.hset("spreadlake:captures", "deep", "[" * 20_000)
+    server.client.hset("spreadlake:captures", "no text", b'{"pid": 1, "a": "\xff\xd0"}')
+    server.client.set("spreadlake:symbols", b'["\xff\xd0"]')
+    server.client.delete("spreadlake:lease")
+    await until(lambda: server.client.get("spreadlake:lease:tokens") != b"one")
     await until(lambda: told(lake).get("captures"))
 
 
@@ -113,7 +125,16 @@ async def clock_jumped(server: RedisServer, lake: Lake, exchange: SimulatedExcha
 
 @pytest.mark.parametrize(
     "trouble",
-    [group_deleted, moved_to_the_end, trimmed, deleted, of_the_wrong_type, beside, clock_jumped],
+    [
+        group_deleted,
+        moved_to_the_end,
+        trimmed,
+        deleted,
+        of_the_wrong_type,
+        no_numbers,
+        beside,
+        clock_jumped,
+    ],
 )
 def test_whatever_others_do_to_the_log(tmp_path: Path, trouble: Trouble) -> None:
     through(tmp_path, trouble)

@@ -121,10 +121,12 @@ def test_every_failure_of_rest_is_one_kind_of_error(tmp_path: Path) -> None:
                 RestFailure("malformed"),
                 RestFailure("timeout", seconds=3600),
                 RestFailure("reset"),
+                RestFailure("status", status=200, body=b"[" * 100_000),
             )
 
     said = asyncio.run(scenario())
-    assert len(said) == 5
+    assert len(said) == 6
+    assert "not understood" in said[5]
     assert "503" in said[0]
     assert "waiting 7 s" in said[1]
     assert "not understood" in said[2]
