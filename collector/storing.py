@@ -28,6 +28,10 @@ from spreadlake.lake.databases.lake_id import given_lake_id, lake_id
 from spreadlake.service import ServiceContext
 
 log = logging.getLogger(__name__)
+_OF_ANOTHER_LOG = (
+    "%s, and it does not read %s, of which we hold the lease: a lake has one log; end the stores "
+    "that read another server, database or redis.prefix, or this one"
+)
 
 
 async def serve_store(context: ServiceContext, stopped: asyncio.Event) -> None:
@@ -38,10 +42,11 @@ async def serve_store(context: ServiceContext, stopped: asyncio.Event) -> None:
     url = str(context.options["from"])
     check_url(url, "--from")
     server = Server(url, context.settings.redis)
+    fails = RateLimitedLog(log.warning, 60.0)
     try:
         with _shared_lock(context.lake):
             while not stopped.is_set():
-                await _serve_once(context, server, stopped)
+                await _serve_once(context, server, stopped, fails)
     finally:
         await server.close()
 
@@ -60,7 +65,9 @@ def _shared_lock(lake: Lake) -> Iterator[None]:
         yield
 
 
-async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.Event) -> None:
+async def _serve_once(
+    context: ServiceContext, server: Server, stopped: asyncio.Event, fails: RateLimitedLog
+) -> None:
     """Waits for the lease, and keeps the lake until it is lost or `stopped` is set."""
     claim = claim_of(context.settings.exchange.trades, origin_of(context), venue_name(context))
     lease = Lease(server, context.settings.redis.lease_seconds)
@@ -78,16 +85,24 @@ async def _serve_once(context: ServiceContext, server: Server, stopped: asyncio.
                 lambda resources, _: LogSource(resources, server, claim, lease),
                 turn.is_ours,
             )
-    except (LeaseLostError, FencedError) as error:
+    except LeaseLostError as error:
         log.warning("%s; waiting until it ends", error)
+    except FencedError as error:
+        if lease.owned and await lease.is_ours():
+            # No lease keeps the two from taking over from each other; so each reads for a while.
+            fails(_OF_ANOTHER_LOG, error, server.url)
+            await lease.release()
+            await set_within(stopped, context.settings.redis.lease_seconds)
+        else:
+            log.warning("%s; waiting until it ends", error)
     except RedisError as error:
-        log.warning("%s cannot be reached (%s); tried again", server.url, error)
+        fails("%s cannot be reached (%s); tried again", server.url, error)
         await set_within(stopped, lease.interval)
     except (UnavailableError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not passes(error):
             raise explain(error, context.lake.ticks_db) from error
         # Say, a store that sleeps within a transaction keeps it locked.
-        log.warning("the lake cannot be written now (%s); tried again", error)
+        fails("the lake cannot be written now (%s); tried again", error)
         await set_within(stopped, lease.interval)
     finally:
         await lease.release()

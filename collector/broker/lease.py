@@ -18,6 +18,7 @@ from spreadlake.errors import ServiceError
 
 log = logging.getLogger(__name__)
 _RENEWALS = 3  # within the time that the lease lasts
+_RELEASE_SECONDS = 1.0
 
 
 class LeaseLostError(Exception):
@@ -49,6 +50,7 @@ class Lease:
         self._ms = int(seconds * 1000)
         self.interval = seconds / _RENEWALS
         self.token = 0
+        self.owned = False  # the lake was taken over with it
         self._owner = Owner("", "")
         self._warn = RateLimitedLog(log.warning, 30.0)
 
@@ -71,6 +73,7 @@ class Lease:
         self._owner = owner
         if not await self._renew():
             raise self._lost()
+        self.owned = True
 
     async def keep(self) -> None:
         """Renews it until cancelled; LeaseLostError where another store has it.
@@ -97,7 +100,18 @@ class Lease:
     def _lost(self) -> LeaseLostError:
         return LeaseLostError(f"another store has taken over the lease in {self._server.url}")
 
+    async def is_ours(self) -> bool:
+        """Whether it is held still, as far as can be told."""
+        try:
+            return await self._renew()
+        except RedisError:
+            return False
+
     async def release(self) -> None:
-        """Lets the next store begin at once."""
-        with suppress(RedisError):
-            await self._server.run(scripts.RELEASE, [self._server.names.lease], self.token)
+        """Lets the next store begin at once; where Redis says nothing, when the lease is over."""
+        with suppress(RedisError, TimeoutError):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._release()
+
+    async def _release(self) -> None:
+        await self._server.run(scripts.RELEASE, [self._server.names.lease], self.token)

@@ -105,16 +105,23 @@ class LogSource:
     async def flush(self) -> None:
         """Stores what was read, and what is in the log by now, as far as it can be reached."""
         await self._finish_storing()
+        try:
+            # There is more to be done at the end, for which no Redis is needed.
+            async with asyncio.timeout(self._resources.timing.last_flush / 2):
+                await self._read_out()
+        except (RedisError, TimeoutError) as error:
+            why = str(error) or "it takes too long"
+            log.warning("what is left in %s waits for the next store: %s", self._server.url, why)
+            await self._finish_storing()
+
+    async def _read_out(self) -> None:
         await self._server.settle()
         self._consumer.look_back()  # the answer to what was cancelled holds entries
-        try:
-            while not (read := await self._consumer.read()).caught_up or read.ids:
-                await self._take(read)
-                if read.caught_up:
-                    break
-            await self._consumer.acknowledge([])
-        except RedisError as error:
-            log.warning("what is left in %s waits for the next store: %s", self._server.url, error)
+        while not (read := await self._consumer.read()).caught_up or read.ids:
+            await self._take(read)
+            if read.caught_up:
+                break
+        await self._consumer.acknowledge([])
 
     async def close(self) -> None:
         """Ends the attempt to store, and lets the next store begin."""

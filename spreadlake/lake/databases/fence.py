@@ -23,10 +23,13 @@ def read_token(db: sqlite3.Connection) -> int:
 
 
 def take_over(db: sqlite3.Connection, token: int) -> None:
-    """Lets only the holder of `token` write, by `db`; FencedError where a later one has."""
+    """Lets only the holder of `token` write, by `db`; FencedError where another has taken over.
+
+    One with the same token is another one: who gives them out may forget, and give one out twice.
+    """
     with atomic(db):
         held = read_token(db)
-        if held > token:
+        if held >= token:
             raise FencedError(_said(token, held))
         write_meta(db, _KEY, str(token))
 

@@ -57,6 +57,12 @@ class RedisServer:
             assert not deadline.passed, "the server does not answer"
             time.sleep(0.02)
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process
+
     def kill(self) -> None:
         """Ends it at once."""
         if self._process is not None:

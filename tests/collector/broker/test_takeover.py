@@ -1,10 +1,12 @@
 """Of several stores one writes the lake: another takes over when it dies; there never are two."""
 
 import asyncio
+import json
 import os
 import signal
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.collector.broker.servers import RedisServer, capturing, redis_server,
 from tests.collector.broker.test_log import CLEAN, all_stored, with_log
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
+    FAST,
     SYMBOLS,
     collecting,
     differences,
@@ -49,6 +52,12 @@ def test_only_the_newest_writer_writes(tmp_path: Path) -> None:
             take_over(first, 3)
         with atomic(second):
             assert read_token(second) == 4
+        # A Redis that forgot what it gave out gives the same token to another store.
+        with closing(open_ticks_writer(lake)) as third:
+            with pytest.raises(FencedError, match="token 4, ours is 4"):
+                take_over(third, 4)
+            with atomic(second):
+                assert read_token(second) == 4
     assert rows_of(lake, "SELECT key FROM meta WHERE key IN ('by', 'late')") == [("by",)]
 
 
@@ -118,6 +127,54 @@ def test_a_store_whose_redis_forgot_the_lease_ends_where_another_has_begun(tmp_p
         found = asyncio.run(scenario(server))
     assert found.pop("right") > 100
     assert found == CLEAN
+
+
+def test_stores_of_two_logs_on_one_lake_are_told_and_take_turns(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each holds the lease of its own log: they took over from each other many times a second."""
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(one: RedisServer, other: RedisServer) -> Counter[str]:
+        async with SimulatedExchange(market()) as exchange:
+            settings = with_log(settings_for(exchange), lease_seconds=3.0)
+            async with capturing(one, settings), storing(one, lake, settings):
+                await all_stored(lake, exchange)
+                async with storing(other, lake, settings):
+                    await until(lambda: "a lake has one log" in caplog.text)
+                    before = token(lake)
+                    await asyncio.sleep(3.0)
+                    assert token(lake) - before <= 4
+                await all_stored(lake, exchange, 300)
+            return Counter(differences(lake, exchange))
+
+    with redis_server(tmp_path / "one") as one, redis_server(tmp_path / "other") as other:
+        found = asyncio.run(scenario(one, other))
+    assert found.pop("right") > 100
+    assert found == CLEAN
+
+
+def test_a_store_ends_in_time_where_redis_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And says in the lake that it has ended; nothing is called lost that waits in the log."""
+    lake = Lake(tmp_path / "lake")
+
+    async def scenario(server: RedisServer) -> None:
+        async with SimulatedExchange(market()) as exchange:
+            settings, short = settings_for(exchange), replace(FAST, last_flush=4.0)
+            async with capturing(server, settings):
+                async with storing(server, lake, settings, timing=short):
+                    await all_stored(lake, exchange)
+                    server.process.send_signal(signal.SIGSTOP)
+                server.process.send_signal(signal.SIGCONT)
+
+    with redis_server(tmp_path / "redis") as server:
+        asyncio.run(scenario(server))
+    assert "waits for the next store" in caplog.text
+    assert "in memory could not be stored" not in caplog.text
+    told = rows_of(lake, "SELECT value FROM service_status WHERE key = 'collector'")
+    assert json.loads(str(told[0][0]))["state"] == "stopped"
 
 
 def test_only_one_process_touches_files_until_it_has_ended(tmp_path: Path) -> None:
