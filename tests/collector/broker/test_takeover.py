@@ -50,6 +50,9 @@ def test_only_the_newest_writer_writes(tmp_path: Path) -> None:
         assert not first.in_transaction
         with pytest.raises(FencedError):
             take_over(first, 3)
+        # One that never wrote, and whose lease is of before, neither.
+        with closing(open_ticks_writer(lake)) as third, pytest.raises(FencedError):
+            take_over(third, 3)
         with atomic(second):
             assert read_token(second) == 4
         # A Redis that forgot what it gave out gives the same token to another store.

@@ -11,21 +11,26 @@ import polars as pl
 import pytest
 
 import spreadlake
+from collector.roll import compact_all
 from spreadlake.errors import LakeError, ObjectStorageError
-from spreadlake.lake.cold import kept, reading, recorded
+from spreadlake.lake import HOUR_MS
+from spreadlake.lake.cold import catalogue, kept, reading, recorded
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.catalogue import DIGEST
 from spreadlake.lake.cold.objects import Objects
+from tests.analytics_job.archiving import HOURS, trades
 from tests.analytics_job.harness import TestLake
 from tests.buckets import Server
 from tests.cold_lakes import (
     EPOCH_MS,
     MIDNIGHT_MS,
+    SYMBOLS,
     describe,
     finished_lake,
     researched,
     upload,
 )
+from tests.trades import Trade
 
 NAMES = ("cold.db", "ticks.db", "analytics.db")
 END = datetime.fromtimestamp(MIDNIGHT_MS / 1000, UTC)
@@ -133,6 +138,74 @@ def test_what_is_on_the_disk_alone_ends_it(tmp_path: Path, cold: ColdAddress) ->
     assert there.reach()["1s"] == END
     assert there.trades().collect().is_empty()
     assert there.bars(timeframe="1s").collect().height
+
+
+def test_a_copy_of_the_bucket_is_read_where_it_is(
+    uploaded: TestLake, cold: ColdAddress, s3_server: Server
+) -> None:
+    """Its catalogue says where the lake was uploaded to, which may be no more."""
+    expected = spreadlake.open(cold.text).trades().collect()
+    there = ColdAddress(s3_server.make_bucket(), "a/copy")
+    objects, copy = Objects(cold), Objects(there)
+    for held in list(objects.list()):
+        copy.put_bytes(held.path, objects.get(held.path) or b"")
+        objects.delete([held.path])
+    found = spreadlake.open(f"{there.text}/")
+    assert found.trades().collect().equals(expected)
+    assert expected.height
+
+
+def test_what_is_beside_a_day_on_the_disk_alone_ends_it(
+    uploaded: TestLake, cold: ColdAddress
+) -> None:
+    """A late trade of a day that is in the bucket: its hour is in no object."""
+    late = Trade("AUSDT", 900_000, EPOCH_MS + 7, 100.0, 1.0, False)
+    uploaded.store([late])
+    uploaded.roll("AUSDT", EPOCH_MS)
+    hours = "UPDATE rolls SET rows = 181, day_rows = 180 WHERE symbol = 'AUSDT' AND hour_ms = ?"
+    uploaded.db.execute(hours, (EPOCH_MS,))
+    hour = uploaded.lake.tick_partition("AUSDT", EPOCH_MS)
+    assert hour.exists()
+    describe(uploaded.lake, cold)
+    there = spreadlake.open(cold.text)
+    assert there.reach()["trades"] < END
+    assert there.trades().collect().is_empty()
+
+
+def test_what_is_rolled_while_it_is_described_is_on_the_disk_alone(
+    tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves SQLite between the look at what is there and the copy: it is in neither."""
+    lake = TestLake(tmp_path / "lake")
+    lake.store(trades())
+    for symbol in SYMBOLS:
+        for hour in range(2):
+            lake.roll(symbol, EPOCH_MS + hour * HOUR_MS)
+    assert compact_all(lake.lake, lake.db, MIDNIGHT_MS) == 2
+    upload(lake.lake, cold, keep=True)
+    steps = list[str]()
+
+    def step(name: str) -> None:
+        real = getattr(catalogue, name)
+
+        def work(*given: Any) -> Any:
+            steps.append(name)
+            if len(steps) == 2:
+                for symbol in SYMBOLS:
+                    for hour in range(2, HOURS):
+                        lake.roll(symbol, EPOCH_MS + hour * HOUR_MS)
+            return real(*given)
+
+        monkeypatch.setattr(catalogue, name, work)
+
+    step("_first_hot")
+    step("_copy_all")
+    describe(lake.lake, cold)
+    assert len(steps) == 2
+    there = spreadlake.open(cold.text)
+    assert there.reach() == {"trades": END}
+    expected = [one for one in trades() if one.time_ms < MIDNIGHT_MS]
+    assert there.trades().collect().height == len(expected)
 
 
 @pytest.mark.parametrize(

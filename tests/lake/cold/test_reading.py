@@ -100,6 +100,7 @@ def test_looking_asks_the_server_nothing(lake: Lake, way: Way) -> None:
     assert matching(lake, lake.ticks_dir, "symbol=*/date=*/*.parquet") == [
         lake.tick_day(symbol, EPOCH_MS) for symbol in ("AUSDT", "BUSDT")
     ]
+    assert matching(lake, lake.ticks_dir, "symbol=*/*.parquet") == []
     assert way.requests == []
 
 
