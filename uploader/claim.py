@@ -36,18 +36,19 @@ def settle(lake: Lake, ledger: Ledger, address: ColdAddress) -> str:
 def claim(objects: Objects, address: ColdAddress, name: str) -> None:
     """Marks the place as this lake's; LakeError where it is another's."""
     mark = json.dumps({"lake": name}).encode()
-    if _owner(objects) is None:
+    if owner_of(objects) is None:
         objects.put_bytes(MARK, mark)
-    owner = _owner(objects)
+    owner = owner_of(objects)
     if owner != name:
         raise LakeError(
             f"{address.text} is the cold part of another lake (its {MARK} says {owner}); name "
-            "another prefix in storage.cold. Where it is this one's, and its cold.db was lost, "
-            "restore that from the catalogue in the bucket"
+            "another prefix in storage.cold. Where it is this one's, and its cold.db was lost: "
+            "spreadlake upload --recover"
         )
 
 
-def _owner(objects: Objects) -> str | None:
+def owner_of(objects: Objects) -> str | None:
+    """The id of the lake that a place belongs to; None where it is nobody's."""
     found = objects.get(MARK)
     if found is None:
         return None

@@ -36,19 +36,19 @@ class Ledger:
         ).fetchone()
         return None if row is None else Entry(Stamp(*row[:3]), row[3])
 
-    def record(self, sent: Sequence[tuple[str, Sent]], now_ms: int) -> None:
-        """Files that are in the bucket, as the server said."""
+    def record(self, sent: Sequence[tuple[str, Sent]], now_ms: int, *, local: bool = True) -> None:
+        """Files that are in the bucket, as the server said; `local`: and on the disk."""
         if not sent:
             return
         rows = [
-            (path, s.stamp.bytes, s.sha256, s.stamp.mtime_ns, s.stamp.inode, now_ms)
+            (path, s.stamp.bytes, s.sha256, s.stamp.mtime_ns, s.stamp.inode, now_ms, int(local))
             for path, s in sent
         ]
         put = [s for _, s in sent if s.put]
         counts = {("uploaded", ""): len(put), ("bytes", ""): sum(s.stamp.bytes for s in put)}
         with self._writing():
             self._db.executemany(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, 1)", rows
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", rows
             )
             add_counters(self._db, counts)
 

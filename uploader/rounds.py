@@ -24,6 +24,7 @@ from uploader.finished import Finished
 from uploader.leaving import Leaving
 from uploader.ledger import Ledger
 from uploader.look import Look, ToSend
+from uploader.recovery import recover
 from uploader.trouble import Trouble
 from uploader.workers import Workers
 
@@ -86,6 +87,10 @@ class Rounds:
                     raise blocked[0]
                 return
             yield from _wait(stop, self._rest(blocked=bool(blocked)))
+
+    def recover(self) -> Iterator[None]:
+        """Puts on record again what is in the bucket alone; as `uploader.recovery.recover`."""
+        yield from recover(self._lake, self._ledger, self._objects, self._address, self._workers)
 
     def _rest(self, *, blocked: bool) -> float:
         """Seconds until the next round."""

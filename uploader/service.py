@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from itertools import chain
 
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, atomic, beat, open_cold_writer, set_status, writer_lock
@@ -23,8 +24,9 @@ _BEAT_SECONDS = 1.0
 def run(context: ServiceContext) -> None:
     """Uploads until told to stop, or (`once` among the options) all that is finished now.
 
-    Raises ConfigError where there is no bucket, or its client is not installed; `once` also what
-    kept it from uploading something.
+    With `recover` among them it first puts on record again what is in the bucket alone. Raises
+    ConfigError where there is no bucket, or its client is not installed; `once` also what kept it
+    from uploading something, and `recover` LakeError where the bucket has not all of it.
     """
     storage = context.settings.storage
     if storage.cold is None:
@@ -46,7 +48,10 @@ def run(context: ServiceContext) -> None:
         stop.on_set(stopped.set)
         once = bool(context.options.get("once"))
         status.say(db, "running")
-        for _ in rounds.run(stopped, once=once):
+        steps = rounds.run(stopped, once=once)
+        if context.options.get("recover"):
+            steps = chain(rounds.recover(), steps)
+        for _ in steps:
             if stop.is_set():
                 break
             status.keep(db)

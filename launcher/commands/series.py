@@ -196,7 +196,7 @@ def refuse_removed(lake: Lake, key: SeriesKey, *times: float | None) -> None:
     """RemovedError where one of the times asked for is before the rows of a kept series."""
     with snapshot(lake.analytics_db) as db:
         if db is not None:
-            refuse_removed_rows(db, PAIR_ANALYTICS, key.timeframe, *times)
+            refuse_removed_rows(db, lake, PAIR_ANALYTICS, key.timeframe, *times)
 
 
 def what_there_is(lake: Lake, key: SeriesKey) -> str:

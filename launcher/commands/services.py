@@ -181,14 +181,22 @@ def upload(
     once: Annotated[
         bool, typer.Option("--once", help="End once all that is finished is uploaded.")
     ] = False,
+    recover: Annotated[
+        bool,
+        typer.Option(
+            "--recover",
+            help="Where cold.db was lost, or is of before: put what is in the bucket on record "
+            "again, each file once it was looked at; then as --once.",
+        ),
+    ] = False,
 ) -> None:
     """Keep finished days in object storage as well.
 
     Where, storage.cold says; storage.local_days how long they stay on the disk none the less.
     """
-    if once:
+    if once or recover:
         require_lake(Lake(data))
-        _run("uploader", data, config, duration, {"once": True})
+        _run("uploader", data, config, duration, {"once": True, "recover": recover})
     else:
         _follow("uploader", data, config, duration, {})
 

@@ -40,7 +40,7 @@ def computed_rows(
     """
     with closing(open_reader(lake.analytics_db)) as db:
         source = BarSource.of(db, lake, key.timeframe, key.legs)
-        refuse_removed_rows(db, BARS, source.stored, start, end)
+        refuse_removed_rows(db, lake, BARS, source.stored, start, end)
     reach = bars_needed((key.window,), (key.lookback,), definition.max_stale_bars)
     low, high = _span(source, key.legs, start, end)
     step = max(_PIECE, reach)

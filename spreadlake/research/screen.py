@@ -164,7 +164,7 @@ def _read(
     bars = max(request.options.lookback, request.options.window)
     if at is not None:
         first = min(at, (end - bars) * source.length)
-        refuse_removed_rows(db, BARS, source.stored, first)
+        refuse_removed_rows(db, lake, BARS, source.stored, first)
     closes = source.matrix(db, symbols, end - bars, end)
     if np.isnan(closes.close[:, -1]).all():  # a break, or before the first bars
         end = _newest(db, source, symbols, end, at)

@@ -8,13 +8,20 @@ import pytest
 
 from collector.roll import remover
 from spreadlake.config.storing import StorageSettings
-from spreadlake.lake import Lake, atomic, open_analytics_writer, open_ticks_writer
-from spreadlake.lake.analytics.removal import removed_key
+from spreadlake.errors import RemovedError
+from spreadlake.lake import (
+    Lake,
+    atomic,
+    open_analytics_writer,
+    open_reader,
+    open_ticks_writer,
+)
+from spreadlake.lake.analytics.removal import refuse_removed_rows, removed_key
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.recorded import recorded
 from spreadlake.lake.parquet import write_durably
 from spreadlake.lake.ticks.compaction import Day
-from spreadlake.lake.ticks.removal import record_removed
+from spreadlake.lake.ticks.removal import record_removed, refuse_removed
 from spreadlake.series import BARS
 from tests.uploader.lakes import (
     NOV_1_MS,
@@ -60,6 +67,36 @@ def test_what_is_removed_for_good_leaves_the_bucket_as_well(
         }
         assert not any(recorded(lake).has(lake.root / path) for path in gone)
         assert objects_in(cold) == paths_of(lake)
+
+
+def test_who_asks_for_what_was_removed_is_told_that_the_bucket_has_it(
+    tmp_path: Path, cold: ColdAddress
+) -> None:
+    """As where `cold_keep_days` was taken away again before the objects had gone."""
+    lake = lake_of_days(tmp_path, 1)
+    bars = lake.root / "bars/timeframe=1m/symbol=BTCUSDT/date=2026-11-01/day.parquet"
+    write_durably(pl.DataFrame({"time": [1]}), bars)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+    _remove_first_days(lake)
+    said = r"storage\.cold_keep_days.*the bucket still has files.*" + cold.url("")
+    with closing(open_reader(lake.ticks_db)) as db:
+        for start, end in ((NOV_1_MS, NOV_1_MS + 1), (0, 2**52)):
+            with pytest.raises(RemovedError, match=f"{said}ticks/symbol=BTCUSDT"):
+                refuse_removed(db, lake, None, start, end)
+    with (
+        closing(open_reader(lake.analytics_db)) as db,
+        pytest.raises(RemovedError, match=f"{said}bars/timeframe=1m"),
+    ):
+        refuse_removed_rows(db, lake, BARS, "1m", NOV_1_MS // 1000)
+    with uploading(lake, cold, cold_keep_days={"ticks": 9, "bars": 9}) as uploader:
+        uploader.once()
+    with (
+        closing(open_reader(lake.ticks_db)) as db,
+        pytest.raises(RemovedError, match=r"storage\.cold_keep_days") as told,
+    ):
+        refuse_removed(db, lake, None, 0, 2**52)
+    assert "bucket still" not in str(told.value)
 
 
 def test_a_day_that_came_back_stays_in_the_bucket(tmp_path: Path, cold: ColdAddress) -> None:

@@ -3,6 +3,8 @@
 import sqlite3
 
 from spreadlake.errors import RemovedError
+from spreadlake.lake.layout import Lake
+from spreadlake.lake.removed import removed_by, still_in_bucket
 from spreadlake.series import Table
 from spreadlake.times import iso_utc
 
@@ -21,13 +23,15 @@ def removed_before(db: sqlite3.Connection, table: Table, timeframe: str) -> int:
 
 
 def refuse_removed_rows(
-    db: sqlite3.Connection, table: Table, timeframe: str, *times: float | None
+    db: sqlite3.Connection, lake: Lake, table: Table, timeframe: str, *times: float | None
 ) -> None:
     """RemovedError where one of the times (s; None: none was asked for) is before what is kept."""
     end = removed_before(db, table, timeframe)
     asked = [time for time in times if time is not None]
     if end and asked and min(asked) < end:  # 0: nothing was
+        folder = lake.root / table.name / f"timeframe={timeframe}"
         raise RemovedError(
             f"{table.name} of {timeframe} before {iso_utc(end)} were removed to make room "
-            "(storage.keep_days, storage.max_gib); ask for a time from then on"
+            f"({removed_by(lake)}); ask for a time from then on"
+            f"{still_in_bucket(lake, folder, 0, end)}"
         )

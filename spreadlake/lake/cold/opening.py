@@ -4,6 +4,7 @@ import hashlib
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from spreadlake.errors import DamagedFileError, LakeError, MissingFileError, ObjectStorageError
 from spreadlake.lake.analytics.reach import read_reach
@@ -79,6 +80,11 @@ def _catalogue(address: ColdAddress) -> dict[str, bytes]:
         raise
     except DamagedFileError as error:
         raise no_catalogue(address, error.reason) from None
+    return files_of(rows, address)
+
+
+def files_of(rows: list[tuple[Any, ...]], address: ColdAddress) -> dict[str, bytes]:
+    """The databases in the rows of a catalogue; LakeError where it is none."""
     try:
         found = {str(name): bytes(content) for name, content in rows}
     except (TypeError, ValueError):

@@ -11,6 +11,7 @@ from spreadlake.errors import RemovedError
 from spreadlake.lake.databases.connections import atomic
 from spreadlake.lake.databases.status import add_counters
 from spreadlake.lake.layout import DAY_MS, Lake, day_of
+from spreadlake.lake.removed import removed_by, still_in_bucket
 from spreadlake.lake.ticks.compaction import Day
 from spreadlake.lake.ticks.rolls import knows_days
 from spreadlake.times import iso_utc
@@ -122,11 +123,12 @@ def refuse_removed(
     first, last = min(days), max(days)
     names = sorted({day.symbol for day in days})
     of = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    begin, end = first.day_ms // 1000, (last.day_ms + DAY_MS) // 1000
+    there = still_in_bucket(lake, lake.tick_day(names[0], first.day_ms).parent.parent, begin, end)
     raise RemovedError(
-        f"trades of {of} from {iso_utc(first.day_ms // 1000)} to "
-        f"{iso_utc((last.day_ms + DAY_MS) // 1000)} were removed from {lake.ticks_dir} to make "
-        "room (storage.keep_days, storage.max_gib); ask for a later time, or import the dumps of "
-        "these days again (spreadlake import)"
+        f"trades of {of} from {iso_utc(begin)} to "
+        f"{iso_utc(end)} were removed from {lake.ticks_dir} to make room ({removed_by(lake)}); "
+        f"ask for a later time, or import the dumps of these days again (spreadlake import){there}"
     )
 
 

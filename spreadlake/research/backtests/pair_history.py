@@ -123,7 +123,7 @@ class PairHistory:
         """
         with closing(open_reader(lake.analytics_db)) as db:
             source = BarSource.of(db, lake, timeframe, pair)
-            refuse_removed_rows(db, BARS, source.stored, start)
+            refuse_removed_rows(db, lake, BARS, source.stored, start)
             low, high = _span(source, pair, start, end)
             reach = bars_needed((longest,), (longest,), max_stale_bars)
             breaks = read_breaks(db)

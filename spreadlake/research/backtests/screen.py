@@ -104,7 +104,7 @@ def take_screen_backtest(
     threads = threads_of(threads)
     with closing(open_reader(lake.analytics_db)) as db:
         source, _ = BarSource.of_those_with_bars(db, lake, request.timeframe, request.symbols)
-        refuse_removed_rows(db, BARS, source.stored, request.start)
+        refuse_removed_rows(db, lake, BARS, source.stored, request.start)
     low, high = _span(source, request)
     tasks = tasks or InProcess()
     screens = take_screens(lake, request, source, (low, high), advance, threads, tasks)

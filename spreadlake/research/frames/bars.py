@@ -52,9 +52,9 @@ class _Bars(NamedTuple):
     breaks: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, db: sqlite3.Connection, source: BarSource, span: Span) -> "_Bars":
+    def of(cls, db: sqlite3.Connection, lake: Lake, source: BarSource, span: Span) -> "_Bars":
         """RemovedError where the span begins, or lies, before what is kept."""
-        refuse_removed_rows(db, BARS, source.stored, span.start, _last(span.end))
+        refuse_removed_rows(db, lake, BARS, source.stored, span.start, _last(span.end))
         length, (first, last) = source.length, span.whole(source.length)
         low = -(-removed_before(db, BARS, source.stored) // length) if first is None else first
         low = max([low, min(source.first.values(), default=low)])
@@ -87,7 +87,7 @@ def bars_frame(
 
     def read(asked: Asked) -> Iterator[pl.DataFrame]:
         with analytics_of(lake) as db:
-            bars = _Bars.of(db, _now(db, source, timeframe), span)
+            bars = _Bars.of(db, lake, _now(db, source, timeframe), span)
         for symbol in symbols_meeting(asked.predicate, list(source.first)):
             for low, high in bars.pieces(asked, 1):
                 with analytics_of(lake) as db:
@@ -112,7 +112,7 @@ def wide_bars_frame(
 
     def read(asked: Asked) -> Iterator[pl.DataFrame]:
         with analytics_of(lake) as db:
-            bars = _Bars.of(db, _now(db, source, timeframe), span)
+            bars = _Bars.of(db, lake, _now(db, source, timeframe), span)
         for low, high in bars.pieces(asked, len(names)):
             with analytics_of(lake) as db:
                 # Whoever is not asked for has times nevertheless: the rows are the same.

@@ -116,7 +116,7 @@ class _Reading(NamedTuple):
             bars_from = removed_before(db, BARS, source.stored)
             stored = _Stored(db, lake, key, 0 if first is None else first)
             if request.prices is None and stored.kept:
-                refuse_removed_rows(db, PAIR_ANALYTICS, key.timeframe, first, within)
+                refuse_removed_rows(db, lake, PAIR_ANALYTICS, key.timeframe, first, within)
                 start, computed = stored.first_time(end), end
             elif request.prices is None and stored.first_time(bars_from) < bars_from:
                 # Rows may be kept for longer than bars, and so may those that reach back to them.
@@ -127,7 +127,7 @@ class _Reading(NamedTuple):
                 last_kept = last_time(db, lake, key, bars_from + reach * source.length) or 0
                 computed = min(max(last_kept + source.length, bars_from), end)
             else:
-                refuse_removed_rows(db, BARS, source.stored, first, within)
+                refuse_removed_rows(db, lake, BARS, source.stored, first, within)
                 start = computed = max(begin if first is None else first, bars_from)
             return cls(lake, request, source, read_breaks(db), start, computed, end)
 
