@@ -7,11 +7,12 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
@@ -117,14 +118,14 @@ def _require_same(lake: Lake, there: Lake, address: ColdAddress, name: str) -> N
         )
 
 
-def _hours(lake: Lake) -> dict[tuple[str, int], int]:
+def _hours(lake: Lake) -> Mapping[Any, int]:
     if not lake.ticks_db.exists():
         return {}
     with closing(open_reader(lake.ticks_db)) as db:
         return newest_seqs(db)
 
 
-def _series(lake: Lake) -> dict[tuple[str, str], int]:
+def _series(lake: Lake) -> Mapping[Any, int]:
     """Where the bars of each symbol and timeframe begin."""
     if not lake.analytics_db.exists():
         return {}
