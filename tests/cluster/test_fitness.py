@@ -1,8 +1,11 @@
 """What a worker is looked at for, and what is sent to it."""
 
 import pickle
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import spreadlake
@@ -16,8 +19,12 @@ from spreadlake.cluster.fitness import (
 )
 from spreadlake.cluster.remote import Packed
 from spreadlake.cluster.sent import packed, unpacked
-from spreadlake.lake import Lake
-from tests.research.bar_lake import make_bar_lake, walks
+from spreadlake.errors import LakeError
+from spreadlake.lake import Lake, open_analytics_writer
+from spreadlake.pairs import Pair
+from spreadlake.research.backtests.grid_tasks import PairGround
+from spreadlake.research.backtests.pair import BacktestRequest
+from tests.research.bar_lake import BEGIN, fill_bars, make_bar_lake, walks
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +92,20 @@ def test_a_task_that_is_done_again_is_not_one_more() -> None:
     for _ in range(3):
         counted.one()
     assert told == [(0, 2), (1, 2), (2, 2), (2, 2)]
+
+
+def test_bars_that_are_others_where_they_are_read_again_are_told(tmp_path: Path) -> None:
+    """Sets of one grid over bars of two moments would be compared with each other."""
+    lake = make_bar_lake(tmp_path, walks(["AUSDT", "BUSDT"], 300))
+    pair = Pair("AUSDT", "BUSDT")
+    ground = PairGround(lake, BacktestRequest(pair, window=20, lookback=60), 60).pinned()
+    sent = packed(ground, lake, str(lake.root))
+    assert len(sent) < 2_000
+    bars = unpacked(sent).ground_bars
+    with closing(open_analytics_writer(lake)) as db:
+        fill_bars(db, {"AUSDT": np.ones(5), "BUSDT": np.ones(5)}, start=BEGIN + 300 * 60)
+        assert len(unpacked(sent).ground_bars) == len(bars), "what came since is left out"
+        changed = "UPDATE bars SET close = close + 1e-9 WHERE symbol = 'AUSDT' AND time = ?"
+        assert db.execute(changed, (BEGIN + 200 * 60,)).rowcount == 1
+    with pytest.raises(LakeError, match=r"the bars of AUSDT/BUSDT in .* changed while"):
+        _ = unpacked(sent).ground_bars
