@@ -210,6 +210,19 @@ def test_ctrl_c_ends_the_processes_of_a_local_cluster(lake: Lake, tmp_path: Path
     until(lambda: not any(map(_is_there, workers)), "the end of its workers")
 
 
+def test_the_processes_of_a_local_cluster_end_with_a_command_that_is_killed(
+    lake: Lake, tmp_path: Path
+) -> None:
+    arguments: list[Any] = ["backtest", "--pair", "AUSDT/BUSDT", "--data", lake.root]
+    arguments += ["--grid", "entry=" + ",".join(f"{at / 1000:g}" for at in range(500, 5500))]
+    with _running([*arguments, "--cluster", "local:1"], tmp_path) as process:
+        until(lambda: len(_children(process.pid)) > 1, "its worker")
+        workers = _children(process.pid)
+        process.kill()
+        process.wait()
+    until(lambda: not any(map(_is_there, workers)), "the end of its workers")
+
+
 def _running(arguments: list[Any], folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "err.txt").open("wb") as err:
         return subprocess.Popen(
