@@ -59,6 +59,7 @@ FAULTS = {
     "forbidden": (_status(403, "AccessDenied"), "403 AccessDenied"),
     "full": (_status(507, "InsufficientStorage"), "make room in the bucket"),
     "quota": (_status(403, "QuotaExceeded"), "make room in the bucket"),
+    "clock": (_status(403, "RequestTimeTooSkewed"), "set this one right"),
     "busy": (_status(503, "SlowDown"), "503 SlowDown"),
     "cut": (_cut, "cannot be reached"),
 }

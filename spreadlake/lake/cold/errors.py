@@ -5,11 +5,17 @@ from typing import Any, Literal
 from spreadlake.errors import LakeError
 from spreadlake.lake.cold.address import ColdAddress
 
-Kind = Literal["away", "busy", "forbidden", "full", "missing", "no bucket", "refused", "wrong"]
+Kind = Literal[
+    "away", "busy", "clock", "forbidden", "full", "missing", "no bucket", "refused", "wrong"
+]
+
+CLOCK_REMEDY = "the clocks of this machine and of the server differ too much: set this one right"
+CLOCK_CODE = "RequestTimeTooSkewed"
 
 _REMEDIES: dict[Kind, str] = {
     "away": "is the server there, and AWS_ENDPOINT_URL right? (an address of http:// or https://)",
     "busy": "it is asked again later",
+    "clock": CLOCK_REMEDY,
     "forbidden": "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), AWS_REGION, "
     "and at what they may do in the bucket",
     "full": "make room in the bucket, or raise its quota",
@@ -29,7 +35,7 @@ _CODES: dict[str, Kind] = {
     "XAmzContentSHA256Mismatch": "wrong",
     "IncompleteBody": "away",
     "SlowDown": "busy",
-    "RequestTimeTooSkewed": "forbidden",
+    CLOCK_CODE: "clock",
 }
 _STATUSES: dict[int, Kind] = {
     401: "forbidden", 403: "forbidden", 404: "missing", 413: "full", 429: "busy", 500: "busy",

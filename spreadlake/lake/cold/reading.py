@@ -18,6 +18,7 @@ import polars as pl
 
 from spreadlake.caches import cache_folder
 from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageError
+from spreadlake.lake.cold.errors import CLOCK_CODE, CLOCK_REMEDY
 
 T = TypeVar("T")
 
@@ -37,6 +38,11 @@ _BEYOND_ITS_END = "416"
 # All others of its kind are answers, which it gives to this object or to whoever asks: the server
 # is there.
 _SILENCE = ("408", "429")
+
+_REMEDY = (
+    "see that the server runs and is reached from here, and that AWS_ENDPOINT_URL, "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are those of the bucket"
+)
 
 _away: dict[str, str] = {}
 """The servers that did not answer, and what kept them from it."""
@@ -154,12 +160,8 @@ def _refused(trouble: str) -> bool:
 
 def _unreachable(trouble: str, url: str, path: Path) -> ObjectStorageError:
     what = f"{url} cannot be read from {server()} ({trouble})"
-    return ObjectStorageError(
-        f"{what}; see that the server runs and is reached from here, and that AWS_ENDPOINT_URL, "
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are those of the bucket",
-        path,
-        what,
-    )
+    remedy = CLOCK_REMEDY if CLOCK_CODE in trouble else _REMEDY
+    return ObjectStorageError(f"{what}; {remedy}", path, what)
 
 
 def _trouble(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from spreadlake.errors import DamagedFileError, MissingFileError, ObjectStorageError
-from spreadlake.lake import HOUR_MS, Lake, open_reader
+from spreadlake.lake import HOUR_MS, Lake, open_reader, read_trades
 from spreadlake.lake.analytics.archive import Piece, is_on_logs
 from spreadlake.lake.cold import reading
 from spreadlake.lake.cold.address import ColdAddress
@@ -28,6 +28,7 @@ from tests.cold_lakes import (
     upload,
 )
 from tests.metered import Way
+from tests.uploader.between import Faults, between
 
 
 def day_of(lake: Lake) -> Path:
@@ -266,3 +267,16 @@ def test_a_lake_without_a_cold_part_imports_none(tmp_path: Path) -> None:
         check=True,
     )
     assert said.stdout.strip() == "[]"
+
+
+def test_a_clock_that_is_wrong_is_told_with_its_remedy(
+    tmp_path: Path, cold: ColdAddress, s3_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = finished_lake(tmp_path)
+    assert upload(lake.lake, cold)
+    faults = Faults(status=403, method="any", code="RequestTimeTooSkewed")
+    with between(s3_server.endpoint, faults) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        with pytest.raises(ObjectStorageError, match=r"RequestTimeTooSkewed.*set this one right"):
+            read_trades(lake.lake, EPOCH_MS, EPOCH_MS + HOUR_MS)
+    lake.close()
