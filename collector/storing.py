@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from collector.broker.claims import claim_of
 from collector.broker.lease import Lease, LeaseLostError, OtherLakeError, Owner
 from collector.broker.log_source import LogSource
-from collector.broker.server import Server, check_url
+from collector.broker.server import Server, check_url, in_words
 from collector.keeping import keep_lake, origin_of, venue_name
 from collector.log_lines import RateLimitedLog
 from collector.timing import set_within
@@ -96,7 +96,7 @@ async def _serve_once(
         else:
             log.warning("%s; waiting until it ends", error)
     except RedisError as error:
-        fails("%s cannot be reached (%s); tried again", server.url, error)
+        fails("%s cannot be reached (%s); tried again", server.url, in_words(error))
         await set_within(stopped, lease.interval)
     except (UnavailableError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not passes(error):
@@ -127,7 +127,7 @@ async def _acquired(
         except RedisError as error:
             if (reason := server.refusal(error)) is not None:
                 raise ServiceError(reason) from error
-            fails("%s cannot be reached (%s); tried again", server.url, error)
+            fails("%s cannot be reached (%s); tried again", server.url, in_words(error))
         await set_within(stopped, lease.interval)
     return False
 
@@ -186,5 +186,5 @@ def _of_another(server: Server, place: object) -> str:
         f"the log in {server.url} is of another lake ({place}), which has not read it to its end: "
         "what this one took out of it would be missing there. Choose that lake with --data; or "
         "give this one a log of its own, by another redis.prefix here and for its captures; or, "
-        f"where that lake is gone for good, forget it: redis-cli DEL {server.names.lake}"
+        f"where that lake is gone for good, forget it: {server.client} DEL {server.names.lake}"
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from redis.exceptions import RedisError
 
 from collector.broker import scripts
-from collector.broker.server import Server
+from collector.broker.server import Server, in_words
 from collector.log_lines import RateLimitedLog
 from spreadlake.errors import ServiceError
 
@@ -87,7 +87,9 @@ class Lease:
             except RedisError as error:
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
-                self._warn("the lease in %s could not be renewed: %s", self._server.url, error)
+                self._warn(
+                    "the lease in %s could not be renewed: %s", self._server.url, in_words(error)
+                )
                 continue
             if not held:
                 raise self._lost()

@@ -14,7 +14,7 @@ from collector.broker.consumer import LogConsumer, Read
 from collector.broker.entry import merged
 from collector.broker.lease import Lease
 from collector.broker.observer import LogObserver
-from collector.broker.server import Server
+from collector.broker.server import Server, in_words
 from collector.log_lines import RateLimitedLog, shortened
 from collector.resources import Resources
 from collector.source import Work
@@ -138,7 +138,7 @@ class LogSource:
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
                 self._consumer.look_back()  # what was read may not have been stored
-                self._ready, self.trouble = False, str(error) or type(error).__name__
+                self._ready, self.trouble = False, in_words(error)
                 self._warn("the log in %s cannot be read now: %s", self._server.url, self.trouble)
                 await asyncio.sleep(self._backoff.next())
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from collector.broker import scripts
 from collector.broker.entry import encoded
-from collector.broker.server import Server
+from collector.broker.server import Server, in_words
 from collector.log_lines import RateLimitedLog, shortened
 from collector.storage.batch import Batch
 from collector.timing import Timing
@@ -95,7 +95,7 @@ class Publisher:
             except RedisError as error:
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
-                self._ready, self.trouble = False, str(error) or type(error).__name__
+                self._ready, self.trouble = False, in_words(error)
                 self._warn(
                     "trades cannot be published to %s now (%s); kept in memory and tried again",
                     self._server.url,

@@ -124,6 +124,15 @@ def is_of_another_type(error: Exception) -> bool:
     return "WRONGTYPE" in str(error) or "wrong kind of value" in str(error)
 
 
+def in_words(error: Exception) -> str:
+    """What kept the server from answering; where nobody answers, also what to look at."""
+    said = (str(error) or type(error).__name__).rstrip(".")
+    # Of their subclasses each is an answer.
+    if type(error) in (exceptions.ConnectionError, exceptions.TimeoutError):
+        return f"{said}; does a Redis server run there, and is it reached from here?"
+    return said
+
+
 class Names:
     """The keys of one log."""
 
@@ -224,7 +233,7 @@ class Server:
                 "count apart. Name another log with redis.prefix, or another server or database; "
                 "or end the captures and stores that use this one: it is free once it was read to "
                 "its end; or, where nobody wants what is in it, forget it: "
-                f"redis-cli DEL {names.stream} {names.claim}"
+                f"{self.client} DEL {names.stream} {names.claim}"
             )
 
     def refusal(self, error: Exception) -> str | None:
@@ -246,6 +255,13 @@ class Server:
                 f"({error}); another program uses it: name others with redis.prefix"
             )
         return f"{self.url} refuses: {error}"
+
+    @property
+    def client(self) -> str:
+        """How a person speaks to this server; a password is theirs to put in."""
+        parts = urlsplit(self.url)
+        place = f"-s {parts.path}" if parts.scheme == "unix" else f"-u {self.url}"
+        return f"redis-cli {place}"
 
     @property
     def trims_acked(self) -> bool:

@@ -10,7 +10,6 @@ from collector.timing import Timing
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.venue import Standing
 
-# What the collector reads once.
 # What is read once: here, by the log's publisher and store, and by the uploader.
 _AT_NEXT_START = (
     "exchange.",

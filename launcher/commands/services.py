@@ -102,7 +102,8 @@ def store(
 
     It repairs gaps and rolls finished hours. Of several on one lake one writes, the others wait.
     """
-    _follow("collector", data, config, duration, {"from": source, "origin": _known(origin)})
+    options = {"from": source, "origin": _known(origin)}
+    _follow("collector", data, config, duration, options, signed="store")
 
 
 def _known(origin: str) -> str:
@@ -242,13 +243,15 @@ def _follow(
     lateness: float | None = None,
     *,
     keep: bool = True,
+    signed: str | None = None,
 ) -> None:
     """Runs a service that stays, and takes on what is edited meanwhile.
 
-    What it accepted it keeps in the lake, where there is one.
+    What it accepted it keeps in the lake, where there is one. Its log is `signed` by its name, or
+    by the command's where one service has two.
     """
     path, lake = find_config(config), Lake(data)
-    configure_logs(name)
+    configure_logs(signed or name)
     with following(name, lake, path, keep=keep) as watch:
         settings = watch.settings
         if lateness is not None:

@@ -1,6 +1,7 @@
 """The commands with a log: what is wrong is told in one line, with the remedy."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 )
 def test_addresses_are_taken(url: str) -> None:
     check_url(url, "--to")
+
+
+def test_a_first_start_without_a_server_asks_for_one(tmp_path: Path) -> None:
+    told = run("store", "--from", URL, "--duration", "0.5", cwd=tmp_path).stderr
+    assert re.match(r"\S+ store         WARNING redis://127.0.0.1:1/0 cannot be reached \(", told)
+    assert "; does a Redis server run there, and is it reached from here?); tried again" in told
+
+
+def test_how_to_speak_to_a_server() -> None:
+    def client(url: str) -> str:
+        return Server(url, load_settings(None).redis).client
+
+    assert client("redis://user:secret@host:1/2") == "redis-cli -u redis://user:***@host:1/2"
+    assert client("unix:///run/r.sock") == "redis-cli -s /run/r.sock"
 
 
 def test_a_password_is_not_shown() -> None:

@@ -64,7 +64,7 @@ async def refused(server: RedisServer, lake: Lake, settings: object) -> None:
         async with storing(server, lake, settings) as store:  # type: ignore[arg-type]
             await store
     assert "lake on " in str(said.value)
-    assert f"redis-cli DEL {OWNER}" in str(said.value)
+    assert f"redis-cli -u {server.url} DEL {OWNER}" in str(said.value)
 
 
 def test_a_log_with_nothing_left_in_it_may_be_taken_by_another_lake(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_log_with_other_trades_in_it_is_refused_with_the_way_out(tmp_path: Pat
                 async with capturing(server, settings) as capture:
                     await capture
             remedy = f"DEL {STREAM} {HOLDS}"
-            assert str(said.value).endswith(f"redis-cli {remedy}")
+            assert str(said.value).endswith(f"redis-cli -u {server.url} {remedy}")
             server.client.execute_command(*remedy.split())
             async with capturing(server, settings):
                 await until(lambda: server.entries() > 0)
