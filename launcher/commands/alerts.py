@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from launcher.commands.by_hand import JsonOption, echo_json, first_rows, when_taken
+from launcher.commands.by_hand import JsonOption, ListsAlone, echo_json, first_rows, when_taken
 from launcher.commands.options import DataOption, refuse_before_word
 from launcher.commands.output import new_console
-from launcher.commands.pairs import known_symbols, refuse_unknown
+from launcher.commands.pairs import refuse_unknown
 from spreadlake.config.added_rules import (
     BY_HAND,
     AddedRule,
@@ -24,7 +24,13 @@ from spreadlake.errors import InputError
 from spreadlake.lake import Lake
 from spreadlake.lake.added_pairs import read_added
 from spreadlake.pairs import Pair, parse_pair
-from spreadlake.status import RuleReport, read_rules, require_lake, snapshot
+from spreadlake.status import (
+    RuleReport,
+    read_followed_pairs,
+    read_rules,
+    require_lake,
+    snapshot,
+)
 from spreadlake.status.watchable import Watchable, watchable
 from spreadlake.words import age, count
 
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 alerts_app = typer.Typer(
+    cls=ListsAlone,
     invoke_without_command=True,
     add_completion=False,
     help="List alert rules, and set one for a pair.\n\nAlone it lists the rules on pair analytics: "
@@ -195,7 +202,7 @@ def _watchable(
     if can.refused:
         raise InputError(can.refused)
     if not can.followed and pair not in added:
-        refuse_unknown(pair, known_symbols(lake))
+        refuse_unknown(lake, pair)
         raise InputError(
             f"pair {pair.name} is not followed, so nothing is computed that a rule could watch; "
             f"first: spreadlake pairs add {pair.name} --data {shlex.quote(str(lake.root))}"
@@ -232,14 +239,23 @@ def _in_words(one: AddedRule) -> str:
 
 
 def _print(lake: Lake, reports: Sequence[RuleReport], *, every: bool) -> None:
-    console = new_console()
     if not reports:
-        text = f"lake {lake.root}: no rule watches a pair; set one: spreadlake alerts set A/B"
-        console.print(text)
+        _print_none(lake)
         return
     pairs = count(len({one.pair for one in reports}), "pair")
     title, shown = first_rows(f"{pairs} watched, a row for each rule", reports, every=every)
-    console.print(_table(title, shown, time.time()))
+    new_console().print(_table(title, shown, time.time()))
+
+
+def _print_none(lake: Lake) -> None:
+    """A rule that can be set, and how; or what has to be there first."""
+    followed, data = read_followed_pairs(lake), shlex.quote(str(lake.root))
+    if followed:
+        pair = followed[0].pair
+        then = f"set one: spreadlake alerts set {pair} --threshold 2 --data {data}"
+    else:
+        then = f"none is followed that one could watch: spreadlake pairs --data {data}"
+    typer.echo(f"lake {lake.root}: no rule watches a pair; {then}")
 
 
 def _table(title: str, reports: Sequence[RuleReport], now: float) -> "Table":

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from spreadlake.lake import Lake
 from spreadlake.status import as_copied, read_copied, read_service
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_ROWS = 40
+
+
+class ListsAlone(TyperGroup):
+    """A command with words that lists where none is given; whoever asks it to list is told so."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The word's command; a usage error that says what there is, where there is no such."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            words = " and ".join(self.list_commands(ctx))
+            ctx.fail(
+                f"No such command '{args[0]}'. There are {words}; {ctx.command_path} alone lists "
+                "what there is."
+            )
+        return super().resolve_command(ctx, args)
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="All of it as JSON.")]
 

@@ -1,14 +1,16 @@
 """`spreadlake pairs`: which pairs are followed and who asked for them; adds and removes some."""
 
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.commands.by_hand import JsonOption, echo_json, first_rows, when_taken
+from launcher.commands.by_hand import JsonOption, ListsAlone, echo_json, first_rows, when_taken
 from launcher.commands.options import DataOption, refuse_before_word
 from launcher.commands.output import new_console
 from spreadlake.errors import InputError
@@ -24,15 +26,19 @@ from spreadlake.status import (
     require_lake,
     snapshot,
 )
+from spreadlake.status.ticks import read_identity
 from spreadlake.words import age, count
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _MOST_NAMED = 10  # symbols, in a message
+_NEAREST = 3
+_LEGS = 2
 _FROM = {"configuration": "configuration", "hand": "added by hand", "screen": "screen"}
 
 pairs_app = typer.Typer(
+    cls=ListsAlone,
     invoke_without_command=True,
     add_completion=False,
     help="List, add and remove the pairs that are followed.\n\nAlone it lists them, with who asked "
@@ -74,9 +80,8 @@ def add(pairs: PairsArgument, data: DataOption = Path("data")) -> None:
     lake = Lake(data)
     require_lake(lake)
     wanted = _parsed(pairs)
-    symbols = known_symbols(lake)
     for pair in wanted:
-        refuse_unknown(pair, symbols)
+        refuse_unknown(lake, pair)
     with changing_added(lake) as held:
         known = {frozenset(one.pair): one for one in (*_followed(lake), *held)}
         for pair in wanted:
@@ -147,16 +152,26 @@ def _chosen(lake: Lake) -> list[Pair]:
         return [] if db is None else read_chosen(db)
 
 
-def refuse_unknown(pair: Pair, symbols: Sequence[str]) -> None:
+def refuse_unknown(lake: Lake, pair: Pair) -> None:
     """InputError where a leg is no symbol of the lake."""
+    symbols = known_symbols(lake)
     for leg in pair:
         if leg not in symbols:
+            near = get_close_matches(leg, symbols, _NEAREST)
+            meant = f"; did you mean {' or '.join(near)}? Its" if near else "; its"
             more = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
             there = ", ".join(symbols[:_MOST_NAMED]) + more if symbols else "none yet"
             raise InputError(
-                f"pair {pair.name}: {leg} is not captured, and the lake has nothing of it; its "
-                f"symbols are {there}. Add {leg} to symbols in the configuration first"
+                f"pair {pair.name}: {leg} is not captured, and the lake has nothing of it{meant} "
+                f"symbols are {there}. Add {leg} to symbols in {_configuration_of(lake)} first"
             )
+
+
+def _configuration_of(lake: Lake) -> str:
+    """The one that counts: a demo reads none but the one that it is given."""
+    with snapshot(lake.ticks_db) as db:
+        is_demo = db is not None and read_identity(db)[0] == "demo"
+    return "a configuration that the demo is given (--config)" if is_demo else "the configuration"
 
 
 def _refuse_followed(pair: Pair, other: FollowedPair | None) -> None:
@@ -205,13 +220,23 @@ def _tell(lake: Lake, pairs: Sequence[Pair], done: str, state: str) -> None:
 
 
 def _print(lake: Lake, reports: Sequence[FollowedReport], *, every: bool) -> None:
-    console = new_console()
     if not reports:
-        text = f"lake {lake.root}: no pair is followed; add one: spreadlake pairs add A/B"
-        console.print(text)
+        _print_none(lake)
         return
     title, shown = first_rows(count(len(reports), "pair"), reports, every=every)
-    console.print(_table(title, shown, time.time()))
+    new_console().print(_table(title, shown, time.time()))
+
+
+def _print_none(lake: Lake) -> None:
+    """What can be added, and how; or what has to be there first."""
+    symbols, data = known_symbols(lake), shlex.quote(str(lake.root))
+    if len(symbols) < _LEGS:
+        then = "the lake has no two symbols yet: start spreadlake on it, or import trades"
+    else:
+        then = f"add one: spreadlake pairs add {symbols[0]}/{symbols[1]} --data {data}"
+        if not lake.analytics_db.exists():
+            then += ", or start the analytics job, which follows those of the configuration"
+    typer.echo(f"lake {lake.root}: no pair is followed; {then}")
 
 
 def _table(title: str, reports: Sequence[FollowedReport], now: float) -> "Table":

@@ -41,6 +41,8 @@ GrafanaOption = Annotated[
 ]
 
 
+_A_FILE = "named with --config (make demo ARGS='--config FILE')"
+
 # A day's listings and deliveries may come within minutes there.
 _WHOLE_MARKET = {
     "SPREADLAKE_SYMBOLS": "all",
@@ -89,7 +91,7 @@ def demo(
         settings = load_settings(config)
     notes = []
     if config is None and (own := find_config(None)):
-        notes.append(f"the demo takes no notice of {own}, unless told: --config {own}")
+        notes.append(f"the demo takes no notice of {own}, unless told: {_told(own)}")
     port = free_port()
     launcher = Launcher(lake, config, exchange_variables(port, binance.REST_KIND))
 
@@ -117,6 +119,10 @@ def up(
     _run("spreadlake", Launcher(Lake(data), path), load_settings(path), duration, grafana=grafana)
 
 
+def _told(config: Path) -> str:
+    return f"--config {config} (with make: make demo ARGS='--config {config}')"
+
+
 def _demo_data() -> Path:
     return Path(os.environ.get("SPREADLAKE_DATA") or "data") / "demo"
 
@@ -141,9 +147,11 @@ def _run(
     exchange = settings.exchange
     venue = binance.venue_of(exchange.ws_url, exchange.rest_url) if simulator_port is None else None
     check_claim(lake, kind, origin, venue)
-    _check_first(lake, settings, grafana=grafana)
+    with _by_what_counts(launcher, origin):
+        _check_first(lake, settings, grafana=grafana)
     with _to_itself(lake), writer_lock(lake, "grafana") if grafana else nullcontext():
-        url, launcher = _with_metrics_address(launcher, settings)
+        with _by_what_counts(launcher, origin):
+            url, launcher = _with_metrics_address(launcher, settings)
         watch = _observability(lake, url, notifier=bool(settings.notify.urls)) if grafana else None
         linked = settings.exporter.dashboards or (watch.grafana_url if watch else None)
         called = settings.exporter.command or command_name()
@@ -165,6 +173,17 @@ def _run(
             typer.echo(run_pipeline(pipeline, duration))
         finally:
             launcher.forget()
+
+
+@contextmanager
+def _by_what_counts(launcher: Launcher, origin: Origin) -> Iterator[None]:
+    """Within it a mistake in the settings of a demo without a file is told with where they are."""
+    try:
+        yield
+    except ConfigError as error:
+        if origin == "demo" and launcher.config is None:
+            raise ConfigError(f"{error}; a demo reads a file only where it is {_A_FILE}") from None
+        raise
 
 
 def _check_first(lake: Lake, settings: Settings, *, grafana: bool) -> None:

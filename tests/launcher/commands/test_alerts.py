@@ -277,3 +277,11 @@ def test_a_running_job_takes_it_on(tmp_path: Path, lake: harness.TestLake) -> No
         alerts(tmp_path, "remove", "AUSDT/BUSDT")
         until(lambda: watched(lake)[place] == 1.75, "its end")
         assert job.poll() is None
+
+
+def test_where_no_rule_is_it_is_said_how_to_set_one(tmp_path: Path, lake: harness.TestLake) -> None:
+    run_job(lake, alerts=[])
+    told = "no rule watches a pair; set one: spreadlake alerts set "
+    assert f"{told}AUSDT/BUSDT --threshold 2 --data data" in alerts(tmp_path)
+    run_job(lake, alerts=[], pairs=[])
+    assert "none is followed that one could watch: spreadlake pairs --data" in alerts(tmp_path)

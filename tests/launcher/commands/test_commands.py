@@ -70,6 +70,8 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     ("arguments", "message"),
     [
         (["dmeo"], "No such command 'dmeo'"),
+        (["pairs", "list"], "There are add and remove; spreadlake pairs alone lists what"),
+        (["alerts", "list"], "There are set and remove; spreadlake alerts alone lists"),
         (["demo", "--seconds", "5"], "No such option: --seconds"),
         (["demo", "--duration", "-1"], "'-1' is not a number of seconds, such as 60"),
         (["up", "--duration", "nan"], "'nan' is not a number of seconds"),
@@ -123,6 +125,9 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path, command: s
         ended = invoke(command, "--data", "lake", cwd=tmp_path, variables=variables)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"spreadlake: error: port {port} on 127.0.0.1 is in use; ")
+    assert ("a demo reads a file only where it is named with --config" in ended.stderr) is (
+        command == "demo"
+    )
     assert not (tmp_path / "lake").exists()
 
 

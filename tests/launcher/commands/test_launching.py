@@ -277,8 +277,9 @@ def test_what_was_said_before_the_screen_is_in_its_foot(
     ended = invoke("demo", "--data", "my lake", cwd=tmp_path)
     (ran,) = pipelines
     note, status, csv = ran.foot
-    assert (
-        note == "the demo takes no notice of spreadlake.toml, unless told: --config spreadlake.toml"
+    assert note == (
+        "the demo takes no notice of spreadlake.toml, unless told: --config spreadlake.toml (with "
+        "make: make demo ARGS='--config spreadlake.toml')"
     )
     assert note in ended.stderr
     assert status.endswith("status --data 'my lake'")

@@ -15,6 +15,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, atomic, open_reader, open_ticks_writer
 from spreadlake.lake.added_pairs import added, changing_added, read_added
 from spreadlake.lake.analytics.followed import read_followed
+from spreadlake.lake.databases.meta import write_meta
 from spreadlake.lake.ticks.universe import UniverseRow, save_universe
 from spreadlake.pairs import Pair
 from tests.analytics_job import harness
@@ -114,7 +115,8 @@ def test_as_json_and_where_each_is_from(tmp_path: Path, lake: harness.TestLake) 
         ("add AUSDT-BUSDT", "is not two symbols with a / between"),
         ("add ausdt/busdt", "upper case: AUSDT"),
         ("add AUSDT/AUSDT", "two different symbols"),
-        ("add AUSDT/ZUSDT", "ZUSDT is not captured, and the lake has nothing of it; its symbols"),
+        ("add AUSDT/ZUSDT", "ZUSDT is not captured, and the lake has nothing of it; did you mean "),
+        ("add AUSDT/XYZ", "XYZ is not captured, and the lake has nothing of it; its symbols are"),
         ("add AUSDT/BUSDT", "followed already (pairs of the configuration asks for it)"),
         ("add BUSDT/AUSDT", "the other way round, as AUSDT/BUSDT; turn it round in pairs"),
         ("add CUSDT/BUSDT", "followed already (by hand)"),
@@ -239,10 +241,20 @@ def test_a_file_that_is_wrong_is_told_and_changes_nothing(
     assert [pair.name for pair in changed.pair_list] == ["AUSDT/BUSDT"]
 
 
+def test_who_has_a_demo_is_told_which_configuration_counts(tmp_path: Path) -> None:
+    with closing(open_ticks_writer(Lake(tmp_path / "data"))) as db, atomic(db):
+        write_meta(db, "origin", "demo")
+    assert "in a configuration that the demo is given (--config) first" in refused(
+        tmp_path, "add", "AUSDT/BUSDT"
+    )
+    assert "no two symbols yet: start spreadlake on it, or import" in pairs(tmp_path)
+
+
 def test_a_lake_of_before_and_one_without_analytics(tmp_path: Path) -> None:
     with closing(open_ticks_writer(Lake(tmp_path / "data"))) as db, atomic(db):
         save_universe(db, [UniverseRow(s, n, "in") for n, s in enumerate(SYMBOLS)], "all", 1)
-    assert "no pair is followed" in pairs(tmp_path)
+    none = "no pair is followed; add one: spreadlake pairs add AUSDT/BUSDT --data data, or start"
+    assert none in pairs(tmp_path)
     pairs(tmp_path, "add", "AUSDT/CUSDT")
     assert names(tmp_path) == ["AUSDT/CUSDT"]
     assert "not followed yet" in pairs(tmp_path)
