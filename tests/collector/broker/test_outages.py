@@ -114,6 +114,16 @@ async def beside(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -
     server.client.xgroup_destroy(STREAM, "other")
 
 
+async def stolen(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+    """A store that was thought dead reads on, and never acknowledges: it holds nothing up."""
+
+    def steal() -> bool:
+        return bool(server.client.xreadgroup("store", "store-0", {STREAM: ">"}, count=10))
+
+    await until(steal)
+    await until(lambda: server.client.xpending(STREAM, "store")["pending"] == 0)
+
+
 async def clock_jumped(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
     """Ids go on from where a clock once was: an entry of tomorrow."""
     last = server.client.xinfo_stream(STREAM)["last-generated-id"]
@@ -133,6 +143,7 @@ async def clock_jumped(server: RedisServer, lake: Lake, exchange: SimulatedExcha
         of_the_wrong_type,
         no_numbers,
         beside,
+        stolen,
         clock_jumped,
     ],
 )
