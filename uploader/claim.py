@@ -43,7 +43,8 @@ def claim(objects: Objects, address: ColdAddress, name: str) -> None:
         raise LakeError(
             f"{address.text} is the cold part of another lake (its {MARK} says {owner}); name "
             "another prefix in storage.cold. Where it is this one's, and its cold.db was lost: "
-            "spreadlake upload --recover"
+            "spreadlake upload --recover. Where the other lake is gone for good, and nothing of it "
+            f"is wanted: delete {MARK} there"
         )
 
 

@@ -14,6 +14,7 @@ from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Objects
 from spreadlake.lake.databases.errors import explain, passes
 from spreadlake.service import ServiceContext, StopSignal
+from spreadlake.words import count, size
 from uploader.rounds import Rounds
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,13 @@ def run(context: ServiceContext) -> None:
         status.say(db, "stopped")
     if once and rounds.trouble.error is not None:
         raise rounds.trouble.error
+    if once and not stop.is_set():
+        objects_there, size_there = rounds.totals
+        log.info(
+            "all that is finished is there: %s (%s); a day is finished some hours after its end",
+            count(objects_there, "file"),
+            size(size_there),
+        )
 
 
 class _Status:

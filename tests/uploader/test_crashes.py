@@ -134,6 +134,7 @@ def test_once_ends_when_all_is_there_or_says_why_not(
         done = run(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert objects_in(cold) == paths_of(lake)
+        assert "all that is finished is there: 4 files (" in done.stderr
         write_day(lake, day=5)
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         failed = run(*command, cwd=tmp_path)

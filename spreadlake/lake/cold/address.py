@@ -28,9 +28,9 @@ class ColdAddress:
         bucket, _, prefix = text[len(_SCHEME) :].rstrip("/").partition("/")
         if not is_cold_address(text) or not _BUCKET.fullmatch(bucket):
             raise ValueError(
-                f"{shown} is not the address of a bucket, such as s3://bucket/prefix; where the "
-                "server is and who asks come from the environment (AWS_ENDPOINT_URL, "
-                "AWS_ACCESS_KEY_ID, …)"
+                f"{shown} is not the address of a bucket, such as s3://bucket/prefix (its name has "
+                "3 to 63 lower-case letters, digits, - and .); where the server is and who asks "
+                "come from the environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, …)"
             )
         if prefix and (not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/"))):
             raise ValueError(

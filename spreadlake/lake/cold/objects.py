@@ -250,6 +250,12 @@ def _client() -> Any:
         region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
         return session.client("s3", region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
+        # Without what it is: it may hold a password.
+        if endpoint and not endpoint.lower().startswith(("http://", "https://")):
+            raise ConfigError(
+                "AWS_ENDPOINT_URL is not the address of a server: write http:// or https:// before "
+                "its host"
+            ) from None
         raise ConfigError(
             f"object storage cannot be asked: {type(error).__name__}; look at AWS_ENDPOINT_URL, "
             "AWS_REGION, AWS_PROFILE and the files that they name"

@@ -8,6 +8,7 @@ then on it is asked beside all work until it answers, and whoever reads is told 
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -88,6 +89,10 @@ def server() -> str:
     parts = urlsplit(endpoint)
     where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return where if parts.netloc else "a server without an address" if endpoint else "AWS"
+
+
+# Of Amazon without a region polars asks the bucket for it, as it should: no news for a user.
+warnings.filterwarnings("ignore", message=r".*region' not set", category=UserWarning)
 
 
 def _scan(url: str) -> pl.LazyFrame:

@@ -32,6 +32,11 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ColdAddress.parse(text)
 
 
+def test_what_a_bucket_may_be_called_is_told() -> None:
+    with pytest.raises(ValueError, match="its name has 3 to 63 lower-case letters, digits"):
+        ColdAddress.parse("s3://b/lake")
+
+
 def test_a_secret_in_an_address_is_not_said_again() -> None:
     with pytest.raises(ValueError, match="AWS_ACCESS_KEY_ID") as caught:
         ColdAddress.parse("s3://KEY:SECRET@bucket/lake")

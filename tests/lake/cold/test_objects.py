@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spreadlake.errors import ConfigError
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
 from spreadlake.lake.cold.objects import Objects, Sent, Stamp
@@ -122,3 +123,10 @@ def test_without_credentials(
     with pytest.raises(ColdError, match="no credentials") as caught:
         Objects(cold).put_verified(PAIR, file)
     assert caught.value.kind == "forbidden"
+
+
+def test_an_endpoint_without_its_scheme_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "key:secret@127.0.0.1:9000")
+    with pytest.raises(ConfigError, match="write http:// or https:// before its host") as told:
+        Objects(ColdAddress("bucket"))
+    assert "secret" not in str(told.value)
