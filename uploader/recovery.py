@@ -19,7 +19,7 @@ from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.objects import Held, Objects, Sent, Stamp
 from spreadlake.lake.databases.meta import read_meta
-from spreadlake.lake.ticks.rolls import newest_seqs
+from spreadlake.lake.ticks.recognised import newest_seqs, rows_of_days
 from spreadlake.words import count
 from uploader.claim import owner_of, settle
 from uploader.finished import KINDS, end_of
@@ -29,6 +29,7 @@ from uploader.workers import Workers
 log = logging.getLogger(__name__)
 
 _NOWHERE = Stamp(0, 0, 0)
+_DAY, _MONTH = 86_400, 31 * 86_400
 _TOLD = 5  # objects named in a message
 
 
@@ -48,12 +49,13 @@ def recover(
         there = _described(objects, address, Path(folder))
         _require_same(lake, there, address, name)
         known = _known(there)
+    trades = _trades(lake)
     ledger.say(address=address.text, lake=name)
     there_now = [held for held in objects.list() if _is_finished(held.path)]
     yield
     far = [held for held in there_now if not (lake.root / held.path).exists()]
-    bad: list[str] = []
-    for outcome in workers.run(_look(objects, known), far, lambda: True):
+    bad, taken = list[str](), 0
+    for outcome in workers.run(_look(objects, known, trades), far, lambda: True):
         yield
         if outcome is None:
             continue
@@ -63,9 +65,12 @@ def recover(
         if outcome.result:
             sent = Sent(_NOWHERE._replace(bytes=size), outcome.result, put=False)
             ledger.record([(path, sent)], time.time_ns() // 1_000_000, local=False)
-        else:
+            taken += 1
+        elif path in known or path in trades:
             bad.append(path)
-    log.info("%s that the disk does not have are on record", count(len(far) - len(bad), "file"))
+        else:
+            log.warning("%s is no file of this lake, and is left out", address.url(path))
+    log.info("%s that the disk does not have are on record", count(taken, "file"))
     seen = {held.path for held in there_now}
     gone = [path for path in known if path not in seen and not (lake.root / path).exists()]
     if gone or bad:
@@ -143,26 +148,46 @@ def _objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
     yield from db.execute("SELECT path, bytes, sha256 FROM objects")
 
 
-def _look(objects: Objects, known: dict[str, tuple[int, str]]) -> Callable[[Held], str]:
+def _trades(lake: Lake) -> dict[str, int]:
+    """How many trades are in the file of each day, by its path."""
+    if not lake.ticks_db.exists():
+        return {}
+    with closing(open_reader(lake.ticks_db)) as db:
+        return rows_of_days(db, lake)
+
+
+def _look(
+    objects: Objects, known: Mapping[str, tuple[int, str]], trades: Mapping[str, int]
+) -> Callable[[Held], str]:
     def look(held: Held) -> str:
         """Its checksum, by the catalogue's; one that was uploaded since is read as a whole."""
         size, sha256 = known.get(held.path, (-1, ""))
         if held.bytes == size and objects.holds(held.path, size, sha256):
             return sha256
-        return _digest_of_parquet(objects.get(held.path) or b"")
+        content = objects.get(held.path) or b""
+        fits = _holds_its_time(held.path, content, trades.get(held.path))
+        return hashlib.sha256(content).hexdigest() if fits else ""
 
     return look
 
 
-def _digest_of_parquet(content: bytes) -> str:
-    """Its checksum; empty where it cannot be read to its end."""
+def _holds_its_time(path: str, content: bytes, trades: int | None) -> bool:
+    """Whether it can be read to its end, and has rows of the day or month that its path says.
+
+    Of a day of trades also whether it has as many as the lake knows of.
+    """
     import polars as pl  # noqa: PLC0415 the uploader needs it seldom
 
+    of_trades = path.startswith("ticks/")
+    end = end_of(path.split("/")[-2]) or 0
+    start = end - (_MONTH if path.endswith("month.parquet") else _DAY)
     try:
-        pl.read_parquet(BytesIO(content))
+        times = pl.read_parquet(BytesIO(content))["time_ms" if of_trades else "time"]
+        seconds = times // (1000 if of_trades else 1)
+        inside = seconds.is_between(start, end, closed="left")
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return ""
-    return hashlib.sha256(content).hexdigest()
+        return False
+    return bool(inside.all()) and len(inside) > 0 and (not of_trades or len(inside) == trades)
 
 
 def _is_finished(path: str) -> bool:

@@ -87,11 +87,15 @@ def test_what_is_gone_or_damaged_is_named_and_all_else_is_taken(
     remote: TestLake, cold: ColdAddress
 ) -> None:
     before, objects = on_record(remote.lake), Objects(cold)
-    first, second, *rest = sorted(before)
+    first, second, third, *rest = sorted(before)
     lose(remote.lake)
     objects.delete([first])
     objects.put_bytes(second, (objects.get(second) or b"")[:-9])
-    with pytest.raises(LakeError, match=f"2 files.*{first}, {second}"):
+    other = next(path for path in rest if path.startswith("ticks/"))
+    objects.put_bytes(third, objects.get(other) or b"")
+    foreign = other.replace("symbol=", "symbol=OF")
+    objects.put_bytes(foreign, objects.get(other) or b"")
+    with pytest.raises(LakeError, match=f"3 files.*{first}, {second}, {third}"):
         recovered(remote.lake, cold)
     assert on_record(remote.lake) == {path: before[path] for path in rest}
 

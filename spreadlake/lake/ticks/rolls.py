@@ -283,11 +283,3 @@ def _in_words(hours: Iterable[RolledHour]) -> str:
     ]
     more = len(spans) - len(named)
     return ", ".join([*named, f"and {more:,} more"] if more else named)
-
-
-def newest_seqs(db: sqlite3.Connection) -> dict[tuple[str, int], int]:
-    """By symbol and hour (ms) the last seq of its trades, which no two lakes share by chance."""
-    if not has_table(db, "rolls"):
-        return {}
-    rows = db.execute("SELECT symbol, hour_ms, max_seq FROM rolls").fetchall()
-    return {(symbol, hour_ms): seq for symbol, hour_ms, seq in rows}
