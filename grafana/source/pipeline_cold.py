@@ -38,9 +38,9 @@ COLD_CHARTS: tuple[Chart, ...] = (
         "Files a minute that were uploaded and verified, and that left the disk since the bucket "
         "has them; and requests that the bucket did not do: `spreadlake status` says why.",
         [
-            (f"increase(spreadlake_cold_uploaded_files_total[1m]) {_RUNS}", "uploaded a minute"),
-            (f"increase(spreadlake_cold_left_files_total[1m]) {_RUNS}", "left the disk a minute"),
-            (f"increase(spreadlake_cold_failures[1m]) {_RUNS}", "requests that failed a minute"),
+            ("increase(spreadlake_cold_uploaded_files_total[1m])", "uploaded a minute"),
+            ("increase(spreadlake_cold_left_files_total[1m])", "left the disk a minute"),
+            ("increase(spreadlake_cold_failures[1m])", "requests that failed a minute"),
         ],
     ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -34,7 +35,7 @@ _LOG = {
     "captures": {"one:12": {"waiting": 5, "symbols": 3, "dropped": 0}},
 }  # fmt: skip
 # What an uploader says of the bucket.
-_UPLOAD = {
+_UPLOAD: dict[str, Any] = {
     "failures": 2, "waiting": 1, "waiting_bytes": 2**20, "oldest": 1_793_577_600, "objects": 7,
     "bytes": 2**22, "address": "s3://bucket/lake", "trouble": "",
 }  # fmt: skip
@@ -72,7 +73,9 @@ def running_stack(lake: FixtureLake, variables: Mapping[str, str] | None = None)
     watch = plan_observability(lake.lake, f"127.0.0.1:{port}", settings)
     exporter = subprocess.Popen(
         [*COMMAND, "export-metrics", "--data", str(lake.lake.root), "--config", os.devnull],
-        env=environment(SPREADLAKE_EXPORTER__PORT=str(port)),
+        env=environment(
+            SPREADLAKE_EXPORTER__PORT=str(port), SPREADLAKE_STORAGE__COLD=_UPLOAD["address"]
+        ),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
