@@ -122,7 +122,9 @@ class History:
         if stage in self._at_leisure:
             return Work(stage, "piece", None)
         if stage == ROWS:
-            start, timeframe = pipeline.rows_due.first() or (0, names)
+            if (due := pipeline.rows_due.first()) is None:  # the last ones were just computed
+                return Work(stage, "row", self._rows_left(), pairs)
+            start, timeframe = due
             at = f"{timeframe}, {count(len(pipeline.plan.pairs), 'pair')}, from {iso_utc(start)}"
             return Work(stage, "row", self._rows_left(), at)
         # Those that are just being taken in wait for their seconds to become final.

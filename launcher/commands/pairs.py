@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 10  # symbols, in a message
 _NEAREST = 3
+_ALIKE = 0.75  # of 1: what ends in USDT is alike by that alone
 _LEGS = 2
 _FROM = {"configuration": "configuration", "hand": "added by hand", "screen": "screen"}
 
@@ -157,7 +158,8 @@ def refuse_unknown(lake: Lake, pair: Pair) -> None:
     symbols = known_symbols(lake)
     for leg in pair:
         if leg not in symbols:
-            near = get_close_matches(leg, symbols, _NEAREST)
+            others = [symbol for symbol in symbols if symbol not in pair]
+            near = get_close_matches(leg, others, _NEAREST, _ALIKE)
             meant = f"; did you mean {' or '.join(near)}? Its" if near else "; its"
             more = f" and {len(symbols) - _MOST_NAMED} more" if len(symbols) > _MOST_NAMED else ""
             there = ", ".join(symbols[:_MOST_NAMED]) + more if symbols else "none yet"

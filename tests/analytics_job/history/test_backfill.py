@@ -254,6 +254,9 @@ def test_status_says_how_much_is_left_while_it_catches_up(
     job.heartbeat.due = 0.0
     job._report()
     assert harness.job_status(lake)["work"] is None
+    # As it is asked for once more right after the last rows.
+    nothing = job._history._work(ROWS)
+    assert (nothing.left, "from" in nothing.detail) == (0, False)
     job.close()
     assert any("still to do: " in message and " to go (" in message for message in said)
     assert {work.stage for work in told} >= {BARS, ROWS}

@@ -115,7 +115,10 @@ def test_as_json_and_where_each_is_from(tmp_path: Path, lake: harness.TestLake) 
         ("add AUSDT-BUSDT", "is not two symbols with a / between"),
         ("add ausdt/busdt", "upper case: AUSDT"),
         ("add AUSDT/AUSDT", "two different symbols"),
-        ("add AUSDT/ZUSDT", "ZUSDT is not captured, and the lake has nothing of it; did you mean "),
+        (
+            "add AUSDT/ZUSDT",
+            "ZUSDT is not captured, and the lake has nothing of it; did you mea",
+        ),
         ("add AUSDT/XYZ", "XYZ is not captured, and the lake has nothing of it; its symbols are"),
         ("add AUSDT/BUSDT", "followed already (pairs of the configuration asks for it)"),
         ("add BUSDT/AUSDT", "the other way round, as AUSDT/BUSDT; turn it round in pairs"),
