@@ -20,9 +20,10 @@ def explain_refused(path: str) -> str:
             f"{path}: user {me} may not do that, though {whose} is {me}'s own; change its mode "
             "(chmod u+rwX), or choose another folder"
         )
+    sudo = f"'#{owner}'" if owner.isdigit() else owner  # of another system, say a container's
     return (
         f"{path}: user {me} may not do that, as {whose} belongs to {owner}, group {group}; go on "
-        f"as {owner} (sudo -u {owner}), to read join that group, or choose another folder"
+        f"as {owner} (sudo -u {sudo}), to read join that group, or choose another folder"
     )
 
 

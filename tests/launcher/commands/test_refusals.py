@@ -26,6 +26,8 @@ def test_whose_it_is_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert told.startswith(f"{there}: user {STRANGER} may not do that")
     assert f"it belongs to {owner}, group {there.group()}; go on as {owner} (sudo -u" in told
     assert f"as {tmp_path} belongs to {owner}" in beside
+    monkeypatch.setattr("launcher.commands.refusals._user", str)
+    assert f"(sudo -u '#{there.stat().st_uid}')" in str(explain_system_error(refused[0]))
 
 
 def test_a_folder_that_may_not_be_looked_into_has_no_configuration(
