@@ -191,10 +191,15 @@ class LogConsumer:
         return read._replace(malformed=malformed)
 
     def _batch(self, fields: dict[bytes, bytes]) -> Batch:
-        of, claim = fields.get(b"of"), self._server.claim
-        if of is not None and claim is not None and of != claim.encode():
-            raise EntryError(f"it holds {of.decode(errors='replace')}, and this is for {claim}")
         batch = decoded(fields.get(b"b", b""))
+        of, claim = fields.get(b"of"), self._server.claim
+        if claim is not None and of != claim.encode():
+            said = (
+                "does not say what it holds"
+                if of is None
+                else f"holds {of.decode(errors='replace')}"
+            )
+            raise EntryError(f"it {said}, and this is for {claim}")
         lost = msgspec.msgpack.decode(fields.get(b"lost", b"\x90"), type=list[str])
         batch.interrupted |= dict.fromkeys(lost, PAUSED)
         return batch

@@ -16,13 +16,14 @@ from spreadlake.config import load_settings
 from tests.collector.broker.servers import STREAM, RedisServer, redis_server
 from tests.collector.lakes import trades
 
+OF = "trades"
 Scenario = Callable[[RedisServer, Server], Awaitable[None]]
 
 
 def published(server: RedisServer, ids: range) -> list[bytes]:
     """An entry of one trade for each id."""
     return [
-        server.client.xadd(STREAM, {"n": number, "b": data})
+        server.client.xadd(STREAM, {"n": number, "b": data, "of": OF})
         for i in ids
         for data, number, _ in encoded(Batch(trades([i])))
     ]
@@ -39,7 +40,7 @@ def numbers(entry_id: bytes) -> list[int]:
 def run(tmp_path: Path, scenario: Scenario) -> None:
     async def whole(server: RedisServer) -> None:
         log = Server(server.url, load_settings(None).redis)
-        await log.look("trades")
+        await log.look(OF)
         try:
             await scenario(server, log)
         finally:
@@ -171,9 +172,11 @@ def test_ids_that_no_clock_gives_hold_nothing_up(tmp_path: Path) -> None:
         consumer = LogConsumer(log, 1)
         await consumer.read()
         (data, _, _), *_ = encoded(Batch(trades([1])))
-        time_ms = server.client.xadd(STREAM, {"n": 1, "b": data}).partition(b"-")[0].decode()
+        time_ms = (
+            server.client.xadd(STREAM, {"n": 1, "b": data, "of": OF}).partition(b"-")[0].decode()
+        )
         for number in (2**53 - 1, 2**53 + 1, 2**64 - 1):
-            server.client.xadd(STREAM, {"n": 1, "b": data}, id=f"{time_ms}-{number}")
+            server.client.xadd(STREAM, {"n": 1, "b": data, "of": OF}, id=f"{time_ms}-{number}")
             await consumer.acknowledge(await all_of(consumer))
         there = published(server, range(2))
         assert await all_of(consumer) == there

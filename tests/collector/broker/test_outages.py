@@ -127,9 +127,10 @@ async def stolen(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -
 async def clock_jumped(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
     """Ids go on from where a clock once was: an entry of tomorrow."""
     last = server.client.xinfo_stream(STREAM)["last-generated-id"]
+    of = server.client.get("spreadlake:holds")
     ahead = int(last.partition(b"-")[0]) + 86_400_000
     server.client.xadd(
-        STREAM, {"n": 0, "b": b"\x97\x01\xa4live\x90\x90\x90\x80\x80"}, id=f"{ahead}-0"
+        STREAM, {"n": 0, "of": of, "b": b"\x97\x01\xa4live\x90\x90\x90\x80\x80"}, id=f"{ahead}-0"
     )
 
 

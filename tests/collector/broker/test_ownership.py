@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from collector.broker.consumer import LogConsumer
+from collector.broker.entry import encoded
 from collector.broker.lease import Lease
 from collector.broker.registry import forget_capture, tell_capture
 from collector.broker.server import Server
+from collector.storage.batch import Batch
 from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.errors import InputError
 from spreadlake.lake import Lake
+from spreadlake.trades import TradeEvent
 from tests.collector.broker.servers import (
     STREAM,
     RedisServer,
@@ -23,7 +26,7 @@ from tests.collector.broker.servers import (
 )
 from tests.collector.broker.test_log import CLEAN, all_stored, through, with_log
 from tests.collector.lakes import rows_of
-from tests.collector.live import differences, has_ticks, market, settings_for, until
+from tests.collector.live import SYMBOLS, differences, has_ticks, market, settings_for, until
 
 OWNER = "spreadlake:lake"
 
@@ -131,6 +134,22 @@ def test_entries_of_another_exchange_never_come_into_the_lake(
         assert server.client.xlen("spreadlake:refused") == 1
 
     through(tmp_path, mixed)
+
+
+def test_an_entry_that_does_not_say_what_it_holds_never_comes_into_the_lake(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its ids all of the exchange's history would seem to be missing."""
+
+    async def unsaid(server: RedisServer, lake: Lake, exchange: SimulatedExchange) -> None:
+        first = TradeEvent(SYMBOLS[0], 1, exchange.clock_ms(), 1.0, 1.0, True)
+        for data, number, _ in encoded(Batch([first])):
+            server.client.xadd(STREAM, {"n": number, "b": data})
+        await until(lambda: "it does not say what it holds" in caplog.text)
+        await all_stored(lake, exchange)
+        assert rows_of(lake, "SELECT 1 FROM ticks WHERE trade_id = 1") == []
+
+    through(tmp_path, unsaid)
 
 
 def copied(server: RedisServer) -> bool:
