@@ -59,11 +59,15 @@ class Collector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set, then stores what is left; raises what stops it otherwise."""
-        await self._universe.record()
         try:
-            await self._tasks.run(self._work(), stop)
+            await self._tasks.run([self._begin()], stop)
         finally:
             await self._finish()
+
+    async def _begin(self) -> None:
+        # On a disk that is full this lasts: whoever ends the service then is not to wait for it.
+        await self._universe.record()
+        self._tasks.start(self._work())
 
     def follow(self, settings: Settings) -> None:
         """What is captured from now on gets the history that these settings look back on."""

@@ -13,6 +13,7 @@ from collector.service import roll
 from collector.storage.batch import Batch
 from collector.storage.store import TickStore
 from collector.storage.writer import WriterThread
+from collector.symbols.universe_keeper import UniverseKeeper
 from simulator import SimulatedExchange
 from spreadlake.config import load_settings
 from spreadlake.lake import HOUR_MS, Lake, WalKeeper, open_reader
@@ -121,3 +122,24 @@ def test_what_cannot_be_stored_at_the_end_is_told(
     assert "could not be stored (database is locked); they are fetched at the next start" in (
         caplog.text
     )
+
+
+def test_one_that_cannot_write_yet_ends_when_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is full from the start: only a kill ended it."""
+    began = asyncio.Event()
+
+    async def never(keeper: UniverseKeeper) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        async with SimulatedExchange(market()) as exchange:
+            timing = replace(FAST, last_flush=1.0)
+            async with collecting(Lake(tmp_path), settings_for(exchange), timing) as task:
+                await began.wait()
+            assert task.done()
+
+    monkeypatch.setattr(UniverseKeeper, "record", never)
+    asyncio.run(asyncio.wait_for(scenario(), 60.0))
