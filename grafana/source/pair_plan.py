@@ -112,7 +112,7 @@ _WIDTHS = ", ".join(
 
 # One point stands for `width` seconds, a whole number of what is read.
 _ARGS = f"""args AS MATERIALIZED (
-  SELECT *, kind = 'log' AS logs, source = 'bars' AS computed, 4 * reach AS span,
+  SELECT *, kind = 'log' AS logs, source = 'bars' AS computed, 8 * reach AS span,
     CASE WHEN ({TO} - since) / len <= {_MOST_POINTS} AND unit = len THEN len ELSE coalesce(
       (SELECT min(column1) FROM (VALUES {_WIDTHS})
         WHERE column1 % unit = 0

@@ -6,7 +6,7 @@ one of them has no bar, or to the bar in which a break ends, which is where its 
 Sums of a window are differences of running sums, looked up where the window begins. So that squares
 of the price do not eat the digits that the variance is made of, the bars are cut into chunks a few
 windows long, each with its own centre and with the bars before it that its windows reach back to.
-That a leg did not move over a window is counted, for a difference of sums is never quite 0.
+When a leg moved last is carried along: of one that did not move no difference of sums is quite 0.
 
 The running sums are a walk from bar to bar: window functions would cost three times as much.
 """
@@ -60,7 +60,6 @@ chunks AS (
 _X, _Y = (f"({_value(f'{leg}.close')} - centre_{leg})" for leg in "ab")
 _U, _V = (f"ln({leg}.close / price_{leg})" for leg in "ab")
 _LEVELS = {"x": _X, "y": _Y, "xx": f"{_X} * {_X}", "yy": f"{_Y} * {_Y}", "xy": f"{_X} * {_Y}"}
-_MOVES = {f"moves_{leg}": f"({leg}.close <> price_{leg})" for leg in "ab"}
 _RETURNS = {"u": _U, "v": _V, "uu": f"{_U} * {_U}", "vv": f"{_V} * {_V}", "uv": f"{_U} * {_V}"}
 
 
@@ -74,8 +73,8 @@ def _running(summed: Mapping[str, str]) -> str:
     """
     sums = [f"s_{name} + coalesce({term}, 0)" for name, term in summed.items()]
     return f"""running({_OF_CHUNK}, time, run, price_a, price_b, x, y, last_a, last_b,
-  {", ".join(f"s_{name}" for name in summed)}) AS (
-  SELECT {_OF_CHUNK}, oldest - len, oldest, first_a, first_b, 0.0, 0.0, NULL, NULL,
+  moved_a, moved_b, {", ".join(f"s_{name}" for name in summed)}) AS (
+  SELECT {_OF_CHUNK}, oldest - len, oldest, first_a, first_b, 0.0, 0.0, NULL, NULL, 0, 0,
     {", ".join("0.0" for _ in summed)} FROM chunks
   UNION ALL
   SELECT {_OF_CHUNK.replace("first", "running.first")}, a.time,
@@ -84,6 +83,8 @@ def _running(summed: Mapping[str, str]) -> str:
     a.close, coalesce(b.close, price_b), {_X}, {_Y},
     CASE WHEN a.trades > 0 THEN a.time ELSE last_a END,
     CASE WHEN b.trades > 0 THEN b.time ELSE last_b END,
+    CASE WHEN a.close <> price_a THEN a.time ELSE moved_a END,
+    CASE WHEN b.close <> price_b THEN b.time ELSE moved_b END,
     {", ".join(sums)}
   FROM running CROSS JOIN {_bars("a", SYMBOL_A)}
     AND a.time = (SELECT min(time) FROM bars WHERE symbol = {SYMBOL_A}
@@ -108,7 +109,7 @@ def _sums(*, returns: bool) -> str:
         for name in _LEVELS:
             own = " * ".join(f"{start}.{leg}" for leg in name)
             values.append(f"r.s_{name} - {start}.s_{name} + {own} AS {name}{start}")
-        values += [f"r.s_{name} - {start}.s_{name} AS {name}{start}" for name in _MOVES]
+        values += [f"r.moved_{leg} > {start}.time AS moves_{leg}{start}" for leg in "ab"]
     for name, column in _RETURN_COLUMNS.items() if returns else ():
         values.append(f"r.s_{name} - w.s_{name} AS {column}r")
     return f"""counted AS MATERIALIZED (
@@ -130,5 +131,5 @@ def sums(*, returns: bool) -> list[str]:
 
     With those of log `returns` where they are asked for.
     """
-    summed = _LEVELS | _MOVES | (_RETURNS if returns else {})
+    summed = _LEVELS | (_RETURNS if returns else {})
     return [_CHUNKS, _running(summed), _sums(returns=returns)]
