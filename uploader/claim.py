@@ -37,7 +37,7 @@ def claim(objects: Objects, address: ColdAddress, name: str) -> None:
     """Marks the place as this lake's; LakeError where it is another's."""
     mark = json.dumps({"lake": name}).encode()
     if owner_of(objects) is None:
-        objects.put_bytes(MARK, mark)
+        objects.put_new(MARK, mark)
     owner = owner_of(objects)
     if owner != name:
         raise LakeError(

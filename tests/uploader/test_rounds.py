@@ -21,6 +21,7 @@ from tests.uploader.lakes import (
     uploading,
     write_day,
 )
+from uploader.claim import claim
 
 
 def test_finished_days_are_in_the_bucket_as_they_are_on_the_disk(
@@ -196,6 +197,21 @@ def test_two_lakes_do_not_write_to_one_place(tmp_path: Path, cold: ColdAddress) 
     ):
         uploader.once()
     assert objects_in(cold) == before
+
+
+def test_of_two_lakes_that_begin_in_one_moment_one_is_refused(cold: ColdAddress) -> None:
+    class LooksFirst(Objects):
+        """Another lake claims the place after this one has found it to be nobody's."""
+
+        def get(self, path: str) -> bytes | None:
+            found = super().get(path)
+            if found is None:
+                claim(Objects(cold), cold, "another")
+            return found
+
+    with pytest.raises(LakeError, match="is the cold part of another lake"):
+        claim(LooksFirst(cold), cold, "this")
+    claim(Objects(cold), cold, "another")
 
 
 def test_another_bucket_begins_anew_unless_something_is_in_the_old_one_alone(

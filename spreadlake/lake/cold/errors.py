@@ -6,7 +6,16 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.cold.address import ColdAddress
 
 Kind = Literal[
-    "away", "busy", "clock", "forbidden", "full", "missing", "no bucket", "refused", "wrong"
+    "away",
+    "busy",
+    "clock",
+    "forbidden",
+    "full",
+    "missing",
+    "no bucket",
+    "refused",
+    "taken",
+    "wrong",
 ]
 
 CLOCK_REMEDY = "the clocks of this machine and of the server differ too much: set this one right"
@@ -21,6 +30,7 @@ _REMEDIES: dict[Kind, str] = {
     "full": "make room in the bucket, or raise its quota",
     "no bucket": "make the bucket, or name another in storage.cold",
     "refused": "look at the server's log",
+    "taken": "another has written it meanwhile",
     "missing": "it was deleted by another program, or by a rule of the bucket",
     "wrong": "it is uploaded again",
 }
@@ -34,6 +44,8 @@ _CODES: dict[str, Kind] = {
     "XAmzContentChecksumMismatch": "wrong",
     "XAmzContentSHA256Mismatch": "wrong",
     "IncompleteBody": "away",
+    "PreconditionFailed": "taken",
+    "ConditionalRequestConflict": "taken",
     "SlowDown": "busy",
     CLOCK_CODE: "clock",
 }

@@ -107,6 +107,20 @@ class Objects:
         with self._asking(path):
             self._client.put_object(**self._at(path), Body=content, ChecksumSHA256=digest)
 
+    def put_new(self, path: str, content: bytes) -> None:
+        """Puts a small object where there is none; one that is there stays as it is.
+
+        A server that does not know of such a condition is asked without it.
+        """
+        try:
+            with self._asking(path):
+                self._client.put_object(**self._at(path), Body=content, IfNoneMatch="*")
+        except ColdError as error:
+            if error.kind == "refused":
+                self.put_bytes(path, content)
+            elif error.kind != "taken":
+                raise
+
     def head(self, path: str) -> Held | None:
         """What the server has under a path; None where it has nothing."""
         try:
