@@ -129,7 +129,10 @@ def in_words(error: Exception) -> str:
     said = (str(error) or type(error).__name__).rstrip(".")
     # Of their subclasses each is an answer.
     if type(error) in (exceptions.ConnectionError, exceptions.TimeoutError):
-        return f"{said}; does a Redis server run there, and is it reached from here?"
+        return (
+            f"{said}; does a Redis server run there, is it reached from here, "
+            "and does it speak TLS as rediss:// says and redis:// does not?"
+        )
     return said
 
 

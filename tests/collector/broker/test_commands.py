@@ -66,7 +66,7 @@ def test_addresses_are_taken(url: str) -> None:
 def test_a_first_start_without_a_server_asks_for_one(tmp_path: Path) -> None:
     told = run("store", "--from", URL, "--duration", "0.5", cwd=tmp_path).stderr
     assert re.match(r"\S+ store         WARNING redis://127.0.0.1:1/0 cannot be reached \(", told)
-    assert "; does a Redis server run there, and is it reached from here?); tried again" in told
+    assert "; does a Redis server run there, is it reached from here, and does it speak TLS" in told
 
 
 def test_how_to_speak_to_a_server() -> None:
