@@ -16,6 +16,7 @@ from launcher.commands.options import (
     DurationOption,
     parse_seconds,
 )
+from launcher.commands.uploads import check_uploads
 from launcher.commands.work_shown import rebuilding
 from spreadlake.config import (
     AcceptedCopy,
@@ -190,12 +191,22 @@ def upload(
             "again, each file once it was looked at; then as --once.",
         ),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Read every file of the bucket, and say which are not as they were uploaded; "
+            "nothing is written, and another process may upload meanwhile.",
+        ),
+    ] = False,
 ) -> None:
     """Keep finished days in object storage as well.
 
     Where, storage.cold says; storage.local_days how long they stay on the disk none the less.
     """
-    if once or recover:
+    if check:
+        check_uploads(Lake(data))
+    elif once or recover:
         require_lake(Lake(data))
         _run("uploader", data, config, duration, {"once": True, "recover": recover})
     else:

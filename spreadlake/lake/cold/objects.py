@@ -149,7 +149,7 @@ class Objects:
         held = self.head(path)
         if held is None or held.bytes != size:
             return False
-        return (held.sha256 or self._read_back(path)) == sha256
+        return (held.sha256 or self.read_back(path)[1]) == sha256
 
     def list(self, folder: str = "") -> Iterator[Held]:
         """The objects in a folder of the lake and in those within it; without it, all."""
@@ -179,7 +179,7 @@ class Objects:
         held = self.head(path)
         if held is None:
             return False
-        if held.bytes == size and digests.sha256 == (held.sha256 or self._read_back(path)):
+        if held.bytes == size and digests.sha256 == (held.sha256 or self.read_back(path)[1]):
             return True
         source = {"Bucket": self._address.bucket, "Key": self._address.key(path)}
         beside = self._at(f"{REPLACED}/{_plain(held.etag)}/{path}")
@@ -197,14 +197,16 @@ class Objects:
         # Where it keeps no checksum of its own, the ETag of an object that came as one is its MD5,
         # unless it is encrypted; else it is read back.
         same = held.sha256 == digests.sha256 if held.sha256 else held.etag == digests.md5
-        if not same and (held.sha256 or self._read_back(path) != digests.sha256):
+        if not same and (held.sha256 or self.read_back(path)[1] != digests.sha256):
             raise ColdError("wrong", f"{self._address.url(path)} does not hold what was uploaded")
 
-    def _read_back(self, path: str) -> str:
-        digest = hashlib.sha256()
+    def read_back(self, path: str) -> tuple[int, str]:
+        """Size and SHA-256 (hex) of what the server sends, whatever it says of it."""
+        size, digest = 0, hashlib.sha256()
         for page in self._pages(path):
+            size += len(page)
             digest.update(page)
-        return digest.hexdigest()
+        return size, digest.hexdigest()
 
     def _pages(self, path: str) -> Iterator[bytes]:
         with self._asking(path):
