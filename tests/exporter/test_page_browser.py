@@ -117,7 +117,9 @@ def test_what_warms_up_is_said_in_words(address: str, browser: Browser) -> None:
         state = visit.page.locator("#state")
         told = f"warming up: {LATE_BARS} of 60 bars"
         expect(state).to_have_text(told)
-        expect(visit.page.locator("#freshness")).to_have_text(told)
+        # The lake of these tests grows old meanwhile, and what is not of now says so.
+        either = re.compile(f"^({told}|as of .* ago)$")
+        expect(visit.page.locator("#freshness")).to_have_text(either)
         assert tile(visit.page, "z") == "–"
         expect(visit.page.locator("#prices .key output").first).to_contain_text("%")
         expect(visit.page.locator("#prices canvas")).to_be_visible()
