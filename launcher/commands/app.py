@@ -24,6 +24,7 @@ from launcher.commands import (
     status,
     storage,
     symbols,
+    uploads,
     verify,
 )
 from launcher.commands.alerts import alerts_app
@@ -61,7 +62,7 @@ app.command("store")(services.store)
 app.command("analyse")(services.analyse)
 app.command("export-metrics")(services.export_metrics)
 app.command("notify")(services.notify)
-app.command("upload")(services.upload)
+app.command("upload")(uploads.upload)
 app.command("import")(imports.import_files)
 app.command("verify")(verify.verify)
 app.command("roll")(services.roll)

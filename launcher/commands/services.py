@@ -16,7 +16,6 @@ from launcher.commands.options import (
     DurationOption,
     parse_seconds,
 )
-from launcher.commands.uploads import check_uploads
 from launcher.commands.work_shown import rebuilding
 from spreadlake.config import (
     AcceptedCopy,
@@ -86,7 +85,7 @@ def collect(
         options |= {"to": to, "shard": shard}
     elif shard is not None:
         raise InputError(f"--shard {shard} needs --to: a lake is written by one collector")
-    _follow("collector", data, config, duration, options, keep=to is None)
+    follow_service("collector", data, config, duration, options, keep=to is None)
 
 
 def store(
@@ -104,7 +103,7 @@ def store(
     It repairs gaps and rolls finished hours. Of several on one lake one writes, the others wait.
     """
     options = {"from": source, "origin": _known(origin)}
-    _follow("collector", data, config, duration, options, signed="store")
+    follow_service("collector", data, config, duration, options, signed="store")
 
 
 def _known(origin: str) -> str:
@@ -150,20 +149,20 @@ def analyse(
         # A job that stays may be there before the collector; one that ends has nothing to do.
         require_lake(Lake(data))
     if not (once or rebuild):
-        _follow("analytics-job", data, config, duration, options, lateness)
+        follow_service("analytics-job", data, config, duration, options, lateness)
     elif os.environ.get(SUPERVISED):  # the supervisor says what it did by itself
-        _run("analytics-job", data, config, duration, options, lateness)
+        run_service("analytics-job", data, config, duration, options, lateness)
     else:
         with rebuilding(Lake(data), options["from"], once=not rebuild) as tell:
             options["tell"] = tell
-            _run("analytics-job", data, config, duration, options, lateness)
+            run_service("analytics-job", data, config, duration, options, lateness)
 
 
 def export_metrics(
     data: DataOption = Path("data"), config: ConfigOption = None, duration: DurationOption = None
 ) -> None:
     """Serve the page with charts, and metrics to Prometheus."""
-    _follow("exporter", data, config, duration, {})
+    follow_service("exporter", data, config, duration, {})
 
 
 def notify(
@@ -173,44 +172,7 @@ def notify(
 
     Whom, and how often, the section [notify] of the configuration says.
     """
-    _follow("notifier", data, config, duration, {})
-
-
-def upload(
-    data: DataOption = Path("data"),
-    config: ConfigOption = None,
-    duration: DurationOption = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="End once all that is finished is uploaded.")
-    ] = False,
-    recover: Annotated[
-        bool,
-        typer.Option(
-            "--recover",
-            help="Where cold.db was lost, or is of before: put what is in the bucket on record "
-            "again, each file once it was looked at; then as --once.",
-        ),
-    ] = False,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            help="Read every file of the bucket, and say which are not as they were uploaded; "
-            "nothing is written, and another process may upload meanwhile.",
-        ),
-    ] = False,
-) -> None:
-    """Keep finished days in object storage as well.
-
-    Where, storage.cold says; storage.local_days how long they stay on the disk none the less.
-    """
-    if check:
-        check_uploads(Lake(data))
-    elif once or recover:
-        require_lake(Lake(data))
-        _run("uploader", data, config, duration, {"once": True, "recover": recover})
-    else:
-        _follow("uploader", data, config, duration, {})
+    follow_service("notifier", data, config, duration, {})
 
 
 def roll(
@@ -226,10 +188,10 @@ def roll(
     Finished days are compacted as well, and klines older than two days go to their files.
     """
     before_ms = None if before is None else int(parse_time(before) * 1000)
-    _run("collector-roll", data, config, None, {"before": before_ms})
+    run_service("collector-roll", data, config, None, {"before": before_ms})
 
 
-def _run(
+def run_service(
     name: str,
     data: Path,
     config: Path | None,
@@ -237,6 +199,7 @@ def _run(
     options: Mapping[str, Any],
     lateness: float | None = None,
 ) -> None:
+    """Runs a service to its end, with the settings as they are now."""
     path = find_config(config)
     settings = load_settings(path)
     if lateness is not None:
@@ -245,7 +208,7 @@ def _run(
     load_service(name)(ServiceContext(settings, Lake(data), path, duration, options))
 
 
-def _follow(
+def follow_service(
     name: str,
     data: Path,
     config: Path | None,

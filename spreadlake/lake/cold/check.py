@@ -2,19 +2,21 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
 
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
 from spreadlake.lake.cold.objects import Objects
+from spreadlake.lake.databases.connections import open_reader
 from spreadlake.lake.databases.errors import explaining
 from spreadlake.lake.databases.meta import has_table, read_meta
-from uploader.workers import Workers
+from spreadlake.lake.layout import Lake
 
 AT_ONCE = 4
+_PART = 16  # read before it is asked again whether to go on
 
 
 class Checked(NamedTuple):
@@ -43,8 +45,8 @@ def address_of_record(lake: Lake) -> ColdAddress:
     )
 
 
-def check(lake: Lake, objects: Objects, go_on: Callable[[], bool]) -> Iterator[Checked | None]:
-    """Each object on record, as it is found; None now and then, while nothing is.
+def check(lake: Lake, objects: Objects, go_on: Callable[[], bool]) -> Iterator[Checked]:
+    """Each object on record, in order of its path.
 
     Another process may upload, merge and remove meanwhile: what is on record otherwise by then is
     left out. Raises ColdError where the bucket cannot be asked.
@@ -52,14 +54,15 @@ def check(lake: Lake, objects: Objects, go_on: Callable[[], bool]) -> Iterator[C
     with closing(open_reader(lake.cold_db)) as db, explaining(lake.cold_db):
         rows = db.execute("SELECT path, bytes, sha256 FROM objects ORDER BY path").fetchall()
         on_record = [_Object(*row) for row in rows]
-        workers = Workers(AT_ONCE)
-        for outcome in workers.run(lambda one: _fault(objects, one), on_record, go_on):
-            if outcome is None:
-                yield None
-            elif outcome.error is not None:
-                raise outcome.error
-            elif not outcome.result or _is_on_record(db, outcome.item):
-                yield Checked(outcome.item.path, outcome.item.bytes, outcome.result or "")
+        with ThreadPoolExecutor(AT_ONCE) as readers:
+            for at in range(0, len(on_record), _PART):
+                if not go_on():
+                    return
+                part = on_record[at : at + _PART]
+                faults = readers.map(lambda one: _fault(objects, one), part)
+                for one, fault in zip(part, faults, strict=True):
+                    if not fault or _is_on_record(db, one):
+                        yield Checked(one.path, one.bytes, fault)
 
 
 def _fault(objects: Objects, one: _Object) -> str:
