@@ -13,7 +13,8 @@ from notifier.news import AlertRow
 _RULE_SECONDS = 60.0
 
 _GONE = """
-SELECT event_id FROM openings AS o WHERE withdrawn_ms IS NULL AND closed_at IS NULL
+SELECT event_id, gone_ms, rule, pair, timeframe, window_bars, lookback_bars
+FROM openings AS o WHERE withdrawn_ms IS NULL AND closed_at IS NULL
   AND opened_zscore IS NOT NULL AND gone_ms <= ?
   AND EXISTS (SELECT 1 FROM news WHERE news.event_id = o.event_id AND NOT over)
 """
@@ -37,12 +38,7 @@ def withdraw(
     `patience` seconds.
     """
     early, late = (int((now - wait) * 1000) for wait in (_RULE_SECONDS, patience))
-    for (event,) in db.execute(_GONE, (max(early, late),)).fetchall():
-        *rule, gone_ms = db.execute(
-            "SELECT rule, pair, timeframe, window_bars, lookback_bars, gone_ms FROM openings "
-            "WHERE event_id = ?",
-            (event,),
-        ).fetchone()
+    for event, gone_ms, *rule in db.execute(_GONE, (max(early, late),)).fetchall():
         is_watched = analytics.execute(_HAS_RULE, rule).fetchone() is not None
         if gone_ms <= (late if is_watched else early):
             _write(db, event, int(now * 1000))

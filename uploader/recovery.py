@@ -5,7 +5,6 @@ Nothing is believed that was not looked at: whose objects they are, and what eac
 
 import hashlib
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -141,11 +140,8 @@ def _series(lake: Lake) -> Mapping[Any, int]:
 
 def _known(there: Lake) -> dict[str, tuple[int, str]]:
     with closing(open_reader(there.cold_db)) as db:
-        return {path: (size, sha) for path, size, sha in _objects(db)}
-
-
-def _objects(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
-    yield from db.execute("SELECT path, bytes, sha256 FROM objects")
+        rows = db.execute("SELECT path, bytes, sha256 FROM objects").fetchall()
+    return {path: (size, sha256) for path, size, sha256 in rows}
 
 
 def _trades(lake: Lake) -> dict[str, int]:

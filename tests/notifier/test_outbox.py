@@ -81,9 +81,14 @@ class Room:
         with atomic(self.alerts):
             self.alerts.execute("DELETE FROM alert_events")
 
-    def drop_rules(self) -> None:
+    def open_and_lose_the_rule(self) -> None:
+        """Event 1 is found and looked at, and a second later neither it nor a rule is there."""
+        self.open(1)
+        self.look()
+        self.take_back()
         with atomic(self.alerts):
             self.alerts.execute("DELETE FROM alert_rules")
+        self.look(NOW + 1)
 
     def look(self, now: float = NOW, closings: bool = True) -> None:
         """As the service does, once."""
@@ -324,11 +329,7 @@ def test_another_event_of_the_pair_is_another(room: Room) -> None:
 
 def test_the_end_of_an_event_whose_rule_was_taken_away_is_told(room: Room) -> None:
     """At once but for the time in which a configuration is saved anew."""
-    room.open(1)
-    room.look()
-    room.take_back()
-    room.drop_rules()
-    room.look(NOW + 1)
+    room.open_and_lose_the_rule()
     room.look(NOW + 60)
     assert room.told == 1, "the rule may come back"
     room.look(NOW + 62)
@@ -358,11 +359,7 @@ def test_the_end_of_a_withdrawn_event_waits_for_a_receiver_that_is_away(tmp_path
     moment = 0.0
     room = Room(tmp_path, monotonic=lambda: moment)
     with closing(room.alerts), closing(room.db):
-        room.open(1)
-        room.look()
-        room.take_back()
-        room.drop_rules()
-        room.look(NOW + 1)
+        room.open_and_lose_the_rule()
         room.mailbox.takes = False
         room.look(NOW + 62)
         room.outbox.forget_old(room.alerts, NOW + 9_000)
@@ -375,11 +372,7 @@ def test_a_withdrawn_event_that_nobody_was_told_of_is_not_told(tmp_path: Path) -
     moment = 0.0
     room = Room(tmp_path, NotifySettings(group_seconds=100, interval=0), lambda: moment)
     with closing(room.alerts), closing(room.db):
-        room.open(1)
-        room.look()
-        room.take_back()
-        room.drop_rules()
-        room.look(NOW + 1)
+        room.open_and_lose_the_rule()
         room.look(NOW + 62)
         moment = 200.0
         room.look(NOW + 70)
@@ -389,11 +382,7 @@ def test_a_withdrawn_event_that_nobody_was_told_of_is_not_told(tmp_path: Path) -
 
 
 def test_one_that_comes_back_is_not_told_again(room: Room) -> None:
-    room.open(1)
-    room.look()
-    room.take_back()
-    room.drop_rules()
-    room.look(NOW + 1)
+    room.open_and_lose_the_rule()
     room.look(NOW + 62)
     room.open(1)
     room.look(NOW + 63)
