@@ -153,6 +153,17 @@ def test_klines_of_a_month_in_the_bucket(tmp_path: Path, cold: ColdAddress) -> N
     lake.close()
 
 
+def come_back(way: Way, job: AnalyticsJob) -> None:
+    """The bucket answers again, and the job does what waited for it."""
+    way.silent = False
+    way.over.set()
+    harness.wait_until(lambda: not reading._away)
+    job.history_seconds = None
+    job._waiting.end()
+    job.step()
+    assert job.error == ""
+
+
 def test_what_is_new_is_analysed_while_history_waits_for_the_bucket(
     tmp_path: Path, cold: ColdAddress, way: Way
 ) -> None:
@@ -179,13 +190,7 @@ def test_what_is_new_is_analysed_while_history_waits_for_the_bucket(
     (found,) = job._db.execute("SELECT count(*) FROM bars WHERE timeframe = '1s'").fetchone()
     assert found >= 2 * 25
     assert len(way.requests) <= asked + 4
-    way.silent = False
-    way.over.set()
-    harness.wait_until(lambda: not reading._away)
-    job.history_seconds = None
-    job._waiting.end()
-    job.step()
-    assert job.error == ""
+    come_back(way, job)
     job.close()
     with closing(open_reader(lake.lake.analytics_db)) as db:
         (found,) = db.execute("SELECT min(time) FROM first_bars").fetchone()
@@ -222,13 +227,7 @@ def test_a_late_trade_of_a_day_in_the_bucket_holds_up_nothing_while_that_is_away
     (counted,) = job._db.execute("SELECT value FROM counters WHERE name = 'late_trades'").fetchone()
     assert counted == 1
     assert len(way.requests) <= asked + 4
-    way.silent = False
-    way.over.set()
-    harness.wait_until(lambda: not reading._away)
-    job.history_seconds = None
-    job._waiting.end()
-    job.step()
-    assert job.error == ""
+    come_back(way, job)
     job.finish_tests()
     job.close()
     other = harness.TestLake(tmp_path / "other")
