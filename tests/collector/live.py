@@ -10,7 +10,15 @@ import polars as pl
 from collector.network.access import Access
 from collector.service import serve
 from collector.timing import Timing
-from simulator import ExchangeHandle, SimulatedExchange, SyntheticMarket
+from simulator import (
+    ExchangeHandle,
+    Faults,
+    SimulatedExchange,
+    SyntheticMarket,
+    Tamper,
+    When,
+    random_faults,
+)
 from spreadlake import binance
 from spreadlake.config import Settings, load_settings
 from spreadlake.lake import Lake, read_trades
@@ -127,9 +135,19 @@ def open_gaps(lake: Lake) -> int:
 
 def caught_up(lake: Lake, since_ms: int) -> bool:
     """Whether every symbol has a trade from after `since_ms`, and all those before it."""
-    (oldest,) = rows_of(lake, "SELECT min(last_time_ms) FROM symbols")[0]
+    # NULL is a symbol that nothing came of yet.
+    (oldest,) = rows_of(lake, "SELECT min(coalesce(last_time_ms, 0)) FROM symbols")[0]
     # Looked at afterwards: a gap is on record as soon as the trade behind it is there.
     return int(str(oldest)) > since_ms and not open_gaps(lake)
+
+
+def drawn_faults(seed: int, count: int, frames: int) -> Faults:
+    """Random faults, and behind them a loss that all connections share.
+
+    Two connections lose hardly anything together, and a fault of REST waits for a request.
+    """
+    shared_loss = Tamper("lost", when=When(frame=frames + 100, times=200))
+    return Faults([*random_faults(seed, count, frames), shared_loss])
 
 
 def differences(lake: Lake, exchange: SimulatedExchange | ExchangeHandle) -> dict[str, int]:

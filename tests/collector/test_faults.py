@@ -40,6 +40,7 @@ from tests.collector.live import (
     collecting,
     counter,
     differences,
+    drawn_faults,
     market,
     open_gaps,
     settings_for,
@@ -85,7 +86,7 @@ def test_every_damaged_frame_is_survived_and_repaired(tmp_path: Path, connection
 
 @pytest.mark.parametrize("connections", [1, 2])
 def test_faults_of_all_kinds(tmp_path: Path, connections: int) -> None:
-    lake, faults = Lake(tmp_path), Faults(random_faults(seed=11, count=25, frames=1000))
+    lake, faults = Lake(tmp_path), drawn_faults(seed=11, count=25, frames=1000)
     often = {"connection_hours": 3 / 3600, "silence_seconds": 3.0}
     found = run_through(lake, faults, connections_per_symbol=connections, **often)
     assert found.pop("right") > 200

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from simulator import Faults, SimulatedExchange, random_faults
+from simulator import SimulatedExchange
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
 from tests.collector.broker.servers import (
@@ -28,6 +28,7 @@ from tests.collector.live import (
     caught_up,
     counter,
     differences,
+    drawn_faults,
     has_ticks,
     market,
     settings_for,
@@ -234,7 +235,7 @@ def test_faults_of_the_exchange_between_it_and_a_capture(tmp_path: Path) -> None
     lake = Lake(tmp_path / "lake")
 
     async def scenario(server: RedisServer) -> Counter[str]:
-        faults = Faults(random_faults(seed=11, count=12, frames=500))
+        faults = drawn_faults(seed=11, count=12, frames=500)
         async with SimulatedExchange(market(rate=150), faults=faults) as exchange:
             often = {"connection_hours": 3 / 3600, "silence_seconds": 3.0}
             settings = settings_for(exchange, connections_per_symbol=2, **often)

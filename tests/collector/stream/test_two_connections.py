@@ -27,7 +27,6 @@ from simulator import (
     Stall,
     Tamper,
     When,
-    random_faults,
 )
 from spreadlake import binance
 from spreadlake.lake import Lake
@@ -38,6 +37,7 @@ from tests.collector.live import (
     collecting,
     counter,
     differences,
+    drawn_faults,
     market,
     more_ticks,
     open_gaps,
@@ -221,7 +221,7 @@ def test_a_recording_has_each_frame_once(tmp_path: Path) -> None:
 
 
 def test_faults_of_all_kinds_with_two(tmp_path: Path) -> None:
-    lake, faults = Lake(tmp_path), Faults(random_faults(seed=12, count=25, frames=2000))
+    lake, faults = Lake(tmp_path), drawn_faults(seed=12, count=25, frames=2000)
 
     async def scenario() -> dict[str, int]:
         async with SimulatedExchange(market(rate=150), faults=faults) as exchange:
