@@ -70,6 +70,7 @@ class Rounds:
 
     def run(self, stop: threading.Event, *, once: bool = False) -> Iterator[None]:
         """Yields at least twice a second; `once` ends after one round, with its trouble if any."""
+        self.trouble.once = once
         yield from self._claim(stop, once=once)
         while True:
             self.trouble.begin()

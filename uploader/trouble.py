@@ -22,6 +22,7 @@ class Trouble:
         self.error: LakeError | OSError | None = None
         self.since_ms: int | None = None
         self.number = 0
+        self.once = False  # nothing is tried again after it was met
         self._told: dict[str, float] = {}
         self._met = False
 
@@ -45,7 +46,7 @@ class Trouble:
             if len(self._told) >= _MOST:
                 self._told.clear()
             self._told[kind] = now + _AGAIN
-            log.warning("not uploaded, and tried again: %s", error)
+            log.warning("not uploaded%s: %s", "" if self.once else ", and tried again", error)
 
     def settle(self) -> None:
         """A round is over: what did not come again in it has passed."""
