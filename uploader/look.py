@@ -57,6 +57,10 @@ class Look:
         self.more = False
         self.seconds = 0.0
 
+    def follow(self, storage: StorageSettings) -> None:
+        """Goes on with edited settings, from the next look on."""
+        self._storage = storage
+
     @property
     def waiting(self) -> bool:
         """Whether there is a file to take."""

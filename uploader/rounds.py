@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from spreadlake.backoff import Backoff
 from spreadlake.config.storing import StorageSettings
@@ -61,6 +61,7 @@ class Rounds:
         self._in_vain = False
         self._in_vain_backoff = Backoff(first=_REST, cap=_LONGEST_IN_VAIN)
         self._look_due = float("-inf")
+        self._edited = False
         self._leaving = Leaving(lake, self._ledger, objects, self._workers)
         self._catalogue = Catalogue(lake, objects, self._workers)
         self.look = Look(lake, self._ledger, storage)
@@ -73,6 +74,7 @@ class Rounds:
         self.trouble.once = once
         yield from self._claim(stop, once=once)
         while True:
+            self._edited = False
             self.trouble.begin()
             blocked: list[LakeError | OSError] = []
             try:
@@ -87,7 +89,13 @@ class Rounds:
                 if blocked:
                     raise blocked[0]
                 return
-            yield from _wait(stop, self._rest(blocked=bool(blocked)))
+            yield from _wait(stop, self._rest(blocked=bool(blocked)), lambda: self._edited)
+
+    def follow(self, storage: StorageSettings) -> None:
+        """Goes on with edited settings: what leaves the disk by them is looked for at once."""
+        self._storage = storage
+        self.look.follow(storage)
+        self._look_due, self._edited = float("-inf"), True
 
     def recover(self) -> Iterator[None]:
         """Puts on record again what is in the bucket alone; as `uploader.recovery.recover`."""
@@ -211,8 +219,14 @@ def _always() -> bool:
     return True
 
 
-def _wait(stop: threading.Event, seconds: float) -> Iterator[None]:
+def _never() -> bool:
+    return False
+
+
+def _wait(
+    stop: threading.Event, seconds: float, enough: Callable[[], bool] = _never
+) -> Iterator[None]:
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
+    while (left := end - time.monotonic()) > 0 and not enough():
         stop.wait(min(left, 0.5))
         yield

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from itertools import chain
 
+from spreadlake.config import ConfigWatch
 from spreadlake.errors import ConfigError
 from spreadlake.lake import Lake, atomic, beat, open_cold_writer, set_status, writer_lock
 from spreadlake.lake.cold.address import ColdAddress
@@ -20,6 +21,8 @@ from uploader.rounds import Rounds
 log = logging.getLogger(__name__)
 
 _BEAT_SECONDS = 1.0
+# Another bucket is another lake's place until it is claimed, and that is done once.
+_AT_NEXT_START = ("storage.cold",)  # and storage.cold_keep_days, which others read once
 
 
 def run(context: ServiceContext) -> None:
@@ -37,6 +40,10 @@ def run(context: ServiceContext) -> None:
         )
     address = ColdAddress.parse(storage.cold)
     objects = Objects(address)
+    once = bool(context.options.get("once"))
+    watch = None if once else context.config_watch()
+    if watch is not None:
+        watch.at_next_start = _AT_NEXT_START
     stop = StopSignal(context.duration)
     with (
         writer_lock(context.lake, "uploader"),
@@ -47,7 +54,6 @@ def run(context: ServiceContext) -> None:
         log.info("uploading finished days to %s", address.text)
         stopped = threading.Event()
         stop.on_set(stopped.set)
-        once = bool(context.options.get("once"))
         status.say(db, "running")
         steps = rounds.run(stopped, once=once)
         if context.options.get("recover"):
@@ -55,6 +61,7 @@ def run(context: ServiceContext) -> None:
         for _ in steps:
             if stop.is_set():
                 break
+            _follow(watch, rounds, address)
             status.keep(db)
         status.say(db, "stopped")
     if once and rounds.trouble.error is not None:
@@ -66,6 +73,15 @@ def run(context: ServiceContext) -> None:
             count(objects_there, "file"),
             size(size_there),
         )
+
+
+def _follow(watch: ConfigWatch | None, rounds: Rounds, address: ColdAddress) -> None:
+    """Takes on an edit of how long files stay, of the bucket that it was started with."""
+    edited = None if watch is None else watch.edited()
+    if edited is None or edited.storage.cold is None:
+        return
+    if ColdAddress.parse(edited.storage.cold) == address:
+        rounds.follow(edited.storage)
 
 
 class _Status:

@@ -10,14 +10,13 @@ from collector.timing import Timing
 from spreadlake.config import ConfigWatch, Settings
 from spreadlake.venue import Standing
 
-# What is read once: here, by the log's publisher and store, and by the uploader.
+# What is read once: here, and by the log's publisher and store.
 _AT_NEXT_START = (
     "exchange.",
     "collector.",
     "redis.",
     "storage.roll_after_hours",
     "storage.cold",  # and storage.cold_keep_days
-    "storage.local_days",
 )
 
 

@@ -195,7 +195,7 @@ def test_what_the_bucket_does_not_hold_is_sent_ever_more_seldom(
     """A server that loses what it takes would else be sent all of it every few seconds."""
     rests: list[float] = []
 
-    def wait(_: object, seconds: float) -> Iterator[None]:
+    def wait(_: object, seconds: float, *__: object) -> Iterator[None]:
         rests.append(seconds)
         yield
 

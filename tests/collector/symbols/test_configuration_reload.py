@@ -145,9 +145,11 @@ def test_what_is_read_once_is_named(tmp_path: Path, caplog: pytest.LogCaptureFix
             write(path, exchange, [A])
             async with collecting(lake, path):
                 await until(lambda: held(lake, A) > 10)
-                waits = 'silence_seconds = 99.0\n[redis]\nprefix = "x"\n[storage]\nlocal_days = 9'
+                waits = (
+                    'silence_seconds = 99.0\n[redis]\nprefix = "x"\n[storage]\nroll_after_hours = 9'
+                )
                 write(path, exchange, [A], more=waits)
-                keys = "collector.silence_seconds", "storage.local_days", "redis.prefix"
+                keys = "collector.silence_seconds", "storage.roll_after_hours", "redis.prefix"
                 said = f"{', '.join(keys)}: taken with the next start, not before"
                 await until(lambda: said in caplog.messages)
 
