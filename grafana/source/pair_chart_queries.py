@@ -3,9 +3,11 @@
 A point of what goes up and down stands for a step of time: the lowest, the highest and the last
 number of all bars in it. So no excursion is lost, however long the range is.
 
-What a query costs is mostly its cells, so each has the columns of the charts that read it and no
-more: of z, which is seen first and asks alone; of the spreads; of β and correlation. Of a column of
-numbers a cell without one costs the data source ten times as much as one with: it logs each.
+What a query costs is putting its SQL together, its bars and its cells. So the charts that are seen
+together ask together: those of z and of the spreads, which come from the same sums, in less than
+one and a half times what one of them costs; those of β and correlation are further down. Each query
+has the columns of its charts and no more. Of a column of numbers a cell without one costs the data
+source ten times as much as one with: it logs each.
 """
 
 from dataclasses import dataclass
@@ -186,7 +188,7 @@ _ROBUST = f"""(SELECT (SELECT robust_beta FROM pair_tests
     FROM (SELECT NULL AS prices) WHERE beta_last IS NOT NULL)"""
 
 ZSCORES = _chart(
-    _Drawn(("zscore",), counted=True),
+    _Drawn(("zscore", "spread", "deviation"), ("spread_std",), counted=True),
     f"CASE WHEN is_first THEN {DRAWN_ON} END AS drawn",
     f"CASE WHEN is_first THEN {_SHARE} END AS share",
     "zscore_last AS zscore",
@@ -195,10 +197,6 @@ ZSCORES = _chart(
     "-threshold AS low",
     "max(zscore_max, threshold) AS above",
     "min(zscore_min, -threshold) AS below",
-)
-
-SPREADS = _chart(
-    _Drawn(("spread", "deviation"), ("spread_std",)),
     "deviation_last AS spread",
     _if_many("deviation_min", "deviation_max"),
     "spread_last AS raw_spread",

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.candlestick import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.source.frame import rule_link
-from grafana.source.pair_chart_queries import HEDGES, SPREADS, ZSCORES
+from grafana.source.pair_chart_queries import HEDGES, ZSCORES
 from grafana.source.pair_plan import MOST_COMPUTED
 from grafana.source.pair_price_queries import PRICES, candles
 from grafana.source.pair_tables import NOTHING
@@ -36,7 +36,7 @@ Charts = Sequence[stat.Panel | timeseries.Panel | candlestick.Panel]
 
 # The panels that others read from.
 ZSCORE = 10
-_PRICES, _SPREAD, _BETA = 11, 12, 13
+_PRICES, _BETA = 11, 13
 _STEP = (
     "Drawn at each bar's open, known at its end. Where a point stands for several bars the line is "
     "the last of them, and the shade reaches from the lowest to the highest: no excursion is lost."
@@ -151,9 +151,8 @@ def _spread() -> timeseries.Panel:
         panel.override_by_name(f"up_{bars}", line(f"+{bars}σ", LEG_A, 0, fill | _UNLISTED))
         panel.override_by_name(f"down_{bars}", line(f"−{bars}σ", LEG_A, 0, _UNLISTED))
     shade = _shaded(panel, "deviation", "spread", NEUTRAL)
-    panel.max_data_points(1000).interval("1s")
     panel.with_transformation(keep("spread", *shade, "mean", "up_1", "down_1", "up_2", "down_2"))
-    reads(placed(panel, _SPREAD, 0, 25, 12, 9), LAKE, lake(SPREADS))
+    reads(placed(panel, 12, 0, 25, 12, 9), PANELS, from_panel(ZSCORE))
     return panel.with_transformation(or_say())
 
 
@@ -163,7 +162,7 @@ def _raw_spread() -> timeseries.Panel:
     panel.override_by_name("raw_mean", line("its mean", LEG_A, 1, dashed=True))
     shade = _shaded(panel, "spread", "A − β·B", NEUTRAL)
     panel.with_transformation(keep("raw_spread", "raw_mean", *shade))
-    reads(placed(panel, 21, 12, 25, 12, 9), PANELS, from_panel(_SPREAD))
+    reads(placed(panel, 21, 12, 25, 12, 9), PANELS, from_panel(ZSCORE))
     return panel.with_transformation(or_say())
 
 

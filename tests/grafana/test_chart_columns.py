@@ -20,7 +20,10 @@ def panel(number: int) -> dict[str, Any]:
 
 
 def drawn(lake: FixtureLake, number: int, **chosen: str) -> Table:
-    sql = panel(number)["targets"][0]["queryText"]
+    target = panel(number)["targets"][0]
+    if "panelId" in target:
+        target = panel(target["panelId"])["targets"][0]
+    sql = target["queryText"]
     return query(lake.lake.root, fill(sql, lake.end - 299, lake.end + 1, 1, **chosen))
 
 

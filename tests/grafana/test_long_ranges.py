@@ -33,8 +33,7 @@ ENVELOPES = {
 CHARTS = of("z-score ·")
 # What each chart reads, by the panel that asks; others read from these.
 QUERIES = {
-    CHARTS.sql: ("zscore",),
-    panel_query(12).sql: ("deviation",),
+    CHARTS.sql: ("zscore", "deviation"),
     panel_query(13).sql: ("beta", "correlation", "return_correlation"),
 }
 
@@ -179,7 +178,7 @@ def test_a_lookback_of_more_bars_than_there_are_is_drawn(tmp_path: Path, lookbac
 @pytest.mark.parametrize("seconds", RANGES.values(), ids=RANGES)
 @pytest.mark.parametrize("pair", [KEPT, OTHER], ids=["kept", "not kept"])
 def test_every_query_is_bounded_by_pixels(day: FixtureLake, pair: Pair, seconds: int) -> None:
-    for title in ("z-score", "Prices", "Spread of", "Hedge ratio", "${symbol_a} ·", "${symbol_a}_"):
+    for title in ("z-score", "Prices", "Hedge ratio", "${symbol_a} ·", "${symbol_a}_"):
         found = asked(day, pair, seconds, of(title).sql)
         assert 0 < len(found.rows) <= MOST_POINTS, title
         assert len(json.dumps(list(zip(*found.rows, strict=True)))) < MOST_BYTES, title
