@@ -121,8 +121,12 @@ def running(command: list[str], variables: Mapping[str, str], folder: Path) -> I
         try:
             yield
         finally:
+            ended = process.poll()
             process.kill()
             process.wait()
+    # Else all that is asked of it after that fails, and nothing says why.
+    said_last = (folder / "server.txt").read_text("utf-8", "replace")[-2000:]
+    assert ended is None, f"{command[0]} ended by itself ({ended}):\n{said_last}"
 
 
 def _await(server: Server) -> None:
