@@ -44,22 +44,19 @@ class ToSend(NamedTuple):
 class Look:
     """What the newest look found: `old` may leave the disk, as far as its age goes.
 
+    `storage` says how long files stay; a look goes by what it is then.
     `more`: it found more than is held of it.
     """
 
     def __init__(self, lake: Lake, ledger: Ledger, storage: StorageSettings) -> None:
         self._lake = lake
         self._ledger = ledger
-        self._storage = storage
+        self.storage = storage
         self._files: list[Finished] = []
         self.waits = Waiting()
         self.old: list[Uploaded] = []
         self.more = False
         self.seconds = 0.0
-
-    def follow(self, storage: StorageSettings) -> None:
-        """Goes on with edited settings, from the next look on."""
-        self._storage = storage
 
     @property
     def waiting(self) -> bool:
@@ -131,8 +128,8 @@ class Look:
         """Before when (s) files of each kind leave the disk, counted from the newest trade."""
         newest_ms = last_trade_ms(self._lake)
         now = int(time.time()) if newest_ms is None else newest_ms // 1000
-        by_size, keep = self._by_size(), self._storage.keep_days or {}
-        local = age_cutoff(now, self._storage.local_days)
+        by_size, keep = self._by_size(), self.storage.keep_days or {}
+        local = age_cutoff(now, self.storage.local_days)
         kept = {str(kind): age_cutoff(now, days) for kind, days in keep.items()}
         return {kind: max(local, by_size, kept.get(kind, 0)) for kind in KINDS}
 

@@ -54,7 +54,7 @@ class Rounds:
         self._lake = lake
         self._objects = objects
         self._address = address
-        self._storage = storage
+        self._cold_keep_days = storage.cold_keep_days or {}
         self._ledger = Ledger(db, lake.cold_db)
         self._workers = Workers(_AT_ONCE)
         self._backoff = Backoff(first=1.0, cap=60.0)
@@ -74,7 +74,6 @@ class Rounds:
         self.trouble.once = once
         yield from self._claim(stop, once=once)
         while True:
-            self._edited = False
             self.trouble.begin()
             blocked: list[LakeError | OSError] = []
             try:
@@ -92,10 +91,10 @@ class Rounds:
             yield from _wait(stop, self._rest(blocked=bool(blocked)), lambda: self._edited)
 
     def follow(self, storage: StorageSettings) -> None:
-        """Goes on with edited settings: what leaves the disk by them is looked for at once."""
-        self._storage = storage
-        self.look.follow(storage)
-        self._look_due, self._edited = float("-inf"), True
+        """Goes on with edited settings of what leaves the disk, which is looked for at once."""
+        if storage != self.look.storage:
+            self.look.storage = storage
+            self._edited = True
 
     def recover(self) -> Iterator[None]:
         """Puts on record again what is in the bucket alone; as `uploader.recovery.recover`."""
@@ -117,7 +116,9 @@ class Rounds:
         None the less what is not kept goes, and what is there leaves the disk: a bucket that is
         full, or takes nothing for another reason, is not to keep the disk full.
         """
-        if not self.look.waiting or time.monotonic() >= self._look_due:
+        if self._edited or not self.look.waiting or time.monotonic() >= self._look_due:
+            # One that fails is due still, and an edit in the middle of it is for the next.
+            self._edited, self._look_due = False, float("-inf")
             begin = time.monotonic()
             yield from self.look.again(self.trouble.met)
             rest = min(_LONGEST_REST, max(_REST, _RESTS * self.look.seconds))
@@ -202,7 +203,7 @@ class Rounds:
 
     def _expire(self) -> Iterator[None]:
         """Objects of days that the lake has removed for good: only where it is told to."""
-        paths = expired(self._lake, self._ledger, self._storage.cold_keep_days or {})
+        paths = expired(self._lake, self._ledger, self._cold_keep_days)
         if not paths:
             return
         for outcome in self._workers.run(self._objects.delete, [paths], _always):

@@ -9,8 +9,17 @@ from spreadlake.config.storing import StorageSettings
 from spreadlake.errors import LakeError
 from spreadlake.lake import open_ticks_writer
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.errors import ColdError
+from spreadlake.lake.cold.objects import Objects, Sent
 from tests.running import started, until
-from tests.uploader.lakes import follow, lake_of_days, objects_in, paths_of, uploading
+from tests.uploader.lakes import (
+    follow,
+    lake_of_days,
+    objects_in,
+    paths_of,
+    uploading,
+    write_day,
+)
 from uploader.service import _Status
 
 
@@ -76,3 +85,24 @@ def test_an_edit_is_followed_at_once(
         follow(steps, lambda: objects_in(cold) == before, "all to be in the bucket")
         uploader.rounds.follow(StorageSettings(cold=cold.text, local_days=0))
         follow(steps, lambda: not paths_of(lake), "all to leave the disk")
+
+
+def test_an_edit_makes_room_while_the_bucket_takes_nothing_more(
+    tmp_path: Path, cold: ColdAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for the bucket is no reason to look for nothing else."""
+
+    def full(*_: object) -> Sent:
+        raise ColdError("full", "no")
+
+    monkeypatch.setattr("uploader.rounds._REST", 3600.0)
+    lake = lake_of_days(tmp_path, 1)
+    with uploading(lake, cold) as uploader:
+        uploader.once()
+        new = write_day(lake, day=5)
+        monkeypatch.setattr(Objects, "put_verified", full)
+        steps = uploader.rounds.run(uploader.stop)
+        follow(steps, lambda: uploader.rounds.trouble.number > 0, "the bucket to be full")
+        uploader.rounds.follow(StorageSettings(cold=cold.text, local_days=0))
+        left = {new.relative_to(lake.root).as_posix()}
+        follow(steps, lambda: paths_of(lake) == left, "all to leave the disk that is there")
