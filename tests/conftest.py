@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 from tests.buckets import cold, s3_server
+from tests.failures import Failures
 from tests.patience import SOAK_SECONDS, TEST_SECONDS
 
 __all__ = ["cold", "s3_server"]
@@ -14,6 +15,13 @@ __all__ = ["cold", "s3_server"]
 settings.register_profile("same", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile("same")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        config.pluginmanager.register(Failures(terminal))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
