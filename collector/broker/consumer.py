@@ -37,6 +37,7 @@ class Read(NamedTuple):
     batches: list[Batch]
     malformed: int
     caught_up: bool  # nothing was left in the log when it was asked
+    lost: bool = False  # entries were let go, or the log was deleted, before they were read
 
 
 class LogLook(NamedTuple):
@@ -61,6 +62,7 @@ class LogConsumer:
         self._name = f"store-{token}"
         self._again: bytes | None = b"0"  # entries of ours after this id are read once more
         self._dropped: int | None = None
+        self._lost = False
         self._warn = RateLimitedLog(log.error, 60.0)
         self.unacknowledged: list[bytes] = []
 
@@ -79,7 +81,7 @@ class LogConsumer:
             self._again = b"0"
             if isinstance(error, ResponseError) and str(error).startswith(_GONE):
                 await self._create_group()
-                return Read([], [], 0, False)
+                return Read([], [], 0, caught_up=False, lost=True)
             raise
 
     async def acknowledge(self, ids: Sequence[bytes]) -> None:
@@ -159,7 +161,8 @@ class LogConsumer:
                     names.stream, names.GROUP, self._name, 0, start, count=_AT_ONCE, justid=False
                 )
             )
-            start = answer[0]
+            start, *_, gone = answer
+            self._lost |= len(answer) > 2 and bool(gone)  # Redis 7 and later tell of these
             if start == b"0-0":
                 break
         for consumer in await self._server.ask(
@@ -182,13 +185,15 @@ class LogConsumer:
         malformed = 0
         for number, fields in entries:
             if not fields:
-                continue  # it was dropped from the log after it was delivered
+                self._lost = True  # it was dropped from the log after it was delivered
+                continue
             try:
                 read.batches.append(self._batch(fields))
             except (EntryError, *UNREADABLE) as error:
                 malformed += 1
                 await self._set_aside(number, fields, str(error))
-        return read._replace(malformed=malformed)
+        lost, self._lost = self._lost, False
+        return read._replace(malformed=malformed, lost=lost)
 
     def _batch(self, fields: dict[bytes, bytes]) -> Batch:
         batch = decoded(fields.get(b"b", b""))

@@ -15,6 +15,7 @@ from collector.broker.entry import merged
 from collector.broker.lease import Lease
 from collector.broker.observer import LogObserver
 from collector.broker.server import Server, in_words
+from collector.broker.tails import LogTails
 from collector.log_lines import RateLimitedLog, shortened
 from collector.resources import Resources
 from collector.source import Work
@@ -44,6 +45,7 @@ class LogSource:
         self._observer = LogObserver(
             server, self._consumer, resources.roster, resources.timing.status_interval
         )
+        self._tails = LogTails(resources, server)
         self._waiting = 0
         self._ready = False
         self._caught_up_at = float("-inf")
@@ -77,7 +79,7 @@ class LogSource:
 
     def work(self) -> Work:
         """Everything that runs until the end."""
-        return [self._run(), self._lease.keep(), self._observer.run()]
+        return [self._run(), self._lease.keep(), self._observer.run(), self._tails.run()]
 
     def add(self, symbols: Sequence[str]) -> Work:  # noqa: ARG002 the observer tells captures
         """Nothing is to be done: what is stored says the store itself."""
@@ -152,6 +154,8 @@ class LogSource:
             self._again_at = time.monotonic() + self._lease.interval
         asked = time.monotonic()
         read = await self._consumer.read()
+        if read.lost:
+            self._tails.doubt()
         if read.ids:
             await self._take(read)
         if self.trouble:
@@ -168,9 +172,12 @@ class LogSource:
         batches = merged(read.batches)
         if read.malformed:
             batches.append(Batch(counts=Counter(malformed=read.malformed)))
-        if await self._consumer.dropped_since() and batches:
+        if await self._consumer.dropped_since():
+            self._tails.doubt()
             lost = dict.fromkeys(self._resources.roster.symbols, PAUSED)
-            batches[0].interrupted = lost | batches[0].interrupted
+            if batches:
+                batches[0].interrupted = lost | batches[0].interrupted
+        self._tails.doubt(_let_go(batches))
         self._waiting = sum(len(batch.events) for batch in batches)
         self._tell_unknown(batches)
         self._stored_ids = read.ids
@@ -205,3 +212,9 @@ class LogSource:
             self._storing = None
             # They are not to come again.
             self._consumer.unacknowledged += self._stored_ids
+
+
+def _let_go(batches: Sequence[Batch]) -> set[str]:
+    """Symbols of which a capture had no room for trades."""
+    causes = (one for batch in batches for one in batch.interrupted.items())
+    return {symbol for symbol, cause in causes if cause == PAUSED}

@@ -259,6 +259,10 @@ class Server:
             )
         return f"{self.url} refuses: {error}"
 
+    async def run_id(self) -> str:
+        """What the server calls this run of itself: another one may have forgotten entries."""
+        return str((await self.ask(self.redis.info("server"))).get("run_id", ""))
+
     @property
     def client(self) -> str:
         """How a person speaks to this server; a password is theirs to put in."""

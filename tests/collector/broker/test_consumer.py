@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.broker import scripts
-from collector.broker.consumer import LogConsumer
+from collector.broker.consumer import LogConsumer, Read
 from collector.broker.entry import encoded
 from collector.broker.server import Server
 from collector.storage.batch import Batch
@@ -114,7 +114,7 @@ def test_entries_that_were_let_go_after_they_were_read_are_passed_over(tmp_path:
         consumer.look_back()
         read = await consumer.read()
         assert len(read.batches) == len(kept)
-        assert read.malformed == 0
+        assert (read.malformed, read.lost) == (0, True)
         await consumer.acknowledge(there)
         assert in_log(server) == []
         look = await consumer.look()
@@ -158,7 +158,7 @@ def test_what_redis_has_forgotten_is_acknowledged_in_vain(tmp_path: Path) -> Non
         await consumer.acknowledge(read.ids)
         there = published(server, range(3, 5))
         await consumer.acknowledge(read.ids)
-        assert await consumer.read() == ([], [], 0, False)
+        assert await consumer.read() == Read([], [], 0, caught_up=False, lost=True)
         assert (await consumer.read()).ids in ([], there)
         assert in_log(server) == there
 
