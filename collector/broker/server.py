@@ -24,6 +24,7 @@ _OLDEST = (6, 2)
 # XTRIM that looks at acknowledgements itself.
 _TRIMS_ACKED = (8, 2)
 _SECONDS = 5.0
+_LAST_SECONDS = 0.5  # and at the end, where nothing depends on the answer
 # After its last sign a capture counts as there for so long.
 LIVES_MS = 15_000
 # Answers that pass: what is asked again later may succeed as it is. Of some the client makes a
@@ -282,7 +283,10 @@ class Server:
         return await self.ask(self.redis.eval(text, len(keys), *keys, *map(str, arguments)))
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections; what no answer has come to in a moment gets none."""
+        if self._asked:
+            await asyncio.wait(self._asked, timeout=_LAST_SECONDS)
+        await self.redis.connection_pool.disconnect(inuse_connections=True)
         await self.settle()
         await self.redis.aclose()
 
