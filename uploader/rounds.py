@@ -16,6 +16,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
+from spreadlake.lake.cold.note import write_note
 from spreadlake.lake.cold.objects import Objects, Sent
 from uploader.catalogue import Catalogue
 from uploader.claim import claim, settle
@@ -141,6 +142,7 @@ class Rounds:
                     yield
                     if outcome is not None and outcome.error is not None:
                         raise outcome.error
+                write_note(self._lake, name, self._address.text)
             except (LakeError, OSError) as error:
                 self.trouble.met(error)
                 if once:

@@ -22,6 +22,7 @@ from spreadlake.errors import (
     UnavailableError,
 )
 from spreadlake.lake import Lake
+from spreadlake.lake.cold.note import check_record
 
 _log = logging.getLogger(__name__)
 
@@ -115,11 +116,13 @@ class Page:
         return Answer("200 OK", [*headers, *_about(file.kind, file.content)], [file.content])
 
     def _ask(self, path: str, query: str) -> Answer:
+        check_record(self._lake)
         with self._questions.one():
             body = json_bytes(self._answers[path](query))
         return Answer("200 OK", [("Cache-Control", "no-store"), *_about(_JSON, body)], [body])
 
     def _export(self, query: str) -> Answer:
+        check_record(self._lake)
         self._exports.take()
         try:
             file = csv_of_view(self._lake, query)

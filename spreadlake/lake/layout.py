@@ -51,6 +51,11 @@ class Lake:
         return self.root / "cold.db"
 
     @property
+    def cold_json(self) -> Path:
+        """Which bucket has days of this lake; only the uploader writes it, beside `cold.db`."""
+        return self.root / "cold.json"
+
+    @property
     def backup_json(self) -> Path:
         """That the folder is a back-up, of what and of when; only `spreadlake backup` writes it."""
         return self.root / "backup.json"
