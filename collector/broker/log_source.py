@@ -172,12 +172,13 @@ class LogSource:
         batches = merged(read.batches)
         if read.malformed:
             batches.append(Batch(counts=Counter(malformed=read.malformed)))
+        let_go = _let_go(batches)
         if await self._consumer.dropped_since():
-            self._tails.doubt()
             lost = dict.fromkeys(self._resources.roster.symbols, PAUSED)
+            let_go |= lost.keys()
             if batches:
                 batches[0].interrupted = lost | batches[0].interrupted
-        self._tails.doubt(_let_go(batches))
+        self._tails.doubt(let_go)
         self._waiting = sum(len(batch.events) for batch in batches)
         self._tell_unknown(batches)
         self._stored_ids = read.ids

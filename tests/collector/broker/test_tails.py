@@ -2,19 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
 
 from collector.broker.entry import encoded
+from collector.broker.published import AtOnce
+from collector.broker.server import Server
+from collector.broker.tails import LogTails
+from collector.resources import Resources
+from collector.rest import RestError, RestRefusedError
 from collector.storage.batch import Batch
+from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
+from spreadlake import binance
 from spreadlake.config import Settings
 from spreadlake.lake import Lake
+from spreadlake.trades import TradeEvent
 from tests.collector.broker.servers import STREAM, RedisServer, capturing, redis_server, storing
 from tests.collector.broker.test_log import CLEAN, all_stored
-from tests.collector.live import SYMBOLS, caught_up, differences, market, settings_for, until
+from tests.collector.live import FAST, SYMBOLS, caught_up, differences, market, settings_for, until
 
 # A store is right to wait for the next trade for so long; here none comes.
 SILENCE = 0.3
@@ -96,7 +108,7 @@ def test_what_a_log_lost_while_there_was_no_store_is_fetched(tmp_path: Path) -> 
                     await all_stored(lake, exchange)
                 now_ms = exchange.clock_ms()
                 await until(lambda: server.entries() > 0)
-            server.client.flushall()
+            server.client.xtrim(STREAM, maxlen=0, approximate=False)
             async with storing(server, lake, settings):
                 await until(lambda: caught_up(lake, now_ms))
             return differences(lake, exchange)
@@ -104,3 +116,96 @@ def test_what_a_log_lost_while_there_was_no_store_is_fetched(tmp_path: Path) -> 
     with redis_server(tmp_path / "redis") as server:
         found = asyncio.run(scenario(server))
     assert {key: found[key] for key in CLEAN} == CLEAN
+
+
+class Exchange:
+    """What REST says of each symbol: an id, an error, or nothing; and who was asked about."""
+
+    def __init__(self, **says: int | RestError | None) -> None:
+        self.says = says
+        self.asked: list[str] = []
+
+    async def latest_trades(self, symbol: str, _limit: int) -> list[TradeEvent]:
+        self.asked.append(symbol)
+        says = self.says[symbol]
+        if isinstance(says, RestError):
+            raise says
+        return [] if says is None else [trade_of(symbol, says)]
+
+
+class Held:
+    """The greatest ids of a lake, and what was written into it."""
+
+    def __init__(self, **held: int) -> None:
+        self.held = held
+        self.written: list[tuple[str, int]] = []
+
+    def last_id(self, symbol: str) -> int | None:
+        return self.held.get(symbol)
+
+    def is_again(self, trade: TradeEvent) -> bool:
+        return trade.symbol == "REUSED"
+
+    def write(self, batch: Batch) -> None:
+        assert batch.source == "repair"
+        for trade in batch.events:
+            self.held[trade.symbol] = trade.trade_id
+            self.written.append((trade.symbol, trade.trade_id))
+
+
+def trade_of(symbol: str, number: int) -> TradeEvent:
+    return TradeEvent(symbol, number, 1_700_000_000_000, 1.0, 1.0, False)
+
+
+def tails_of(exchange: Exchange, held: Held, patience: float = 0.001) -> LogTails:
+    async def run_id() -> str:
+        return "one"
+
+    nowhere = SimpleNamespace(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
+    settings = settings_for(nowhere, silence_seconds=patience)
+    resources = SimpleNamespace(
+        store=held, writer=AtOnce(), rest=exchange, roster=Roster(exchange.says),
+        timing=replace(FAST, silence_interval=0.01, backoff_cap=0.05), settings=settings,
+        venue=binance,
+    )  # fmt: skip
+    return LogTails(cast(Resources, resources), cast(Server, SimpleNamespace(run_id=run_id)))
+
+
+def looked_for(tails: LogTails, condition: Callable[[], object]) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(tails.run())
+        await until(lambda: task.done() or condition())
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_each_is_asked_about_once_and_who_cannot_be_asked_again() -> None:
+    exchange = Exchange(
+        BEHIND=9, EVEN=5, NOTHING=None, GONE=RestRefusedError("it is not listed"),
+        AWAY=RestError("it does not answer"), REUSED=9, NEW=7,
+    )  # fmt: skip
+    held = Held(BEHIND=5, EVEN=5, NOTHING=5, GONE=5, AWAY=5, REUSED=5)
+    tails = tails_of(exchange, held)
+    looked_for(tails, lambda: exchange.asked.count("AWAY") > 2)
+    exchange.says["AWAY"] = 8
+    looked_for(tails, lambda: ("AWAY", 8) in held.written)
+    asked = [symbol for symbol in exchange.asked if symbol != "AWAY"]
+    assert asked == ["BEHIND", "EVEN", "NOTHING", "GONE", "REUSED"]
+    assert held.written == [("BEHIND", 9), ("AWAY", 8)]
+
+
+def test_who_trades_on_is_not_asked_about() -> None:
+    exchange, held = Exchange(A=9, B=9), Held(A=5, B=5)
+    tails = tails_of(exchange, held)
+    held.held["A"] = 6
+    looked_for(tails, lambda: held.written)
+    assert exchange.asked == ["B"]
+    # Nobody is before the silence has lasted.
+    patient = tails_of(exchange, held, patience=1000.0)
+    patient.doubt(["A"])
+    looks = count()
+    looked_for(patient, lambda: next(looks) > 5)
+    assert exchange.asked == ["B"]
