@@ -232,7 +232,8 @@ def test_the_overview_shows_no_numbers_from_before_a_break(lake: TestLake) -> No
     sql = next(found.sql for found in queries if "AS size" in found.sql)
     for window in ("10", "30"):
         chosen = {"timeframe": "10s", "window": window, "lookback": "50"}
-        found = query(lake.lake.root, fill(sql, START, START + END, 1, **chosen))
+        filled = fill(sql, START, START + END, 1, **chosen)
+        found = query(lake.lake.root, filled, now=START + END)
         assert len(found.rows) == 3
         assert all("warming up" in value for value in found.column("state"))
         assert set(found.column("correlation")) == {None}
