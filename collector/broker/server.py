@@ -5,6 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
@@ -47,7 +48,6 @@ _AWAY = (
     exceptions.TryAgainError,
 )
 
-
 # What may stand behind the `?` of an address: what else the client takes there would change how it
 # answers.
 _TLS_OPTIONS = {
@@ -56,7 +56,6 @@ _TLS_OPTIONS = {
 }  # fmt: skip
 # As redis-cli takes it: what stands in a command's options everybody on the machine can read.
 PASSWORD = "REDISCLI_AUTH"  # noqa: S105 its name
-
 
 _NAME = re.compile(r"[\w.-]*")
 _BEHIND = re.compile(r"([?#]).*", re.DOTALL)
@@ -283,12 +282,14 @@ class Server:
         return await self.ask(self.redis.eval(text, len(keys), *keys, *map(str, arguments)))
 
     async def close(self) -> None:
-        """Closes the connections; what no answer has come to in a moment gets none."""
+        """Closes the connections; who says nothing in a moment, over TLS also to that, is left."""
         if self._asked:
             await asyncio.wait(self._asked, timeout=_LAST_SECONDS)
-        await self.redis.connection_pool.disconnect(inuse_connections=True)
+        with suppress(exceptions.RedisError, TimeoutError):
+            await asyncio.wait_for(self.redis.connection_pool.disconnect(), _LAST_SECONDS)
         await self.settle()
-        await self.redis.aclose()
+        with suppress(exceptions.RedisError, TimeoutError):
+            await asyncio.wait_for(self.redis.aclose(), _LAST_SECONDS)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

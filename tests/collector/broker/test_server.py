@@ -7,7 +7,8 @@ import shutil
 import socket
 import subprocess
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ def test_a_password_may_come_by_the_environment(
             looked_at(server.url.replace("//", "//:of the address@"))
 
 
-def test_over_tls(tmp_path: Path) -> None:
+@contextmanager
+def over_tls(tmp_path: Path) -> Iterator[tuple[RedisServer, str]]:
+    """A server that also speaks TLS, and its address for that; its authority is `ca.pem`."""
     company = trustme.CA()
     company.cert_pem.write_to_path(tmp_path / "ca.pem")
     company.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
@@ -100,10 +103,33 @@ def test_over_tls(tmp_path: Path) -> None:
     pem = str(tmp_path / "server.pem")
     options = ["--tls-port", str(port), "--tls-cert-file", pem, "--tls-key-file", pem]
     with redis_server(tmp_path / "redis", *options, "--tls-auth-clients", "no") as server:
-        url = f"rediss://localhost:{port}/0"
+        yield server, f"rediss://localhost:{port}/0"
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    with over_tls(tmp_path) as (server, url):
         through(tmp_path, server, f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}")
         with pytest.raises(redis.exceptions.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
             looked_at(url)
+
+
+def test_who_says_nothing_any_more_is_left_all_the_same(tmp_path: Path) -> None:
+    """Over TLS both sides say that they end, and one of them does not."""
+
+    async def scenario(redis_server: RedisServer, url: str) -> None:
+        server = Server(url, load_settings(None).redis)
+        await server.run_id()
+        with redis_server.frozen():
+            for asks in (False, True):
+                waits = asyncio.create_task(server.run_id()) if asks else None
+                await asyncio.sleep(0)
+                await server.close()
+                if waits is not None:
+                    await asyncio.wait([waits])
+                    assert isinstance(waits.exception(), redis.RedisError)
+
+    with over_tls(tmp_path) as (server, url):
+        asyncio.run(scenario(server, f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}"))
 
 
 @pytest.mark.parametrize(
