@@ -16,7 +16,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.cold.address import ColdAddress
 from spreadlake.lake.cold.errors import ColdError
-from spreadlake.lake.cold.note import write_note
+from spreadlake.lake.cold.note import check_name, write_note
 from spreadlake.lake.cold.objects import Objects, Sent
 from uploader.catalogue import Catalogue
 from uploader.claim import claim, settle
@@ -59,6 +59,7 @@ class Rounds:
         self._ledger = Ledger(db, lake.cold_db)
         self._workers = Workers(_AT_ONCE)
         self._backoff = Backoff(first=1.0, cap=60.0)
+        self._name = ""
         self._in_vain = False
         self._in_vain_backoff = Backoff(first=_REST, cap=_LONGEST_IN_VAIN)
         self._look_due = float("-inf")
@@ -117,6 +118,7 @@ class Rounds:
         None the less what is not kept goes, and what is there leaves the disk: a bucket that is
         full, or takes nothing for another reason, is not to keep the disk full.
         """
+        self._note()
         if self._edited or not self.look.waiting or time.monotonic() >= self._look_due:
             # One that fails is due still, and an edit in the middle of it is for the next.
             self._edited, self._look_due = False, float("-inf")
@@ -137,12 +139,13 @@ class Rounds:
     def _claim(self, stop: threading.Event, *, once: bool) -> Iterator[None]:
         while True:
             try:
-                name = settle(self._lake, self._ledger, self._address)
-                for outcome in self._workers.run(self._take_place, [name], _always):
+                self._name = settle(self._lake, self._ledger, self._address)
+                # A place that is free is not to make one forget what is in another.
+                check_name(self._lake, self._name)
+                for outcome in self._workers.run(self._take_place, [self._name], _always):
                     yield
                     if outcome is not None and outcome.error is not None:
                         raise outcome.error
-                write_note(self._lake, name, self._address.text)
             except (LakeError, OSError) as error:
                 self.trouble.met(error)
                 if once:
@@ -152,6 +155,12 @@ class Rounds:
                 self._backoff.reset()
                 self.trouble.settle()
                 return
+
+    def _note(self) -> None:
+        try:
+            write_note(self._lake, self._name, self._address.text)
+        except (LakeError, OSError) as error:  # on a full disk it goes on, which makes room
+            self.trouble.met(error)
 
     def _take_place(self, name: str) -> None:
         claim(self._objects, self._address, name)

@@ -1,5 +1,7 @@
 """`cold.db` is lost: whoever reads the lake says so, instead of finding less without a word."""
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +9,15 @@ import pytest
 
 import spreadlake
 from spreadlake.errors import LakeError
-from spreadlake.lake import Lake, open_ticks_writer
+from spreadlake.lake import Lake, open_cold_writer, open_ticks_writer
+from spreadlake.lake.backup.run import back_up
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.objects import Objects
 from tests.exporter.serving import get, serving
 from tests.running import run
-from tests.uploader.lakes import lake_of_days, uploading
+from tests.uploader.lakes import follow, lake_of_days, objects_in, uploading
 
-_SAID = "cold.db was lost, and days of this lake are in "
+_SAID = "cold.db was lost, and days of this lake may be in "
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def removed(lake: Lake, cold: ColdAddress) -> None:
 def begun_anew(lake: Lake, cold: ColdAddress) -> None:
     """An uploader that was started on it made an empty one, and was refused."""
     removed(lake, cold)
-    with uploading(lake, cold) as uploader, pytest.raises(LakeError, match="another lake"):
+    with uploading(lake, cold) as uploader, pytest.raises(LakeError, match=_SAID):
         uploader.once()
 
 
@@ -81,3 +85,59 @@ def test_what_tells_of_it_may_be_damaged(lake: Lake, cold: ColdAddress) -> None:
         uploader.once()
     assert cold.text in lake.cold_json.read_text()
     spreadlake.open(lake.root)
+
+
+def test_a_free_place_does_not_make_one_forget_what_is_in_another(
+    lake: Lake, cold: ColdAddress
+) -> None:
+    removed(lake, cold)
+    other = ColdAddress.parse(f"{cold.text}-other")
+    for _ in range(2):
+        with uploading(lake, other) as uploader, pytest.raises(LakeError, match=_SAID):
+            uploader.once()
+    assert not list(Objects(other).list())
+    third = ColdAddress.parse(f"{cold.text}-third")
+    with uploading(lake, third) as uploader, pytest.raises(LakeError, match=_SAID):
+        uploader.once()
+    with pytest.raises(LakeError, match=_SAID):
+        spreadlake.open(lake.root)
+
+
+def test_who_cannot_tell_of_it_uploads_all_the_same(tmp_path: Path, cold: ColdAddress) -> None:
+    """A disk that is full is made room on by what leaves it."""
+    lake = lake_of_days(tmp_path, 2)
+    in_the_way = lake.cold_json.with_suffix(".tmp")
+    in_the_way.mkdir()
+    with uploading(lake, cold, local_days=0) as uploader:
+        steps = uploader.rounds.run(threading.Event())
+        follow(steps, lambda: len(objects_in(cold)) == 4, "files are uploaded")
+        follow(steps, lambda: uploader.rounds.trouble.said, "it is told")
+        in_the_way.rmdir()
+        follow(steps, lake.cold_json.exists, "it is told beside the record")
+
+
+def test_whoever_may_read_the_record_may_read_what_tells_of_it(
+    tmp_path: Path, cold: ColdAddress
+) -> None:
+    lake = lake_of_days(tmp_path, 1)
+    open_cold_writer(lake).close()
+    lake.cold_db.chmod(0o644)
+    before = os.umask(0o077)
+    try:
+        with uploading(lake, cold) as uploader:
+            uploader.once()
+    finally:
+        os.umask(before)
+    assert lake.cold_json.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_back_up_keeps_the_record_that_the_lake_has_lost(
+    lake: Lake, cold: ColdAddress, tmp_path: Path
+) -> None:
+    to = Lake(tmp_path / "back-up")
+    back_up(lake, to)
+    kept = to.cold_db.read_bytes()
+    begun_anew(lake, cold)
+    with pytest.raises(LakeError, match=_SAID):
+        back_up(lake, to)
+    assert to.cold_db.read_bytes() == kept

@@ -16,6 +16,7 @@ from spreadlake.errors import LakeError
 from spreadlake.lake.backup.databases import beside, discard, put_in_place, read_copy, snapshot
 from spreadlake.lake.backup.files import Copies, bring, bring_file, prune
 from spreadlake.lake.backup.folder import Mark, check_folders
+from spreadlake.lake.cold.note import check_record
 from spreadlake.lake.cold.recorded import recorded
 from spreadlake.lake.databases.connections import open_reader, writer_lock
 from spreadlake.lake.layout import Lake
@@ -45,8 +46,10 @@ def back_up(lake: Lake, to: Lake, look: Callable[[], None] = lambda: None) -> Ba
     """Makes `to` a copy of the lake as it is now; of what is there already only the rest.
 
     `look` is called again and again, and may raise. InputError where `to` is another lake or holds
-    other things; LakeError where it is in use, newer, or the lake is not whole.
+    other things; LakeError where it is in use, newer, or the lake is not whole or has lost its
+    `cold.db`.
     """
+    check_record(lake)  # else it would replace the last good one, which is in the back-up
     check_folders(lake, to)
     to.root.mkdir(parents=True, exist_ok=True)
     mark = Mark.of(to)

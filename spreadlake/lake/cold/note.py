@@ -5,6 +5,7 @@ a word.
 """
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -17,25 +18,48 @@ _ABOUT = "Days that are not here are in this bucket; what is there is on record 
 
 
 def write_note(lake: Lake, name: str, address: str) -> None:
-    """Says that the place is this lake's, by its name in `cold.db` and in the bucket."""
+    """Says that the place is this lake's, by its name in `cold.db` and in the bucket.
+
+    Durable, and for whoever may read `cold.db`. OSError where the disk does not take it.
+    """
+    if _read(lake.cold_json) == (name, address):
+        return
     text = json.dumps({"about": _ABOUT, "address": address, "lake": name}, indent=1) + "\n"
-    if _read(lake.cold_json) != (name, address):
-        beside = lake.cold_json.with_suffix(".new")
-        beside.write_text(text, "utf-8")
+    beside = lake.cold_json.with_suffix(".tmp")
+    beside.unlink(missing_ok=True)  # what another user left could not be written over
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            record = lake.cold_db.stat()
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), record.st_uid, record.st_gid)
+            os.fchmod(file.fileno(), record.st_mode & 0o666)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(lake.cold_json)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(lake.root, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def check_record(lake: Lake) -> None:
     """LakeError where the record of what is in the bucket was lost."""
+    if _read(lake.cold_json) is not None:
+        check_name(lake, _name_on_record(lake))
+
+
+def check_name(lake: Lake, name: str | None) -> None:
+    """LakeError where days are in the bucket of another name than `cold.db` has: it was lost."""
     told = _read(lake.cold_json)
-    if told is None:
-        return
-    name, address = told
-    if _name_on_record(lake) != name:
+    if told is not None and told[0] != name:
         raise LakeError(
-            f"{lake.cold_db} was lost, and days of this lake are in {address} alone: put it back; "
-            "or stop the services and make it anew with spreadlake upload --recover; or, where "
-            f"nothing of them is wanted, delete {lake.cold_json}"
+            f"{lake.cold_db} was lost, and days of this lake may be in {told[1]} alone: put it "
+            "back; or stop the services and make it anew with spreadlake upload --recover; or, "
+            f"where nothing of them is wanted, delete {lake.cold_json}"
         )
 
 
