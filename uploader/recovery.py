@@ -16,6 +16,7 @@ from typing import Any
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake, open_reader
 from spreadlake.lake.cold.address import ColdAddress
+from spreadlake.lake.cold.note import check_name, write_note
 from spreadlake.lake.cold.objects import Held, Objects, Sent, Stamp
 from spreadlake.lake.databases.meta import read_meta
 from spreadlake.lake.ticks.recognised import newest_seqs, rows_of_days
@@ -48,8 +49,10 @@ def recover(
         there = _described(objects, address, Path(folder))
         _require_same(lake, there, address, name)
         known = _known(there)
+    check_name(lake, name)
+    # Until all is on record `cold.db` goes by another name: readers would find less.
+    write_note(lake, name, address.text)
     trades = _trades(lake)
-    ledger.say(address=address.text, lake=name)
     there_now = [held for held in objects.list() if _is_finished(held.path)]
     yield
     far = [held for held in there_now if not (lake.root / held.path).exists()]
@@ -69,6 +72,7 @@ def recover(
             bad.append(path)
         else:
             log.warning("%s is no file of this lake, and is left out", address.url(path))
+    ledger.say(address=address.text, lake=name)
     log.info("%s that the disk does not have are on record", count(taken, "file"))
     seen = {held.path for held in there_now}
     gone = [path for path in known if path not in seen and not (lake.root / path).exists()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import spreadlake
 from spreadlake.errors import LakeError
 from spreadlake.lake import Lake
 from spreadlake.lake.cold.address import ColdAddress
@@ -98,6 +99,24 @@ def test_what_is_gone_or_damaged_is_named_and_all_else_is_taken(
     with pytest.raises(LakeError, match=f"3 files.*{first}, {second}, {third}"):
         recovered(remote.lake, cold)
     assert on_record(remote.lake) == {path: before[path] for path in rest}
+
+
+def test_who_reads_waits_for_a_recovery_that_was_cut(remote: TestLake, cold: ColdAddress) -> None:
+    """Also of a lake beside whose record nothing told of it."""
+    lake, before = remote.lake, on_record(remote.lake)
+    lose(lake)
+    lake.cold_json.unlink()
+    with uploading(lake, cold) as uploader:
+        steps = recover(lake, uploader.rounds._ledger, Objects(cold), cold, Workers(1))
+        while not on_record(lake):
+            next(steps)
+        del steps
+    assert on_record(lake).keys() < before.keys()
+    with pytest.raises(LakeError, match=r"cold\.db was lost"):
+        spreadlake.open(lake.root)
+    recovered(lake, cold)
+    assert on_record(lake) == before
+    spreadlake.open(lake.root)
 
 
 def test_the_place_of_another_lake_is_refused(
