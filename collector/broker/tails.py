@@ -51,7 +51,10 @@ class LogTails:
         if self._ids_compare:  # ids of another kind tell nothing, and nothing could be fetched
             for symbol in self._roster.symbols if symbols is None else symbols:
                 if (last_id := self._store.last_id(symbol)) is not None:
-                    self._doubts[symbol] = _Doubt(now, last_id)
+                    # Of a log that loses on and on the silence is none the shorter for that.
+                    before = self._doubts.get(symbol, _Doubt(now, last_id))
+                    since = before.since if before.last_id == last_id else now
+                    self._doubts[symbol] = _Doubt(since, last_id)
 
     async def run(self) -> None:
         """Asks about those that stay silent, until cancelled."""
@@ -75,7 +78,9 @@ class LogTails:
         if symbol not in self._roster.symbols or self._store.last_id(symbol) != doubt.last_id:
             del self._doubts[symbol]
         elif now - doubt.since >= self._patience and self._roster.may_trade(symbol):
-            await self._ask(symbol, doubt)
+            # What is lost while it is asked about is asked about once more, and not at once.
+            self._doubts[symbol] = doubt._replace(since=now)
+            await self._ask(symbol, self._doubts[symbol])
 
     async def _ask(self, symbol: str, doubt: _Doubt) -> None:
         try:

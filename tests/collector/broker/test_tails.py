@@ -209,3 +209,21 @@ def test_who_trades_on_is_not_asked_about() -> None:
     looks = count()
     looked_for(patient, lambda: next(looks) > 5)
     assert exchange.asked == ["B"]
+
+
+def test_a_log_that_loses_again_and_again_keeps_nobody_from_being_asked_about() -> None:
+    exchange, held = Exchange(A=9), Held(A=5)
+    tails = tails_of(exchange, held, patience=0.05)
+
+    def loses_on() -> bool:
+        tails.doubt(["A"])
+        return bool(held.written)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(tails.run())
+        await until(loses_on)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(scenario())
+    assert held.written == [("A", 9)]
