@@ -98,6 +98,8 @@ class LogTails:
         self._settle(symbol, doubt, None)
 
     def _is_newer(self, trade: TradeEvent, doubt: _Doubt) -> bool:
+        if trade.symbol not in self._roster.symbols:  # it was removed meanwhile
+            return False
         # A contract that goes by the ticker of another one counts anew.
         return trade.trade_id > doubt.last_id and not self._store.is_again(trade)
 

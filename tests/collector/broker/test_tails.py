@@ -16,7 +16,7 @@ from collector.broker.published import AtOnce
 from collector.broker.server import Server
 from collector.broker.tails import LogTails
 from collector.resources import Resources
-from collector.rest import RestError, RestRefusedError
+from collector.rest import RestClient, RestError, RestRefusedError
 from collector.storage.batch import Batch
 from collector.symbols.roster import Roster
 from simulator import SimulatedExchange
@@ -227,3 +227,17 @@ def test_a_log_that_loses_again_and_again_keeps_nobody_from_being_asked_about() 
 
     asyncio.run(scenario())
     assert held.written == [("A", 9)]
+
+
+def test_who_is_removed_while_it_is_asked_about_is_not_stored() -> None:
+    exchange, held = Exchange(A=9, B=9), Held(A=5, B=5)
+    tails = tails_of(exchange, held)
+
+    class Leaving(Exchange):
+        async def latest_trades(self, symbol: str, _limit: int) -> list[TradeEvent]:
+            tails._roster.remove(["A"])
+            return await super().latest_trades(symbol, _limit)
+
+    tails._rest = cast(RestClient, Leaving(A=9, B=9))
+    looked_for(tails, lambda: ("B", 9) in held.written)
+    assert held.written == [("B", 9)]
