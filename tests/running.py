@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 from unittest.mock import patch
 
+from rich.console import Console
+
 from launcher.commands.app import main
 from tests.patience import PATIENCE, Deadline
 
@@ -48,12 +50,18 @@ def run(
 def invoke(
     *arguments: object, cwd: Path, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """The same within this process, for commands that run no service: much quicker."""
+    """The same within this process, for commands that run no service: much quicker.
+
+    Only Python sees the variables. Threads of libraries read those of the process without a lock
+    of ours, and to change these meanwhile is to crash now and then.
+    """
     out, err = io.StringIO(), io.StringIO()
+    seen = environment(**(variables or {}))
     argv = ["spreadlake", *map(str, arguments)]
     with (
         chdir(cwd),
-        patch.dict(os.environ, environment(**(variables or {})), clear=True),
+        patch.object(os, "environ", seen),
+        patch.object(Console, "_environ", seen),
         patch.object(sys, "argv", argv),
         redirect_stdout(out),
         redirect_stderr(err),

@@ -58,9 +58,10 @@ def test_a_collector_without_a_network_is_told(tmp_path: Path) -> None:
             return None  # no lake yet
         services: list[dict[str, Any]] = json.loads(looked.stdout)["services"]
         found = next(one for one in services if one["name"] == "collector")
-        return found if found["state"] == "running" else None
+        # It says that it runs before it has tried to connect.
+        return found if found["state"] == "running" and found["trouble"] else None
 
     with started("collect", "--data", "lake", cwd=tmp_path, variables=nowhere):
-        report = until(collector, "the collector's first sign of life")
+        report = until(collector, "what keeps the collector from its work")
     assert report["trouble"] == "not connected to the exchange"
     assert report["message"].startswith("running, but not connected to the exchange")
