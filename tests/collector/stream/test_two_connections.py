@@ -94,7 +94,7 @@ def test_one_that_is_cut_off_is_no_loss(tmp_path: Path, number: int, reset: bool
 
     async def step(lake: Lake, _: SimulatedExchange) -> None:
         faults.add(Drop(reset=reset, when=When(connection=number)))
-        await until(lambda: counter(lake, "reconnects") == 1)
+        await until(lambda: counter(lake, "reconnects") >= 1)
 
     lake = captured_through(tmp_path, faults, step)
     assert of_connection(lake, "single_gaps", number) > 0
@@ -110,7 +110,7 @@ def test_one_that_is_silent_is_replaced_without_a_question(
 
     async def step(lake: Lake, _: SimulatedExchange) -> None:
         faults.add(fault(600.0, when=When(connection=number)))
-        await until(lambda: counter(lake, "reconnects") == 1)
+        await until(lambda: counter(lake, "reconnects") >= 1)
 
     captured_through(tmp_path, faults, step)
     assert f"(connection {number}) for" in caplog.text
@@ -121,7 +121,7 @@ def test_one_whose_frames_are_lost_is_replaced_though_it_is_open(tmp_path: Path)
 
     async def step(lake: Lake, _: SimulatedExchange) -> None:
         faults.add(Tamper("lost", when=When(connection=2, lasting=600)))
-        await until(lambda: counter(lake, "reconnects") == 1)
+        await until(lambda: counter(lake, "reconnects") >= 1)
 
     captured_through(tmp_path, faults, step)
 
@@ -134,7 +134,7 @@ def test_a_stream_that_one_lost_is_asked_for_anew(
 
     async def step(lake: Lake, _: SimulatedExchange) -> None:
         faults.add(Tamper("lost", when=When(connection=1, symbol="ETHUSDT", lasting=600)))
-        await until(lambda: counter(lake, "reconnects") == 1)
+        await until(lambda: counter(lake, "reconnects") >= 1)
 
     captured_through(tmp_path, faults, step, silence_seconds=3)
     assert "ETHUSDT" in caplog.text
@@ -158,7 +158,7 @@ def test_one_that_is_seconds_late_is_waited_for(tmp_path: Path) -> None:
 
     async def step(lake: Lake, _: SimulatedExchange) -> None:
         faults.add(Drop(when=When(connection=1)))
-        await until(lambda: counter(lake, "reconnects") == 1)
+        await until(lambda: counter(lake, "reconnects") >= 1)
 
     captured_through(tmp_path, faults, step)
 
@@ -174,7 +174,7 @@ def test_what_both_miss_is_repaired(tmp_path: Path) -> None:
                     Drop(when=When(connection=2)),
                     RefuseHandshake(503, when=When(times=2)),
                 )
-                await until(lambda: counter(lake, "reconnects") == 2)
+                await until(lambda: counter(lake, "reconnects") >= 2)
                 await until(lambda: counter(lake, "repaired_ticks") and not open_gaps(lake))
                 await both_bring(lake)
             assert counter(lake, "gaps") >= 1
