@@ -1,5 +1,8 @@
 """What holds for all tests."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -22,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
         config.pluginmanager.register(Failures(terminal))
+
+
+@pytest.fixture(autouse=True)
+def nobody_asks_for_servers_of_before() -> Iterator[None]:
+    """Who waits for an S3 server that a test ended does so for ever, beside all tests to come.
+
+    Asking reads the variables of the process, which those tests set.
+    """
+    yield
+    if (reading := sys.modules.get("spreadlake.lake.cold.reading")) is not None:
+        reading._away.clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -134,8 +134,10 @@ def _refuse_while_away(url: str, path: Path) -> None:
 
 def _await(name: str, url: str) -> None:
     """Asks for an object until the server answers, whatever it says."""
-    while name in _away:
+    while True:
         time.sleep(_REST)
+        if name not in _away:
+            return
         try:
             _scan(url).collect_schema()
         except FileNotFoundError:
