@@ -161,8 +161,8 @@ class LogConsumer:
                     names.stream, names.GROUP, self._name, 0, start, count=_AT_ONCE, justid=False
                 )
             )
-            start, *_, gone = answer
-            self._lost |= len(answer) > 2 and bool(gone)  # Redis 7 and later tell of these
+            start = answer[0]
+            self._lost |= any(answer[2:])  # Redis 7 and later tell which of them are gone
             if start == b"0-0":
                 break
         for consumer in await self._server.ask(

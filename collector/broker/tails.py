@@ -38,7 +38,6 @@ class LogTails:
         self._rest = resources.rest
         self._roster = resources.roster
         self._interval = resources.timing.silence_interval
-        self._again = resources.timing.backoff_cap
         self._patience = resources.settings.collector.silence_seconds
         self._ids_compare = resources.settings.exchange.trades == resources.venue.REST_KIND
         self._run_id = ""
@@ -78,7 +77,8 @@ class LogTails:
         if symbol not in self._roster.symbols or self._store.last_id(symbol) != doubt.last_id:
             del self._doubts[symbol]
         elif now - doubt.since >= self._patience and self._roster.may_trade(symbol):
-            # What is lost while it is asked about is asked about once more, and not at once.
+            # What is lost while it is asked about is asked about once more, and not at once; so is
+            # one of which there was no answer.
             self._doubts[symbol] = doubt._replace(since=now)
             await self._ask(symbol, self._doubts[symbol])
 
@@ -90,24 +90,14 @@ class LogTails:
             newest = []
         except RestError as error:
             log.debug("the exchange cannot be asked about %s: %s", symbol, error)
-            later = time.monotonic() + self._again - self._patience
-            self._settle(symbol, doubt, doubt._replace(since=later))
             return
         if newest and self._is_newer(newest[-1], doubt):
             await self._writer.persist(lambda: self._store.write(Batch(newest, source="repair")))
-        self._settle(symbol, doubt, None)
+        if self._doubts.get(symbol) is doubt:  # else the log has lost something again meanwhile
+            del self._doubts[symbol]
 
     def _is_newer(self, trade: TradeEvent, doubt: _Doubt) -> bool:
         if trade.symbol not in self._roster.symbols:  # it was removed meanwhile
             return False
         # A contract that goes by the ticker of another one counts anew.
         return trade.trade_id > doubt.last_id and not self._store.is_again(trade)
-
-    def _settle(self, symbol: str, asked: _Doubt, left: _Doubt | None) -> None:
-        """Unless the log has lost something again meanwhile."""
-        if self._doubts.get(symbol) is not asked:
-            return
-        if left is None:
-            del self._doubts[symbol]
-        else:
-            self._doubts[symbol] = left

@@ -24,6 +24,8 @@ def write_note(lake: Lake, name: str, address: str) -> None:
     """
     if _read(lake.cold_json) == (name, address):
         return
+    from spreadlake.lake.parquet import sync_folder  # noqa: PLC0415 with polars; readers need none
+
     text = json.dumps({"about": _ABOUT, "address": address, "lake": name}, indent=1) + "\n"
     beside = lake.cold_json.with_suffix(".tmp")
     beside.unlink(missing_ok=True)  # what another user left could not be written over
@@ -39,23 +41,25 @@ def write_note(lake: Lake, name: str, address: str) -> None:
         beside.replace(lake.cold_json)
     finally:
         beside.unlink(missing_ok=True)
-    folder = os.open(lake.root, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(lake.root)
 
 
 def check_record(lake: Lake) -> None:
     """LakeError where the record of what is in the bucket was lost."""
-    if _read(lake.cold_json) is not None:
-        check_name(lake, _name_on_record(lake))
-
-
-def check_name(lake: Lake, name: str | None) -> None:
-    """LakeError where days are in the bucket of another name than `cold.db` has: it was lost."""
     told = _read(lake.cold_json)
-    if told is not None and told[0] != name:
+    if told is not None:
+        _require_same(lake, told, _name_on_record(lake))
+
+
+def check_name(lake: Lake, name: str) -> None:
+    """The same, for whoever knows the name that is or will be on record."""
+    told = _read(lake.cold_json)
+    if told is not None:
+        _require_same(lake, told, name)
+
+
+def _require_same(lake: Lake, told: tuple[str, str], name: str | None) -> None:
+    if told[0] != name:
         raise LakeError(
             f"{lake.cold_db} was lost, and days of this lake may be in {told[1]} alone: put it "
             "back; or stop the services and make it anew with spreadlake upload --recover; or, "
