@@ -135,10 +135,21 @@ def open_gaps(lake: Lake) -> int:
 
 def caught_up(lake: Lake, since_ms: int) -> bool:
     """Whether every symbol has a trade from after `since_ms`, and all those before it."""
-    # NULL is a symbol that nothing came of yet.
-    (oldest,) = rows_of(lake, "SELECT min(coalesce(last_time_ms, 0)) FROM symbols")[0]
+    # NULL is a symbol that nothing came of yet, and no row a collector that has only begun.
+    query = "SELECT coalesce(min(coalesce(last_time_ms, 0)), 0) FROM symbols"
+    ((oldest,),) = rows_of(lake, query)
     # Looked at afterwards: a gap is on record as soon as the trade behind it is there.
     return int(str(oldest)) > since_ms and not open_gaps(lake)
+
+
+async def all_caught_up(lake: Lake, exchange: SimulatedExchange, seconds: float = PATIENCE) -> None:
+    """Waits until all is stored that the exchange has made by now, and what was lost repaired.
+
+    A count of further trades tells nothing of it: those on their way, or a page of REST, reach
+    any count before the first trade behind a loss is there, and the loss known.
+    """
+    now_ms = exchange.clock_ms()
+    await until(lambda: caught_up(lake, now_ms), seconds)
 
 
 def drawn_faults(seed: int, count: int, frames: int) -> Faults:

@@ -21,7 +21,7 @@ from spreadlake.service import ServiceContext
 from tests.collector.lakes import fill, rows_of, trade, trades, wait_until
 from tests.collector.live import (
     SYMBOLS,
-    caught_up,
+    all_caught_up,
     collecting,
     counter,
     differences,
@@ -124,11 +124,6 @@ def test_events_of_the_insurance_fund_are_no_gaps(tmp_path: Path) -> None:
         assert counter(lake, "ignored") == 2
 
     asyncio.run(scenario())
-
-
-async def all_caught_up(lake: Lake, exchange: SimulatedExchange) -> None:
-    now_ms = exchange.clock_ms()
-    await until(lambda: caught_up(lake, now_ms))
 
 
 async def trades_pass(exchange: SimulatedExchange) -> None:

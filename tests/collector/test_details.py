@@ -7,7 +7,15 @@ from pathlib import Path
 from simulator import Faults, SimulatedExchange, Tamper, When
 from spreadlake.lake import Lake
 from tests.collector.lakes import rows_of
-from tests.collector.live import collecting, counter, market, open_gaps, settings_for, ticks, until
+from tests.collector.live import (
+    all_caught_up,
+    collecting,
+    counter,
+    market,
+    settings_for,
+    ticks,
+    until,
+)
 
 # The simulated exchange: each aggregate takes three trades, and no RPI order.
 WRONG = (
@@ -23,8 +31,7 @@ def test_live_and_repaired_trades_are_whole(tmp_path: Path) -> None:
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: not faults.pending)
-                enough = ticks(lake) + 50
-                await until(lambda: ticks(lake) > enough and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
             assert counter(lake, "repaired_ticks") >= 7
         return begun, time.time_ns() // 1_000_000
 

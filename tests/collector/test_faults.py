@@ -36,13 +36,13 @@ from tests.collector.fake import frame
 from tests.collector.lakes import rows_of, wait_until
 from tests.collector.live import (
     SYMBOLS,
+    all_caught_up,
     caught_up,
     collecting,
     counter,
     differences,
     drawn_faults,
     market,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -60,8 +60,7 @@ async def capture_through(
     async with SimulatedExchange(market(rate), faults=faults) as exchange:
         async with collecting(lake, settings_for(exchange, **collector)):
             await until(lambda: not faults.pending, 3600)
-            stored = ticks(lake)
-            await until(lambda: ticks(lake) > stored + 200 and not open_gaps(lake), 120)
+            await all_caught_up(lake, exchange, 120)
         return Counter(differences(lake, exchange))
 
 
@@ -105,9 +104,7 @@ def test_the_clocks_need_not_agree(tmp_path: Path, skew_ms: int, connections: in
             async with collecting(lake, settings_for(exchange, **given)):
                 # What was lost comes by repair, or on a slow machine by the warm start.
                 await until(lambda: ticks(lake) > 10_000 and not faults.pending)
-                # That they are missing is known with the trades behind them.
-                stored = ticks(lake)
-                await until(lambda: ticks(lake) > stored + 100 and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
             return Counter(differences(lake, exchange))
 
     found = asyncio.run(scenario())

@@ -8,7 +8,13 @@ import numpy as np
 
 from simulator import Drop, Faults, SimulatedExchange, Tamper, TradeColumns, When
 from spreadlake.lake import Lake, open_ticks_writer, read_trades
-from tests.collector.live import collecting, market, open_gaps, settings_for, ticks, until
+from tests.collector.live import (
+    all_caught_up,
+    collecting,
+    market,
+    settings_for,
+    until,
+)
 from tests.importer.dumps import DAY, day_file
 from tests.running import invoke
 from tests.trades import Trade
@@ -47,8 +53,7 @@ def test_what_was_captured_is_what_the_exchange_publishes(tmp_path: Path) -> Non
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: not faults.pending)
-                enough = ticks(lake) + 100
-                await until(lambda: ticks(lake) > enough and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
             first_ms = int(str(read_trades(lake, 0, 2**62)["time_ms"].min()))
             truth = exchange.truth(since_ms=first_ms - BEFORE_MS)
         return [path for name in truth for path in dumps_of(tmp_path, name, truth[name])]

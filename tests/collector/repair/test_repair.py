@@ -26,6 +26,7 @@ from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import fill, rows_of, trade
 from tests.collector.live import (
     FAST,
+    all_caught_up,
     collecting,
     counter,
     differences,
@@ -161,8 +162,8 @@ def test_lost_and_dropped_trades_are_repaired_though_rest_stumbles(tmp_path: Pat
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: not faults.pending)
-                enough = max(ticks(lake) + 50, 250)
-                await until(lambda: ticks(lake) > enough and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
+                await until(lambda: ticks(lake) > 250)
             assert counter(lake, "repaired_ticks") >= 7
             assert counter(lake, "gaps") >= 1
             assert counter(lake, "rest_errors") == 5

@@ -20,11 +20,11 @@ from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,
+    all_caught_up,
     collecting,
     counter,
     differences,
     market,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -138,7 +138,8 @@ def test_a_full_disk_is_told_once_and_recovered_from(
                 assert ticks(lake) == stored
                 # In its own thread it is asked again soon, and then there is room.
                 opened[0].execute("PRAGMA max_page_count=1000000")
-                await until(lambda: ticks(lake) > stored + 500 and not open_gaps(lake))
+                await until(lambda: ticks(lake) > stored + 500)
+                await all_caught_up(lake, exchange)
             return differences(lake, exchange)
 
     found = asyncio.run(scenario())
@@ -168,7 +169,8 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
                     faults.add(Drop())
                     await until(lambda: faults.fired)
                 await until(lambda: counter(lake, "dropped") > 0)
-                await until(lambda: ticks(lake) > 1_500 and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
+                await until(lambda: ticks(lake) > 1_500)
             causes = rows_of(lake, "SELECT DISTINCT cause, state FROM gaps")
             assert causes == [("reading paused", "repaired")]
             return differences(lake, exchange)
@@ -235,7 +237,8 @@ def test_a_disk_that_is_really_full(tmp_path: Path, caplog: pytest.LogCaptureFix
                 stored = ticks(lake)
                 ballast.unlink()
                 await until(lambda: "trades are stored again" in caplog.text)
-                await until(lambda: ticks(lake) > stored + 2_000 and not open_gaps(lake))
+                await until(lambda: ticks(lake) > stored + 2_000)
+                await all_caught_up(lake, exchange)
             return differences(lake, exchange)
 
     try:

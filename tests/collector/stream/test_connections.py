@@ -34,11 +34,11 @@ from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,
+    all_caught_up,
     collecting,
     counter,
     differences,
     market,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -224,8 +224,7 @@ def test_a_timeout_drops_and_refusals_are_survived(tmp_path: Path) -> None:
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange)):
                 await until(lambda: not faults.pending)
-                enough = ticks(lake) + 100
-                await until(lambda: ticks(lake) > enough and not open_gaps(lake))
+                await all_caught_up(lake, exchange)
             assert counter(lake, "reconnects") >= 4
             return differences(lake, exchange)
 

@@ -15,12 +15,12 @@ from tests.collector.fake import FakeServer, fake_server, frame
 from tests.collector.lakes import rows_of
 from tests.collector.live import (
     FAST,
+    all_caught_up,
     collecting,
     counter,
     differences,
     market,
     more_ticks,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -126,8 +126,8 @@ def test_a_stalled_connection_is_replaced_and_its_trades_repaired(tmp_path: Path
         async with SimulatedExchange(market(), faults=faults) as exchange:
             async with collecting(lake, settings_for(exchange, silence_seconds=0.7)):
                 await until(lambda: counter(lake, "reconnects") >= 1)
-                stored = ticks(lake)
-                await until(lambda: ticks(lake) > stored + 200 and not open_gaps(lake))
+                await more_ticks(lake, 200)
+                await all_caught_up(lake, exchange)
             return differences(lake, exchange)
 
     found = asyncio.run(scenario())
@@ -148,7 +148,7 @@ def test_one_silent_symbol_among_others_is_named_and_repaired(
                 await until(lambda: "ETHUSDT trades, but its stream is silent" in caplog.text)
                 await until(lambda: counter(lake, "reconnects") >= 1)
                 await more_ticks(lake, 200)
-                await until(lambda: not open_gaps(lake))
+                await all_caught_up(lake, exchange)
             assert rows_of(lake, "SELECT DISTINCT symbol FROM gaps WHERE cause = 'silence'")
             return differences(lake, exchange)
 

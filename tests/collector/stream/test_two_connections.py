@@ -34,13 +34,13 @@ from tests.collector.fake import frame
 from tests.collector.lakes import A, B, quick_writer, rows_of
 from tests.collector.live import (
     FAST,
+    all_caught_up,
     collecting,
     counter,
     differences,
     drawn_faults,
     market,
     more_ticks,
-    open_gaps,
     settings_for,
     ticks,
     until,
@@ -175,8 +175,9 @@ def test_what_both_miss_is_repaired(tmp_path: Path) -> None:
                     RefuseHandshake(503, when=When(times=2)),
                 )
                 await until(lambda: counter(lake, "reconnects") >= 2)
-                await until(lambda: counter(lake, "repaired_ticks") and not open_gaps(lake))
+                await until(lambda: counter(lake, "repaired_ticks"))
                 await both_bring(lake)
+                await all_caught_up(lake, exchange)
             assert counter(lake, "gaps") >= 1
             return differences(lake, exchange)
 
@@ -233,8 +234,8 @@ def test_faults_of_all_kinds_with_two(tmp_path: Path) -> None:
             )
             async with collecting(lake, two):
                 await until(lambda: not faults.pending)
+                await all_caught_up(lake, exchange)
                 await more_ticks(lake, 200)
-                await until(lambda: not open_gaps(lake))
             return differences(lake, exchange)
 
     found = asyncio.run(scenario())
