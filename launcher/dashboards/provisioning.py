@@ -1,8 +1,9 @@
 """Grafana's provisioning with links that it cannot expand itself.
 
 On its page of a rule Grafana shows the annotations as they are written, and a link that begins
-with `{{ externalURL }}` is no link there; so the address stands in it. What does not know its
-address, such as docker compose, keeps the words, which Grafana expands in each message.
+with `{{ externalURL }}` is no link there; so the address stands in it. In docker compose the
+entrypoint of Grafana does the same. Who mounts the folder as it is has the words, which Grafana
+expands in each message.
 """
 
 import re

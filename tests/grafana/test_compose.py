@@ -1,10 +1,12 @@
 """docker-compose.yml: safe by default, and everything in it exists."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from launcher.dashboards.provisioning import with_links
 from tests.deploy.compose import (
     COMMANDS,
     COMPOSE,
@@ -140,6 +142,37 @@ def test_grafana_reads_the_lake_and_cannot_write_it() -> None:
     group = SERVICES["collector"]["user"].split(":")[1]
     assert SERVICES["grafana"]["group_add"] == [group]
     assert "lake:/lake" in SERVICES["exporter"]["volumes"], "it keeps the empty log, see there"
+
+
+@pytest.mark.parametrize("address", ["", "https://desk.example/grafana", "http://10.0.0.7:3000/"])
+def test_grafana_is_given_links_to_the_runbook(tmp_path: Path, address: str) -> None:
+    """Its entrypoint as it stands, with folders of this machine, and a last word of the test."""
+    service = SERVICES["grafana"]
+    shell, option, script = service["entrypoint"]
+    assert script.endswith(" exec /run.sh")
+    own = tmp_path / "tmp" / "provisioning"
+    own.parent.mkdir()
+    script = script.replace("$$", "$").replace("/tmp/", f"{own.parent}/")
+    script = script.removesuffix("exec /run.sh") + 'echo "$GF_PATHS_PROVISIONING"'
+    given = environment(service)["GF_SERVER_ROOT_URL"]
+    assert given is not None
+    root = filled(given, {"GF_SERVER_ROOT_URL": address})
+    mounts = dict(mount.split(":")[1::-1] for mount in service["volumes"])
+    mounted = mounts[environment(service)["GF_PATHS_PROVISIONING"]]
+    variables = {"GF_SERVER_ROOT_URL": root, "GF_PATHS_PROVISIONING": str(ROOT / mounted)}
+    for _ in ("started", "started again"):
+        told = subprocess.run(
+            [shell, option, script], env=variables, capture_output=True, text=True, check=True
+        )
+        assert told.stdout.strip() == str(own)
+    wanted = with_links(ROOT / mounted, tmp_path / "wanted", root)
+    files = [path for path in wanted.rglob("*") if path.is_file()]
+    assert {path: (own / path.relative_to(wanted)).read_text("utf-8") for path in files} == {
+        path: path.read_text("utf-8") for path in files
+    }
+    assert f"runbook_url: '{root.rstrip('/')}/d/" in (own / "alerting/rules.yaml").read_text(
+        "utf-8"
+    )
 
 
 def test_the_image_copies_what_exists_and_what_is_not_ignored() -> None:
