@@ -73,6 +73,17 @@ async def let_go(server: RedisServer) -> None:
     server.client.xtrim(STREAM, maxlen=0, approximate=False)
 
 
+async def all_traded(exchange: SimulatedExchange) -> int:
+    """Waits until every symbol has traded on; the time after which it did.
+
+    A symbol pauses for seconds now and then. Nothing of it is lost meanwhile, and asked about it
+    the exchange has nothing newer.
+    """
+    now_ms = exchange.clock_ms()
+    await until(lambda: all(len(exchange.truth(since_ms=now_ms)[one].ids) for one in SYMBOLS))
+    return now_ms
+
+
 @pytest.mark.parametrize("trouble", [killed, emptied, deleted, dropped, had_no_room, let_go])
 def test_the_newest_trades_of_symbols_that_fall_silent_are_fetched(
     tmp_path: Path, trouble: Callable[[RedisServer], Awaitable[None]]
@@ -86,7 +97,7 @@ def test_the_newest_trades_of_symbols_that_fall_silent_are_fetched(
                 async with capturing(server, settings):
                     await all_stored(lake, exchange)
                 # From here on nobody captures: no trade comes whose id would tell.
-                now_ms = exchange.clock_ms()
+                now_ms = await all_traded(exchange)
                 await until(lambda: server.entries() == 0)
                 await trouble(server)
                 await until(lambda: caught_up(lake, now_ms))
@@ -106,7 +117,7 @@ def test_what_a_log_lost_while_there_was_no_store_is_fetched(tmp_path: Path) -> 
             async with capturing(server, settings):
                 async with storing(server, lake, settings):
                     await all_stored(lake, exchange)
-                now_ms = exchange.clock_ms()
+                now_ms = await all_traded(exchange)
                 await until(lambda: server.entries() > 0)
             server.client.xtrim(STREAM, maxlen=0, approximate=False)
             async with storing(server, lake, settings):
