@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,18 +235,10 @@ class Capture:
     async def _finish(self) -> None:
         publishing = asyncio.create_task(self._publisher.run())
         try:
-            async with asyncio.timeout(self._resources.timing.last_flush):
-                await self._source.flush()
-                flushed = asyncio.create_task(self._publisher.flush())
-                done, _ = await asyncio.wait(
-                    (flushed, publishing), return_when=asyncio.FIRST_COMPLETED
-                )
-                flushed.cancel()
-                if flushed in done:
-                    await forget_capture(self._server, self._name)
-        except (TimeoutError, RedisError):
+            with suppress(TimeoutError, RedisError):
+                await self._publish_the_rest(publishing)
             if left := self._source.waiting + self._publisher.waiting:
-                log.error(  # noqa: TRY400 the traceback would tell nothing
+                log.error(
                     "%d trades in memory could not be published (%s); the store fetches them",
                     left,
                     self._publisher.trouble,
@@ -257,3 +249,14 @@ class Capture:
             await self._source.close()
         if self._resources.recorder:
             await self._resources.recorder.flush()
+
+    async def _publish_the_rest(self, publishing: "asyncio.Task[None]") -> None:
+        async with asyncio.timeout(self._resources.timing.last_flush):
+            await self._source.flush()
+            flushed = asyncio.create_task(self._publisher.flush())
+            try:
+                await asyncio.wait((flushed, publishing), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                flushed.cancel()
+            if flushed.done():
+                await forget_capture(self._server, self._name)

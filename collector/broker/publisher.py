@@ -93,9 +93,9 @@ class Publisher:
             try:
                 await self._publish()
             except RedisError as error:
+                self._ready, self.trouble = False, in_words(error)
                 if (reason := self._server.refusal(error)) is not None:
                     raise ServiceError(reason) from error
-                self._ready, self.trouble = False, in_words(error)
                 self._warn(
                     "trades cannot be published to %s now (%s); kept in memory and tried again",
                     self._server.url,

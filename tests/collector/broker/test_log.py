@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import redis
 
+from collector.broker.publisher import Publisher
 from simulator import SimulatedExchange
 from spreadlake.config import Settings
+from spreadlake.errors import ServiceError
 from spreadlake.lake import Lake
 from tests.collector.broker.servers import (
     STREAM,
@@ -212,8 +214,19 @@ def test_symbols_that_the_store_does_not_name_are_told_and_left_out(
 
 @pytest.mark.parametrize("trades", [False, True], ids=["none", "some"])
 def test_a_capture_that_ends_without_redis_tells_of_trades_only_where_it_has_some(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, trades: bool
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    trades: bool,
 ) -> None:
+    publishers: list[Publisher] = []
+
+    def remembered(*arguments: Any) -> Publisher:
+        publishers.append(Publisher(*arguments))
+        return publishers[-1]
+
+    monkeypatch.setattr("collector.capture.Publisher", remembered)
+
     async def scenario() -> None:
         away = RedisServer(tmp_path / "redis")  # it is never started
         quick = replace(FAST, last_flush=1.0)
@@ -222,12 +235,37 @@ def test_a_capture_that_ends_without_redis_tells_of_trades_only_where_it_has_som
             if trades:
                 async with capturing(away, settings, timing=quick):
                     await until(lambda: "cannot be published" in caplog.text)
+                    # What was published first may be a batch without a trade.
+                    await until(lambda: publishers[0].waiting)
         if not trades:
             async with capturing(away, settings, timing=quick):
                 await until(lambda: "no connection for" in caplog.text)
 
     asyncio.run(scenario())
     assert ("in memory could not be published" in caplog.text) is trades
+
+
+def test_a_capture_that_is_let_in_no_longer_tells_of_trades_that_it_has(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(server: RedisServer) -> None:
+        async with (
+            SimulatedExchange(market()) as exchange,
+            capturing(server, settings_for(exchange)) as task,
+        ):
+            await until(lambda: server.entries() > 0)
+            server.client.config_set("requirepass", "another")
+            server.client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+            await until(task.done)
+
+    with redis_server(tmp_path / "redis") as server:
+        with pytest.raises(ServiceError, match="does not let us in"):
+            asyncio.run(scenario(server))
+        server.client.config_set("requirepass", "")
+    told = re.search(r"(\d+) trades in memory could not be published \((.+?)\)", caplog.text)
+    assert told is not None
+    assert int(told[1]) > 0
+    assert "uthentication" in told[2]
 
 
 def test_faults_of_the_exchange_between_it_and_a_capture(tmp_path: Path) -> None:
