@@ -17,6 +17,7 @@ from collector.storage.store import TickStore
 from collector.stream.ages import due_time
 from collector.stream.arbitration import Arbiter
 from collector.stream.frame_reader import FrameReader
+from collector.timing import Timing
 from simulator import (
     Drop,
     Faults,
@@ -65,14 +66,20 @@ async def both_bring(lake: Lake, trades: int = 20) -> None:
     await until(lambda: all(brought(n) >= before[n] + trades for n in (1, 2)))
 
 
-def captured_through(tmp_path: Path, faults: Faults, step: Step, **collector: float) -> Lake:
+# Half a second without a word is no fault: a busy machine takes as long.
+PATIENT = replace(FAST, outrun=30.0)
+
+
+def captured_through(
+    tmp_path: Path, faults: Faults, step: Step, timing: Timing = FAST, **collector: float
+) -> Lake:
     """Captures by two connections while `step` happens; nothing is missing, REST was not asked."""
     lake = Lake(tmp_path)
 
     async def scenario() -> dict[str, int]:
         async with SimulatedExchange(market(rate=100), faults=faults) as exchange:
             two = settings_for(exchange, connections_per_symbol=2, **collector)
-            async with collecting(lake, two):
+            async with collecting(lake, two, timing):
                 await both_bring(lake)
                 await step(lake, exchange)
                 await both_bring(lake)
@@ -148,7 +155,7 @@ def test_what_one_lost_is_no_gap(tmp_path: Path) -> None:
             faults.add(Tamper("lost", when=When(connection=number, times=7)))
             await until(partial(of_connection, lake, "single_gaps", number))
 
-    lake = captured_through(tmp_path, faults, step)
+    lake = captured_through(tmp_path, faults, step, PATIENT)
     assert counter(lake, "reconnects") == 0
 
 
@@ -193,9 +200,7 @@ def test_replacements_in_turn_lose_nothing(tmp_path: Path) -> None:
         async with SimulatedExchange(market(rate=100)) as exchange:
             hours = 2 / 3600
             two = settings_for(exchange, connections_per_symbol=2, connection_hours=hours)
-            # Half a second without a word is no fault here: a busy machine takes as long.
-            patient = replace(FAST, overlap=0.2, outrun=30.0)
-            async with collecting(lake, two, patient):
+            async with collecting(lake, two, replace(PATIENT, overlap=0.2)):
                 handshakes = exchange._connections
                 await until(lambda: exchange._connections > handshakes + 4)
                 assert exchange.status()["connections"] <= 3

@@ -199,7 +199,7 @@ def test_symbols_that_do_not_trade_are_waited_for_and_join(
     async def scenario() -> dict[str, int]:
         lake = Lake(tmp_path)
         async with SimulatedExchange(market(), statuses=statuses) as exchange:
-            settings = settings_for(exchange, silence_seconds=0.3)
+            settings = settings_for(exchange, silence_seconds=2.0)
             async with collecting(lake, settings):
                 await until(lambda: "joins as soon as it trades" in caplog.text)
                 await more_ticks(lake, 300)
