@@ -16,7 +16,7 @@ from collector.log_lines import RateLimitedLog, shortened
 from collector.storage.batch import Batch
 from collector.timing import Timing
 from spreadlake.backoff import Backoff
-from spreadlake.errors import ServiceError
+from spreadlake.errors import InputError, ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +92,9 @@ class Publisher:
             await self._wanted.wait()
             try:
                 await self._publish()
+            except (InputError, ServiceError) as error:
+                self.trouble = str(error)
+                raise
             except RedisError as error:
                 self._ready, self.trouble = False, in_words(error)
                 if (reason := self._server.refusal(error)) is not None:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
+import pytest
 
 from collector.network.access import Access
 from collector.service import serve
@@ -26,6 +27,7 @@ from spreadlake.service import ServiceContext
 from tests.collector.lakes import rows_of
 from tests.patience import PATIENCE, Deadline, doings
 
+T = TypeVar("T")
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 # Short is what passes in any case; long is what a slow machine must not run into.
 FAST = Timing(
@@ -150,6 +152,18 @@ async def all_caught_up(lake: Lake, exchange: SimulatedExchange, seconds: float 
     """
     now_ms = exchange.clock_ms()
     await until(lambda: caught_up(lake, now_ms), seconds)
+
+
+def made(monkeypatch: pytest.MonkeyPatch, place: str, kind: Callable[..., T]) -> list[T]:
+    """Those of `kind` that a module makes from now on by its name for it, `place`."""
+    found: list[T] = []
+
+    def remember(*arguments: object) -> T:
+        found.append(kind(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(place, remember)
+    return found
 
 
 def drawn_faults(seed: int, count: int, frames: int) -> Faults:

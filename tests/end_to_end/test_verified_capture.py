@@ -8,13 +8,7 @@ import numpy as np
 
 from simulator import Drop, Faults, SimulatedExchange, Tamper, TradeColumns, When
 from spreadlake.lake import Lake, open_ticks_writer, read_trades
-from tests.collector.live import (
-    all_caught_up,
-    collecting,
-    market,
-    settings_for,
-    until,
-)
+from tests.collector.live import all_caught_up, collecting, market, settings_for, until
 from tests.importer.dumps import DAY, day_file
 from tests.running import invoke
 from tests.trades import Trade

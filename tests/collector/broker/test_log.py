@@ -32,6 +32,7 @@ from tests.collector.live import (
     differences,
     drawn_faults,
     has_ticks,
+    made,
     market,
     settings_for,
     ticks,
@@ -219,13 +220,7 @@ def test_a_capture_that_ends_without_redis_tells_of_trades_only_where_it_has_som
     monkeypatch: pytest.MonkeyPatch,
     trades: bool,
 ) -> None:
-    publishers: list[Publisher] = []
-
-    def remembered(*arguments: Any) -> Publisher:
-        publishers.append(Publisher(*arguments))
-        return publishers[-1]
-
-    monkeypatch.setattr("collector.capture.Publisher", remembered)
+    publishers = made(monkeypatch, "collector.capture.Publisher", Publisher)
 
     async def scenario() -> None:
         away = RedisServer(tmp_path / "redis")  # it is never started

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from redis.exceptions import OutOfMemoryError
 
 from collector.broker.entry import decoded
 from collector.broker.publisher import Publisher
-from collector.broker.server import Names
+from collector.broker.server import Names, Server
 from collector.storage.batch import Batch
 from collector.timing import Timing
+from spreadlake.config import load_settings
+from spreadlake.errors import ServiceError
 from spreadlake.trades import TradeEvent
+from tests.collector.broker.servers import redis_server
 
 
 class Log:
@@ -73,3 +78,22 @@ def test_what_the_log_did_not_take_is_sent_again_and_nothing_else() -> None:
         assert publisher.trouble is None
 
     asyncio.run(play())
+
+
+def test_what_refuses_it_for_good_is_its_trouble(tmp_path: Path) -> None:
+    """Whoever ends for it says so beside the trades that it has."""
+
+    async def play(url: str) -> None:
+        server = Server(url, load_settings(None).redis)
+        publisher = Publisher(server, "trades", 1_000, 2**20, Timing())
+        publisher.put(Batch([TradeEvent("AUSDT", 1, 1, 1.0, 1.0, False)]))
+        try:
+            with pytest.raises(ServiceError, match="does not let us in"):
+                await publisher.run()
+        finally:
+            await server.close()
+        assert publisher.waiting == 1
+        assert "does not let us in" in str(publisher.trouble)
+
+    with redis_server(tmp_path / "redis", "--requirepass", "another") as redis:
+        asyncio.run(play(redis.url))

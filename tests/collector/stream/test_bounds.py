@@ -24,6 +24,7 @@ from tests.collector.live import (
     collecting,
     counter,
     differences,
+    made,
     market,
     settings_for,
     ticks,
@@ -89,7 +90,7 @@ def test_memory_holds_no_more_than_the_buffer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch)
-    batchers, seen = batchers_made(monkeypatch), [0]
+    batchers, seen = made(monkeypatch, "collector.stream.streams.Batcher", Batcher), [0]
 
     def most() -> int:
         seen.append(batchers[0].waiting)
@@ -109,18 +110,6 @@ def test_memory_holds_no_more_than_the_buffer(
 
     asyncio.run(scenario())
     assert BUFFER // 2 < most() <= BUFFER
-
-
-def batchers_made(monkeypatch: pytest.MonkeyPatch) -> list[Batcher]:
-    """The batchers of the collectors that are started from now on."""
-    batchers: list[Batcher] = []
-
-    def remember(*arguments: object) -> Batcher:
-        batchers.append(Batcher(*arguments))  # type: ignore[arg-type]
-        return batchers[-1]
-
-    monkeypatch.setattr("collector.stream.streams.Batcher", remember)
-    return batchers
 
 
 def test_a_full_disk_is_told_once_and_recovered_from(
@@ -153,7 +142,7 @@ def test_what_the_exchange_lets_go_meanwhile_is_counted_and_repaired(
 ) -> None:
     """The exchange drops a client that does not read; the trades in between are a gap."""
     impatient(monkeypatch)
-    batchers, faults = batchers_made(monkeypatch), Faults()
+    batchers, faults = made(monkeypatch, "collector.stream.streams.Batcher", Batcher), Faults()
 
     def is_full() -> bool:
         connections = batchers[0]._groups[0].connections
